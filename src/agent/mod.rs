@@ -1,0 +1,1 @@
+//! when each check is asked, and by whom

@@ -1,0 +1,94 @@
+//! The command line: a file per command; the only place that prints to a terminal.
+
+mod approve;
+mod check;
+mod drill;
+mod import;
+mod probe;
+mod replay;
+mod run;
+mod simulate;
+mod status;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Watches the network lines of GP practices and names what failed.
+#[derive(Debug, Parser)]
+#[command(name = "linewatch", version, about, long_about = None)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the estate: workers, correlator, notices and the status page in one process
+    Run(run::Args),
+    /// Show where the estate stands
+    Status(status::Args),
+    /// Explain an incident: what convicts, what acquits, what is missing
+    Why(why::Args),
+    /// Let practice managers be told about an incident (with `practices = "after-approval"`)
+    Approve(approve::Args),
+    /// Validate a configuration, and summarise its estate
+    Check(check::Args),
+    /// Run one check now and show each phase
+    Probe(probe::Args),
+    /// Play a scenario on loopback sockets through the whole real pipeline
+    Drill(drill::Args),
+    /// Play a scenario in virtual time
+    Simulate(simulate::Args),
+    /// Put recorded observations through the correlator
+    Replay(replay::Args),
+    /// Make practices.csv from the NHS's list of practices
+    Import(import::Args),
+}
+
+/// What a command's exit status tells a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Fine.
+    Fine = 0,
+    /// The answer is bad news.
+    BadNews = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// Could not ask.
+    CouldNotAsk = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Parses the command line and runs the command. An error that reaches this far is printed with its causes
+/// and means "could not ask".
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    // Fails only when it is called twice; then the provider is there already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let done = match line.command {
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Why(args) => why::run(args),
+        Command::Approve(args) => approve::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Probe(args) => probe::run(args),
+        Command::Drill(args) => drill::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Import(args) => import::run(args),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("linewatch: {error:#}");
+            Exit::CouldNotAsk.into()
+        }
+    }
+}

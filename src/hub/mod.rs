@@ -1,0 +1,1 @@
+//! gathers observations, correlates, notifies, serves status and metrics

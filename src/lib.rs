@@ -1,0 +1,45 @@
+//! linewatch watches the network lines of GP practices: it asks, every few seconds, the questions
+//! that staff ask when the screens freeze, names the component that failed, and tells the people
+//! concerned in words that they can act on.
+//!
+//! The rooms, in the order in which data flows:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`config`] | `probes.toml` and `practices.csv` → [`estate::Estate`] and the settings around it |
+//! | [`estate`] | practices, components, networks, services, probes, and the path of each check |
+//! | [`probe`] | one file a kind of check; the sockets live here |
+//! | [`agent`] | when each check is asked, and by whom |
+//! | [`observation`] | one result of one check, and its JSON form |
+//! | [`hub`] | gathers observations; API, pages, metrics |
+//! | [`correlate`] | observations in, incident events out; pure |
+//! | [`incident`] | a cause over time: the events that everything downstream reads |
+//! | [`notify`] | who is told what, when, in which words; and the thin senders |
+//! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
+//! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
+//! | [`cli`] | one file a command; the only place that prints to a terminal |
+//!
+//! # Architecture invariants
+//!
+//! - `estate`, `observation`, `incident`, `time`, `correlate` and `notify::policy` are pure: no clock,
+//!   no socket, no database, no randomness. The same input gives the same output, byte for byte.
+//!   A test (`tests/architecture.rs`) reads the sources and says so.
+//! - Data flows one way. Nothing downstream calls upstream.
+//! - Every queue, wait and retry has a bound, and its reason stands in [`limits`].
+
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod cli;
+pub mod config;
+pub mod correlate;
+pub mod estate;
+pub mod hub;
+pub mod incident;
+pub mod limits;
+pub mod notify;
+pub mod observation;
+pub mod probe;
+pub mod store;
+pub mod time;
+pub mod world;

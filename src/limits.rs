@@ -1,0 +1,23 @@
+//! Every bound of linewatch that isn't the operator's to set, in one place, each with its reason.
+
+use std::time::Duration;
+
+/// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional
+/// field and a long `detail` is under 2 KiB; anything longer is not an observation.
+pub const OBSERVATION_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Observations waiting between the workers and the correlator. At 6,200 practices × 12 checks a minute,
+/// 1,240 arrive a second, so this is 13 s of arrears. When it is full the workers wait: the schedule runs
+/// late, which shows in `linewatch_schedule_late_seconds`, and nothing is lost.
+pub const OBSERVATION_QUEUE: usize = 16 * 1024;
+
+/// Incident events waiting between the correlator and the store. A handful a minute is a bad day; a
+/// thousand means that the store has hung, and then events are kept in memory instead.
+pub const EVENT_QUEUE: usize = 1024;
+
+/// How long a reader of the status page or API may take for one request. Pages are built from memory in
+/// milliseconds; the rest is a slow line, or somebody holding the connection on purpose.
+pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest body that the API accepts, in bytes. Nothing in this version takes a body beyond a few words.
+pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;

@@ -1,0 +1,1 @@
+//! who is told what, when, in which words, beside the thin senders

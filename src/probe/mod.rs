@@ -1,0 +1,1 @@
+//! one file a kind of check; the sockets live here

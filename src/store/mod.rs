@@ -1,0 +1,1 @@
+//! SQLite: incidents, outbox, state changes, journal; the only place with SQL

@@ -1,0 +1,141 @@
+//! Points in time and lengths of time, as whole milliseconds.
+//!
+//! The pure core never reads a clock: every time in it arrived with the data. [`At`] is an integer so
+//! that arithmetic is exact, comparison is one instruction, and a store can keep it in a column.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z. Prints and parses as RFC 3339 in UTC with
+/// three decimals (`2026-03-16T07:12:03.120Z`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct At(i64);
+
+/// The text isn't an RFC 3339 time, or lies outside the years that can be held.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not an RFC 3339 time such as 2026-03-16T07:12:03.120Z")]
+pub struct NotATime(String);
+
+impl At {
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds since the Unix epoch.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// Milliseconds from `earlier` to `self`; negative when `self` is the earlier one.
+    pub const fn millis_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    pub const fn plus_millis(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// The same point for calendars and time zones.
+    pub fn to_timestamp(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        })
+    }
+}
+
+impl From<jiff::Timestamp> for At {
+    fn from(timestamp: jiff::Timestamp) -> Self {
+        Self(timestamp.as_millisecond())
+    }
+}
+
+impl Add<Duration> for At {
+    type Output = Self;
+    fn add(self, by: Duration) -> Self {
+        self.plus_millis(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Sub<Duration> for At {
+    type Output = Self;
+    fn sub(self, by: Duration) -> Self {
+        self.plus_millis(-i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.to_timestamp())
+    }
+}
+
+impl fmt::Debug for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for At {
+    type Err = NotATime;
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        text.parse::<jiff::Timestamp>().map(Self::from).map_err(|_| NotATime(text.chars().take(64).collect()))
+    }
+}
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for At {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = At;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an RFC 3339 time")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<At, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_three_decimals_in_utc_and_reads_them_back() {
+        let at: At = "2026-03-16T08:12:03.12+01:00".parse().expect("a time");
+        assert_eq!(at.to_string(), "2026-03-16T07:12:03.120Z");
+        assert_eq!(at.to_string().parse(), Ok(at));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_time_and_says_what_one_looks_like() {
+        let error = "yesterday".parse::<At>().expect_err("not a time");
+        assert!(error.to_string().contains("2026-03-16T07:12:03.120Z"));
+    }
+
+    #[test]
+    fn arithmetic_saturates_instead_of_overflowing() {
+        let end = At::from_millis(i64::MAX);
+        assert_eq!(end.plus_millis(1), end);
+        assert_eq!(end + Duration::MAX, end);
+    }
+}

@@ -1,0 +1,1 @@
+//! simulated estates and faults, in virtual time or on loopback sockets
