@@ -21,3 +21,7 @@ pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest body that the API accepts, in bytes. Nothing in this version takes a body beyond a few words.
 pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
