@@ -21,3 +21,8 @@ pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest body that the API accepts, in bytes. Nothing in this version takes a body beyond a few words.
 pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
+
+// ---- schedule and hub ----
+
+/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
