@@ -39,3 +39,6 @@ pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
 /// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
 /// day's arrears are in after half an hour, and the hub never gets a flood.
 pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
