@@ -66,8 +66,8 @@ pub const PROBE_UDP_BYTES_MAX: usize = 2048;
 /// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them.
 pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(200);
 
-/// How long before the check's deadline the last echo is given up, so that what came back is still counted.
-pub const PROBE_ECHO_MARGIN_MAX: Duration = Duration::from_millis(50);
+/// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
+pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
 
 /// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
 pub const PROBE_ECHO_BYTES: usize = 56;

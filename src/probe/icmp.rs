@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::lookup::Lookup;
 use super::trail::{Trail, millis};
 use crate::estate::{HostPort, IcmpAsk};
-use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_MARGIN_MAX, PROBE_ECHO_SPACING_MAX};
+use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_SPACING_MAX};
 use crate::observation::{Failure, Phase};
 
 /// Sends echoes. Cheap to clone.
@@ -81,9 +81,8 @@ impl Pings {
     /// before the deadline. Ends as soon as all are back.
     async fn echo_all(&self, socket: &dyn Echo, count: u8, trail: &Trail) -> Vec<Result<Duration, Lost>> {
         let begin = Instant::now();
-        let time = trail.time_left();
-        let until = trail.deadline() - (time / 10).min(PROBE_ECHO_MARGIN_MAX);
-        let spacing = (time / 2 / u32::from(count)).min(PROBE_ECHO_SPACING_MAX);
+        let until = trail.last_call();
+        let spacing = (trail.time_left() / 2 / u32::from(count)).min(PROBE_ECHO_SPACING_MAX);
         join_all((0..count).map(|nth| {
             let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
             async move {

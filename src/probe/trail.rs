@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Facts};
 use super::fault::Fault;
+use crate::limits::PROBE_LAST_CALL_MAX;
 use crate::observation::{Failure, Phase, PhaseTimes};
 
 /// Where one check stands. Every method takes `&self`, because the phase also changes deep inside of a stream
@@ -39,6 +40,11 @@ impl Trail {
 
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Shortly before the deadline: when a check that waits for several answers stops to tell what it has.
+    pub(super) fn last_call(&self) -> Instant {
+        self.deadline - (self.timeout / 10).min(PROBE_LAST_CALL_MAX)
     }
 
     pub(super) fn time_left(&self) -> Duration {

@@ -176,6 +176,10 @@ pub(super) fn distrusted(why: &CertificateError, name: &str) -> Fault {
         CertificateError::UnknownIssuer => {
             (Failure::Untrusted, "its certificate comes from an issuer that is not trusted here".to_owned())
         }
+        // Somebody's root that bears the name of one that is trusted, without its key.
+        CertificateError::BadSignature => {
+            (Failure::Untrusted, "its certificate was not signed by the issuer that it names".to_owned())
+        }
         CertificateError::Revoked => (Failure::Untrusted, "its certificate was revoked".to_owned()),
         other => (Failure::Untrusted, other.to_string()),
     };

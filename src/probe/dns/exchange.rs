@@ -7,7 +7,7 @@ use hickory_proto::rr::RecordType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::message::{Question, Reading};
-use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX, PROBE_ECHO_MARGIN_MAX};
+use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX};
 use crate::observation::Failure;
 use crate::probe::fault::Fault;
 use crate::probe::socket;
@@ -54,8 +54,7 @@ async fn over_udp(
         let received = if strays == 0 {
             socket.recv(&mut buffer).await
         } else {
-            let until = trail.deadline() - (trail.time_left() / 10).min(PROBE_ECHO_MARGIN_MAX);
-            match tokio::time::timeout_at(until, socket.recv(&mut buffer)).await {
+            match tokio::time::timeout_at(trail.last_call(), socket.recv(&mut buffer)).await {
                 Ok(received) => received,
                 Err(_) => return Err(strays_only(Failure::Timeout, server, strays, last_stray)),
             }
