@@ -108,7 +108,8 @@ fn in_words(file: &str, summary: &Summary) -> String {
     table.load_preset(presets::NOTHING);
     table.set_header(["  target", "checks/s", "probes"]);
     for target in summary.targets.iter().take(TARGETS_SHOWN) {
-        let rate = format!("{:.2}{}", target.checks_per_second, if target.above_target_rate { " !" } else { "" });
+        let rate =
+            format!("{:.2}{}", target.checks_per_second, if target.above_target_rate { " !" } else { "" });
         table.add_row([format!("  {}", target.target), rate, target.probes.join(", ")]);
     }
     if let Some(column) = table.column_mut(1) {

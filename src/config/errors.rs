@@ -246,9 +246,8 @@ impl Report {
             };
             place(a).cmp(&place(b))
         });
-        self.problems.dedup_by(|b, a| {
-            a.span == b.span && a.message == b.message && Arc::ptr_eq(&a.source, &b.source)
-        });
+        self.problems
+            .dedup_by(|b, a| a.span == b.span && a.message == b.message && Arc::ptr_eq(&a.source, &b.source));
         Some(Errors { problems: self.problems, left_out: self.left_out, could_not_read: false })
     }
 }
@@ -291,9 +290,7 @@ impl Window {
         let skip = if clipped { column - EXCERPT_LEAD_CHARS } else { 0 };
         let mut text = String::new();
         let mut first = number;
-        if !clipped
-            && let Some(before) = number.checked_sub(1).and_then(|before| source.line(before))
-        {
+        if !clipped && let Some(before) = number.checked_sub(1).and_then(|before| source.line(before)) {
             first = number - 1;
             text.extend(before.chars().take(EXCERPT_CHARS).map(harmless));
             text.push('\n');
@@ -302,7 +299,8 @@ impl Window {
         let line = source.line(number).unwrap_or("");
         text.extend(line.chars().skip(skip).take(EXCERPT_CHARS).map(harmless));
         let end_of_line = text.len();
-        let before: usize = line.chars().skip(skip).take(column - 1 - skip).map(|c| harmless(c).len_utf8()).sum();
+        let before: usize =
+            line.chars().skip(skip).take(column - 1 - skip).map(|c| harmless(c).len_utf8()).sum();
         let from = start + before;
         let span_end = source.boundary(span.end.max(span.start));
         let span_text = &source.text[source.boundary(span.start)..span_end];
@@ -344,14 +342,9 @@ impl SourceCode for Window {
         let data = self.text.as_bytes();
         let span = SourceSpan::from((0, data.len()));
         Ok(match &self.title {
-            Some(title) => Box::new(MietteSpanContents::new_named(
-                title.clone(),
-                data,
-                span,
-                self.line,
-                0,
-                self.lines,
-            )),
+            Some(title) => {
+                Box::new(MietteSpanContents::new_named(title.clone(), data, span, self.line, 0, self.lines))
+            }
             None => Box::new(MietteSpanContents::new(data, span, self.line, 0, self.lines)),
         })
     }

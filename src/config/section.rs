@@ -15,8 +15,18 @@ use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
 pub(super) const TOP_KEYS: [&str; 12] = [
-    "icb", "component", "network", "service", "probe", "practice", "practices", "hub", "mail", "notices",
-    "maintenance", "schedule",
+    "icb",
+    "component",
+    "network",
+    "service",
+    "probe",
+    "practice",
+    "practices",
+    "hub",
+    "mail",
+    "notices",
+    "maintenance",
+    "schedule",
 ];
 
 /// The file being read, and the report that errors go to.
@@ -36,7 +46,8 @@ impl Reader<'_> {
     /// Two things of one name: the error stands at the second and names the first.
     pub fn refuse_twice(&mut self, second: Placed<&str>, what: &str, first: Arc<Source>, at: Span) {
         let place = first.place(at);
-        let message = format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
+        let message =
+            format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
         let help = if what == "practice" {
             "remove one of them, or give a branch surgery a `branch` of its own"
         } else {

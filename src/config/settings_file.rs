@@ -32,11 +32,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
-pub(super) fn settings(
-    reader: &mut Reader<'_>,
-    root: &Section<'_>,
-    draft: &mut Draft,
-) -> Option<Settings> {
+pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) -> Option<Settings> {
     let (hub, hub_via) = hub(reader, root, draft);
     draft.hub_via = hub_via;
     let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
@@ -106,7 +102,9 @@ fn mail(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<MailSettings> {
     let port = port.and_then(|port| u16::try_from(port.value).ok()).unwrap_or(security.port());
     let user = section.value(reader, "user", values::line);
     let password = password(reader, &section);
-    if let (Some(user), false) = (&user, section.has("password_file") || section.has("password_env") || section.has("password")) {
+    if let (Some(user), false) =
+        (&user, section.has("password_file") || section.has("password_env") || section.has("password"))
+    {
         reader.refuse(
             user.span,
             "there is a user, but no password",
@@ -287,6 +285,7 @@ fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
     if let Some(most) = section.integer(reader, "concurrency", 1..=SCHEDULE_CONCURRENCY_MAX) {
         schedule.concurrency_max = usize::try_from(most.value).unwrap_or(ScheduleSettings::CONCURRENCY);
     }
-    schedule.target_rate_max = section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
+    schedule.target_rate_max =
+        section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
     schedule
 }
