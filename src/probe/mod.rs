@@ -100,3 +100,17 @@ impl std::fmt::Debug for Prober {
         f.debug_struct("Prober").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_can_be_moved_to_another_thread() {
+        fn moves<T: Send>(_: &T) {}
+        fn goes<'a>(prober: &'a Prober, probe: &'a Probe) {
+            moves(&prober.ask(probe, None));
+        }
+        let _: fn(&Prober, &Probe) = |prober, probe| goes(prober, probe);
+    }
+}
