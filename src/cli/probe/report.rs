@@ -102,9 +102,9 @@ fn phases(answer: &Answer) -> Table {
             continue;
         };
         let mark = if failed { "failed here" } else { "" };
-        table.add_row([format!(" {}", phase.as_str()), format!("{ms:.1}"), mark.to_owned()]);
+        table.add_row([format!(" {}", phase.as_str()), format!("{ms:.2}"), mark.to_owned()]);
     }
-    table.add_row([" whole check".to_owned(), format!("{:.1}", answer.ms), String::new()]);
+    table.add_row([" whole check".to_owned(), format!("{:.2}", answer.ms), String::new()]);
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -250,10 +250,10 @@ mod tests {
         spine: tcp [::1]:443
         from this machine
 
-          phase            ms
-          dns             1.2
-          connect      4998.9  failed here
-          whole check  5000.2
+          phase             ms
+          dns             1.25
+          connect      4998.90  failed here
+          whole check  5000.20
 
           asked        [::1]:443
 
