@@ -307,7 +307,8 @@ pub(super) fn via(reader: &mut Reader<'_>, owner: &Section<'_>, names: &Names) -
                         reader.refuse(filled.span, "`any` is empty", HELP);
                         continue;
                     }
-                    None if spares.has("any") => continue,
+                    // What stands there instead has been refused already.
+                    None if !spares.entries().is_empty() => continue,
                     None => {
                         spares.missing(reader, "any");
                         continue;

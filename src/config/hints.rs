@@ -196,6 +196,9 @@ fn anchor(estate: &Estate, hops: &[Hop]) -> String {
     let network = of(|hop| matches!(hop, Hop::Network(_)));
     let service = of(|hop| matches!(hop, Hop::Service(_)));
     let component = of(|hop| matches!(hop, Hop::Component(_) | Hop::AnyOf(_)));
+    if hops.iter().any(|hop| matches!(hop, Hop::Practice(_))) {
+        return "add a second practice: with one, what is shared can't be told from its own site".to_owned();
+    }
     match (network, service, component) {
         (Some(network), Some(service), _) => {
             format!("add a probe on {network} that doesn't ask {service}")

@@ -290,7 +290,11 @@ impl<'t> Section<'t> {
                 DeValue::String(text) => {
                     texts.push(Placed { value: text.as_ref(), span: value.span().into() });
                 }
-                _ => reader.wrong_type(key, placed(value), "a list of texts"),
+                other => reader.refuse(
+                    value.span().into(),
+                    format!("`{key}` holds {}, where a text in quotes belongs", described(other)),
+                    format!("write {}", example(key, "a list of texts")),
+                ),
             }
         }
         Some(texts)
