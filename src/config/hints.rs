@@ -183,7 +183,7 @@ fn ambiguities(estate: &Estate) -> Vec<Hint> {
             list(&kinds, "and"),
             some(&practices),
         ),
-        help: "declare a component only where several practices share it, or where something else crosses it too"
+        help: "nothing in this file parts them, so an incident will name both; where the practice's router answers from outside, asking it would"
             .to_owned(),
         about: practices,
     }));
