@@ -6,7 +6,8 @@ use toml::de::DeValue;
 
 use super::errors::{Placed, Span};
 use super::names::{Names, shorten};
-use super::section::{Reader, Section, described, section};
+use super::reader::{Reader, described};
+use super::section::{Section, section};
 use super::{practices, probes, values};
 use crate::estate::{
     Component, ComponentIx, Estate, Icb, Network, Practice, Probe, RoleUse, Service, ServiceIx,

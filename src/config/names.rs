@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::errors::{Placed, Source, Span};
-use super::section::Reader;
+use super::reader::Reader;
 use crate::limits::CONFIG_SUGGESTION_COMPARISONS_MAX;
 
 /// So many ids are listed in an error when none is near.
