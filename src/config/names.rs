@@ -101,8 +101,8 @@ impl Comparisons {
             let lower = word.to_lowercase();
             let mut distance = strsim::damerau_levenshtein(&wanted, &lower);
             // A word with something added or left off is near however long the rest: `expect-status`.
-            if distance > far && (lower.starts_with(&wanted) || wanted.starts_with(&lower)) && lower.len() > 2
-            {
+            let begins = lower.starts_with(&wanted) || wanted.starts_with(&lower);
+            if distance > far && begins && lower.len().min(wanted.len()) > 2 {
                 distance = far;
             }
             if distance <= far && best.is_none_or(|(least, _)| distance < least) {

@@ -336,6 +336,13 @@ fn a_branch_is_a_practice_of_its_own_in_either_spelling() {
 }
 
 #[test]
+fn nothing_is_near_an_empty_word() {
+    let errors = parse(&with("Europe/London", "")).expect_err("no zone");
+    let help: Vec<&str> = errors.iter().map(linewatch::config::Problem::help).collect();
+    assert!(help[0].contains("\"Europe/London\" for the whole of the UK"), "{help:?}");
+}
+
+#[test]
 fn markup_in_a_name_is_a_name() {
     let config = parse(&with("St James' Surgery", "<script>alert(1)</script>")).expect("odd, but a name");
     assert_eq!(config.estate.practices[0].name, "<script>alert(1)</script>");
