@@ -346,8 +346,11 @@ impl<'a> Search<'a> {
         let node = &topology.nodes[candidate.node];
         let everybody = (candidate.mode == Mode::SharedMachine).then(|| {
             let cover = node.members(topology.rows).next().map_or(0, |member| member.cover);
-            (0..topology.rows)
-                .map(move |row| Member { row: crate::estate::PracticeIx::new(row).0, cover, spared: false })
+            (0..topology.rows).map(move |row| Member {
+                row: crate::estate::PracticeIx::new(row).0,
+                cover,
+                spared: false,
+            })
         });
         let behind = everybody.is_none().then(|| node.members(topology.rows));
         everybody.into_iter().flatten().chain(behind.into_iter().flatten())
