@@ -88,12 +88,7 @@ impl Worker {
         self.shared.settle(*pending, relay, done).await;
     }
 
-    async fn hand_over(
-        &mut self,
-        relay: &Relay,
-        number: u64,
-        mail: &lettre::Message,
-    ) -> Result<(), Trouble> {
+    async fn hand_over(&mut self, relay: &Relay, number: u64, mail: &lettre::Message) -> Result<(), Trouble> {
         if self.line.as_ref().is_some_and(|(_, made_with)| *made_with != number) {
             self.hang_up().await;
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::write::Write;
 use super::{Approval, Store, StoreError};
@@ -72,9 +72,11 @@ impl Store {
     /// The id of the incident that was opened last.
     pub async fn last_incident(&self) -> Result<Option<String>, StoreError> {
         self.read(async {
-            sqlx::query_scalar("SELECT id FROM incidents ORDER BY opened_at DESC, length(id) DESC, id DESC LIMIT 1")
-                .fetch_optional(&self.inner.readers)
-                .await
+            sqlx::query_scalar(
+                "SELECT id FROM incidents ORDER BY opened_at DESC, length(id) DESC, id DESC LIMIT 1",
+            )
+            .fetch_optional(&self.inner.readers)
+            .await
         })
         .await
     }
@@ -109,7 +111,9 @@ impl Store {
     /// Whether somebody has approved the incident.
     pub async fn approved(&self, incident: &str) -> Result<bool, StoreError> {
         let waiting = self.arrears(|arrears| {
-            arrears.iter().any(|write| matches!(write, Write::Approve { incident: id, .. } if **id == *incident))
+            arrears
+                .iter()
+                .any(|write| matches!(write, Write::Approve { incident: id, .. } if **id == *incident))
         });
         let approved = self
             .read(async {

@@ -229,7 +229,11 @@ async fn held_notices_survive_a_restart_and_leave_when_somebody_approves() {
     desk.tell(&event).await;
     let to_staff = relay.next().await;
     assert_eq!(to_staff.to, "desk@icb.example");
-    assert!(to_staff.data.replace("=\r\n", "").contains("linewatch approve 2026-03-16-1"), "{}", to_staff.data);
+    assert!(
+        to_staff.data.replace("=\r\n", "").contains("linewatch approve 2026-03-16-1"),
+        "{}",
+        to_staff.data
+    );
     assert_eq!(desk.stats().held, 3);
     desk.stop().await;
     store.close().await;

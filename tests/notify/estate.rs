@@ -45,8 +45,8 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         hub: HubSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data: "unused".into(),
-            keep: Duration::from_secs(400 * 86_400),
-            keep_addresses: Duration::from_secs(90 * 86_400),
+            keep: Duration::from_hours(400 * 24),
+            keep_addresses: Duration::from_hours(90 * 24),
         },
         mail: Some(MailSettings {
             relay: relay.ip().to_string(),

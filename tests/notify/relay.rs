@@ -130,7 +130,11 @@ impl Relay {
     }
 }
 
-async fn greet(socket: TcpStream, mut manners: Manners, took: mpsc::UnboundedSender<Mail>) -> std::io::Result<()> {
+async fn greet(
+    socket: TcpStream,
+    mut manners: Manners,
+    took: mpsc::UnboundedSender<Mail>,
+) -> std::io::Result<()> {
     if manners.open.wait_for(|open| *open).await.is_err() && !*manners.open.borrow() {
         return Ok(());
     }

@@ -36,7 +36,7 @@ async fn desk(config: &Config) -> (Desk, TempDir) {
 
 fn starttls(relay: &Relay, trust_pem: Option<String>) -> Config {
     with_mail(config(1, relay.address), |mail| {
-        mail.relay = "localhost".to_owned();
+        "localhost".clone_into(&mut mail.relay);
         mail.security = MailSecurity::StartTls;
         mail.trust_pem = trust_pem;
     })

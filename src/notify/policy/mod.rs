@@ -71,7 +71,8 @@ pub struct Released {
 impl Ledger {
     /// Takes up what an earlier process left.
     pub fn restore(open: &[OpenIncident]) -> Self {
-        let incidents = open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
+        let incidents =
+            open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
         Self { incidents }
     }
 
@@ -97,7 +98,9 @@ impl Ledger {
         let mut record = known.unwrap_or_else(|| Record::new(event));
         let mut plan = Plan::default();
         match (event.event, event.reason, event.into.as_ref()) {
-            (EventKind::Opened | EventKind::Changed, ..) => managers::follow(&mut record, event, rules, &mut plan),
+            (EventKind::Opened | EventKind::Changed, ..) => {
+                managers::follow(&mut record, event, rules, &mut plan);
+            }
             (EventKind::Resolved, Some(Reason::Merged), Some(into)) if self.knows(into) => {
                 if let Some(survivor) = self.incidents.get_mut(into) {
                     managers::merge(&mut record, survivor, event, &mut plan);
@@ -129,7 +132,10 @@ impl Ledger {
 
     /// Practices, by id, whose manager couldn't be told of the incident because the mail server refused the address.
     pub fn refused(&self, incident: &str) -> Vec<String> {
-        self.incidents.get(incident).map(|record| record.refused.iter().cloned().collect()).unwrap_or_default()
+        self.incidents
+            .get(incident)
+            .map(|record| record.refused.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The mail server refused an opening for good, or it was given up: its recipient was not told, so there is

@@ -71,7 +71,9 @@ impl Record {
             | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
                 Manager::Opened { opening: notice.clone() }
             }
-            (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => Manager::Unmailed,
+            (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
+                Manager::Unmailed
+            }
             // An opening that was withdrawn before it left: as if it had never been.
             (NoticeKind::Opening, NoticeState::Withheld { .. }) => {
                 self.managers.remove(&key(&notice.recipient));
@@ -126,7 +128,6 @@ impl Record {
             }
         }
     }
-
 }
 
 fn practices_of(notice: &Notice) -> Vec<String> {

@@ -161,7 +161,10 @@ fn practices_that_share_an_address_share_the_message() {
     assert_eq!(said(&plan, false), ["opening f@f.example", "opening Shared@e.example"]);
     assert_eq!(plan.notices[1].audience, Audience::Practices(vec!["E".to_owned(), "F".to_owned()]));
     assert_eq!(story.managers(&changed("1", 1, &["F"])), [""; 0], "one of the two is still affected");
-    assert_eq!(story.managers(&changed("1", 2, &["A"])), ["back f@f.example", "back Shared@e.example", "opening a@a.example"]);
+    assert_eq!(
+        story.managers(&changed("1", 2, &["A"])),
+        ["back f@f.example", "back Shared@e.example", "opening a@a.example"]
+    );
 }
 
 #[test]
@@ -247,7 +250,8 @@ fn an_incident_that_ends_before_it_was_approved_is_never_mentioned() {
 
 #[test]
 fn planned_work_holds_openings_back_until_it_ends() {
-    let mut story = Story { maintenance: vec![window(-10, 30, &["fw"]), window(30, 60, &[])], ..Story::new() };
+    let mut story =
+        Story { maintenance: vec![window(-10, 30, &["fw"]), window(30, 60, &[])], ..Story::new() };
     let plan = story.tell(&event("1", 0, &["A"]));
     assert!(plan.notices.iter().all(|notice| notice.due == At::from_millis(60 * MINUTE)), "{plan:?}");
     // It ends in time: nobody hears a word.
@@ -442,7 +446,11 @@ fn a_resolution_is_planned_for_thousands_of_practices_within_moments() {
     let ids: Vec<String> = (0..6200).map(|n| format!("P{n}")).collect();
     story.estate.practices = ids
         .iter()
-        .map(|id| Practice { id: id.clone(), email: vec![format!("m@{id}.example")], ..estate().practices[0].clone() })
+        .map(|id| Practice {
+            id: id.clone(),
+            email: vec![format!("m@{id}.example")],
+            ..estate().practices[0].clone()
+        })
         .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let began = std::time::Instant::now();

@@ -58,7 +58,10 @@ impl Letter<'_> {
             .iter()
             .chain(reach.reduced.iter().map(|reduced| &reduced.service))
             .filter_map(|service| {
-                service.instead.as_ref().map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
+                service
+                    .instead
+                    .as_ref()
+                    .map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
             });
         let instead: Vec<String> = router.into_iter().chain(instead).collect();
         if !instead.is_empty() {
