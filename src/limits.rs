@@ -111,3 +111,129 @@ pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
 pub const DELIVERY_NEWS: usize = 4096;
+// ---- schedule and hub ----
+
+/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
+
+// ---- the world in virtual time ----
+
+/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
+/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
+pub const WORLD_SPOOL_ALL: usize = 2_000_000;
+
+/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
+pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
+
+/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
+/// day's arrears are in after half an hour, and the hub never gets a flood.
+pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
+// --- probes -------------------------------------------------------------------------------------------
+
+/// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
+/// services send under 8 KiB; cookies and content policies of the worst reach 20.
+pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an HTTP body that a check reads; it hangs up after them. The text that a check looks for stands
+/// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
+pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
+/// patience with the first one shorter.
+pub const PROBE_ADDRESSES_MAX: usize = 3;
+
+/// Look-ups by the system's resolver under way at once. Each holds a thread that nothing can stop; when the
+/// resolver hangs, further checks wait for a place (and time out in phase `dns`, which is the truth).
+pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
+
+/// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
+pub const PROBE_TRUST_SETS_MAX: usize = 64;
+
+/// Certificates of a chain that are described. Real chains have two to four.
+pub const PROBE_CERTIFICATES_MAX: usize = 8;
+
+/// Names of a certificate, answers of a name server and the like that are kept for a person to read.
+pub const PROBE_LISTED_MAX: usize = 32;
+
+/// Characters kept of a text that came from the network or describes a failure.
+pub const PROBE_TEXT_CHARS_MAX: usize = 240;
+
+/// Buffer for a DNS answer over UDP. Without EDNS an answer has at most 512 bytes; some servers send more
+/// all the same. What doesn't fit is cut by the kernel and then reads as broken.
+pub const PROBE_DNS_UDP_BYTES_MAX: usize = 4096;
+
+/// Datagrams that aren't answers to the question, after which a DNS check gives up with `protocol` instead of
+/// reading a flood until its deadline.
+pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
+
+/// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
+pub const PROBE_UDP_BYTES_MAX: usize = 2048;
+
+/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them; and the
+/// check's `ms` holds these pauses, so they stay short (`phases_ms.echo` is the round trip).
+pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(100);
+
+/// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
+pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
+
+/// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
+pub const PROBE_ECHO_BYTES: usize = 56;
+
+/// ICMP ids tried when another process on this machine has the first one.
+pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+// Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
+
+/// Largest `probes.toml` or `practices.csv`, in bytes. All 6,200 practices of England as TOML are under
+/// 3 MiB; beyond this it is the wrong file.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Largest certificate or password file that a configuration names, in bytes. A whole platform's root
+/// store is about 250 KiB.
+pub const CONFIG_SIDE_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Errors kept of one reading; more are counted only. Nobody mends a thousand by hand: it is one mistake
+/// made a thousand times.
+pub const CONFIG_ERRORS_MAX: usize = 1000;
+
+/// Practices of one estate: thirty times England.
+pub const PRACTICES_MAX: usize = 200_000;
+
+/// Components of one estate: a circuit for each practice, and fifty thousand besides.
+pub const COMPONENTS_MAX: usize = 250_000;
+
+/// Networks of one estate. There are two; the rest is room for trials.
+pub const NETWORKS_MAX: usize = 16;
+
+/// Services, and also probes, of one estate: more than a GP practice has programs.
+pub const SERVICES_AND_PROBES_MAX: usize = 1000;
+
+/// Checks of one estate (practices × probes). Each holds some hundred bytes for ever, so this is under
+/// 1 GiB; the whole of England with 12 probes is 75,000.
+pub const CHECKS_MAX: usize = 4_000_000;
+
+/// Longest id of anything, in bytes: ids become metric labels and e-mail headers.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// Longest name or other single line of the configuration, in characters.
+pub const CONFIG_LINE_CHARS_MAX: usize = 200;
+
+/// Longest paragraph of the configuration (`instead`), in characters: it goes into every e-mail.
+pub const CONFIG_PARAGRAPH_CHARS_MAX: usize = 2000;
+
+/// Entries of one list in the configuration (`also`, `staff`, `needs`, spares of a role, addresses of one
+/// practice, …).
+pub const CONFIG_LIST_MAX: usize = 1000;
+
+/// Comparisons of names that the loader spends on "did you mean", over a whole reading. Each costs under a
+/// microsecond, so a hostile file can't buy more than a quarter of a second.
+pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 200_000;
+
+/// Longest `every`: a check asked less often than daily says nothing about an outage.
+pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
+
+/// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
+/// process may seldom have more than this many.
+pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
