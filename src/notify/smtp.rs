@@ -43,6 +43,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// This mail, for good: it can't even be put together.
     Unsendable(String),
+    /// The process is about to end; nothing was tried.
+    Stopped,
 }
 
 impl Relay {

@@ -39,7 +39,7 @@ use crate::time::At;
 
 use arrears::Arrears;
 pub use error::StoreError;
-pub use read::{OpenIncident, Snapshot, Unsent};
+pub use read::{Snapshot, Unsent};
 pub use retention::Pruned;
 pub use write::Settlement;
 use write::{Write, Writer};

@@ -55,10 +55,7 @@ impl Store {
 
     /// Opens the store in `dir`, or, when that can't be done, one in memory that lasts as long as the process;
     /// then the error says what to mend. A damaged file is left as it is.
-    ///
-    /// # Panics
-    ///
-    /// Never: should SQLite fail even in memory, every call on the store answers with an error.
+    /// After [`StoreError::InUse`] a hub must not go on: it would send every notice that the other one sends.
     pub async fn open_or_memory(dir: &Path) -> (Self, Option<StoreError>) {
         match Self::open(dir).await {
             Ok(store) => (store, None),

@@ -10,6 +10,7 @@ use super::write::Write;
 use super::{Approval, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
+use crate::notify::policy::OpenIncident;
 use crate::notify::{Audience, Notice, NoticeState};
 use crate::time::At;
 
@@ -20,15 +21,6 @@ pub struct Snapshot {
     pub open: Vec<OpenIncident>,
     /// Notices of any incident that are queued or held, oldest first, up to [`limits::OUTBOX_LOADED_MAX`].
     pub unsent: Vec<Unsent>,
-}
-
-#[derive(Debug, Clone)]
-pub struct OpenIncident {
-    /// The last event.
-    pub event: Event,
-    pub approved: bool,
-    /// Every notice about it, in the order in which they were planned.
-    pub notices: Vec<Notice>,
 }
 
 #[derive(Debug, Clone)]

@@ -20,15 +20,16 @@ mod staff;
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::config::{MaintenanceWindow, PracticeNotices};
 use crate::estate::Estate;
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
-use crate::store::OpenIncident;
 use crate::time::At;
 
+pub use record::OpenIncident;
 use record::Record;
 
 /// Why a notice is withheld when there is nothing to send it with.
@@ -77,7 +78,7 @@ impl Ledger {
     }
 
     /// The last event of each open incident.
-    pub fn open(&self) -> impl Iterator<Item = &Event> {
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Event>> {
         self.incidents.values().map(|record| &record.event)
     }
 
@@ -114,7 +115,7 @@ impl Ledger {
         }
         staff::follow(&mut record, event, rules, &mut plan);
         if event.event != EventKind::Resolved {
-            record.event = event.clone();
+            record.event = Arc::new(event.clone());
             self.incidents.insert(event.incident.clone(), record);
         }
         plan

@@ -145,7 +145,9 @@ fn manager() -> Audience {
 }
 
 fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], estate: &Estate) -> Letter {
-    let context = Context { estate, event, open, staff_told: true, awaits_approval: false, refused: &[] };
+    let open: Vec<Arc<Event>> = open.iter().cloned().map(Arc::new).collect();
+    let context =
+        Context { estate, event, open: &open, staff_told: true, awaits_approval: false, refused: &[] };
     letter(&notice(kind, audience, event), &context).expect("templates render")
 }
 
