@@ -52,6 +52,8 @@ pub struct Incident {
     pub verdict: Verdict,
     /// Practices that were affected at any time.
     pub ever: BTreeSet<Row>,
+    /// When the present failure began: the last time that it came back, where it was away.
+    onset: At,
     opened: At,
     last_said: At,
     /// No verdict carries it since then.
@@ -163,6 +165,7 @@ impl Incident {
             blames: Steady::new(verdict.causes.clone(), at),
             practices: Settling::new(verdict.rows.clone()),
             services: Settling::new(verdict.services.clone()),
+            onset: verdict.since,
             event,
             verdict,
             opened: at,
@@ -234,12 +237,22 @@ impl LifeCycle {
         self.incidents.iter().filter(|incident| incident.closed.is_none())
     }
 
+    /// Nothing waits to be believed.
+    pub fn settled(&self) -> bool {
+        self.pending.is_empty() && self.open().next().is_some()
+    }
+
     /// What is failed, or was until lately, as far as incidents tell.
-    pub fn known_nodes(&self) -> Known {
+    pub fn known_nodes(&self, round_ms: i64) -> Known {
         let mut known = Known::default();
         for incident in self.open() {
-            let list = if incident.quiet_since.is_none() { &mut known.failed } else { &mut known.recovering };
-            list.extend(&incident.verdict.nodes);
+            let nodes = incident.verdict.nodes.iter().copied();
+            if incident.quiet_since.is_none() {
+                let latest = incident.onset.plus_millis(round_ms);
+                known.failed.extend(nodes.map(|node| (node, latest)));
+            } else {
+                known.recovering.extend(nodes);
+            }
         }
         known
     }
@@ -262,6 +275,8 @@ impl LifeCycle {
                 carried.push((position, verdicts.remove(found)));
             }
         }
+        // One thing may fail in two ways at once, partly dead and slow for the rest: one incident.
+        verdicts.retain(|verdict| !carried.iter().any(|(_, other)| alike(verdict, other)));
         let claimed: Vec<usize> = carried.iter().map(|(position, _)| *position).collect();
         for (position, verdict) in carried {
             self.go_on(position, verdict, facts);
@@ -282,6 +297,9 @@ impl LifeCycle {
         {
             incident.relapses += 1;
             incident.well_ms = incident.well_ms.max(facts.now.millis_since(quiet));
+        }
+        if incident.event.practices.is_empty() || verdict.signature != incident.looks.value {
+            incident.onset = verdict.since;
         }
         let since = incident.event.since;
         incident.ever.extend(&verdict.rows);
@@ -310,7 +328,9 @@ impl LifeCycle {
         if incident.blames.see(&verdict.causes, now) < CAUSE_STEADY_MS {
             verdict.causes.clone_from(&said.cause);
         }
-        if incident.looks.see(&verdict.signature, now) < facts.round_ms && said.cause == verdict.causes {
+        // When nobody is affected any more, it keeps the looks that it had.
+        let looks = incident.looks.see(&verdict.signature, now);
+        if verdict.rows.is_empty() || looks < facts.round_ms && said.cause == verdict.causes {
             verdict.signature = said.signature;
         }
         let same_scope = said.practices == practice_ids(facts.estate, &verdict.rows)

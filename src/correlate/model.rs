@@ -28,14 +28,34 @@ pub enum Mode {
     Policy,
     /// It passes late.
     Slow,
-    /// Each asking fails with this chance.
-    Partial(f64),
-    /// This share of the practices behind it is dead, the others are fine.
-    Sticky(f64),
+    /// Each asking fails with this chance, in this way.
+    Partial(f64, Shape),
+    /// This share of the practices behind it fails in this way, the others are fine.
+    Sticky(f64, Shape),
     /// This share of the practices behind it has failed, each in its own time.
     Rolling(f64),
     /// The machine that asks for everybody is cut off: every check of everybody fails with it.
     SharedMachine,
+}
+
+/// What a failed asking looks like, where not all fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Dead,
+    Refusing,
+    Nameless,
+    Wrong,
+}
+
+impl Shape {
+    const fn shares(self) -> Shares {
+        match self {
+            Self::Dead => DEAD,
+            Self::Refusing => REFUSING,
+            Self::Nameless => NAMELESS,
+            Self::Wrong => WRONG,
+        }
+    }
 }
 
 /// A dead thing lets this share of the results through.
@@ -55,15 +75,16 @@ const SLUGGISH: Shares = [0.25, 0.66, 0.06, 0.005, 0.005, 0.01, 0.005, 0.004, 0.
 impl Mode {
     fn shares(self) -> Shares {
         match self {
-            Self::Total | Self::Sticky(_) | Self::Rolling(_) | Self::SharedMachine => DEAD,
+            Self::Total | Self::Rolling(_) | Self::SharedMachine => DEAD,
+            Self::Sticky(_, shape) => shape.shares(),
             Self::Refused => REFUSING,
             Self::Tls => INTERCEPTING,
             Self::Dns => NAMELESS,
             Self::Content => WRONG,
             Self::Policy => OPEN,
             Self::Slow => SLUGGISH,
-            Self::Partial(rate) => {
-                let mut shares = DEAD.map(|share| share / (1.0 - THROUGH) * rate);
+            Self::Partial(rate, shape) => {
+                let mut shares = shape.shares().map(|share| share / (1.0 - THROUGH) * rate);
                 shares[Class::Ok as usize] = 1.0 - rate;
                 shares
             }
@@ -79,14 +100,14 @@ impl Mode {
     pub fn shows_in(self, probe: &ProbeFacts) -> bool {
         match self {
             Self::Tls => probe.tls,
-            Self::Dns => probe.named,
+            Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => probe.named,
             _ => true,
         }
     }
 
     /// Everything behind it is hit alike, so one good answer speaks against it.
     pub const fn uniform(self) -> bool {
-        !matches!(self, Self::Partial(_) | Self::Sticky(_) | Self::Rolling(_) | Self::Slow)
+        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Rolling(_) | Self::Slow)
     }
 }
 
@@ -217,7 +238,7 @@ mod tests {
             Mode::Content,
             Mode::Policy,
             Mode::Slow,
-            Mode::Partial(0.3),
+            Mode::Partial(0.3, Shape::Dead),
         ];
         for mode in modes {
             let sum: f64 = mode.shares().iter().sum();

@@ -13,8 +13,8 @@ use crate::time::At;
 
 use super::evidence::{Check, Class, Evidence};
 use super::model::{
-    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, failed, fine,
-    log_sum_exp, own_prior,
+    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, Shape, failed,
+    fine, log_sum_exp, own_prior,
 };
 use super::topology::{Cover, Member, NodeIx, NodeKind, Row, Topology};
 
@@ -72,7 +72,8 @@ pub struct OwnFault {
 /// Nodes of open incidents.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub failed: Vec<NodeIx>,
+    /// Each with the latest onset that is still the same failure.
+    pub failed: Vec<(NodeIx, At)>,
     /// They answer again, but not for long yet.
     pub recovering: Vec<NodeIx>,
 }
@@ -223,7 +224,7 @@ impl<'a> Search<'a> {
             more => vec![more[0], more[more.len() / 3], more[more.len() * 2 / 3]],
         };
         let dead = Mode::Total.row();
-        let lossy = Mode::Partial(LOSSY).row();
+        let lossy = Mode::Partial(LOSSY, Shape::Dead).row();
         let tls = Mode::Tls.row();
         let mut states: Vec<(Own, Option<usize>, f64, At)> = Vec::new();
         let best =
@@ -241,7 +242,7 @@ impl<'a> Search<'a> {
                 let out = self.network_log(row, network, &dead, Mode::Total, since);
                 all += out;
                 best(&mut states, Own::Out(network), Some(network), out, since);
-                let lossy = self.network_log(row, network, &lossy, Mode::Partial(LOSSY), since);
+                let lossy = self.network_log(row, network, &lossy, Mode::Partial(LOSSY, Shape::Dead), since);
                 best(&mut states, Own::Lossy(network), Some(network), lossy, since);
                 let intercepted = self.network_log(row, network, &tls, Mode::Tls, since);
                 best(&mut states, Own::Intercepted(network), Some(network), intercepted, since);
@@ -411,7 +412,7 @@ impl<'a> Search<'a> {
                 let own = own_if_failed(dirty);
                 return log_sum_exp(&[(1.0 - share).ln(), share.ln() + own - dirty.z]);
             }
-            Mode::Sticky(share) => Some(share),
+            Mode::Sticky(share, _) => Some(share),
             _ if member.spared => Some(0.5),
             _ => None,
         };
@@ -429,7 +430,9 @@ impl<'a> Search<'a> {
                 .dirty
                 .get(&member.row)
                 .is_some_and(|dirty| share.ln() + own_if_failed(dirty) - dirty.z > (1.0 - share).ln()),
-            Mode::Sticky(share) => share.ln() + self.hit_gain(candidate, shares, member) > (1.0 - share).ln(),
+            Mode::Sticky(share, _) => {
+                share.ln() + self.hit_gain(candidate, shares, member) > (1.0 - share).ln()
+            }
             _ if member.spared => self.hit_gain(candidate, shares, member) > 0.0,
             _ => true,
         }
@@ -472,8 +475,11 @@ impl<'a> Search<'a> {
                 facets.push(Some(only));
             }
             for facet in facets {
-                if !taken(facet) {
-                    self.try_modes(node, facet, &seen, &mut all);
+                // What passes through a thing that has partly failed may well be slow, too.
+                let slow_too = taken(facet)
+                    && !chosen.iter().any(|other| other.node == node && other.mode == Mode::Slow);
+                if !taken(facet) || slow_too {
+                    self.try_modes(node, facet, &seen, slow_too, &mut all);
                 }
             }
         }
@@ -489,7 +495,14 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn try_modes(&self, node: NodeIx, facet: Option<usize>, seen: &Seen, all: &mut Vec<Candidate>) {
+    fn try_modes(
+        &self,
+        node: NodeIx,
+        facet: Option<usize>,
+        seen: &Seen,
+        only_slow: bool,
+        all: &mut Vec<Candidate>,
+    ) {
         let kind = self.topology.nodes[node].kind;
         let bad: u32 = seen.classes.iter().sum();
         let share = |class: Class| f64::from(seen.classes[class as usize]) / f64::from(bad.max(1));
@@ -512,13 +525,23 @@ impl<'a> Search<'a> {
         }
         if kind != NodeKind::Monitor {
             let near = |seen: f64| move |rate: &f64| *rate < seen * 2.5 && seen < *rate * 2.5;
+            let shapes = [
+                (Shape::Refusing, share(Class::Refused)),
+                (Shape::Nameless, names),
+                (Shape::Wrong, share(Class::Content)),
+            ];
+            let shape =
+                shapes.iter().find(|(_, share)| *share > 0.5).map_or(Shape::Dead, |(shape, _)| *shape);
             let partial = [0.15, 0.3, 0.5, 0.7].into_iter().filter(near(seen.bad_share));
-            modes.extend(partial.map(Mode::Partial));
+            modes.extend(partial.map(|rate| Mode::Partial(rate, shape)));
             let sticky = [0.05, 0.15, 0.3, 0.5, 0.8].into_iter().filter(near(seen.row_share));
-            modes.extend(sticky.map(Mode::Sticky));
+            modes.extend(sticky.map(|rate| Mode::Sticky(rate, shape)));
         }
         if matches!(kind, NodeKind::SharedRisk(_)) && facet.is_none() {
             modes.extend([0.05, 0.2, 0.5].map(Mode::Rolling));
+        }
+        if only_slow {
+            modes.retain(|mode| *mode == Mode::Slow);
         }
         let uniform = self.onset(node, facet, false);
         let among_failing = self.onset(node, facet, true);
@@ -526,15 +549,18 @@ impl<'a> Search<'a> {
             let since = if mode.uniform() { uniform } else { among_failing };
             let mut candidate = Candidate { node, facet, mode, since, gain: 0.0, score: 0.0 };
             candidate.gain = self.gain(&candidate);
-            candidate.score = candidate.gain + self.prior(node, facet, mode);
+            candidate.score = candidate.gain + self.prior(node, facet, mode, since);
             all.push(candidate);
         }
     }
 
-    fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode) -> f64 {
-        let kind: f64 = if self.known.failed.contains(&node) {
+    fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode, since: At) -> f64 {
+        let open = self.known.failed.iter().find(|(failed, _)| *failed == node);
+        // What began a moment ago isn't what has failed all along.
+        let goes_on = open.is_some_and(|(_, latest)| !mode.uniform() || since <= *latest);
+        let kind: f64 = if goes_on {
             0.5
-        } else if self.known.recovering.contains(&node) {
+        } else if open.is_some() || self.known.recovering.contains(&node) {
             1e-3
         } else {
             match self.topology.nodes[node].kind {
@@ -548,7 +574,7 @@ impl<'a> Search<'a> {
             Mode::Total => 0.5,
             Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
-            Mode::Partial(_) | Mode::Sticky(_) | Mode::Rolling(_) => 0.03,
+            Mode::Partial(..) | Mode::Sticky(..) | Mode::Rolling(_) => 0.03,
         };
         let where_: f64 = if facet.is_some() { 0.1 } else { 1.0 };
         (kind * how * where_).ln()
@@ -599,7 +625,7 @@ impl<'a> Search<'a> {
                 .map_or(1, |member| self.topology.covers[member.cover].probes.len());
             seen.bad_share = f64::from(seen.bad) / (members * probes).max(1) as f64;
             seen.row_share = f64::from(seen.rows) / members.max(1) as f64;
-            if self.known.failed.contains(node) {
+            if self.known.failed.iter().any(|(failed, _)| failed == node) {
                 return seen.rows > 0;
             }
             if node_ref.kind == NodeKind::Monitor {
@@ -623,10 +649,10 @@ impl<'a> Search<'a> {
         let candidate = Candidate { node, facet, mode: Mode::Total, since: start, gain: 0.0, score: 0.0 };
         let monitor = self.is_monitor(node);
         for member in self.members(&candidate) {
-            if among_failing && !self.dirty.contains_key(&member.row) {
+            let cover = &self.topology.covers[member.cover];
+            if among_failing && !self.mostly_bad(cover, &candidate, member.row) {
                 continue;
             }
-            let cover = &self.topology.covers[member.cover];
             for probe in self.probes_of(cover, &candidate) {
                 let (check, fresh, at) = self.check(member.row, probe);
                 if !fresh || self.touched[at] && check.class.bad() {
@@ -667,6 +693,21 @@ impl<'a> Search<'a> {
         best.1
     }
 
+    /// At least half of what a candidate carries of a row is bad now.
+    fn mostly_bad(&self, cover: &'a Cover, candidate: &Candidate, row: Row) -> bool {
+        if !self.dirty.contains_key(&row) {
+            return false;
+        }
+        let (mut bad, mut good) = (0, 0);
+        for probe in self.probes_of(cover, candidate) {
+            let (check, fresh, _) = self.check(row, probe);
+            if fresh {
+                if check.class.bad() { bad += 1 } else { good += 1 }
+            }
+        }
+        bad > 0 && bad >= good
+    }
+
     fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
         let mut group: Vec<NodeIx> = slot
             .iter()
@@ -681,7 +722,7 @@ impl<'a> Search<'a> {
         if group.iter().any(|node| !self.topology.nodes[*node].causes.is_empty()) {
             group.retain(|node| !self.topology.nodes[*node].causes.is_empty());
         }
-        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode);
+        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode, best.since);
         group.sort_by(|a, b| prior(b).total_cmp(&prior(a)).then(a.cmp(b)));
         group.dedup();
         let ranked = posteriors(slot, |candidate| {
@@ -727,8 +768,8 @@ impl<'a> Search<'a> {
             }
             let (bad, good) = self.answers_since(best, member);
             let hit = match best.mode {
-                Mode::Partial(_) => true,
-                Mode::Sticky(_) => hearing.late || bad > good && self.is_hit(best, &shares, member),
+                Mode::Partial(..) => true,
+                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &shares, member),
                 Mode::Rolling(_) => self.is_hit(best, &shares, member),
                 Mode::Slow => bad > 0,
                 _ if member.spared => bad > 0,
@@ -874,7 +915,7 @@ fn cuts_off(candidate: &Candidate, cover: &Cover, dirty: &Dirty) -> bool {
     cover.everything
         && (!dirty.late || candidate.since <= dirty.due)
         && candidate.facet.is_none()
-        && matches!(candidate.mode, Mode::Total | Mode::Sticky(_) | Mode::SharedMachine)
+        && matches!(candidate.mode, Mode::Total | Mode::Sticky(..) | Mode::SharedMachine)
 }
 
 fn reports(late: bool, cut: bool) -> f64 {

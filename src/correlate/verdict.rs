@@ -122,7 +122,7 @@ impl View<'_> {
                 }
                 let hit = rows.contains(&member.row);
                 let unasked = !fresh || check.last_at < best.since;
-                let down = fresh && check.class.bad() || best.mode.uniform() && unasked;
+                let down = hearing.late || fresh && check.class.bad() || best.mode.uniform() && unasked;
                 if hit
                     && down
                     && let Some(service) = facts.service
@@ -390,7 +390,7 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
             return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
         }
         Mode::Content => return Signature::Down,
-        Mode::Partial(_) | Mode::Sticky(_) => return Signature::Partial,
+        Mode::Partial(..) | Mode::Sticky(..) => return Signature::Partial,
         Mode::Total | Mode::Rolling(_) | Mode::SharedMachine => {}
     }
     let total = seen.total();
