@@ -26,3 +26,25 @@ pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
+
+/// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
+/// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
+
+/// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A program that is to look at the clock every second, and didn't for this long, stood still. A loaded
+/// machine is late by a second or two; ten is a stopped process or a paused virtual machine.
+pub const STANDSTILL_MIN: Duration = Duration::from_secs(10);
+
+/// How much longer than its timeout a check may take before the worker gives it up: the probe keeps its own
+/// deadline, so this only ever runs out when the machine itself is short of breath.
+pub const ASK_GRACE: Duration = Duration::from_secs(1);
+
+/// Over how long `linewatch_schedule_late_seconds` remembers the worst: longer than the usual 15 s between
+/// two scrapes, so that no lateness falls between them.
+pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
+
+/// Descriptors kept for the server's connections, the store, the mail relay and the terminal.
+pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384;
