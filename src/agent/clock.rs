@@ -8,6 +8,11 @@
 use crate::limits::{CLOCK_STEP_MIN, STANDSTILL_MIN};
 use crate::time::At;
 
+/// The wall clock.
+pub fn now() -> At {
+    At::from(jiff::Timestamp::now())
+}
+
 /// What happened to time since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
