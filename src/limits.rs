@@ -112,3 +112,17 @@ pub const PAGE_CELLS_MAX: usize = 500;
 /// Notes on the overview, and events in an incident's history, that are drawn at most.
 pub const PAGE_NOTES_MAX: usize = 100;
 pub const PAGE_HISTORY_MAX: usize = 200;
+
+/// Questions that wait for the pipeline: reloads and explanations, asked by people.
+pub const COMMAND_QUEUE: usize = 16;
+
+/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
+/// that is redrawn ten times a second sees at most a few hundred observations in between.
+pub const SUBSCRIBER_LAG: usize = 4096;
+
+/// How long stopping may take before what hangs is left to itself: a service manager sends SIGKILL after
+/// ten seconds at the earliest.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// From one removal of what has been kept for long enough to the next.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
