@@ -126,3 +126,7 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 
 /// From one removal of what has been kept for long enough to the next.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;

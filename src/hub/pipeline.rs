@@ -90,7 +90,7 @@ impl Pipeline {
         pulse: Arc<Pulse>,
     ) -> Self {
         let mut correlator = Correlator::new(view.estate.clone());
-        correlator.restore(open, last_incident.clone());
+        correlator.restore(open, last_incident.as_deref());
         Self {
             correlator,
             generation: 0,
@@ -254,7 +254,7 @@ impl Pipeline {
         self.hand_out_events();
         let open = self.correlator.picture().incidents;
         self.correlator = Correlator::new(self.view.estate.clone());
-        self.correlator.restore(open, self.last_incident.clone());
+        self.correlator.restore(open, self.last_incident.as_deref());
         self.latest = clock::now();
         self.dirty = true;
     }
