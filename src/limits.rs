@@ -130,3 +130,14 @@ pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
+
+/// How long a command waits for a running linewatch: its own server gives up after
+/// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Longest answer that a command takes, in bytes: a status with two hundred open incidents of six thousand
+/// practices each is about twenty million.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
+pub const STATUS_NOTES_SHOWN: usize = 20;
