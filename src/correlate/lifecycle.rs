@@ -106,15 +106,13 @@ impl LifeCycle {
             if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() {
                 continue;
             }
-            let first_seen = match self.pending.iter_mut().find(|pending| alike(&pending.verdict, &verdict)) {
-                Some(pending) => {
-                    pending.verdict = verdict.clone();
-                    pending.first_seen
-                }
-                None => {
-                    self.pending.push(Pending { verdict: verdict.clone(), first_seen: now });
-                    now
-                }
+            let known = self.pending.iter_mut().find(|pending| alike(&pending.verdict, &verdict));
+            let first_seen = if let Some(pending) = known {
+                pending.verdict = verdict.clone();
+                pending.first_seen
+            } else {
+                self.pending.push(Pending { verdict: verdict.clone(), first_seen: now });
+                now
             };
             if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));

@@ -22,6 +22,7 @@ use super::topology::{Cover, Member, NodeIx, NodeKind, Row, Topology};
 const FAULTS_MAX: usize = 4;
 /// Onsets are placed on a grid of this many steps over the time in which evidence counts.
 const ONSET_STEPS: usize = 128;
+const ONSET_STEPS_MS: i64 = 128;
 /// Candidates with likelihoods closer than this explain the same checks: the data can't tell them apart.
 const SAME: f64 = 1e-6;
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
@@ -308,7 +309,7 @@ impl<'a> Search<'a> {
                 self.base[at] = combine(check, self.base[at], under, self.touched[at]);
                 self.touched[at] = true;
             }
-            let cuts = self.cuts_off(candidate, cover);
+            let cuts = cuts_off(candidate, cover);
             if let Some(dirty) = self.dirty.get_mut(&member.row) {
                 dirty.cut |= cuts;
             }
@@ -329,12 +330,6 @@ impl<'a> Search<'a> {
 
     fn is_monitor(&self, node: NodeIx) -> bool {
         self.topology.nodes[node].kind == NodeKind::Monitor
-    }
-
-    fn cuts_off(&self, candidate: &Candidate, cover: &Cover) -> bool {
-        cover.everything
-            && candidate.facet.is_none()
-            && matches!(candidate.mode, Mode::Total | Mode::Sticky(_) | Mode::SharedMachine)
     }
 
     /// The rows behind a candidate. One machine that asks for everybody stands before every check.
@@ -381,7 +376,7 @@ impl<'a> Search<'a> {
         }
         match self.dirty.get(&member.row) {
             None => by_network.iter().sum(),
-            Some(dirty) => own_sum(dirty, by_network, self.cuts_off(candidate, cover)) - dirty.z,
+            Some(dirty) => own_sum(dirty, by_network, cuts_off(candidate, cover)) - dirty.z,
         }
     }
 
@@ -488,10 +483,8 @@ impl<'a> Search<'a> {
         modes.extend(by_class.iter().filter(|(_, share)| *share >= CLASS_SHARE_MIN).map(|(mode, _)| *mode));
         match kind {
             NodeKind::Monitor => modes = vec![Mode::Total, Mode::SharedMachine],
-            NodeKind::Service(_) | NodeKind::Target(_) => {
-                if share(Class::Content) >= CLASS_SHARE_MIN {
-                    modes.push(Mode::Content);
-                }
+            NodeKind::Service(_) | NodeKind::Target(_) if share(Class::Content) >= CLASS_SHARE_MIN => {
+                modes.push(Mode::Content);
             }
             _ => {}
         }
@@ -594,7 +587,7 @@ impl<'a> Search<'a> {
         let window =
             self.topology.probes.iter().map(super::topology::ProbeFacts::stale_ms).max().unwrap_or(1);
         let start = self.now.plus_millis(-window);
-        let step = (window / ONSET_STEPS as i64).max(1);
+        let step = (window / ONSET_STEPS_MS).max(1);
         let mut weight = [0.0_f64; ONSET_STEPS + 1];
         let mut earliest = [At::from_millis(i64::MAX); ONSET_STEPS + 1];
         let place =
@@ -841,6 +834,13 @@ fn combine(check: &Check, base: f64, under: f64, touched: bool) -> f64 {
         (true, true) => base.max(under),
         (true, false) => base + under,
     }
+}
+
+/// Whether no report of a row gets out when `candidate` has failed.
+fn cuts_off(candidate: &Candidate, cover: &Cover) -> bool {
+    cover.everything
+        && candidate.facet.is_none()
+        && matches!(candidate.mode, Mode::Total | Mode::Sticky(_) | Mode::SharedMachine)
 }
 
 fn reports(late: bool, cut: bool) -> f64 {

@@ -129,6 +129,9 @@ impl Node {
     }
 }
 
+/// What an asker's checks cross: (node, cover, whether it has spares for it).
+type Template = Vec<(NodeIx, usize, bool)>;
+
 /// Collects nodes while paths are walked.
 #[derive(Default)]
 struct Builder {
@@ -150,16 +153,14 @@ impl Topology {
         }
         builder.monitor(&probes, rows);
         // Practice-side nodes: once for each distinct set of names.
-        let mut templates: HashMap<(&[RoleUse], &[_]), Vec<(NodeIx, usize, bool)>> = HashMap::new();
+        let mut templates: HashMap<_, Template> = HashMap::new();
         let mut row_nodes = vec![Vec::new(); rows];
         for (position, practice) in estate.practices.iter().enumerate() {
-            let key = (practice.via.as_slice(), practice.through.as_slice());
-            if !templates.contains_key(&key) {
-                let from = Vantage::Practice(PracticeIx::new(position));
-                let template = builder.template(estate, from, &probes);
-                templates.insert(key, template);
-            }
-            builder.join(position, &templates[&key], &mut row_nodes);
+            let names = (practice.via.as_slice(), practice.through.as_slice());
+            let template = templates.entry(names).or_insert_with(|| {
+                builder.template(estate, Vantage::Practice(PracticeIx::new(position)), &probes)
+            });
+            builder.join(position, template, &mut row_nodes);
         }
         let hub = builder.template(estate, Vantage::Hub, &probes);
         builder.join(rows - 1, &hub, &mut row_nodes);
@@ -290,13 +291,7 @@ impl Builder {
         });
     }
 
-    /// What an asker's checks cross: (node, cover, spared).
-    fn template(
-        &mut self,
-        estate: &Estate,
-        from: Vantage,
-        probes: &[ProbeFacts],
-    ) -> Vec<(NodeIx, usize, bool)> {
+    fn template(&mut self, estate: &Estate, from: Vantage, probes: &[ProbeFacts]) -> Template {
         let shared: Vec<&RoleUse> = match from {
             Vantage::Practice(ix) => estate.shared_risks(&estate.practices[ix.at()]).collect(),
             Vantage::Hub => Vec::new(),
