@@ -79,7 +79,7 @@ timeout = "500ms"
 /// The configuration with eight practices; the first has an awkward name, the second is a branch.
 pub fn config_text() -> String {
     let mut text = CONFIG.to_owned();
-    text += &practice("G82000", "", r#"<script>alert(1)</script> \"Surgery\" \nSecond line \\"#, "fw-a");
+    text += &practice("G82000", "", r#"<script>alert(1)</script> \"Surgery\" \\"#, "fw-a");
     text += &practice("G82001", "branch = \"westfield\"\n", "St James'", "fw-a");
     for number in 2..8 {
         let firewall = if number < 6 { "fw-a" } else { "fw-b" };
