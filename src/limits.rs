@@ -127,6 +127,18 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// From one removal of what has been kept for long enough to the next.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
+// ---- the world in virtual time ----
+
+/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
+/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
+pub const WORLD_SPOOL_ALL: usize = 2_000_000;
+
+/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
+pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
+
+/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
+/// day's arrears are in after half an hour, and the hub never gets a flood.
+pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
@@ -189,7 +201,7 @@ pub const CONFIG_LIST_MAX: usize = 1000;
 pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 2_000_000;
 
 /// Longest `every`: a check asked less often than daily says nothing about an outage.
-pub const PROBE_EVERY_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
 
 /// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
 /// process may seldom have more than this many.
