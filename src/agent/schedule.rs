@@ -167,7 +167,7 @@ impl Schedule {
         self.skipped
     }
 
-    /// Targets that are asked less often than their probes' `every` says, because of `target_rate_max`.
+    /// Targets that are asked less often than their probes' `every` says, because of `[schedule] target_rate`.
     pub fn stretched(&self) -> &[Stretched] {
         &self.stretched
     }
@@ -262,6 +262,22 @@ pub fn target_rates(estate: &Estate) -> Vec<(String, f64)> {
         *rates.entry(target(&probe.ask)).or_default() += askers / probe.every.as_secs_f64().max(0.001);
     }
     rates.into_iter().collect()
+}
+
+/// Checks that would be under way at once if every one of them took until its timeout, as in a failure of
+/// everything: fewer than that are allowed, and the schedule runs late just when it matters.
+pub fn under_way_max(estate: &Estate) -> usize {
+    let askers = (estate.practices.len() + 1) as f64;
+    let share =
+        |probe: &crate::estate::Probe| probe.timeout.as_secs_f64() / probe.every.as_secs_f64().max(0.001);
+    let checks = (askers * estate.probes.iter().map(share).sum::<f64>()).ceil();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most askers times probes"
+    )]
+    let checks = checks as usize;
+    checks
 }
 
 /// Whom a probe bothers: `host:port`, or the host alone for echoes.
@@ -432,6 +448,13 @@ mod tests {
         }
         let fewest = dues.iter().map(|due| counts[due.number]).min().unwrap();
         assert!(fewest >= 8, "each had its turn every 20 s or so: {fewest}");
+    }
+
+    #[test]
+    fn if_everything_times_out_this_many_checks_are_under_way() {
+        // 11 askers; one probe waits 1 s in 10 s, the other 1 s in 2 s.
+        assert_eq!(under_way_max(&estate(10, &[10, 2])), 7);
+        assert_eq!(under_way_max(&estate(10, &[])), 0);
     }
 
     #[test]
