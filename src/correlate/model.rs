@@ -185,13 +185,22 @@ pub const HEARD_CUT_OFF: f64 = -0.1;
 /// log P(the agent is heard | it is switched off).
 pub const HEARD_SILENT: f64 = -12.0;
 
-/// log(Σ exp(x)), stable.
-pub fn log_sum_exp(terms: impl IntoIterator<Item = f64> + Clone) -> f64 {
-    let max = terms.clone().into_iter().fold(f64::NEG_INFINITY, f64::max);
+/// Terms this far below the largest add nothing that a verdict could notice.
+const NEGLIGIBLE: f64 = -40.0;
+
+/// log(Σ exp(x)), stable; minus infinity for no terms.
+pub fn log_sum_exp(terms: &[f64]) -> f64 {
+    let max = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if max == f64::NEG_INFINITY {
         return max;
     }
-    max + terms.into_iter().map(|term| (term - max).exp()).sum::<f64>().ln()
+    let sum: f64 = terms
+        .iter()
+        .map(|term| term - max)
+        .filter(|below| *below > NEGLIGIBLE)
+        .map(|below| if below == 0.0 { 1.0 } else { below.exp() })
+        .sum();
+    max + sum.ln()
 }
 
 #[cfg(test)]
@@ -218,8 +227,8 @@ mod tests {
 
     #[test]
     fn sums_of_tiny_chances_do_not_vanish() {
-        let sum = log_sum_exp([-1000.0, -1000.0]);
+        let sum = log_sum_exp(&[-1000.0, -1000.0]);
         assert!((sum - (-1000.0 + 2_f64.ln())).abs() < 1e-9);
-        assert!(log_sum_exp([f64::NEG_INFINITY]).is_infinite());
+        assert!(log_sum_exp(&[f64::NEG_INFINITY]).is_infinite());
     }
 }

@@ -69,6 +69,14 @@ pub struct OwnFault {
     pub alternatives: Vec<(Vec<NodeIx>, f64)>,
 }
 
+/// Nodes of open incidents.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub failed: Vec<NodeIx>,
+    /// They answer again, but not for long yet.
+    pub recovering: Vec<NodeIx>,
+}
+
 /// Everything that the evidence says now.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
@@ -85,6 +93,8 @@ struct Dirty {
     /// (state, networks that it explains, log P(those checks | state), since).
     states: Vec<(Own, Option<usize>, f64, At)>,
     late: bool,
+    /// The report that didn't come was due by then, when it is late.
+    due: At,
     /// What has been chosen cuts its reports off.
     cut: bool,
     /// Its own failure is one of a series that has been chosen.
@@ -98,8 +108,8 @@ pub struct Search<'a> {
     topology: &'a Topology,
     evidence: &'a Evidence,
     now: At,
-    /// Nodes of open incidents: what has failed is likely to be failed still.
-    open: &'a [NodeIx],
+    /// What has failed is likely to be failed still.
+    known: &'a Known,
     /// log P(check | what has been chosen so far), by check.
     base: Vec<f64>,
     /// Checks that what has been chosen explains.
@@ -108,13 +118,13 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, open: &'a [NodeIx]) -> Self {
+    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, known: &'a Known) -> Self {
         let checks = evidence.checks.len();
         let mut search = Self {
             topology,
             evidence,
             now,
-            open,
+            known,
             base: vec![0.0; checks],
             touched: vec![false; checks],
             dirty: BTreeMap::new(),
@@ -242,7 +252,8 @@ impl<'a> Search<'a> {
         if hearing.late && !states.iter().any(|(own, ..)| *own == Own::Dark) {
             states.push((Own::Dark, None, 0.0, hearing.last));
         }
-        Dirty { base, states, late: hearing.late, cut: false, in_series: false, z: 0.0 }
+        let due = self.evidence.due(row);
+        Dirty { base, states, late: hearing.late, due, cut: false, in_series: false, z: 0.0 }
     }
 
     fn network_log(&self, row: Row, network: usize, shares: &LogShares, mode: Mode, since: At) -> f64 {
@@ -317,9 +328,8 @@ impl<'a> Search<'a> {
                 self.base[at] = combine(check, self.base[at], under, self.touched[at]);
                 self.touched[at] = true;
             }
-            let cuts = cuts_off(candidate, cover);
             if let Some(dirty) = self.dirty.get_mut(&member.row) {
-                dirty.cut |= cuts;
+                dirty.cut |= cuts_off(candidate, cover, dirty);
             }
             if self.dirty.contains_key(&member.row) {
                 self.sum_up(member.row);
@@ -329,7 +339,7 @@ impl<'a> Search<'a> {
             let rows: Vec<Row> = self.dirty.keys().copied().collect();
             for row in rows {
                 if let Some(dirty) = self.dirty.get_mut(&row) {
-                    dirty.cut |= dirty.late;
+                    dirty.cut |= dirty.late && candidate.since <= dirty.due;
                 }
                 self.sum_up(row);
             }
@@ -388,7 +398,7 @@ impl<'a> Search<'a> {
         }
         match self.dirty.get(&member.row) {
             None => by_network.iter().sum(),
-            Some(dirty) => own_sum(dirty, by_network, cuts_off(candidate, cover)) - dirty.z,
+            Some(dirty) => own_sum(dirty, by_network, cuts_off(candidate, cover, dirty)) - dirty.z,
         }
     }
 
@@ -399,7 +409,7 @@ impl<'a> Search<'a> {
                 // Each practice fails in its own time, by itself as it seems, but more often than by itself.
                 let Some(dirty) = self.dirty.get(&member.row) else { return (1.0 - share).ln() };
                 let own = own_if_failed(dirty);
-                return log_sum_exp([(1.0 - share).ln(), share.ln() + own - dirty.z]);
+                return log_sum_exp(&[(1.0 - share).ln(), share.ln() + own - dirty.z]);
             }
             Mode::Sticky(share) => Some(share),
             _ if member.spared => Some(0.5),
@@ -408,7 +418,7 @@ impl<'a> Search<'a> {
         let hit = self.hit_gain(candidate, shares, member);
         match share {
             None => hit,
-            Some(share) => log_sum_exp([(1.0 - share).ln(), share.ln() + hit]),
+            Some(share) => log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit]),
         }
     }
 
@@ -436,7 +446,7 @@ impl<'a> Search<'a> {
                 if let Some(dirty) = self.dirty.get(&crate::estate::PracticeIx::new(row).0)
                     && dirty.late
                 {
-                    sum += own_sum(dirty, &[], true) - dirty.z;
+                    sum += own_sum(dirty, &[], candidate.since <= dirty.due) - dirty.z;
                 } else if hearing.ever() && !hearing.away && hearing.last > candidate.since {
                     sum += shares.of(Class::Ok);
                 }
@@ -522,8 +532,10 @@ impl<'a> Search<'a> {
     }
 
     fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode) -> f64 {
-        let kind: f64 = if self.open.contains(&node) {
+        let kind: f64 = if self.known.failed.contains(&node) {
             0.5
+        } else if self.known.recovering.contains(&node) {
+            1e-3
         } else {
             match self.topology.nodes[node].kind {
                 NodeKind::Component(_) | NodeKind::SharedRisk(_) => 1e-5,
@@ -587,7 +599,7 @@ impl<'a> Search<'a> {
                 .map_or(1, |member| self.topology.covers[member.cover].probes.len());
             seen.bad_share = f64::from(seen.bad) / (members * probes).max(1) as f64;
             seen.row_share = f64::from(seen.rows) / members.max(1) as f64;
-            if self.open.contains(node) {
+            if self.known.failed.contains(node) {
                 return seen.rows > 0;
             }
             if node_ref.kind == NodeKind::Monitor {
@@ -636,12 +648,11 @@ impl<'a> Search<'a> {
                         .cover_of(**row)
                         .is_some_and(|cover| self.topology.covers[cover].everything))
         });
-        for (row, _) in late {
-            // The last report that came is the last that the fault let through.
-            let after = self.evidence.hearings[*row as usize].last.plus_millis(1);
-            let slot = place(after);
+        for (_, dirty) in late {
+            // Any fault that began before the report was due explains that it didn't come.
+            let slot = place(dirty.due);
             weight[slot] += 8.0;
-            earliest[slot] = earliest[slot].min(after);
+            earliest[slot] = earliest[slot].min(dirty.due);
         }
         let mut best = (0.0, self.now);
         let mut sum = 0.0;
@@ -744,7 +755,7 @@ impl<'a> Search<'a> {
     }
 
     fn own_faults(&self, shared: &[Candidate]) -> Vec<OwnFault> {
-        let total = log_sum_exp(shared.iter().map(|candidate| candidate.score).chain([0.0]));
+        let total = log_total(shared);
         let mut found = Vec::new();
         for (row, dirty) in self.dirty.iter().filter(|(_, dirty)| !dirty.in_series) {
             let (own, since, log) = own_best(dirty);
@@ -859,8 +870,9 @@ fn combine(check: &Check, base: f64, under: f64, touched: bool) -> f64 {
 }
 
 /// Whether no report of a row gets out when `candidate` has failed.
-fn cuts_off(candidate: &Candidate, cover: &Cover) -> bool {
+fn cuts_off(candidate: &Candidate, cover: &Cover, dirty: &Dirty) -> bool {
     cover.everything
+        && (!dirty.late || candidate.since <= dirty.due)
         && candidate.facet.is_none()
         && matches!(candidate.mode, Mode::Total | Mode::Sticky(_) | Mode::SharedMachine)
 }
@@ -913,10 +925,18 @@ fn own_sum(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
     let mut terms = [f64::NEG_INFINITY; 32];
     terms[0] = fine_log(dirty, moved, cut);
     terms[1] = silent_log(dirty, moved);
+    let mut used = 2;
     for (slot, (own, network, log, _)) in terms[2..].iter_mut().zip(&dirty.states) {
         *slot = state_log(dirty, moved, cut, (*own, *network, *log));
+        used += 1;
     }
-    log_sum_exp(terms)
+    log_sum_exp(&terms[..used])
+}
+
+/// log of the weight of all candidates together with "none of these".
+fn log_total(candidates: &[Candidate]) -> f64 {
+    let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
+    log_sum_exp(&scores)
 }
 
 /// log P(row | it has failed in some way), the ways being equally likely.
@@ -930,7 +950,7 @@ fn own_if_failed(dirty: &Dirty) -> f64 {
         })
         .chain([silent_log(dirty, &[]) - own_prior(Own::Silent)])
         .collect();
-    log_sum_exp(terms) - ways.ln()
+    log_sum_exp(&terms) - ways.ln()
 }
 
 /// The most probable state of a row, since when, and its logarithm.
@@ -955,7 +975,7 @@ fn best(candidates: &[Candidate]) -> Option<Candidate> {
 
 /// Sums candidates by `name`, over all of them and "none of these".
 fn posteriors(candidates: &[Candidate], name: impl Fn(&Candidate) -> Vec<NodeIx>) -> Vec<(Vec<NodeIx>, f64)> {
-    let total = log_sum_exp(candidates.iter().map(|candidate| candidate.score).chain([0.0]));
+    let total = log_total(candidates);
     let mut sums: BTreeMap<Vec<NodeIx>, f64> = BTreeMap::new();
     for candidate in candidates {
         *sums.entry(name(candidate)).or_default() += (candidate.score - total).exp();

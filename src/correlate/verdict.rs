@@ -156,7 +156,14 @@ impl View<'_> {
             _ if spans.len() == 1 => spans.first().copied(),
             _ => None,
         };
-        let since = if monitor { best.since } else { best.since.min(self.now) };
+        // The last report that came is the last that the fault let through.
+        let last_heard = rows
+            .iter()
+            .map(|row| &self.evidence.hearings[*row as usize])
+            .filter(|hearing| hearing.late)
+            .map(|hearing| hearing.last)
+            .max();
+        let since = last_heard.map_or(best.since, |last| last.min(best.since));
         Verdict {
             causes: self.causes(&fault.group),
             probability: rounded(fault.probability),

@@ -4,6 +4,7 @@
 //! so every step here stands under ours; and a connection that our time-out interrupts in the middle of a mail
 //! would go back into the pool, where the next mail would become the rest of the last. Here it is dropped.
 
+use std::fmt;
 use std::time::Duration;
 
 use lettre::address::Envelope;
@@ -43,6 +44,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// This mail, for good: it can't even be put together.
     Unsendable(String),
+    /// The process is about to end; nothing was tried.
+    Stopped,
 }
 
 impl Relay {
@@ -50,7 +53,8 @@ impl Relay {
     ///
     /// A fragment that says which setting of `[mail]` can't be used.
     pub(super) fn new(mail: &MailSettings) -> Result<Self, String> {
-        let from = mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))?;
+        let from =
+            mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))?;
         let tls = match mail.security {
             MailSecurity::Plain => None,
             MailSecurity::StartTls | MailSecurity::Tls => Some(tls(mail)?),
@@ -135,27 +139,31 @@ impl Line {
     /// trouble says so.
     pub(super) async fn send(&mut self, mail: &Message, patience: Duration) -> Result<(), (Trouble, bool)> {
         self.used = true;
-        let sent = timeout(patience, self.try_send(mail.envelope(), &mail.formatted())).await;
+        let sent =
+            timeout(patience, self.try_send(mail.envelope(), &String::from_utf8_lossy(&mail.formatted())))
+                .await;
         match sent {
             Ok(sent) => sent,
-            Err(_) => Err((
-                Trouble::Unknown(format!("no answer within {} s", patience.as_secs_f64())),
-                false,
-            )),
+            Err(_) => {
+                Err((Trouble::Unknown(format!("no answer within {} s", patience.as_secs_f64())), false))
+            }
         }
     }
 
-    async fn try_send(&mut self, envelope: &Envelope, bytes: &[u8]) -> Result<(), (Trouble, bool)> {
+    async fn try_send(&mut self, envelope: &Envelope, content: &str) -> Result<(), (Trouble, bool)> {
         let server = self.connection.server_info();
         let mut options = Vec::new();
         let addresses = envelope.to().iter().chain(envelope.from());
         if addresses.into_iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
             if !server.supports_feature(Extension::SmtpUtfEight) {
-                return Err((Trouble::Refused("the mail server takes no addresses beyond ASCII".into()), true));
+                return Err((
+                    Trouble::Refused("the mail server takes no addresses beyond ASCII".into()),
+                    true,
+                ));
             }
             options.push(MailParameter::SmtpUtfEight);
         }
-        if !bytes.is_ascii() && server.supports_feature(Extension::EightBitMime) {
+        if !content.is_ascii() && server.supports_feature(Extension::EightBitMime) {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let from = Mail::new(envelope.from().cloned(), options);
@@ -167,7 +175,7 @@ impl Line {
         }
         let invited = self.connection.command(Data).await;
         self.settled(invited.map(drop), false).await?;
-        let taken = self.connection.message(bytes).await;
+        let taken = self.connection.command(Content(content)).await;
         self.settled(taken.map(drop), true).await
     }
 
@@ -196,6 +204,23 @@ impl Line {
     }
 }
 
+/// A mail as it goes over the wire, in one piece. lettre would write the last line apart, and that line would wait
+/// some 40 ms for the acknowledgement of what came before it (Nagle's algorithm meets delayed acknowledgement).
+struct Content<'a>(&'a str);
+
+impl fmt::Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0.split_inclusive('\n') {
+            // A line that begins with a dot would end the mail.
+            if line.starts_with('.') {
+                f.write_str(".")?;
+            }
+            f.write_str(line)?;
+        }
+        f.write_str("\r\n.\r\n")
+    }
+}
+
 fn tls(mail: &MailSettings) -> Result<TlsParameters, String> {
     let mut tls = TlsParameters::builder(mail.relay.clone());
     if let Some(pem) = &mail.trust_pem {
@@ -217,9 +242,20 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WHY_CHARS_MAX).collect();
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WHY_CHARS_MAX).collect();
     line.trim().to_owned()
 }
 
 /// A server's answer may be long; this much of it explains enough.
 const WHY_CHARS_MAX: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_a_dot_does_not_end_the_mail() {
+        assert_eq!(Content("a\r\n.\r\n.b\r\nc.").to_string(), "a\r\n..\r\n..b\r\nc.\r\n.\r\n");
+    }
+}

@@ -25,6 +25,7 @@ pub struct Mail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
     Greeting,
+    SignIn,
     MailFrom,
     To(&'a str),
     /// The whole mail is there, and is kept unless the server refuses it.
@@ -76,9 +77,11 @@ impl Relay {
     }
 
     /// One that greets nobody until the sender says true.
-    pub async fn closed() -> (Self, watch::Sender<bool>) {
+    pub async fn closed(
+        manner: impl Fn(Step<'_>) -> Answer + Send + Sync + 'static,
+    ) -> (Self, watch::Sender<bool>) {
         let (open, opened) = watch::channel(false);
-        (Self::listen(|_| Answer::Fine, Some(opened), None).await, open)
+        (Self::listen(manner, Some(opened), None).await, open)
     }
 
     /// One that offers STARTTLS.
@@ -130,7 +133,11 @@ impl Relay {
     }
 }
 
-async fn greet(socket: TcpStream, mut manners: Manners, took: mpsc::UnboundedSender<Mail>) -> std::io::Result<()> {
+async fn greet(
+    socket: TcpStream,
+    mut manners: Manners,
+    took: mpsc::UnboundedSender<Mail>,
+) -> std::io::Result<()> {
     if manners.open.wait_for(|open| *open).await.is_err() && !*manners.open.borrow() {
         return Ok(());
     }
@@ -166,12 +173,15 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 line_out(stream, "250-relay.example").await?;
                 line_out(stream, "250 STARTTLS").await?;
             } else {
-                line_out(stream, "250 relay.example").await?;
+                line_out(stream, "250-relay.example").await?;
+                line_out(stream, "250 AUTH PLAIN LOGIN").await?;
             }
             true
         } else if upper.starts_with("STARTTLS") {
             line_out(stream, "220 go on").await?;
             return Ok(true);
+        } else if upper.starts_with("AUTH") {
+            say(stream, (manners.manner)(Step::SignIn), "235 welcome").await?
         } else if upper.starts_with("MAIL FROM") {
             say(stream, (manners.manner)(Step::MailFrom), "250 yes").await?
         } else if upper.starts_with("RCPT TO") {
