@@ -116,106 +116,6 @@ pub const DELIVERY_NEWS: usize = 4096;
 /// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
 
-/// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
-/// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
-pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
-
-/// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
-pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// A program that is to look at the clock every second, and didn't for this long, stood still. A loaded
-/// machine is late by a second or two; ten is a stopped process or a paused virtual machine.
-pub const STANDSTILL_MIN: Duration = Duration::from_secs(10);
-
-/// How much longer than its timeout a check may take before the worker gives it up: the probe keeps its own
-/// deadline, so this only ever runs out when the machine itself is short of breath.
-pub const ASK_GRACE: Duration = Duration::from_secs(1);
-
-/// Over how long `linewatch_schedule_late_seconds` remembers the worst: longer than the usual 15 s between
-/// two scrapes, so that no lateness falls between them.
-pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
-
-/// Descriptors kept for the server's connections, the store, the mail relay and the terminal.
-pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384;
-
-/// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
-/// morning also reads why.
-pub const CLOCK_NOTE_STANDS: Duration = Duration::from_hours(1);
-
-/// Reports taken from the queue at a time: the correlator's clock moves once a batch, and a batch of this
-/// size costs it about a millisecond.
-pub const REPORT_BATCH: usize = 512;
-
-/// From one published picture to the next, while things change. People refresh every few seconds and
-/// Prometheus every fifteen, so four a second is as fresh as anybody can see.
-pub const PICTURE_EVERY: Duration = Duration::from_millis(250);
-
-/// The same for an estate with more checks than [`PICTURE_LARGE_CHECKS`], where a picture costs milliseconds.
-pub const PICTURE_EVERY_LARGE: Duration = Duration::from_secs(1);
-
-/// From this many checks an estate is large: a picture of it is a megabyte or more.
-pub const PICTURE_LARGE_CHECKS: usize = 20_000;
-
-/// Batches of changes of checks that wait for the store. One a second, so that a store may hang for a
-/// minute; after that the history of single checks is let go of, and counted.
-pub const TRANSITION_QUEUE: usize = 64;
-
-/// Practices written at a time into `/metrics`: with a dozen checks of half a dozen phases each, a piece is
-/// about half a megabyte, and writing it holds a worker thread for a millisecond.
-pub const METRICS_PIECE_PRACTICES: usize = 64;
-
-/// Connections to the status page and API at once. A county's service desk is dozens; each costs a few
-/// kilobytes and a descriptor. More wait in the system's queue.
-pub const HTTP_CONNECTIONS_MAX: usize = 256;
-
-/// Header lines of one request, and bytes of all of them: browsers send about twenty lines and 2 KiB.
-pub const HTTP_HEADERS_MAX: usize = 64;
-pub const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
-
-/// No connection lasts longer, so that one that is read a byte at a time is let go in the end.
-pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
-
-/// How long a busy connection may take to end once it was asked to.
-pub const HTTP_FAREWELL: Duration = Duration::from_secs(2);
-
-/// After a connection couldn't be taken: long enough not to spin, short enough for nobody to notice.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Longest name that `linewatch approve --by` may give, in bytes. It is written into the journal.
-pub const APPROVER_BYTES_MAX: usize = 200;
-
-/// How long the pipeline may not have gone round before `/healthz` calls it hung: it goes round at least
-/// once a second, and a loaded machine may owe it a few.
-pub const PIPELINE_PULSE_MAX: Duration = Duration::from_secs(15);
-
-/// How long the API waits for the pipeline to explain an incident.
-pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Up to this many practices, the overview draws each of them; a larger estate's healthy ones are only
-/// counted, so that what is wrong isn't lost among six thousand cells.
-pub const PAGE_GRID_ALL_MAX: usize = 400;
-
-/// Cells drawn for one network at most: more than anybody reads, and a page of a hundred kilobytes.
-pub const PAGE_CELLS_MAX: usize = 500;
-
-/// Notes on the overview, and events in an incident's history, that are drawn at most.
-pub const PAGE_NOTES_MAX: usize = 100;
-pub const PAGE_HISTORY_MAX: usize = 200;
-
-/// Questions that wait for the pipeline: reloads and explanations, asked by people.
-pub const COMMAND_QUEUE: usize = 16;
-
-/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
-/// that is redrawn ten times a second sees at most a few hundred observations in between.
-pub const SUBSCRIBER_LAG: usize = 4096;
-
-/// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
-/// itself. With [`DESK_STOP_GRACE`] all of them stay below half a minute; service managers allow 90 s.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
-
-/// From one removal of what has been kept for long enough to the next.
-pub const PRUNE_EVERY: Duration = Duration::from_hours(1);
-
 // ---- the world in virtual time ----
 
 /// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
@@ -231,17 +131,6 @@ pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
-
-/// How long a command waits for a running linewatch: its own server gives up after
-/// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
-pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// Longest answer that a command takes, in bytes: a status with two hundred open incidents of six thousand
-/// practices each is about twenty million.
-pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
-pub const STATUS_NOTES_SHOWN: usize = 20;
 // --- probes -------------------------------------------------------------------------------------------
 
 /// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
@@ -348,92 +237,117 @@ pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
 /// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
 /// process may seldom have more than this many.
 pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
+
+// ---- schedule, hub, and the commands that ask it ----
+
+/// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
+/// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
+
+/// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A program that is to look at the clock every second, and didn't for this long, stood still. A loaded
+/// machine is late by a second or two; ten is a stopped process or a paused virtual machine.
+pub const STANDSTILL_MIN: Duration = Duration::from_secs(10);
+
+/// How much longer than its timeout a check may take before the worker gives it up: the probe keeps its own
+/// deadline, so this only ever runs out when the machine itself is short of breath.
+pub const ASK_GRACE: Duration = Duration::from_secs(1);
+
+/// Over how long `linewatch_schedule_late_seconds` remembers the worst: longer than the usual 15 s between
+/// two scrapes, so that no lateness falls between them.
+pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
+
+/// Descriptors kept for the server's connections, the store, the mail relay and the terminal.
+pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384;
+
+/// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
+/// morning also reads why.
+pub const CLOCK_NOTE_STANDS: Duration = Duration::from_hours(1);
+
+/// Reports taken from the queue at a time: the correlator's clock moves once a batch, and a batch of this
+/// size costs it about a millisecond.
+pub const REPORT_BATCH: usize = 512;
+
+/// From one published picture to the next, while things change. People refresh every few seconds and
+/// Prometheus every fifteen, so four a second is as fresh as anybody can see.
+pub const PICTURE_EVERY: Duration = Duration::from_millis(250);
+
+/// The same for an estate with more checks than [`PICTURE_LARGE_CHECKS`], where a picture costs milliseconds.
+pub const PICTURE_EVERY_LARGE: Duration = Duration::from_secs(1);
+
+/// From this many checks an estate is large: a picture of it is a megabyte or more.
+pub const PICTURE_LARGE_CHECKS: usize = 20_000;
+
+/// Batches of changes of checks that wait for the store. One a second, so that a store may hang for a
+/// minute; after that the history of single checks is let go of, and counted.
+pub const TRANSITION_QUEUE: usize = 64;
+
+/// Practices written at a time into `/metrics`: with a dozen checks of half a dozen phases each, a piece is
+/// about half a megabyte, and writing it holds a worker thread for a millisecond.
+pub const METRICS_PIECE_PRACTICES: usize = 64;
+
+/// Connections to the status page and API at once. A county's service desk is dozens; each costs a few
+/// kilobytes and a descriptor. More wait in the system's queue.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// Header lines of one request, and bytes of all of them: browsers send about twenty lines and 2 KiB.
+pub const HTTP_HEADERS_MAX: usize = 64;
+pub const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// No connection lasts longer, so that one that is read a byte at a time is let go in the end.
+pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
+
+/// How long a busy connection may take to end once it was asked to.
+pub const HTTP_FAREWELL: Duration = Duration::from_secs(2);
+
+/// After a connection couldn't be taken: long enough not to spin, short enough for nobody to notice.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest name that `linewatch approve --by` may give, in bytes. It is written into the journal.
+pub const APPROVER_BYTES_MAX: usize = 200;
+
+/// How long the pipeline may not have gone round before `/healthz` calls it hung: it goes round at least
+/// once a second, and a loaded machine may owe it a few.
+pub const PIPELINE_PULSE_MAX: Duration = Duration::from_secs(15);
+
+/// How long the API waits for the pipeline to explain an incident.
+pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Up to this many practices, the overview draws each of them; a larger estate's healthy ones are only
+/// counted, so that what is wrong isn't lost among six thousand cells.
+pub const PAGE_GRID_ALL_MAX: usize = 400;
+
+/// Cells drawn for one network at most: more than anybody reads, and a page of a hundred kilobytes.
+pub const PAGE_CELLS_MAX: usize = 500;
+
+/// Notes on the overview, and events in an incident's history, that are drawn at most.
+pub const PAGE_NOTES_MAX: usize = 100;
+pub const PAGE_HISTORY_MAX: usize = 200;
+
+/// Questions that wait for the pipeline: reloads and explanations, asked by people.
+pub const COMMAND_QUEUE: usize = 16;
+
+/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
+/// that is redrawn ten times a second sees at most a few hundred observations in between.
+pub const SUBSCRIBER_LAG: usize = 4096;
+
+/// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
+/// itself. With [`DESK_STOP_GRACE`] all of them stay below half a minute; service managers allow 90 s.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// From one removal of what has been kept for long enough to the next.
+pub const PRUNE_EVERY: Duration = Duration::from_hours(1);
+
+/// How long a command waits for a running linewatch: its own server gives up after
+/// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Longest answer that a command takes, in bytes: a status with two hundred open incidents of six thousand
+/// practices each is about twenty million.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
+pub const STATUS_NOTES_SHOWN: usize = 20;
 // --- probes -------------------------------------------------------------------------------------------
-
-/// Longest that one transaction may take before the disk counts as failing. A commit takes milliseconds on a
-/// sound disk, and the largest (6,200 notices) under a second; whoever tells the desk of an event waits this
-/// long at most, once.
-pub const STORE_WRITE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long a disk that failed is left alone before it is tried again. Shorter only repeats the error; longer
-/// keeps notices out of the outbox on disk for longer than need be.
-pub const STORE_REST: Duration = Duration::from_secs(2);
-
-/// Writes kept in memory while the disk takes none. One event with 40 notices is about 30 KiB, so this is
-/// 300 MiB at the very worst, and weeks of ordinary incidents. At the bound, changes of single checks are
-/// given up first.
-pub const STORE_ARREARS_MAX: usize = 10_000;
-
-/// Waiting writes that go into one transaction. Enough that a backlog drains quickly, few enough that one
-/// transaction stays far below [`STORE_WRITE_TIMEOUT`].
-pub const STORE_BATCH: usize = 50;
-
-/// Connections that read. The status page, the API and `why` ask a few rows each.
-pub const STORE_READERS: u32 = 3;
-
-/// A store larger than this isn't searched for damage at the start: that reads the whole file, and the hub
-/// shall watch within seconds. Damage is then found where it is met.
-pub const STORE_CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Longest that a question to the store may take. Questions read a few hundred rows.
-pub const STORE_READ_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Notices that a desk takes over from an earlier process at once, or holds in memory, some 1 KiB each. Two of
-/// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
-pub const OUTBOX_LOADED_MAX: usize = 50_000;
-
-// Notices.
-
-/// Staff hear of changes of one incident this often at most, unless its cause changed: a fault that is being
-/// worked on changes every few seconds, and a service desk needs to read.
-pub const STAFF_UPDATE_EVERY: Duration = Duration::from_secs(600);
-
-/// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
-/// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a
-/// manager who heard of the fault already from hearing of it twice.
-pub const MERGE_HOLD: Duration = Duration::from_secs(2);
-
-/// Planned work that follows on planned work is looked through this far. More windows in a row than this is a
-/// mistake in the configuration, and then people are told sooner.
-pub const MAINTENANCE_CHAIN_MAX: usize = 100;
-
-// Delivery.
-
-/// Mails under way at once. Four keep a mail server on the same continent busy (some 100 mails a second), and are
-/// fewer than any relay's limit for one client.
-pub const SMTP_CONNECTIONS: usize = 4;
-
-/// Longest for connecting, TLS and signing in together. Longer than a slow greeting (some servers wait 5 s on
-/// purpose), shorter than anybody wants to wait for the next attempt.
-pub const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Longest for handing one mail over. A server that scans mails before it answers may take a minute; cutting it
-/// short would send the mail twice.
-pub const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(90);
-
-/// An idle connection is closed after this, before the server does it: a stale one costs a failed attempt.
-pub const SMTP_IDLE: Duration = Duration::from_secs(5);
-
-/// First and longest wait before a mail that was put off is tried again; each wait is twice the last. Mailboxes that
-/// greylist open after one to five minutes.
-pub const MAIL_RETRY_FIRST: Duration = Duration::from_secs(15);
-pub const MAIL_RETRY_LONGEST: Duration = Duration::from_secs(600);
-
-/// The same for the mail server as a whole. Shorter: one connection a minute disturbs nobody, and an outage that ends
-/// is the moment at which people want to hear.
-pub const RELAY_REST_FIRST: Duration = Duration::from_secs(1);
-pub const RELAY_REST_LONGEST: Duration = Duration::from_secs(60);
-
-/// A notice that couldn't be delivered for this long is given up: the longest outage in Kent lasted five days, and
-/// its all-clear was still news.
-pub const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How often the desk looks after itself: writes that wait for the disk, notices to give up, notices left on disk.
-pub const DESK_CHORES_EVERY: Duration = Duration::from_secs(5);
-
-/// How long stopping waits for mails that are being handed over; then they are cut off, and sent again at the next
-/// start.
-pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
-pub const DELIVERY_NEWS: usize = 4096;
