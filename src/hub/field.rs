@@ -1,0 +1,41 @@
+//! The real field that `run`'s workers stand in: this machine's clock and sockets.
+
+use crate::agent::clock;
+use crate::agent::workers::Field;
+use crate::estate::{Estate, ProbeIx, Vantage};
+use crate::observation::{HUB, Observation};
+use crate::probe::{NoTrust, Prober};
+use crate::time::At;
+
+/// Asks over real sockets, each practice's checks bound to its own address where it has one.
+#[derive(Debug, Clone)]
+pub struct Sockets {
+    prober: Prober,
+}
+
+impl Sockets {
+    /// # Errors
+    ///
+    /// When no TLS check could ever be made.
+    pub fn new() -> Result<Self, NoTrust> {
+        Ok(Self { prober: Prober::new()? })
+    }
+}
+
+impl Field for Sockets {
+    fn now(&self) -> At {
+        clock::now()
+    }
+
+    async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
+        let probe = &estate.probes[probe.at()];
+        let (id, source) = match from {
+            Vantage::Hub => (HUB, None),
+            Vantage::Practice(practice) => {
+                let practice = &estate.practices[practice.at()];
+                (practice.id.as_str(), practice.source)
+            }
+        };
+        self.prober.ask(probe, source).await.observation(at, id, &probe.id)
+    }
+}

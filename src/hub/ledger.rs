@@ -1,0 +1,219 @@
+//! The last result of each check with its times, for metrics and pages; and the changes from fine to failing
+//! and back, for the store. Thirty-odd bytes a check, so that 75,000 of them are nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
+use crate::observation::{Failure, Observation, Phase};
+use crate::time::At;
+
+/// The last results of one estate's checks. One writer, the pipeline; readers copy a row at a time, so that
+/// nobody holds it for long.
+#[derive(Debug)]
+pub struct Ledger {
+    probes: usize,
+    /// The hub's row first, then a row for each practice; in a row a cell for each probe.
+    cells: Mutex<Vec<Cell>>,
+}
+
+/// The last result of one check.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cell {
+    /// When it began; `None`: never asked.
+    pub at: Option<At>,
+    pub ok: bool,
+    /// The whole check.
+    pub seconds: f32,
+    /// By phase, in the order of [`Phase::ALL`]; NaN: not reached.
+    phases_seconds: [f32; Phase::ALL.len()],
+}
+
+/// What a new result is beside the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entered {
+    Same,
+    /// From fine to failing or back, or failing at the first asking.
+    Turned,
+    /// Older than what is known already, or this machine's own fault: it says nothing about the check.
+    Ignored,
+}
+
+impl Cell {
+    const EMPTY: Self =
+        Self { at: None, ok: false, seconds: f32::NAN, phases_seconds: [f32::NAN; Phase::ALL.len()] };
+
+    /// Phases that were reached, with their seconds.
+    pub fn phases(&self) -> impl Iterator<Item = (Phase, f32)> + '_ {
+        Phase::ALL.into_iter().zip(self.phases_seconds).filter(|(_, seconds)| seconds.is_finite())
+    }
+}
+
+impl Ledger {
+    pub fn new(estate: &Estate) -> Self {
+        let cells = (estate.practices.len() + 1) * estate.probes.len();
+        Self { probes: estate.probes.len(), cells: Mutex::new(vec![Cell::EMPTY; cells]) }
+    }
+
+    /// The ledger of another estate, with what both know.
+    pub fn carried_over(&self, from: &Estate, to: &Estate) -> Self {
+        let next = Self::new(to);
+        let practices: HashMap<&str, usize> = from
+            .practices
+            .iter()
+            .enumerate()
+            .map(|(row, practice)| (practice.id.as_str(), row + 1))
+            .collect();
+        let probes: Vec<Option<ProbeIx>> = to.probes.iter().map(|probe| from.probe(&probe.id)).collect();
+        let before = self.lock();
+        let mut after = next.lock();
+        let rows =
+            std::iter::once(Some(0)).chain(to.practices.iter().map(|p| practices.get(&*p.id).copied()));
+        for (row, old_row) in rows.enumerate() {
+            for (column, old_column) in probes.iter().enumerate() {
+                if let (Some(old_row), Some(old_column)) = (old_row, old_column) {
+                    let old = old_row * self.probes + old_column.at();
+                    after[row * next.probes + column] = before[old];
+                }
+            }
+        }
+        drop((before, after));
+        next
+    }
+
+    /// Enters a result.
+    pub fn enter(&self, from: Vantage, probe: ProbeIx, seen: &Observation) -> Entered {
+        if seen.failure == Some(Failure::Local) {
+            return Entered::Ignored;
+        }
+        let mut cells = self.lock();
+        let Some(cell) = cells.get_mut(row_of(from) * self.probes + probe.at()) else {
+            return Entered::Ignored;
+        };
+        if cell.at.is_some_and(|at| at > seen.at) {
+            return Entered::Ignored;
+        }
+        let turned = if cell.at.is_some() { cell.ok != seen.ok } else { !seen.ok };
+        *cell = Cell {
+            at: Some(seen.at),
+            ok: seen.ok,
+            seconds: seconds(seen.ms),
+            phases_seconds: Phase::ALL.map(|phase| seen.phases_ms.get(phase).map_or(f32::NAN, seconds)),
+        };
+        if turned { Entered::Turned } else { Entered::Same }
+    }
+
+    /// A copy of one asker's row, a cell for each probe.
+    pub fn row(&self, from: Vantage) -> Vec<Cell> {
+        let start = row_of(from) * self.probes;
+        self.lock().get(start..start + self.probes).map(<[Cell]>::to_vec).unwrap_or_default()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Cell>> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn row_of(from: Vantage) -> usize {
+    match from {
+        Vantage::Hub => 0,
+        Vantage::Practice(PracticeIx(row)) => row as usize + 1,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are more than a network's time is worth")]
+fn seconds(ms: f64) -> f32 {
+    (ms / 1000.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::workers::blank;
+    use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
+    use std::time::Duration;
+
+    const START: At = At::from_millis(1_700_000_000_000);
+    const WEB: ProbeIx = ProbeIx(0);
+    const FIRST: Vantage = Vantage::Practice(PracticeIx(0));
+
+    fn estate(practices: &[&str], probes: &[&str]) -> Estate {
+        let practice = |id: &&str| Practice {
+            id: (*id).to_owned(),
+            name: String::new(),
+            postcode: None,
+            list_size: None,
+            email: Vec::new(),
+            source: None,
+            via: Vec::new(),
+            through: Vec::new(),
+        };
+        let probe = |id: &&str| Probe {
+            id: (*id).to_owned(),
+            network: NetworkIx(0),
+            service: None,
+            every: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            also: Vec::new(),
+            resolver: None,
+            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+        };
+        Estate {
+            icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },
+            components: Vec::new(),
+            networks: vec![Network { id: "internet".into(), name: String::new(), through: Vec::new() }],
+            services: Vec::new(),
+            probes: probes.iter().map(probe).collect(),
+            practices: practices.iter().map(practice).collect(),
+            hub_via: Vec::new(),
+        }
+    }
+
+    fn seen(after_ms: i64, failure: Option<Failure>) -> Observation {
+        let mut seen = blank(START.plus_millis(after_ms), "G82002", "web");
+        seen.ok = failure.is_none();
+        seen.failure = failure;
+        seen.ms = 250.0;
+        seen.phases_ms.set(Phase::Connect, 200.0);
+        seen
+    }
+
+    #[test]
+    fn a_check_turns_when_it_fails_first_and_when_it_changes() {
+        let ledger = Ledger::new(&estate(&["G82002"], &["web"]));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(0, None)), Entered::Same, "fine is no news");
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(1, Some(Failure::Timeout))), Entered::Turned);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(2, Some(Failure::Refused))), Entered::Same);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(3, None)), Entered::Turned);
+        assert_eq!(ledger.enter(Vantage::Hub, WEB, &seen(3, Some(Failure::Timeout))), Entered::Turned);
+        let cell = ledger.row(FIRST)[0];
+        assert!(cell.ok && (cell.seconds - 0.25).abs() < 1e-6);
+        assert_eq!(cell.phases().collect::<Vec<_>>(), [(Phase::Connect, 0.2)]);
+    }
+
+    #[test]
+    fn this_machines_own_fault_and_old_news_change_nothing() {
+        let ledger = Ledger::new(&estate(&["G82002"], &["web"]));
+        ledger.enter(FIRST, WEB, &seen(10, None));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(20, Some(Failure::Local))), Entered::Ignored);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(5, Some(Failure::Timeout))), Entered::Ignored);
+        let nowhere = Vantage::Practice(PracticeIx(7));
+        assert_eq!(ledger.enter(nowhere, WEB, &seen(20, None)), Entered::Ignored);
+        assert_eq!(ledger.row(FIRST)[0].at, Some(START.plus_millis(10)));
+    }
+
+    #[test]
+    fn another_estate_keeps_what_both_have_wherever_it_now_stands() {
+        let before = estate(&["G82002", "G82003"], &["web", "dns"]);
+        let ledger = Ledger::new(&before);
+        ledger.enter(Vantage::Practice(PracticeIx(1)), ProbeIx(1), &seen(1, None));
+        ledger.enter(Vantage::Hub, ProbeIx(0), &seen(2, None));
+        let after = estate(&["G82009", "G82003"], &["dns", "new", "web"]);
+        let ledger = ledger.carried_over(&before, &after);
+        let known =
+            |from: Vantage| -> Vec<bool> { ledger.row(from).iter().map(|cell| cell.at.is_some()).collect() };
+        assert_eq!(known(Vantage::Practice(PracticeIx(1))), [true, false, false]);
+        assert_eq!(known(Vantage::Practice(PracticeIx(0))), [false, false, false], "a new practice");
+        assert_eq!(known(Vantage::Hub), [false, false, true]);
+    }
+}
