@@ -22,6 +22,9 @@ pub const OPEN_PROBABILITY_MIN: f64 = 0.9;
 const CARRY_PROBABILITY_MIN: f64 = 0.5;
 /// The contract: a change is said at most this often.
 const CHANGE_EVERY_MS: i64 = 10_000;
+/// A change of a partial fault's scope by less than one part in this many is minor, and is said this often.
+const MINOR_SHARE: usize = 5;
+const MINOR_CHANGE_EVERY_MS: i64 = 10 * 60_000;
 /// A shared fault that hits all alike needs no more than to be seen twice.
 const HOLD_SHARED_MS: i64 = 750;
 /// A partial fault looks for a moment like several practices' own, and the other way round.
@@ -319,7 +322,11 @@ impl LifeCycle {
         // What hits all alike takes its practices at once; a share of them must be seen to stay.
         let join_ms = if verdict.scope == Scope::SharedPartly { facts.round_ms } else { 0 };
         let over = incident.quiet_since.is_some() && verdict.rows.is_empty();
-        let leave_ms = if over { 0 } else { facts.round_ms / 2 };
+        let leave_ms = match verdict.scope {
+            _ if over => 0,
+            Scope::SharedPartly => facts.round_ms,
+            _ => facts.round_ms / 2,
+        };
         incident.practices.see(&verdict.rows, now, join_ms, leave_ms);
         incident.services.see(&verdict.services, now, join_ms, if over { 0 } else { facts.round_ms });
         verdict.rows.clone_from(&incident.practices.settled);
@@ -338,7 +345,16 @@ impl LifeCycle {
         if same_scope && said.signature == verdict.signature && said.cause == verdict.causes {
             return;
         }
-        if now.millis_since(incident.last_said) < CHANGE_EVERY_MS {
+        // Who is hit by a partial fault varies from asking to asking; a few more or fewer can wait.
+        let moved = incident.practices.settled.len().abs_diff(said.practices.len());
+        let minor = verdict.scope == Scope::SharedPartly
+            && said.cause == verdict.causes
+            && said.signature == verdict.signature
+            && !verdict.rows.is_empty()
+            && !said.practices.is_empty()
+            && moved * MINOR_SHARE < said.practices.len();
+        let wait_ms = if minor { MINOR_CHANGE_EVERY_MS } else { CHANGE_EVERY_MS };
+        if now.millis_since(incident.last_said) < wait_ms {
             return;
         }
         let id = said.incident.clone();

@@ -16,7 +16,7 @@ use super::topology::ProbeFacts;
 pub enum Mode {
     /// Nothing passes.
     Total,
-    /// It sends everything back.
+    /// It sends every connection back. Shows in checks that open one only.
     Refused,
     /// It answers for others: TLS interception, block pages. Shows in TLS checks only.
     Tls,
@@ -100,6 +100,9 @@ impl Mode {
     pub fn shows_in(self, probe: &ProbeFacts) -> bool {
         match self {
             Self::Tls => probe.tls,
+            Self::Refused | Self::Partial(_, Shape::Refusing) | Self::Sticky(_, Shape::Refusing) => {
+                probe.stream
+            }
             Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => probe.named,
             _ => true,
         }

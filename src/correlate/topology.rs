@@ -39,6 +39,8 @@ pub struct ProbeFacts {
     pub timeout_ms: i64,
     /// It speaks TLS, so interception would show.
     pub tls: bool,
+    /// It opens a connection, which can be refused or reset.
+    pub stream: bool,
     /// It looks a name up, so a DNS fault would show.
     pub named: bool,
 }
@@ -237,6 +239,13 @@ fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
         every_ms: millis(probe.every).max(1),
         timeout_ms: millis(probe.timeout),
         tls: matches!(&probe.ask, Ask::Http(http) if http.tls),
+        stream: match &probe.ask {
+            Ask::Http(_) | Ask::Tcp(_) => true,
+            Ask::Dns(_) | Ask::Udp(_) | Ask::Icmp(_) => false,
+            Ask::Later { kind, .. } => {
+                !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
+            }
+        },
         named,
     }
 }
