@@ -61,3 +61,8 @@ pub const COUNTY_MAIL_RECIPIENTS_MAX: usize = 100;
 /// Accepted messages waiting for the drill to print them. It only coalesces and counts, and a storm of
 /// every practice and event is a few thousand; a reader that falls behind reads the list instead.
 pub const COUNTY_MAIL_QUEUE: usize = 4096;
+
+// ---- schedule and hub ----
+
+/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);

@@ -1,1 +1,3 @@
 //! gathers observations, correlates, notifies, serves status and metrics
+
+pub mod service;

@@ -1,3 +1,28 @@
-//! simulated estates and faults, in virtual time or on loopback sockets
+//! Simulated estates and faults, in virtual time or on loopback sockets.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | [`scenario`] | what goes wrong, when, and what linewatch must say: data, read from `scenarios/*.toml` |
+//! | [`estates`] | made-up estates of any size, for scenarios that stand alone |
+//! | [`faults`] | what happens to one asking at one moment: a pure function |
+//! | [`timetable`] | when a fault hits which site |
+//! | [`virtual_time`] | the stream of observations that an estate under a scenario would report |
+//! | [`reports`] | over which network each report gets out, and what waits on the agent's disk |
+//! | [`noise`] | latencies, the odd lost packet, lines that are always bad |
+//! | [`loopback`] | the same faults on real sockets, for `drill` |
+//! | [`verdicts`] | whether the incidents told are the ones that the scenario expects |
+//! | [`dice`] | hashing in place of random numbers |
+//!
+//! Everything here is deterministic: the same scenario, estate and seed give the same bytes, and what
+//! happens to one asking doesn't depend on which others were asked before.
 
+pub mod dice;
+pub mod estates;
+pub mod faults;
 pub mod loopback;
+pub mod noise;
+pub mod reports;
+pub mod scenario;
+pub mod timetable;
+pub mod verdicts;
+pub mod virtual_time;

@@ -1,0 +1,292 @@
+//! The comb: when each check is due. Pure: the time comes in, and nothing is slept for.
+//!
+//! Check *k* of a practice's probe is due at `k · every + phase` on the grid of the wall clock, and the
+//! phase is a hash of practice and probe. So the checks of an estate are spread evenly over every interval,
+//! a shared component is sampled many times a second, nothing starts in a herd, and a restart goes on in
+//! the same rhythm. A slot that was missed is skipped, never made up for in a burst.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
+
+use crate::config::ScheduleSettings;
+use crate::estate::{Ask, Estate, HostPort, PracticeIx, ProbeIx, Vantage};
+use crate::limits::HEARTBEAT_EVERY;
+use crate::observation::{ALIVE, HUB};
+use crate::time::At;
+
+/// Where in each interval a practice's check is due: from zero up to, but not including, `every`. The
+/// FNV-1a hash (64 bits) of `practice NUL probe`, modulo `every` in milliseconds.
+pub fn phase(practice_id: &str, probe_id: &str, every: Duration) -> Duration {
+    let every_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
+    let hash = practice_id.bytes().chain(std::iter::once(0)).chain(probe_id.bytes()).fold(
+        0xcbf2_9ce4_8422_2325_u64,
+        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
+    );
+    Duration::from_millis(hash % every_ms)
+}
+
+/// What the schedule makes due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duty {
+    /// Ask one probe.
+    Check { from: Vantage, probe: ProbeIx },
+    /// Say that a practice's worker lives.
+    Alive { practice: PracticeIx },
+}
+
+/// One thing to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Position among all duties: the same for the same estate.
+    pub number: usize,
+    pub duty: Duty,
+    /// When the comb wanted it. A capped target's check waits its turn, and that isn't lateness, so this
+    /// is the turn.
+    pub slot: At,
+}
+
+/// The duties of one estate, each with its next slot.
+#[derive(Debug)]
+pub struct Schedule {
+    duties: Vec<Planned>,
+    /// For a capped target: when it may be asked next.
+    turns_ms: Vec<i64>,
+    turn_gap_ms: i64,
+    queue: BinaryHeap<Reverse<Entry>>,
+    skipped: u64,
+    stretched: Vec<Stretched>,
+}
+
+/// A target whose cap is below what its checks would ask of it, so that they are asked less often.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretched {
+    pub target: String,
+    /// Checks a second that the probes' `every` would come to.
+    pub wanted_per_second: f64,
+    pub cap_per_second: f64,
+}
+
+#[derive(Debug)]
+struct Planned {
+    duty: Duty,
+    period_ms: i64,
+    phase_ms: i64,
+    /// Position in `turns_ms`, when its target is capped.
+    target: Option<u32>,
+}
+
+/// Ordered by when it is due, then by number, so that the order is the same each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    due_ms: i64,
+    number: u32,
+    slot_ms: i64,
+    has_turn: bool,
+}
+
+impl Schedule {
+    /// Every probe at every practice and at the hub, and every practice's heartbeat. The first slot of each
+    /// is the first one of its comb after `now`.
+    pub fn new(estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
+        let cap = settings.target_rate_max.filter(|cap| cap.is_finite() && *cap > 0.0);
+        let (targets, stretched) = match cap {
+            Some(cap) => cap_targets(estate, cap),
+            None => (Vec::new(), Vec::new()),
+        };
+        let mut duties = Vec::with_capacity((estate.practices.len() + 1) * (estate.probes.len() + 1));
+        let mut plan = |from: Vantage, practice_id: &str| {
+            for (position, probe) in estate.probes.iter().enumerate() {
+                let target = targets.get(position);
+                let stretch = target.map_or(1.0, |target| target.stretch);
+                let every = probe.every.mul_f64(stretch);
+                duties.push(Planned {
+                    duty: Duty::Check { from, probe: ProbeIx::new(position) },
+                    period_ms: millis(every).max(1),
+                    phase_ms: millis(phase(practice_id, &probe.id, every)),
+                    target: target.map(|target| target.number),
+                });
+            }
+            if let Vantage::Practice(practice) = from {
+                duties.push(Planned {
+                    duty: Duty::Alive { practice },
+                    period_ms: millis(HEARTBEAT_EVERY),
+                    phase_ms: millis(phase(practice_id, ALIVE, HEARTBEAT_EVERY)),
+                    target: None,
+                });
+            }
+        };
+        plan(Vantage::Hub, HUB);
+        for (position, practice) in estate.practices.iter().enumerate() {
+            plan(Vantage::Practice(PracticeIx::new(position)), &practice.id);
+        }
+        let turns = targets.iter().map(|target| target.number as usize + 1).max().unwrap_or(0);
+        let mut schedule = Self {
+            duties,
+            turns_ms: vec![i64::MIN; turns],
+            turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
+            queue: BinaryHeap::new(),
+            skipped: 0,
+            stretched,
+        };
+        schedule.realign(now);
+        schedule
+    }
+
+    /// Starts over from `now`: after the clock was set, or the machine slept, the slots in between are gone.
+    pub fn realign(&mut self, now: At) {
+        self.turns_ms.fill(i64::MIN);
+        let now_ms = now.as_millis();
+        self.queue = self
+            .duties
+            .iter()
+            .enumerate()
+            .map(|(number, planned)| Reverse(planned.entry(number, planned.slot_after(now_ms))))
+            .collect();
+    }
+
+    /// How many duties there are; [`Due::number`] is below it.
+    pub fn len(&self) -> usize {
+        self.duties.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.duties.is_empty()
+    }
+
+    /// When something is due next.
+    pub fn next_due(&self) -> Option<At> {
+        self.queue.peek().map(|Reverse(entry)| At::from_millis(entry.due_ms))
+    }
+
+    /// Slots that were skipped because the next one was due already.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Targets that are asked less often than their probes' `every` says, because of `target_rate_max`.
+    pub fn stretched(&self) -> &[Stretched] {
+        &self.stretched
+    }
+
+    /// The next thing that is due at `now`, earliest first; `None` when nothing is.
+    pub fn take(&mut self, now: At) -> Option<Due> {
+        let now_ms = now.as_millis();
+        loop {
+            let Reverse(mut entry) = *self.queue.peek()?;
+            if entry.due_ms > now_ms {
+                return None;
+            }
+            self.queue.pop();
+            let number = entry.number as usize;
+            let planned = &self.duties[number];
+            if now_ms.saturating_sub(entry.slot_ms) >= planned.period_ms {
+                let next_ms = planned.slot_after(now_ms);
+                let missed = (next_ms - entry.slot_ms) / planned.period_ms;
+                self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(0));
+                self.queue.push(Reverse(planned.entry(number, next_ms)));
+                continue;
+            }
+            if let (Some(target), false) = (planned.target, entry.has_turn) {
+                let turn = &mut self.turns_ms[target as usize];
+                let turn_ms = (*turn).max(now_ms);
+                *turn = turn_ms + self.turn_gap_ms;
+                if turn_ms > now_ms {
+                    entry.due_ms = turn_ms;
+                    entry.has_turn = true;
+                    self.queue.push(Reverse(entry));
+                    continue;
+                }
+            }
+            let due = Due { number, duty: planned.duty, slot: At::from_millis(entry.due_ms) };
+            self.queue.push(Reverse(planned.entry(number, entry.slot_ms + planned.period_ms)));
+            return Some(due);
+        }
+    }
+}
+
+impl Planned {
+    fn entry(&self, number: usize, slot_ms: i64) -> Entry {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        Entry { due_ms: slot_ms, number, slot_ms, has_turn: false }
+    }
+
+    /// The first slot of its comb after `now_ms`.
+    fn slot_after(&self, now_ms: i64) -> i64 {
+        let since = (now_ms - self.phase_ms).rem_euclid(self.period_ms);
+        now_ms - since + self.period_ms
+    }
+}
+
+/// What a probe's target is capped by.
+#[derive(Debug, Clone, Copy)]
+struct Capped {
+    number: u32,
+    /// By how much the intervals of its checks grow, so that on average they stay within the cap.
+    stretch: f64,
+}
+
+/// By probe: its target's number and stretch; and the targets whose checks had to be stretched.
+fn cap_targets(estate: &Estate, cap: f64) -> (Vec<Capped>, Vec<Stretched>) {
+    let mut targets: BTreeMap<String, (u32, f64)> = BTreeMap::new();
+    for (target, per_second) in target_rates(estate) {
+        let number = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        targets.insert(target, (number, per_second));
+    }
+    let by_probe = estate
+        .probes
+        .iter()
+        .map(|probe| {
+            let (number, wanted) = targets.get(&target(&probe.ask)).copied().unwrap_or((0, 0.0));
+            Capped { number, stretch: (wanted / cap).max(1.0) }
+        })
+        .collect();
+    let stretched = targets
+        .into_iter()
+        .filter(|(_, (_, wanted))| *wanted > cap)
+        .map(|(target, (_, wanted))| Stretched {
+            target,
+            wanted_per_second: wanted,
+            cap_per_second: cap,
+        })
+        .collect();
+    (by_probe, stretched)
+}
+
+/// Checks a second that each target sees from the whole estate, the hub included, by target.
+pub fn target_rates(estate: &Estate) -> Vec<(String, f64)> {
+    let askers = (estate.practices.len() + 1) as f64;
+    let mut rates: BTreeMap<String, f64> = BTreeMap::new();
+    for probe in &estate.probes {
+        *rates.entry(target(&probe.ask)).or_default() += askers / probe.every.as_secs_f64().max(0.001);
+    }
+    rates.into_iter().collect()
+}
+
+/// Whom a probe bothers: `host:port`, or the host alone for echoes.
+pub fn target(ask: &Ask) -> String {
+    match ask {
+        Ask::Dns(dns) => dns.server.to_string(),
+        Ask::Http(http) => match &http.connect_to {
+            Some(HostPort { host, port }) => HostPort { host: host.clone(), port: *port }.to_string(),
+            None => authority(&http.url, http.tls),
+        },
+        Ask::Tcp(tcp) => tcp.target.to_string(),
+        Ask::Udp(udp) => udp.target.to_string(),
+        Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Later { target, .. } => target.clone(),
+    }
+}
+
+/// `host:port` of a URL that the loader has accepted.
+fn authority(url: &str, tls: bool) -> String {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or(after_scheme);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    if has_port { host } else { format!("{host}:{}", if tls { 443 } else { 80 }) }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,1 @@
+//! The workers that act for each practice on one machine.
