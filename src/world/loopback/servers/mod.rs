@@ -20,8 +20,8 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::certificates::{Authority, CertificateError};
 use super::tasks::{Tasks, listen_at};
-use super::weather::DnsFailure;
 use crate::estate::{Ask, Estate};
+use crate::world::scenario::DnsAnswer;
 
 /// One of the county's servers, by what it speaks and how it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +29,7 @@ pub enum Server {
     Names,
     /// Gives 127.0.0.1 for every name: looks up the hosts of URLs.
     NamesHome,
-    NamesFailing(DnsFailure),
-    NamesLying,
+    NamesFailing(DnsAnswer),
     Web { tls: bool },
     WebStatus { tls: bool, status: u16 },
     WebIntercepted { tls: bool },
@@ -113,7 +112,6 @@ impl Servers {
             Server::Names => names(names::Manner::Honest),
             Server::NamesFailing(failure) => names(names::Manner::Failing(failure)),
             Server::NamesHome => names(names::Manner::Home),
-            Server::NamesLying => names(names::Manner::Lying),
             Server::Web { tls } => web(trusted(tls), web::Manner::Honest),
             Server::WebStatus { tls, status } => web(trusted(tls), web::Manner::Status(status)),
             Server::WebIntercepted { tls } => {

@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use crate::estate::{Ask, Estate};
 use crate::world::loopback::tasks::Tasks;
-use crate::world::loopback::weather::DnsFailure;
+use crate::world::scenario::DnsAnswer;
 
 /// How this name server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,9 +22,7 @@ pub enum Manner {
     /// Answers what the probes expect.
     Honest,
     /// Answers everything with this failure.
-    Failing(DnsFailure),
-    /// Answers every question for an address with that of somebody else, as a captive portal does.
-    Lying,
+    Failing(DnsAnswer),
     /// Knows no zone: every name's address is 127.0.0.1. For the hosts of URLs, which must never lead out of
     /// the machine, whatever another probe expects of the same name.
     Home,
@@ -43,8 +41,6 @@ struct Known {
     answers: Vec<RData>,
 }
 
-/// The address that a lying name server gives: of the block that RFC 5737 keeps for documentation.
-const SOMEBODY_ELSE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const TTL_SECONDS: u32 = 30;
 
 impl Zone {
@@ -85,7 +81,7 @@ impl Zone {
         answer.metadata.recursion_available = true;
         answer.metadata.authoritative = true;
         let query = asked.queries.first()?.clone();
-        let Known { rcode, answers } = self.known_as(&query, manner);
+        let Known { rcode, answers } = self.known_as(&query, manner)?;
         answer.metadata.response_code = rcode;
         answer.add_answers(
             answers.into_iter().map(|data| Record::from_rdata(query.name().clone(), TTL_SECONDS, data)),
@@ -94,27 +90,28 @@ impl Zone {
         answer.to_vec().ok()
     }
 
-    fn known_as(&self, query: &Query, manner: Manner) -> Known {
+    /// `None`: it stays silent.
+    fn known_as(&self, query: &Query, manner: Manner) -> Option<Known> {
         let failing = |rcode| Known { rcode, answers: Vec::new() };
-        let address = |address| Known {
+        let home = || Known {
             rcode: ResponseCode::NoError,
             answers: match query.query_type() {
-                RecordType::A => vec![RData::A(A(address))],
+                RecordType::A => vec![RData::A(A(Ipv4Addr::LOCALHOST))],
                 _ => Vec::new(),
             },
         };
         let honest = || {
             let key = (plain(&query.name().to_ascii()), query.query_type());
-            self.known.get(&key).cloned().unwrap_or_else(|| address(Ipv4Addr::LOCALHOST))
+            self.known.get(&key).cloned().unwrap_or_else(home)
         };
-        match manner {
-            Manner::Failing(DnsFailure::ServFail) => failing(ResponseCode::ServFail),
-            Manner::Failing(DnsFailure::NxDomain) => failing(ResponseCode::NXDomain),
-            Manner::Failing(DnsFailure::Refused) => failing(ResponseCode::Refused),
-            Manner::Lying => address(SOMEBODY_ELSE),
-            Manner::Home => address(Ipv4Addr::LOCALHOST),
+        Some(match manner {
+            Manner::Failing(DnsAnswer::Timeout) => return None,
+            Manner::Failing(DnsAnswer::Servfail) => failing(ResponseCode::ServFail),
+            Manner::Failing(DnsAnswer::Nxdomain) => failing(ResponseCode::NXDomain),
+            Manner::Failing(DnsAnswer::Refused) => failing(ResponseCode::Refused),
+            Manner::Home => home(),
             Manner::Honest => honest(),
-        }
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - *refuse* some sources' connections and not others': it accepts and resets at once. For a `tcp` probe,
 //!   which asks no more than that the port opens, it drops instead;
-//! - answer "port unreachable" to some sources' datagrams: it stays silent;
+//! - say that there is no way, or answer "port unreachable" to some sources' datagrams: it stays silent;
 //! - delay the opening of a connection: it delays the first byte;
 //! - touch ICMP, which the kernel answers by itself: in a drill, `icmp` probes are asked over UDP.
 
@@ -26,16 +26,21 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::servers::{self, Server, Servers};
 use super::tasks::Tasks;
-use super::weather::{Fate, Weather};
+use super::weather::Weather;
 use crate::estate::{Ask, Estate, PracticeIx, ProbeIx, Vantage};
 use crate::limits::COUNTY_FILTER_EVERY;
+use crate::world::dice::{mix, unit};
+use crate::world::faults::Fate;
 
 /// Where the hub's own checks come from.
 const HUB_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Draws by which a fault is told to hit every asking: with fewer than all of them dropped, the lots are drawn
-/// one by one when a connection is accepted.
-const SURE_AFTER: u64 = 8;
+/// Draws by which the filter tells a fault that hits every asking from one that hits some. Those of the second
+/// sort are judged one by one, when a connection is accepted.
+const DRAWS: u8 = 8;
+
+/// Longest delay that it adds, in seconds: no check waits longer.
+const SLOWEST_SECS: f64 = 60.0;
 
 /// The stand-in with its doors, by probe.
 pub struct StandIn {
@@ -46,7 +51,6 @@ pub struct StandIn {
 struct Keeper {
     probe: ProbeIx,
     speaks: Speaks,
-    /// One asking of this probe at a time, for those that a filter judges.
     every: Duration,
     weather: Arc<dyn Weather>,
     servers: Arc<Servers>,
@@ -126,7 +130,6 @@ impl Speaks {
     const fn stream_server(self, fate: Fate) -> Server {
         match (self, fate) {
             (Self::Names, Fate::Dns(failure)) => Server::NamesFailing(failure),
-            (Self::Names, Fate::Intercept) => Server::NamesLying,
             (Self::Names, _) => Server::Names,
             (Self::Web { tls }, Fate::Status(status)) => Server::WebStatus { tls, status },
             (Self::Web { tls }, Fate::Intercept) => Server::WebIntercepted { tls },
@@ -140,7 +143,6 @@ impl Speaks {
     const fn datagram_server(self, fate: Fate) -> Server {
         match (self, fate) {
             (Self::Names | Self::Web { .. }, Fate::Dns(failure)) => Server::NamesFailing(failure),
-            (Self::Names, Fate::Intercept) => Server::NamesLying,
             (Self::Names, _) => Server::Names,
             (Self::Web { .. }, _) => Server::NamesHome,
             (Self::Tcp | Self::Udp, _) => Server::Udp,
@@ -168,7 +170,7 @@ impl Keeper {
             let dropped: Vec<Ipv4Addr> = self
                 .sources
                 .iter()
-                .filter(|(_, from)| self.surely_dropped(**from))
+                .filter(|(source, from)| self.shuts_out(**source, **from))
                 .filter_map(|(source, _)| match source {
                     IpAddr::V4(source) => Some(*source),
                     IpAddr::V6(_) => None,
@@ -187,61 +189,65 @@ impl Keeper {
         }
     }
 
-    fn surely_dropped(&self, from: Vantage) -> bool {
-        let dropped = |nonce| match self.weather.fate(from, self.probe, nonce) {
-            Fate::Drop => true,
-            // Turning away isn't possible here, and opening would be a lie.
-            Fate::Refuse | Fate::Reset => self.speaks == Speaks::Tcp,
+    /// Whether the filter drops what comes from there.
+    fn shuts_out(&self, source: IpAddr, from: Vantage) -> bool {
+        let dropped = |draw: u8| match self.weather.fate(from, self.probe, u64::MAX - u64::from(draw)) {
+            Fate::Drop | Fate::Unreachable => true,
+            // To open the port would be a lie.
+            Fate::Refuse => self.speaks == Speaks::Tcp,
             _ => false,
         };
-        if self.speaks == Speaks::Tcp {
-            dropped(self.slot())
-        } else {
-            (0..SURE_AFTER).all(|draw| dropped(u64::MAX - draw))
+        // Fine weather is the rule, and one draw tells it.
+        if self.speaks != Speaks::Tcp {
+            return (0..DRAWS).all(dropped);
         }
+        // For a probe that asks no more than that the port opens, the filter has the only say: one lot an
+        // asking, so that the repeated SYN of one connection fares as the first did.
+        let share = f64::from((0..DRAWS).map(|draw| u8::from(dropped(draw))).sum::<u8>()) / f64::from(DRAWS);
+        let IpAddr::V4(v4) = source else { return false };
+        share > 0.0 && unit(mix(u64::from(u32::from(v4)), self.slot())) < share
     }
 
-    /// One number for each interval of the probe: what the filter judges has one lot an asking.
+    /// One number for each interval of the probe.
     fn slot(&self) -> u64 {
         let every = self.every.as_millis().max(1);
         u64::try_from(self.began.elapsed().as_millis() / every).unwrap_or(u64::MAX)
     }
 
-    fn fate(&self, peer: SocketAddr) -> Fate {
-        let Some(from) = self.sources.get(&peer.ip()) else { return Fate::Refuse };
-        let nonce = match self.speaks {
-            Speaks::Tcp => self.slot(),
-            _ => self.askings.fetch_add(1, Ordering::Relaxed),
-        };
-        self.weather.fate(*from, self.probe, nonce)
+    /// `None`: nobody of this county.
+    fn fate(&self, peer: SocketAddr) -> Option<Fate> {
+        let from = self.sources.get(&peer.ip())?;
+        Some(self.weather.fate(*from, self.probe, self.askings.fetch_add(1, Ordering::Relaxed)))
     }
 
     fn judge_stream(&self, peer: SocketAddr) -> Verdict {
-        let fate = self.fate(peer);
-        match fate {
-            Fate::Drop => Verdict::Swallow,
-            Fate::Refuse => Verdict::TurnAway,
-            Fate::Reset => Verdict::CutOff,
-            Fate::Tls if self.speaks != (Speaks::Web { tls: true }) => Verdict::CutOff,
-            _ => self.forward(self.speaks.stream_server(fate), fate),
+        match self.fate(peer) {
+            None | Some(Fate::Refuse) => Verdict::TurnAway,
+            Some(Fate::Drop | Fate::Unreachable) => Verdict::Swallow,
+            Some(Fate::Reset) => Verdict::CutOff,
+            Some(fate) => self.forward(self.speaks.stream_server(fate), fate),
         }
     }
 
     fn judge_datagram(&self, peer: SocketAddr) -> Verdict {
-        let fate = self.fate(peer);
-        match fate {
-            // The practice's own resolver looks names up for it, and isn't behind this door: a look-up goes
-            // wrong only where the fault is one of names.
-            Fate::Drop | Fate::Refuse | Fate::Reset if !matches!(self.speaks, Speaks::Web { .. }) => {
-                Verdict::Swallow
-            }
-            _ => self.forward(self.speaks.datagram_server(fate), fate),
+        match self.fate(peer) {
+            None => Verdict::Swallow,
+            // The practice's own resolver looks a URL's host up for it, and isn't behind this door: the
+            // look-up goes wrong only where the fault is one of names.
+            Some(Fate::Drop | Fate::Unreachable | Fate::Refuse) if !self.looks_up() => Verdict::Swallow,
+            Some(Fate::Slow { .. }) if self.looks_up() => self.forward(Server::NamesHome, Fate::Pass),
+            Some(fate) => self.forward(self.speaks.datagram_server(fate), fate),
         }
+    }
+
+    /// Whether this door's datagrams are only look-ups on the way to something else.
+    const fn looks_up(&self) -> bool {
+        matches!(self.speaks, Speaks::Web { .. })
     }
 
     fn forward(&self, server: Server, fate: Fate) -> Verdict {
         let after = match fate {
-            Fate::Pass { ms } => Duration::from_millis(u64::from(ms)),
+            Fate::Slow { ms } => Duration::from_secs_f64((ms / 1000.0).clamp(0.0, SLOWEST_SECS)),
             _ => Duration::ZERO,
         };
         match self.servers.address(server) {

@@ -1,0 +1,7 @@
+//! The county on loopback: its mail relay, its stand-in for the firewall, how a configuration moves in, and a
+//! whole drill.
+
+mod mail;
+mod moving_in;
+mod stand_in;
+mod support;
