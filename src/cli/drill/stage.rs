@@ -1,0 +1,129 @@
+//! What a drill plays with: the configuration (cut or stretched to the number of practices asked for), the
+//! scenario, and a folder that goes away again.
+
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::config::{self, Config};
+use crate::estate::Estate;
+use crate::world::scenario::{Scenario, shipped};
+
+/// The shipped estate, so that a drill needs no file.
+const PROBES_TOML: &str = include_str!("../../../probes.toml");
+
+/// More practices than this are no small county: the stand-in has a filter and a door for all of them, and
+/// loopback has to carry their checks.
+pub const PRACTICES_MAX: usize = 1000;
+
+/// The scenario that a drill plays when none is named.
+pub const SCENARIO_DEFAULT: &str = "kent-2023";
+
+/// Reads the scenario: a file, or the name of a shipped one.
+pub fn scenario(named: Option<&str>) -> anyhow::Result<Scenario> {
+    let named = named.unwrap_or(SCENARIO_DEFAULT);
+    let path = Path::new(named);
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(named);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        // The shipped files are compiled in: `scenarios/kent-2023.toml` works from any folder.
+        Err(error) => match shipped(name) {
+            Some(text) => text.to_owned(),
+            None => return Err(error).with_context(|| format!("cannot read the scenario {named}")),
+        },
+    };
+    let scenario = Scenario::parse(name, &text)?;
+    if !scenario.can_be_drilled() && !scenario.faults.is_empty() {
+        bail!(
+            "the scenario {name} has no fault with `drill_at`, so a drill has nothing to play: use `simulate`, or give \
+             its faults `drill_at` and `drill_until`"
+        );
+    }
+    Ok(scenario)
+}
+
+/// Reads the estate: a file, or the shipped one.
+pub fn config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let read = match path {
+        Some(path) => config::load(path),
+        None => config::parse("probes.toml", PROBES_TOML, Path::new("")),
+    };
+    read.map_err(|errors| anyhow::anyhow!("the configuration has errors:\n{errors}"))
+}
+
+/// Cuts or stretches the estate to `wanted` practices. When it is cut, one practice behind each component
+/// stays where there is room, so that a fault still has an elsewhere to be compared with; when it is
+/// stretched, those that are there serve as patterns.
+pub fn resize(estate: &mut Estate, wanted: usize) {
+    let have = estate.practices.len();
+    if wanted < have {
+        let mut covered = BTreeSet::new();
+        let mut kept: BTreeSet<usize> = (0..have)
+            .filter(|at| {
+                let named = estate.practices[*at].via.iter().flat_map(|used| used.any.iter().copied());
+                named.fold(false, |news, component| covered.insert(component) || news)
+            })
+            .take(wanted)
+            .collect();
+        for at in 0..have {
+            if kept.len() == wanted {
+                break;
+            }
+            kept.insert(at);
+        }
+        let mut at = 0;
+        estate.practices.retain(|_| {
+            at += 1;
+            kept.contains(&(at - 1))
+        });
+    } else if have > 0 {
+        for more in have..wanted {
+            let mut practice = estate.practices[more % have].clone();
+            let number = more + 1;
+            practice.id = format!("DRILL{number}");
+            practice.name = format!("Drill Surgery {number}");
+            practice.email = vec![format!("manager@drill{number}.example")];
+            practice.source = None;
+            estate.practices.push(practice);
+        }
+    }
+}
+
+/// A folder of this drill's own, removed with everything in it when it is dropped.
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub fn make() -> anyhow::Result<Self> {
+        // A name that nobody has: this process's number, and a count for the case that an earlier process of
+        // the same number was killed and left its folder behind.
+        for n in 0..100_u32 {
+            let path = std::env::temp_dir().join(format!("linewatch-drill-{}-{n}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot make the folder {}", path.display()));
+                }
+            }
+        }
+        bail!("a hundred folders of drills that were killed lie in {}: remove them", std::env::temp_dir().display())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, folder = %self.path.display(), "the drill's folder could not be removed");
+        }
+    }
+}
