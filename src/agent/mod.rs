@@ -1,5 +1,15 @@
-//! When each check is asked, and by whom: the comb ([`schedule`]), and the workers that act for each
-//! practice on one machine ([`workers`]).
+//! When each check is asked, and by whom.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`schedule`] | the comb: when each check is due; pure |
+//! | [`workers`] | act for each practice on one machine, as the comb says |
+//! | [`clock`] | notices that the clock was set or the machine stood still |
+//! | [`meters`] | how late the schedule runs, and the other numbers about the asking itself |
+//! | [`descriptors`] | as many sockets as the system lets us have |
 
+pub mod clock;
+pub mod descriptors;
+pub mod meters;
 pub mod schedule;
 pub mod workers;

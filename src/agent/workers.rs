@@ -1,1 +1,254 @@
-//! The workers that act for each practice on one machine.
+//! The workers that act for each practice on one machine: one dispatcher asks the [`Schedule`] what is due,
+//! and a task does each check while it is under way. 75,000 checks cost 75,000 small entries in a heap, not
+//! 75,000 tasks.
+//!
+//! Every observation carries the time at which its check truly began, so a late schedule is never read as
+//! an outage. When the clock jumps or the program stands still, what was under way doesn't count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clock::{ClockWatch, Step};
+use super::meters::Meters;
+use super::schedule::{Due, Duty, Schedule};
+use crate::estate::{Estate, ProbeIx, Vantage};
+use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN};
+use crate::observation::{ALIVE, Failure, HUB, Observation};
+use crate::time::At;
+
+/// Where the workers stand: it has a clock, and checks can be asked in it. The one seam between the schedule
+/// and the sockets, so that a test can put its own world there.
+pub trait Field: Send + Sync + 'static {
+    /// The wall clock.
+    fn now(&self) -> At;
+
+    /// Asks one check that begins at `at`. It ends within the probe's timeout.
+    fn ask(
+        &self,
+        estate: &Estate,
+        from: Vantage,
+        probe: ProbeIx,
+        at: At,
+    ) -> impl Future<Output = Observation> + Send;
+}
+
+/// Decides whether a worker's report reaches the hub. A drill uses it to cut practices off, as a failed
+/// line does to a real agent; `run` has none.
+pub trait ReportGate: Send + Sync {
+    fn arrives(&self, from: Vantage) -> bool;
+}
+
+/// An observation on its way to the correlator, with its place in the estate of its generation.
+#[derive(Debug)]
+pub struct Report {
+    /// Which configuration it was asked under; the places below are meaningless under another.
+    pub generation: u64,
+    pub from: Vantage,
+    /// `None`: a heartbeat.
+    pub probe: Option<ProbeIx>,
+    pub seen: Observation,
+}
+
+/// What one generation of workers works with.
+pub struct Workers<F> {
+    pub estate: Arc<Estate>,
+    pub generation: u64,
+    /// Checks under way at once, at most.
+    pub concurrency_max: usize,
+    pub field: Arc<F>,
+    pub gate: Option<Arc<dyn ReportGate>>,
+    pub meters: Arc<Meters>,
+    pub out: mpsc::Sender<Report>,
+    pub stop: CancellationToken,
+}
+
+impl<F> Clone for Workers<F> {
+    fn clone(&self) -> Self {
+        Self {
+            estate: self.estate.clone(),
+            generation: self.generation,
+            concurrency_max: self.concurrency_max,
+            field: self.field.clone(),
+            gate: self.gate.clone(),
+            meters: self.meters.clone(),
+            out: self.out.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
+impl<F: Field> Workers<F> {
+    /// Works until it is stopped; the checks under way then end on their own, within their timeouts, and are
+    /// still reported when somebody listens.
+    pub async fn work(self, mut schedule: Schedule) {
+        let permits = Arc::new(Semaphore::new(self.concurrency_max.clamp(1, Semaphore::MAX_PERMITS)));
+        let under_way: Arc<[AtomicBool]> = (0..schedule.len()).map(|_| AtomicBool::new(false)).collect();
+        let checks = TaskTracker::new();
+        let begun = Instant::now();
+        let mut watch = ClockWatch::new(self.field.now(), 0);
+        let mut skipped = 0;
+        // Held while waiting, so that when something is due it can begin at once.
+        let mut permit: Option<OwnedSemaphorePermit> = None;
+        loop {
+            if permit.is_none() {
+                permit = tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    got = permits.clone().acquire_owned() => got.ok(),
+                };
+            }
+            let now = self.field.now();
+            let step = watch.look(now, millis(begun.elapsed()));
+            if step != Step::Steady {
+                schedule.realign(now);
+            }
+            let due = schedule.take(now);
+            self.meters.skipped.inc_by(schedule.skipped().saturating_sub(skipped));
+            skipped = schedule.skipped();
+            match due {
+                Some(Due { number, duty: Duty::Check { from, probe }, slot }) => {
+                    if under_way[number].swap(true, Ordering::AcqRel) {
+                        self.meters.skipped.inc();
+                        continue;
+                    }
+                    self.meters.begun(slot, now);
+                    let place = Place { under_way: under_way.clone(), number, _permit: permit.take() };
+                    let workers = self.clone();
+                    checks.spawn(async move {
+                        workers.check(from, probe, now).await;
+                        drop(place);
+                    });
+                }
+                Some(Due { duty: Duty::Alive { practice }, .. }) => {
+                    let from = Vantage::Practice(practice);
+                    let seen = heartbeat(now, &self.estate.practices[practice.at()].id);
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = self.report(from, None, seen) => {}
+                    }
+                }
+                None => {
+                    let wait = schedule.next_due().map_or(CLOCK_LOOK_EVERY, |due| {
+                        let ms = u64::try_from(due.millis_since(now)).unwrap_or(0).max(1);
+                        Duration::from_millis(ms).min(CLOCK_LOOK_EVERY)
+                    });
+                    tokio::select! {
+                        () = self.stop.cancelled() => break,
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+        checks.close();
+        checks.wait().await;
+    }
+
+    async fn check(&self, from: Vantage, probe: ProbeIx, at: At) {
+        self.meters.asked.inc();
+        let in_flight = InFlight::new(&self.meters);
+        let begun = Instant::now();
+        let timeout = self.estate.probes[probe.at()].timeout;
+        let asked = self.field.ask(&self.estate, from, probe, at);
+        let answered = tokio::time::timeout(timeout + ASK_GRACE, asked).await;
+        drop(in_flight);
+        let gone = begun.elapsed();
+        let wall_ms = self.field.now().millis_since(at);
+        if wall_ms.saturating_sub(millis(gone)).unsigned_abs() > CLOCK_STEP_MIN.as_millis() as u64 {
+            self.meters.discarded.inc();
+            return;
+        }
+        let seen = match answered {
+            // A failure that took longer than it may is this machine's own: it wasn't there to see the answer.
+            Ok(seen) if seen.ok || gone <= timeout + ASK_GRACE => seen,
+            Ok(_) | Err(_) => overdue(at, self.id(from), &self.estate.probes[probe.at()].id, gone),
+        };
+        self.report(from, Some(probe), seen).await;
+    }
+
+    /// Waits while the queue is full: then the schedule runs late, and nothing is lost.
+    async fn report(&self, from: Vantage, probe: Option<ProbeIx>, seen: Observation) {
+        if self.gate.as_ref().is_none_or(|gate| gate.arrives(from)) {
+            // Nobody listens any more once the hub has stopped.
+            drop(self.out.send(Report { generation: self.generation, from, probe, seen }).await);
+        }
+    }
+
+    fn id(&self, from: Vantage) -> &str {
+        match from {
+            Vantage::Hub => HUB,
+            Vantage::Practice(practice) => &self.estate.practices[practice.at()].id,
+        }
+    }
+}
+
+/// A check's place among those under way; given back however the check ends.
+struct Place {
+    under_way: Arc<[AtomicBool]>,
+    number: usize,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.under_way[self.number].store(false, Ordering::Release);
+    }
+}
+
+/// Counts a check as under way for as long as it lives.
+struct InFlight<'a>(&'a Meters);
+
+impl<'a> InFlight<'a> {
+    fn new(meters: &'a Meters) -> Self {
+        meters.in_flight.inc();
+        Self(meters)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+fn heartbeat(at: At, practice_id: &str) -> Observation {
+    blank(at, practice_id, ALIVE)
+}
+
+fn overdue(at: At, practice_id: &str, probe_id: &str, gone: Duration) -> Observation {
+    Observation {
+        ok: false,
+        failure: Some(Failure::Local),
+        ms: gone.as_secs_f64() * 1000.0,
+        detail: Some("the check did not end by its deadline: this machine is overloaded".to_owned()),
+        ..blank(at, practice_id, probe_id)
+    }
+}
+
+fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
+    Observation {
+        at,
+        received: None,
+        practice: practice_id.to_owned(),
+        probe: probe_id.to_owned(),
+        ok: true,
+        failure: None,
+        phase: None,
+        ms: 0.0,
+        phases_ms: crate::observation::PhaseTimes::default(),
+        loss: None,
+        detail: None,
+        seq: None,
+        agent: None,
+        uplink: None,
+        reask: false,
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}

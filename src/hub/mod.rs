@@ -1,3 +1,30 @@
-//! gathers observations, correlates, notifies, serves status and metrics
+//! Gathers observations, correlates, notifies, and serves status, pages and metrics.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`service`] | all of `run` in one process: start, reload, stop |
+//! | [`pipeline`] | the one task that owns the correlator |
+//! | [`view`] | what readers see: estate and picture, replaced as a whole |
+//! | [`ledger`] | the last result of each check, and its changes |
+//! | [`notes`] | what the hub has to say about itself |
+//! | [`status`] | the status in numbers and sentences |
+//! | [`numbers`], [`metrics`] | `/metrics` |
+//! | [`pages`], [`pages_words`] | the status page |
+//! | [`api`], [`guard`] | the routes, and who may ask what |
+//! | [`server`] | connections and their bounds |
+//! | [`state`] | what the handlers share |
 
+pub mod api;
+pub mod guard;
+pub mod ledger;
+pub mod metrics;
+pub mod notes;
+pub mod numbers;
+pub mod pages;
+pub mod pages_words;
+pub mod pipeline;
+pub mod server;
 pub mod service;
+pub mod state;
+pub mod status;
+pub mod view;

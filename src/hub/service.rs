@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::correlate::{Correlator, Picture};
-use crate::estate::Vantage;
+pub use crate::agent::workers::ReportGate;
 use crate::incident::Event;
 use crate::observation::Observation;
 
@@ -26,11 +26,8 @@ pub struct Options {
     pub gate: Option<Arc<dyn ReportGate>>,
 }
 
-/// Decides whether a worker's report reaches the hub. A drill uses it to cut practices off, as a failed
-/// line does to a real agent; `run` has none.
-pub trait ReportGate: Send + Sync {
-    fn arrives(&self, from: Vantage) -> bool;
-}
+
+
 
 /// A running service. Dropping it stops nothing in good order; call [`Running::stop`].
 pub struct Running {

@@ -1,0 +1,94 @@
+//! Numbers about the asking itself: how late it runs, how much is under way, what was skipped.
+
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{IntCounter, IntGauge, Opts, Registry};
+
+use crate::limits::LATENESS_WINDOW;
+use crate::time::At;
+
+/// Counts that the workers keep and `/metrics` shows.
+#[derive(Debug)]
+pub struct Meters {
+    pub in_flight: IntGauge,
+    pub asked: IntCounter,
+    pub skipped: IntCounter,
+    /// Answers thrown away because the clock jumped while they were under way.
+    pub discarded: IntCounter,
+    lateness: Mutex<Lateness>,
+}
+
+/// The worst lateness of this window and of the one before, so that the number neither flickers nor sticks.
+#[derive(Debug, Default)]
+struct Lateness {
+    window: i64,
+    now_ms: i64,
+    before_ms: i64,
+}
+
+impl Meters {
+    /// Fails only when the registry has a metric of the same name already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::with_opts(Opts::new(name, help))?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let in_flight = IntGauge::with_opts(Opts::new("linewatch_checks_in_flight", "Checks under way."))?;
+        registry.register(Box::new(in_flight.clone()))?;
+        Ok(Self {
+            in_flight,
+            asked: counter("linewatch_checks_total", "Checks asked.")?,
+            skipped: counter(
+                "linewatch_checks_skipped_total",
+                "Slots of the schedule that were skipped because the check was late or still under way.",
+            )?,
+            discarded: counter(
+                "linewatch_checks_discarded_total",
+                "Answers that do not count because this machine's clock jumped while they were under way.",
+            )?,
+            lateness: Mutex::new(Lateness::default()),
+        })
+    }
+
+    /// A check that was due at `slot` is begun `now`.
+    pub fn begun(&self, slot: At, now: At) {
+        let mut lateness = self.lateness.lock().unwrap_or_else(PoisonError::into_inner);
+        lateness.turn(now);
+        lateness.now_ms = lateness.now_ms.max(now.millis_since(slot));
+    }
+
+    /// The worst lateness lately, in seconds.
+    pub fn late_seconds(&self, now: At) -> f64 {
+        let mut lateness = self.lateness.lock().unwrap_or_else(PoisonError::into_inner);
+        lateness.turn(now);
+        lateness.now_ms.max(lateness.before_ms).max(0) as f64 / 1000.0
+    }
+}
+
+impl Lateness {
+    fn turn(&mut self, now: At) {
+        let window = now.as_millis() / i64::try_from(LATENESS_WINDOW.as_millis()).unwrap_or(i64::MAX);
+        if window != self.window {
+            self.before_ms = if window == self.window + 1 { self.now_ms } else { 0 };
+            self.now_ms = 0;
+            self.window = window;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_the_worst_of_the_last_two_windows_and_then_forgotten() {
+        let meters = Meters::new(&Registry::new()).expect("a fresh registry");
+        let start = At::from_millis(1_700_000_010_000);
+        meters.begun(start, start.plus_millis(700));
+        meters.begun(start, start.plus_millis(200));
+        assert!((meters.late_seconds(start) - 0.7).abs() < 1e-9);
+        assert!((meters.late_seconds(start + LATENESS_WINDOW) - 0.7).abs() < 1e-9);
+        assert!(meters.late_seconds(start + LATENESS_WINDOW * 2).abs() < 1e-9);
+    }
+}

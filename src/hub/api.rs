@@ -1,0 +1,249 @@
+//! The routes: JSON under `/api/v1/`, `/metrics`, `/healthz`, `/readyz`, and the pages.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use axum::Router;
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::guard::{self, Refused};
+use super::metrics;
+use super::pages;
+use super::server::Peer;
+use super::state::Hub;
+use super::status::{PracticeStatus, Status};
+use crate::correlate::Explanation;
+use crate::incident::{Alternative, Event};
+use crate::limits::{APPROVER_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use crate::store::StoreError;
+
+/// Nothing may run, load or frame; the one style sheet is our own.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+/// `/api/v1/incidents/{id}`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentHistory {
+    pub incident: String,
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
+
+/// `/api/v1/incidents/{id}/why`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    pub incident: String,
+    pub event: Event,
+    /// Natural logarithm of the odds against the runner-up.
+    pub log_odds: f64,
+    pub runner_up: Option<Alternative>,
+    pub convicts: Vec<String>,
+    pub acquits: Vec<String>,
+    pub missing: Vec<String>,
+}
+
+/// What `POST /api/v1/incidents/{id}/approve` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ApproveRequest {
+    /// Who approves, for the journal.
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproveAnswer {
+    pub incident: String,
+    /// Notices that were held and now go out.
+    pub released: usize,
+    /// Somebody had approved it before.
+    pub already: bool,
+}
+
+/// Why a request wasn't answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    pub error: String,
+}
+
+/// All routes, with the bounds and headers that every answer has.
+pub fn router(hub: Arc<Hub>) -> Router {
+    let fixed = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/practices", get(pages::practices))
+        .route("/practice/{*id}", get(pages::practice))
+        .route("/incident/{id}", get(pages::incident))
+        .route("/style.css", get(pages::style))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/practices/{*id}", get(practice))
+        .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/incidents/{id}/why", get(why))
+        .route("/api/v1/incidents/{id}/approve", post(approve))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(scrape))
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here; the page is at /") })
+        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
+        .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
+        .layer(middleware::from_fn_with_state(hub.clone(), check_host))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .with_state(hub)
+}
+
+async fn check_host(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
+    match guard::host_is_ours(hub.listen, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn status(State(hub): State<Arc<Hub>>) -> Response {
+    Json(Status::new(&hub.view(), &hub.own_notes())).into_response()
+}
+
+async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
+    let view = hub.view();
+    match view.estate.practice(&id) {
+        Some(practice) => Json(PracticeStatus::new(&view, practice)).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "there is no such practice"),
+    }
+}
+
+async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
+    match history(&hub, &id).await {
+        Ok(events) => Json(IncidentHistory { incident: id, events }).into_response(),
+        Err(answer) => answer,
+    }
+}
+
+/// An incident's events, oldest first: from the store, or the last one from memory where the store has none.
+pub async fn history(hub: &Hub, id: &str) -> Result<Vec<Event>, Response> {
+    let events = match hub.store.incident_history(id).await {
+        Ok(events) => events,
+        Err(StoreError::UnknownIncident(_)) => Vec::new(),
+        Err(error) => {
+            tracing::warn!(%error, "the history of an incident could not be read");
+            Vec::new()
+        }
+    };
+    if !events.is_empty() {
+        return Ok(events);
+    }
+    let view = hub.view();
+    let open: Vec<Event> = view.picture.incidents.iter().filter(|e| e.incident == id).cloned().collect();
+    if open.is_empty() { Err(problem(StatusCode::NOT_FOUND, "there is no such incident")) } else { Ok(open) }
+}
+
+async fn why(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
+    match hub.explain(&id).await {
+        Some(explanation) => Json(Why::new(id, explanation)).into_response(),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "no such incident is open or was resolved within the last day, so there is nothing to explain",
+        ),
+    }
+}
+
+impl Why {
+    fn new(incident: String, explanation: Explanation) -> Self {
+        let Explanation { event, log_odds, runner_up, convicts, acquits, missing } = explanation;
+        // JSON has no infinity; beyond e^700 nobody counts.
+        let log_odds = if log_odds.is_nan() { 0.0 } else { log_odds.clamp(-700.0, 700.0) };
+        Self { incident, event, log_odds, runner_up, convicts, acquits, missing }
+    }
+}
+
+async fn approve(
+    State(hub): State<Arc<Hub>>,
+    Path(id): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(refused) = guard::may_change(peer.map(|Extension(peer)| peer), &headers) {
+        return refused.into_response();
+    }
+    let request: ApproveRequest = if body.is_empty() {
+        ApproveRequest::default()
+    } else {
+        match serde_json::from_slice(&body) {
+            Ok(request) => request,
+            Err(error) => return problem(StatusCode::BAD_REQUEST, format!("the body is not understood: {error}")),
+        }
+    };
+    let by: String = request.by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    if by.len() > APPROVER_BYTES_MAX {
+        return problem(StatusCode::BAD_REQUEST, "`by` is too long: a name will do");
+    }
+    let by = if by.trim().is_empty() { "somebody at the hub" } else { by.trim() };
+    match hub.desk.approve(&id, by).await {
+        Ok(approved) => Json(ApproveAnswer {
+            incident: approved.incident,
+            released: approved.released,
+            already: approved.already,
+        })
+        .into_response(),
+        Err(error @ StoreError::UnknownIncident(_)) => problem(StatusCode::NOT_FOUND, error.to_string()),
+        Err(error) => {
+            tracing::error!(%error, incident = %id, "an approval could not be recorded");
+            problem(StatusCode::SERVICE_UNAVAILABLE, format!("the approval could not be recorded: {error}"))
+        }
+    }
+}
+
+/// Lives: the pipeline goes round.
+async fn healthz(State(hub): State<Arc<Hub>>) -> Response {
+    if hub.is_alive() {
+        (StatusCode::OK, "fine\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the correlator does not go round\n").into_response()
+    }
+}
+
+/// Ready: the first picture has been taken.
+async fn readyz(State(hub): State<Arc<Hub>>) -> Response {
+    if !hub.is_alive() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the correlator does not go round\n").into_response()
+    } else if hub.view().picture.practices.is_empty() {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response()
+    } else {
+        (StatusCode::OK, "ready\n").into_response()
+    }
+}
+
+async fn scrape(State(hub): State<Arc<Hub>>) -> Response {
+    let (view, scrape) = (hub.view(), hub.scrape());
+    let head = metrics::head(&view, &hub.numbers, &hub.meters, &scrape);
+    let pieces = futures::stream::once(async move { Bytes::from(head) })
+        .chain(metrics::body(view, scrape.now))
+        .map(Ok::<_, std::convert::Infallible>);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], Body::from_stream(pieces))
+        .into_response()
+}
+
+/// An error as JSON.
+pub fn problem(status: StatusCode, error: impl Into<String>) -> Response {
+    (status, Json(Problem { error: error.into() })).into_response()
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        problem(self.status, self.why)
+    }
+}

@@ -1,0 +1,119 @@
+//! Who may ask what. The page listens on loopback by default and has no log-in; what a browser on the same
+//! machine could be talked into by a foreign site is refused here.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::server::Peer;
+
+/// Why a request is refused, for the person who reads the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub status: StatusCode,
+    pub why: &'static str,
+}
+
+/// Against DNS rebinding: a foreign name that was made to point here. While the page listens on loopback
+/// only, the `Host` must be an address or `localhost`.
+pub fn host_is_ours(listen: SocketAddr, headers: &HeaderMap) -> Result<(), Refused> {
+    let refused = Refused {
+        status: StatusCode::MISDIRECTED_REQUEST,
+        why: "this page is served on loopback: ask for it by address or as localhost (a proxy in front of \
+              it must set the Host header to that)",
+    };
+    if !listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let Some(host) = headers.get(header::HOST) else { return Err(refused) };
+    let host = host.to_str().map_err(|_| refused.clone())?;
+    let name = host_name(host);
+    let ours = name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost");
+    if ours { Ok(()) } else { Err(refused) }
+}
+
+/// Whether a request may change something: it comes from this machine, and no browser page of another
+/// origin can have sent it.
+pub fn may_change(peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
+    if !peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback()) {
+        return Err(Refused {
+            status: StatusCode::FORBIDDEN,
+            why: "approvals are taken from the hub's own machine only: run `linewatch approve` there",
+        });
+    }
+    // A page of another origin can't set this header without asking first, and the asking is never answered.
+    let marked = headers.get("x-linewatch").is_some_and(|value| value.as_bytes() == b"approve");
+    if !marked {
+        return Err(Refused {
+            status: StatusCode::FORBIDDEN,
+            why: "the header `X-Linewatch: approve` is missing; `linewatch approve` sends it",
+        });
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let same = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
+    if same {
+        Ok(())
+    } else {
+        Err(Refused { status: StatusCode::FORBIDDEN, why: "the request was sent by a page of another site" })
+    }
+}
+
+/// The host of a `Host` header, without port and brackets.
+fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    const LOOPBACK: &str = "127.0.0.1:9460";
+
+    #[test]
+    fn on_loopback_a_foreign_host_name_is_turned_away() {
+        let listen = LOOPBACK.parse().expect("an address");
+        for ours in ["127.0.0.1:9460", "localhost:9460", "[::1]:9460", "127.0.0.1", "page.localhost"] {
+            assert_eq!(host_is_ours(listen, &headers(&[("host", ours)])), Ok(()), "{ours}");
+        }
+        for foreign in ["evil.example:9460", "localhost.evil.example", "", "127.0.0.1.evil.example"] {
+            assert!(host_is_ours(listen, &headers(&[("host", foreign)])).is_err(), "{foreign}");
+        }
+        assert!(host_is_ours(listen, &HeaderMap::new()).is_err(), "no Host at all");
+        let public = "192.0.2.1:9460".parse().expect("an address");
+        assert_eq!(host_is_ours(public, &headers(&[("host", "linewatch.icb.example")])), Ok(()));
+    }
+
+    #[test]
+    fn an_approval_needs_this_machine_and_the_header_and_no_foreign_page() {
+        let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
+        let mapped = Some(Peer("[::ffff:127.0.0.1]:5000".parse().expect("an address")));
+        let there = Some(Peer("192.0.2.7:5000".parse().expect("an address")));
+        let marked = headers(&[("x-linewatch", "approve"), ("host", LOOPBACK)]);
+        assert_eq!(may_change(here, &marked), Ok(()));
+        assert_eq!(may_change(mapped, &marked), Ok(()));
+        assert!(may_change(there, &marked).is_err());
+        assert!(may_change(None, &marked).is_err());
+        assert!(may_change(here, &headers(&[("host", LOOPBACK)])).is_err());
+        let own =
+            headers(&[("x-linewatch", "approve"), ("host", LOOPBACK), ("origin", "http://127.0.0.1:9460")]);
+        assert_eq!(may_change(here, &own), Ok(()));
+        for origin in ["https://evil.example", "null"] {
+            let foreign = headers(&[("x-linewatch", "approve"), ("host", LOOPBACK), ("origin", origin)]);
+            assert!(may_change(here, &foreign).is_err(), "{origin}");
+        }
+    }
+}

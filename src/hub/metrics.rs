@@ -1,0 +1,331 @@
+//! `/metrics`, in Prometheus's text format.
+//!
+//! linewatch's own few dozen numbers come from a registry of the `prometheus` crate ([`super::numbers`]).
+//! The families with a line for each check or practice are written here, straight from the view: with
+//! 75,000 checks they are hundreds of thousands of lines, and the crate would build, sort and clone every
+//! one of them at each scrape. They are written a few practices at a time while the reader reads, so a
+//! scrape needs memory for one piece, not for all. Labels come from the configuration alone (and from the
+//! incidents that are open), so their number is bounded by it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::Stream;
+use prometheus::{Encoder as _, TextEncoder};
+
+use super::ledger::Cell;
+use super::numbers::Numbers;
+use super::view::View;
+use crate::agent::meters::Meters;
+use crate::correlate::Standing;
+use crate::estate::{PracticeIx, Vantage};
+use crate::limits::METRICS_PIECE_PRACTICES;
+use crate::notify::{DeskStats, RelayHealth};
+use crate::observation::{HUB, Phase};
+use crate::time::At;
+
+/// What one scrape needs to know besides the view.
+#[derive(Debug, Clone)]
+pub struct Scrape {
+    pub now: At,
+    pub desk: DeskStats,
+    pub store_ok: bool,
+    pub queue: usize,
+    pub notes: usize,
+}
+
+/// The head of the page: the hub's own numbers, and the families with a line for each component and incident.
+pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) -> String {
+    let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    numbers.store_ok.set(i64::from(scrape.store_ok));
+    numbers.mail_ok.set(i64::from(!matches!(scrape.desk.relay, RelayHealth::Failing { .. })));
+    numbers.blind.set(i64::from(view.is_blind()));
+    numbers.queue.set(signed(scrape.queue));
+    numbers.notes.set(signed(scrape.notes));
+    numbers.late.set(meters.late_seconds(scrape.now));
+    for (state, count) in
+        [("queued", scrape.desk.queued), ("waiting", scrape.desk.waiting), ("held", scrape.desk.held)]
+    {
+        numbers.outbox.with_label_values(&[state]).set(signed(count));
+    }
+    numbers.outbox_oldest.set(scrape.desk.oldest.map_or(0.0, |oldest| age(scrape.now, oldest)));
+    let mut page = Vec::new();
+    if let Err(error) = TextEncoder::new().encode(&numbers.registry.gather(), &mut page) {
+        tracing::error!(%error, "the hub's own metrics could not be written");
+    }
+    let mut page = String::from_utf8(page).unwrap_or_default();
+    notices(&mut page, &scrape.desk);
+    components(&mut page, view);
+    incidents(&mut page, view);
+    totals(&mut page, view);
+    page
+}
+
+/// The families with a line for each practice or check, a piece at a time.
+pub fn body(view: Arc<View>, now: At) -> impl Stream<Item = Bytes> + Send {
+    futures::stream::unfold((view, Some(Place::start())), move |(view, place)| async move {
+        let place = place?;
+        let mut piece = String::new();
+        let next = place.write(&mut piece, &view, now);
+        Some((Bytes::from(piece), (view, next)))
+    })
+}
+
+/// Where in the page the next piece begins.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    family: usize,
+    practice: usize,
+}
+
+/// One family with a line, or several, for each practice.
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    write: fn(&mut String, &View, PracticeIx, At),
+    /// The hub's own checks have lines in it as well.
+    hub: Option<fn(&mut String, &View, At)>,
+}
+
+const FAMILIES: [Family; 5] = [
+    Family {
+        name: "linewatch_practice_up",
+        help: "1 when the practice has the network, 0 when it is down or its agent is silent; absent while unknown.",
+        write: practice_up,
+        hub: None,
+    },
+    Family {
+        name: "linewatch_practice_silent",
+        help: "1 when the practice's agent was heard before and is not heard now.",
+        write: practice_silent,
+        hub: None,
+    },
+    Family {
+        name: "linewatch_agent_last_heard_seconds",
+        help: "Time since anything was heard from the practice's agent; absent when it never was.",
+        write: agent_last_heard,
+        hub: None,
+    },
+    Family {
+        name: "linewatch_check_up",
+        help: "1 when the last asking of the check was answered as expected, 0 when not; absent when it is too old.",
+        write: check_up,
+        hub: Some(hub_check_up),
+    },
+    Family {
+        name: "linewatch_check_duration_seconds",
+        help: "How long the last asking of the check took, by phase; phase \"total\" is the whole of it.",
+        write: check_duration,
+        hub: Some(hub_check_duration),
+    },
+];
+
+impl Place {
+    const fn start() -> Self {
+        Self { family: 0, practice: 0 }
+    }
+
+    /// Writes the piece that begins here; returns where the next one does.
+    fn write(self, out: &mut String, view: &View, now: At) -> Option<Self> {
+        let family = FAMILIES.get(self.family)?;
+        if self.practice == 0 {
+            describe(out, family.name, family.help, "gauge");
+            if let Some(hub) = family.hub {
+                hub(out, view, now);
+            }
+        }
+        let all = view.estate.practices.len();
+        let end = (self.practice + METRICS_PIECE_PRACTICES).min(all);
+        for practice in self.practice..end {
+            (family.write)(out, view, PracticeIx::new(practice), now);
+        }
+        if end < all {
+            Some(Self { practice: end, ..self })
+        } else {
+            (self.family + 1 < FAMILIES.len()).then_some(Self { family: self.family + 1, practice: 0 })
+        }
+    }
+}
+
+fn practice_up(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
+    for network in view.watched() {
+        let up = match view.standing(practice, network) {
+            Standing::Ok => 1.0,
+            Standing::Down | Standing::Silent => 0.0,
+            Standing::Unknown => continue,
+        };
+        let labels = [
+            ("practice", view.estate.practices[practice.at()].id.as_str()),
+            ("network", view.estate.networks[network.at()].id.as_str()),
+        ];
+        sample(out, "linewatch_practice_up", &labels, up);
+    }
+}
+
+fn practice_silent(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
+    let silent = view.watched().any(|network| view.standing(practice, network) == Standing::Silent);
+    let labels = [("practice", view.estate.practices[practice.at()].id.as_str())];
+    sample(out, "linewatch_practice_silent", &labels, if silent { 1.0 } else { 0.0 });
+}
+
+fn agent_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+    let heard = view.picture.practices.get(practice.at()).and_then(|picture| picture.last_heard);
+    if let Some(heard) = heard {
+        let labels = [("practice", view.estate.practices[practice.at()].id.as_str())];
+        sample(out, "linewatch_agent_last_heard_seconds", &labels, age(now, heard));
+    }
+}
+
+fn check_up(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+    let id = &view.estate.practices[practice.at()].id;
+    row_up(out, view, Vantage::Practice(practice), id, now);
+}
+
+fn hub_check_up(out: &mut String, view: &View, now: At) {
+    row_up(out, view, Vantage::Hub, HUB, now);
+}
+
+fn row_up(out: &mut String, view: &View, from: Vantage, id: &str, now: At) {
+    for (probe, cell) in view.estate.probes.iter().zip(view.ledger.row(from)) {
+        if fresh(&cell, probe, now) {
+            let network = &view.estate.networks[probe.network.at()].id;
+            let labels = [("practice", id), ("probe", probe.id.as_str()), ("network", network.as_str())];
+            sample(out, "linewatch_check_up", &labels, if cell.ok { 1.0 } else { 0.0 });
+        }
+    }
+}
+
+fn check_duration(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+    let id = &view.estate.practices[practice.at()].id;
+    row_duration(out, view, Vantage::Practice(practice), id, now);
+}
+
+fn hub_check_duration(out: &mut String, view: &View, now: At) {
+    row_duration(out, view, Vantage::Hub, HUB, now);
+}
+
+fn row_duration(out: &mut String, view: &View, from: Vantage, id: &str, now: At) {
+    for (probe, cell) in view.estate.probes.iter().zip(view.ledger.row(from)) {
+        if fresh(&cell, probe, now) {
+            let total = std::iter::once(("total", cell.seconds)).filter(|(_, seconds)| seconds.is_finite());
+            for (phase, seconds) in total.chain(cell.phases().map(|(phase, s)| (Phase::as_str(phase), s))) {
+                let labels = [("practice", id), ("probe", probe.id.as_str()), ("phase", phase)];
+                sample(out, "linewatch_check_duration_seconds", &labels, f64::from(seconds));
+            }
+        }
+    }
+}
+
+/// A result older than three intervals says nothing about now.
+fn fresh(cell: &Cell, probe: &crate::estate::Probe, now: At) -> bool {
+    cell.at.is_some_and(|at| at + probe.every * 3 + probe.timeout >= now)
+}
+
+fn notices(out: &mut String, desk: &DeskStats) {
+    let name = "linewatch_notices_total";
+    describe(out, name, "What became of notices since the start.", "counter");
+    for (outcome, count) in [
+        ("accepted", desk.accepted),
+        ("deferred", desk.deferred),
+        ("rejected", desk.rejected),
+        ("withheld", desk.withheld),
+    ] {
+        sample(out, name, &[("channel", "email"), ("outcome", outcome)], count as f64);
+    }
+}
+
+fn components(out: &mut String, view: &View) {
+    let name = "linewatch_component_failed_probability";
+    describe(out, name, "Probability that the component has failed, 0 to 1.", "gauge");
+    for suspect in &view.picture.suspects {
+        let labels = [("kind", suspect.cause.kind.as_str()), ("id", suspect.cause.id.as_str())];
+        sample(out, name, &labels, suspect.probability);
+    }
+}
+
+fn incidents(out: &mut String, view: &View) {
+    let name = "linewatch_incident_open";
+    describe(out, name, "1 for each cause that an open incident may have; absent when it is over.", "gauge");
+    for event in &view.picture.incidents {
+        for cause in &event.cause {
+            let labels = [
+                ("incident", event.incident.as_str()),
+                ("kind", cause.kind.as_str()),
+                ("id", cause.id.as_str()),
+            ];
+            sample(out, name, &labels, 1.0);
+        }
+    }
+    let name = "linewatch_incident_practices";
+    describe(out, name, "Practices that an open incident affects now.", "gauge");
+    for event in &view.picture.incidents {
+        sample(out, name, &[("incident", event.incident.as_str())], event.practices.len() as f64);
+    }
+}
+
+fn totals(out: &mut String, view: &View) {
+    let totals = super::status::Totals::new(view);
+    let name = "linewatch_practices";
+    describe(out, name, "Practices by how they stand; \"total\" is all of them.", "gauge");
+    for (standing, count) in [
+        ("total", totals.total),
+        ("ok", totals.ok),
+        ("silent", totals.silent),
+        ("unknown", totals.unknown),
+    ] {
+        sample(out, name, &[("standing", standing)], count as f64);
+    }
+    let name = "linewatch_practices_down";
+    describe(out, name, "Practices that lost the network.", "gauge");
+    for (network, count) in &totals.down {
+        sample(out, name, &[("network", network.as_str())], *count as f64);
+    }
+}
+
+fn describe(out: &mut String, name: &str, help: &str, kind: &str) {
+    let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+    // Writing to a string can't fail.
+    let _infallible = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: f64) {
+    out.push_str(name);
+    for (position, (label, text)) in labels.iter().enumerate() {
+        out.push(if position == 0 { '{' } else { ',' });
+        out.push_str(label);
+        out.push_str("=\"");
+        escape(out, text);
+        out.push('"');
+    }
+    let _infallible = writeln!(out, "}} {value}");
+}
+
+/// Backslash, quote and newline, as the format asks.
+fn escape(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Seconds from `then` to `now`; never negative.
+fn age(now: At, then: At) -> f64 {
+    now.millis_since(then).max(0) as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_break_out_of_its_quotes() {
+        let mut out = String::new();
+        sample(&mut out, "linewatch_check_up", &[("practice", "a\"b\\c\nd{}"), ("probe", "<script>")], 1.0);
+        assert_eq!(out, "linewatch_check_up{practice=\"a\\\"b\\\\c\\nd{}\",probe=\"<script>\"} 1\n");
+    }
+}

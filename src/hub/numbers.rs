@@ -1,0 +1,156 @@
+//! The counters and gauges of the hub itself, in a registry of the `prometheus` crate. The families that
+//! have a line for each check are rendered from state in [`super::metrics`].
+
+use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::agent::meters::Meters;
+use crate::correlate::Taken;
+use crate::incident::EventKind;
+
+/// All of the hub's own numbers.
+#[derive(Debug)]
+pub struct Numbers {
+    pub registry: Registry,
+    observations: IntCounterVec,
+    events: IntCounterVec,
+    pub events_lost: IntCounter,
+    pub transitions_lost: IntCounter,
+    pub clock_jumps: IntCounter,
+    pub correlator_busy: Counter,
+    pub reload_ok: IntGauge,
+    pub last_reload: Gauge,
+    pub store_ok: IntGauge,
+    pub mail_ok: IntGauge,
+    pub blind: IntGauge,
+    pub queue: IntGauge,
+    pub outbox: IntGaugeVec,
+    pub outbox_oldest: Gauge,
+    pub late: Gauge,
+    pub notes: IntGauge,
+}
+
+impl Numbers {
+    /// Fails only when two metrics have the same name.
+    pub fn new() -> Result<(Self, Meters), prometheus::Error> {
+        let registry = Registry::new();
+        let meters = Meters::new(&registry)?;
+        let counter = |name: &str, help: &str| {
+            let metric = IntCounter::with_opts(Opts::new(name, help))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let gauge = |name: &str, help: &str| {
+            let metric = IntGauge::with_opts(Opts::new(name, help))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let seconds = |name: &str, help: &str| {
+            let metric = Gauge::with_opts(Opts::new(name, help))?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok::<_, prometheus::Error>(metric)
+        };
+        let observations = IntCounterVec::new(
+            Opts::new("linewatch_observations_total", "Observations that reached the correlator."),
+            &["taken"],
+        )?;
+        registry.register(Box::new(observations.clone()))?;
+        let events =
+            IntCounterVec::new(Opts::new("linewatch_incident_events_total", "Incident events."), &["event"])?;
+        registry.register(Box::new(events.clone()))?;
+        let outbox = IntGaugeVec::new(
+            Opts::new("linewatch_outbox_notices", "Notices that are not yet delivered."),
+            &["state"],
+        )?;
+        registry.register(Box::new(outbox.clone()))?;
+        let correlator_busy = Counter::with_opts(Opts::new(
+            "linewatch_correlator_busy_seconds_total",
+            "Time that the correlator worked.",
+        ))?;
+        registry.register(Box::new(correlator_busy.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new("linewatch_build_info", "The version that runs; always 1."),
+            &["version"],
+        )?;
+        registry.register(Box::new(build.clone()))?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let started = seconds("linewatch_start_time_seconds", "When this process started, in Unix time.")?;
+        started.set(crate::agent::clock::now().as_secs_f64());
+        let numbers = Self {
+            observations,
+            events,
+            events_lost: counter(
+                "linewatch_incident_events_lost_total",
+                "Incident events that nobody was told of, because the notices hung.",
+            )?,
+            transitions_lost: counter(
+                "linewatch_transitions_lost_total",
+                "Changes of checks that the store had no room for.",
+            )?,
+            clock_jumps: counter(
+                "linewatch_clock_jumps_total",
+                "Times that the clock was set, the machine slept, or the program stood still.",
+            )?,
+            correlator_busy,
+            reload_ok: gauge(
+                "linewatch_config_reload_ok",
+                "1 when the configuration on disk was good at the last load, 0 when the one before is still used.",
+            )?,
+            last_reload: seconds(
+                "linewatch_config_last_reload_seconds",
+                "When a configuration was last taken over, in Unix time.",
+            )?,
+            store_ok: gauge("linewatch_store_ok", "1 when the store can be written, 0 when memory is used.")?,
+            mail_ok: gauge(
+                "linewatch_mail_relay_ok",
+                "1 when the mail relay took or refused the last notice, or none is configured; 0 when it fails.",
+            )?,
+            blind: gauge(
+                "linewatch_blind",
+                "1 when linewatch itself seems to be what is cut off, so that nothing else can be judged.",
+            )?,
+            queue: gauge("linewatch_observation_queue", "Observations that wait for the correlator.")?,
+            outbox,
+            outbox_oldest: seconds(
+                "linewatch_outbox_oldest_seconds",
+                "Age of the oldest notice that is due and not yet accepted; 0 when there is none.",
+            )?,
+            late: seconds(
+                "linewatch_schedule_late_seconds",
+                "By how much the latest check of the last minute or so was begun too late.",
+            )?,
+            notes: gauge("linewatch_notes", "Standing notes in the status.")?,
+            registry,
+        };
+        for taken in [Taken::Counted, Taken::History, Taken::UnknownPractice, Taken::UnknownProbe] {
+            numbers.observations.with_label_values(&[word(taken)]);
+        }
+        for event in ["opened", "changed", "resolved"] {
+            numbers.events.with_label_values(&[event]);
+        }
+        numbers.reload_ok.set(1);
+        numbers.last_reload.set(started.get());
+        Ok((numbers, meters))
+    }
+
+    pub fn taken(&self, taken: Taken) {
+        self.observations.with_label_values(&[word(taken)]).inc();
+    }
+
+    pub fn event(&self, event: EventKind) {
+        let word = match event {
+            EventKind::Opened => "opened",
+            EventKind::Changed => "changed",
+            EventKind::Resolved => "resolved",
+        };
+        self.events.with_label_values(&[word]).inc();
+    }
+}
+
+const fn word(taken: Taken) -> &'static str {
+    match taken {
+        Taken::Counted => "counted",
+        Taken::History => "history",
+        Taken::UnknownPractice => "unknown_practice",
+        Taken::UnknownProbe => "unknown_probe",
+    }
+}

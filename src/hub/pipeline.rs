@@ -1,0 +1,305 @@
+//! The one task that owns the correlator: reports in; events, pictures and changes of checks out.
+//!
+//! It never waits for anything but its own input: notices and the store have queues of their own, and when
+//! those are full it keeps what must not be lost and lets go of what may be.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::ledger::Entered;
+use super::notes::{About, OwnNotes};
+use super::numbers::Numbers;
+use super::view::View;
+use crate::agent::clock::{self, ClockWatch, Step};
+use crate::agent::workers::Report;
+use crate::correlate::{Correlator, Explanation, Picture};
+use crate::estate::Estate;
+use crate::incident::Event;
+use crate::limits::{EVENT_QUEUE, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS, REPORT_BATCH};
+use crate::observation::Observation;
+use crate::store::Transition;
+use crate::time::At;
+
+/// What others may ask of the pipeline.
+#[derive(Debug)]
+pub enum Command {
+    /// Go on with another estate. Reports of workers with another generation keep their place no longer.
+    Reload { estate: Arc<Estate>, generation: u64 },
+    /// Explain an incident.
+    Why { incident: String, answer: oneshot::Sender<Option<Explanation>> },
+}
+
+/// Where the pipeline's results go.
+pub struct Outlets {
+    pub events: broadcast::Sender<Event>,
+    pub observations: broadcast::Sender<Arc<Observation>>,
+    pub picture: watch::Sender<Arc<Picture>>,
+    pub view: watch::Sender<Arc<View>>,
+    /// To the desk, which plans notices and records the event.
+    pub told: mpsc::Sender<Event>,
+    /// To the store.
+    pub transitions: mpsc::Sender<Vec<Transition>>,
+}
+
+pub struct Pipeline {
+    correlator: Correlator,
+    generation: u64,
+    view: Arc<View>,
+    outlets: Outlets,
+    notes: Arc<OwnNotes>,
+    numbers: Arc<Numbers>,
+    pulse: Arc<Pulse>,
+    /// The latest arrival; stream time doesn't run backwards.
+    latest: At,
+    last_incident: Option<String>,
+    /// Events that the desk's queue had no room for.
+    backlog: VecDeque<Event>,
+    turned: Vec<Transition>,
+    dirty: bool,
+}
+
+/// When the pipeline last went round, so that `/healthz` can tell a live program from one that hangs.
+#[derive(Debug, Default)]
+pub struct Pulse(AtomicI64);
+
+impl Pulse {
+    pub fn beat(&self, now: At) {
+        self.0.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    pub fn last(&self) -> At {
+        At::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Pipeline {
+    /// `open` and `last_incident` are what an earlier process left.
+    pub fn new(
+        view: Arc<View>,
+        open: Vec<Event>,
+        last_incident: Option<String>,
+        outlets: Outlets,
+        notes: Arc<OwnNotes>,
+        numbers: Arc<Numbers>,
+        pulse: Arc<Pulse>,
+    ) -> Self {
+        let mut correlator = Correlator::new(view.estate.clone());
+        correlator.restore(open, last_incident.clone());
+        Self {
+            correlator,
+            generation: 0,
+            view,
+            outlets,
+            notes,
+            numbers,
+            pulse,
+            latest: At::default(),
+            last_incident,
+            backlog: VecDeque::new(),
+            turned: Vec::new(),
+            dirty: true,
+        }
+    }
+
+    /// Runs until nobody can report any more.
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut commands: mpsc::Receiver<Command>) {
+        let begun = Instant::now();
+        let mut watch = ClockWatch::new(clock::now(), 0);
+        let mut batch = Vec::with_capacity(REPORT_BATCH);
+        let mut tick = tokio::time::interval(self.picture_every());
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wake = self.correlator.next_wake().map_or(Duration::MAX, |(at, _)| {
+                Duration::from_millis(u64::try_from(at.millis_since(self.stream_now())).unwrap_or(0).max(1))
+            });
+            let mut ticked = false;
+            let mut ended = false;
+            tokio::select! {
+                Some(command) = commands.recv() => {
+                    self.command(command);
+                    tick = tokio::time::interval(self.picture_every());
+                    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                }
+                got = reports.recv_many(&mut batch, REPORT_BATCH) => ended = got == 0,
+                () = sleep(wake) => {}
+                _ = tick.tick() => ticked = true,
+            }
+            let busy = Instant::now();
+            let monotonic_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let step = watch.look(clock::now(), monotonic_ms);
+            if step != Step::Steady {
+                self.begin_again(step);
+            }
+            let now = self.stream_now();
+            self.correlator.advance(now);
+            for report in batch.drain(..) {
+                self.take(now, report);
+            }
+            let eventful = self.hand_out_events();
+            if ticked || eventful || ended {
+                self.publish();
+            }
+            self.pulse.beat(clock::now());
+            self.numbers.correlator_busy.inc_by(busy.elapsed().as_secs_f64());
+            if ended {
+                break;
+            }
+        }
+        // What the desk had no room for gets its chance before everything ends; the caller bounds the wait.
+        while let Some(event) = self.backlog.pop_front() {
+            if self.outlets.told.send(event).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// The wall clock, but never before what has been.
+    fn stream_now(&self) -> At {
+        clock::now().max(self.latest)
+    }
+
+    fn take(&mut self, now: At, report: Report) {
+        let Report { generation, from, probe, mut seen } = report;
+        self.latest = now;
+        seen.received = Some(now);
+        if let (Some(probe), true) = (probe, generation == self.generation)
+            && self.view.ledger.enter(from, probe, &seen) == Entered::Turned
+        {
+            self.turned.push(Transition {
+                at: seen.at,
+                practice: seen.practice.clone(),
+                probe: seen.probe.clone(),
+                ok: seen.ok,
+                failure: seen.failure,
+            });
+        }
+        let taken = self.correlator.observe(now, &seen);
+        self.numbers.taken(taken);
+        self.dirty = true;
+        if self.outlets.observations.receiver_count() > 0 {
+            drop(self.outlets.observations.send(Arc::new(seen)));
+        }
+    }
+
+    /// True when there were any.
+    fn hand_out_events(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = self.correlator.poll_event() {
+            any = true;
+            self.dirty = true;
+            self.numbers.event(event.event);
+            tracing::info!(incident = %event.incident, event = ?event.event, "{}", event.sentence);
+            if self.last_incident.as_deref().is_none_or(|last| is_later(&event.incident, last)) {
+                self.last_incident = Some(event.incident.clone());
+            }
+            drop(self.outlets.events.send(event.clone()));
+            self.backlog.push_back(event);
+        }
+        while let Some(event) = self.backlog.pop_front() {
+            match self.outlets.told.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    break;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => break,
+            }
+        }
+        while self.backlog.len() > EVENT_QUEUE {
+            if let Some(lost) = self.backlog.pop_front() {
+                tracing::error!(incident = %lost.incident, event = ?lost.event,
+                    "the desk has taken no event for a long time; this one gets no notice");
+                self.numbers.events_lost.inc();
+            }
+        }
+        any
+    }
+
+    fn publish(&mut self) {
+        if !self.turned.is_empty()
+            && let Err(mpsc::error::TrySendError::Full(lost) | mpsc::error::TrySendError::Closed(lost)) =
+                self.outlets.transitions.try_send(std::mem::take(&mut self.turned))
+        {
+            // History of single checks is the first thing to let go of when the store hangs.
+            self.numbers.transitions_lost.inc_by(lost.len() as u64);
+        }
+        if self.dirty {
+            self.dirty = false;
+            let picture = Arc::new(self.correlator.picture());
+            self.view = Arc::new(self.view.with(picture.clone()));
+            self.outlets.picture.send_replace(picture);
+            self.outlets.view.send_replace(self.view.clone());
+        }
+    }
+
+    /// Time did not go on as it should. Evidence and silences from before the gap would be misread, so the
+    /// correlator starts afresh with the incidents that are open; what is true shows within an interval.
+    fn begin_again(&mut self, step: Step) {
+        let Some(sentence) = step.sentence() else { return };
+        tracing::warn!("{sentence}");
+        self.numbers.clock_jumps.inc();
+        self.notes.set(About::Clock, clock::now(), sentence);
+        self.hand_out_events();
+        let open = self.correlator.picture().incidents;
+        self.correlator = Correlator::new(self.view.estate.clone());
+        self.correlator.restore(open, self.last_incident.clone());
+        self.latest = clock::now();
+        self.dirty = true;
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Reload { estate, generation } => {
+                let ledger = Arc::new(self.view.ledger.carried_over(&self.view.estate, &estate));
+                self.correlator.reload(estate.clone(), self.stream_now());
+                self.generation = generation;
+                self.view = Arc::new(View::new(estate, Arc::new(self.correlator.picture()), ledger));
+                self.outlets.picture.send_replace(self.view.picture.clone());
+                self.outlets.view.send_replace(self.view.clone());
+                self.dirty = true;
+            }
+            Command::Why { incident, answer } => drop(answer.send(self.correlator.why(&incident))),
+        }
+    }
+
+    /// A picture costs a walk over all checks, so a large estate gets fewer of them.
+    fn picture_every(&self) -> Duration {
+        let checks = self.view.estate.practices.len() * self.view.estate.probes.len();
+        if checks > PICTURE_LARGE_CHECKS { PICTURE_EVERY_LARGE } else { PICTURE_EVERY }
+    }
+}
+
+/// Whether an incident's id comes after another's: by day, then by the number within the day.
+fn is_later(id: &str, than: &str) -> bool {
+    let key = |id: &str| {
+        let (day, number) = id.rsplit_once('-').unwrap_or((id, ""));
+        (day.to_owned(), number.parse::<u64>().unwrap_or(0))
+    };
+    key(id) > key(than)
+}
+
+/// Sleeps, or for ever when there is nothing to wake for.
+async fn sleep(length: Duration) {
+    if length == Duration::MAX {
+        std::future::pending::<()>().await;
+    } else {
+        tokio::time::sleep(length).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incidents_of_one_day_are_ordered_by_number_not_by_letters() {
+        assert!(is_later("2026-03-16-10", "2026-03-16-9"));
+        assert!(is_later("2026-03-17-1", "2026-03-16-10"));
+        assert!(!is_later("2026-03-16-1", "2026-03-16-1"));
+    }
+}

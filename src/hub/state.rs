@@ -1,0 +1,87 @@
+//! What the handlers of pages, API and metrics share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::metrics::Scrape;
+use super::notes::{About, OwnNote, OwnNotes};
+use super::numbers::Numbers;
+use super::pipeline::{Command, Pulse};
+use super::view::View;
+use crate::agent::clock;
+use crate::agent::meters::Meters;
+use crate::agent::workers::Report;
+use crate::correlate::Explanation;
+use crate::limits::{EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
+use crate::notify::{Desk, RelayHealth};
+use crate::store::{Store, StoreHealth};
+
+/// One running hub, as its readers see it.
+pub struct Hub {
+    /// Where the page is served.
+    pub listen: SocketAddr,
+    pub view: watch::Receiver<Arc<View>>,
+    pub commands: mpsc::Sender<Command>,
+    /// Only for its depth.
+    pub reports: mpsc::WeakSender<Report>,
+    pub store: Store,
+    pub desk: Desk,
+    pub notes: Arc<OwnNotes>,
+    pub numbers: Arc<Numbers>,
+    pub meters: Arc<Meters>,
+    pub pulse: Arc<Pulse>,
+}
+
+impl Hub {
+    /// What is known now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// The hub's notes about itself, those about store and mail brought up to date.
+    pub fn own_notes(&self) -> Vec<OwnNote> {
+        match self.store.health() {
+            StoreHealth::Fine => self.notes.clear(About::Store),
+            StoreHealth::Failing { since, why } => self.notes.set(
+                About::Store,
+                since,
+                format!("The store can't be written ({why}). linewatch goes on from memory: checks, status \
+                         and mail work, but what happens now is lost at a restart."),
+            ),
+        }
+        match self.desk.stats().relay {
+            RelayHealth::None | RelayHealth::Fine => self.notes.clear(About::Mail),
+            RelayHealth::Failing { since, why } => self.notes.set(
+                About::Mail,
+                since,
+                format!("The mail server can't be spoken to ({why}). Notices wait in the outbox."),
+            ),
+        }
+        self.notes.list(clock::now())
+    }
+
+    pub fn scrape(&self) -> Scrape {
+        let own = self.own_notes().len();
+        Scrape {
+            now: clock::now(),
+            desk: self.desk.stats(),
+            store_ok: self.store.health() == StoreHealth::Fine,
+            queue: self.reports.upgrade().map_or(0, |sender| sender.max_capacity() - sender.capacity()),
+            notes: own + self.view().picture.notes.len(),
+        }
+    }
+
+    /// The correlator's reasons for an incident; `None` when it doesn't know it.
+    pub async fn explain(&self, incident: &str) -> Option<Explanation> {
+        let (answer, explained) = oneshot::channel();
+        self.commands.send(Command::Why { incident: incident.to_owned(), answer }).await.ok()?;
+        tokio::time::timeout(EXPLAIN_TIMEOUT, explained).await.ok()?.ok()?
+    }
+
+    /// Whether the pipeline goes round.
+    pub fn is_alive(&self) -> bool {
+        self.pulse.last() + PIPELINE_PULSE_MAX >= clock::now()
+    }
+}

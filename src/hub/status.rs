@@ -1,0 +1,195 @@
+//! The status in numbers and sentences: what `/api/v1/status` answers and `linewatch status` reads.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::notes::OwnNote;
+use super::view::View;
+use crate::correlate::{Note, Standing};
+use crate::estate::{PracticeIx, Vantage};
+use crate::incident::Event;
+use crate::observation::Failure;
+use crate::time::At;
+
+/// `/api/v1/status`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// ODS code of the ICB.
+    pub icb: String,
+    pub icb_name: String,
+    /// When the correlator's picture was taken.
+    pub at: At,
+    pub practices: Totals,
+    /// The last event of each open incident, oldest first.
+    pub incidents: Vec<Event>,
+    pub notes: Vec<NoteLine>,
+}
+
+/// Practices by how they stand. One that lost both networks counts under both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    pub total: usize,
+    /// Every network that is checked is there.
+    pub ok: usize,
+    /// Without the network called `internet`.
+    pub internet_down: usize,
+    /// Without the network called `hscn`.
+    pub hscn_down: usize,
+    /// Their agents were heard before, and aren't now.
+    pub silent: usize,
+    /// Nothing is down, but not all is known.
+    pub unknown: usize,
+    /// Practices without each network, by its id.
+    pub down: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteLine {
+    pub practice: Option<String>,
+    pub probe: Option<String>,
+    pub since: At,
+    pub text: String,
+}
+
+/// `/api/v1/practices/{id}`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PracticeStatus {
+    pub id: String,
+    pub name: String,
+    pub at: At,
+    pub last_heard: Option<At>,
+    pub networks: Vec<NetworkStatus>,
+    pub checks: Vec<CheckStatus>,
+    /// Open incidents that affect it.
+    pub incidents: Vec<Event>,
+    pub notes: Vec<NoteLine>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkStatus {
+    pub id: String,
+    pub name: String,
+    /// `ok`, `down`, `silent`, `unknown`.
+    pub standing: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    pub probe: String,
+    pub kind: String,
+    pub network: String,
+    pub service: Option<String>,
+    /// `None`: never asked.
+    pub ok: Option<bool>,
+    pub failure: Option<Failure>,
+    /// When it was asked last.
+    pub at: Option<At>,
+    /// Since when it has had this result.
+    pub since: Option<At>,
+    /// The whole of the last asking.
+    pub ms: Option<f64>,
+}
+
+impl Status {
+    pub fn new(view: &View, own: &[OwnNote]) -> Self {
+        let notes = own.iter().map(NoteLine::from).chain(view.picture.notes.iter().map(NoteLine::from));
+        Self {
+            icb: view.estate.icb.code.clone(),
+            icb_name: view.estate.icb.name.clone(),
+            at: view.picture.at,
+            practices: Totals::new(view),
+            incidents: view.picture.incidents.clone(),
+            notes: notes.collect(),
+        }
+    }
+}
+
+impl Totals {
+    pub fn new(view: &View) -> Self {
+        let mut totals = Self { total: view.estate.practices.len(), ..Self::default() };
+        let mut down = vec![0_usize; view.estate.networks.len()];
+        for position in 0..view.estate.practices.len() {
+            let (mut all_ok, mut any_down, mut any_silent) = (true, false, false);
+            for network in view.watched() {
+                let standing = view.standing(PracticeIx::new(position), network);
+                all_ok &= standing == Standing::Ok;
+                any_silent |= standing == Standing::Silent;
+                if standing == Standing::Down {
+                    any_down = true;
+                    down[network.at()] += 1;
+                }
+            }
+            totals.ok += usize::from(all_ok);
+            totals.silent += usize::from(any_silent);
+            totals.unknown += usize::from(!all_ok && !any_down && !any_silent);
+        }
+        totals.down = view.estate.networks.iter().map(|network| network.id.clone()).zip(down).collect();
+        totals.internet_down = totals.down.get("internet").copied().unwrap_or(0);
+        totals.hscn_down = totals.down.get("hscn").copied().unwrap_or(0);
+        totals
+    }
+}
+
+impl PracticeStatus {
+    pub fn new(view: &View, ix: PracticeIx) -> Self {
+        let estate = &view.estate;
+        let practice = &estate.practices[ix.at()];
+        let picture = view.picture.practices.get(ix.at());
+        let row = view.ledger.row(Vantage::Practice(ix));
+        let networks = view.watched().map(|network| NetworkStatus {
+            id: estate.networks[network.at()].id.clone(),
+            name: estate.networks[network.at()].name.clone(),
+            standing: view.standing(ix, network).as_str().to_owned(),
+        });
+        let checks = estate.probes.iter().enumerate().map(|(position, probe)| {
+            let last = picture.and_then(|picture| picture.checks.get(position).copied().flatten());
+            let cell = row.get(position).filter(|cell| cell.at.is_some());
+            CheckStatus {
+                probe: probe.id.clone(),
+                kind: probe.kind().to_owned(),
+                network: estate.networks[probe.network.at()].id.clone(),
+                service: probe.service.map(|service| estate.services[service.at()].id.clone()),
+                ok: last.map(|last| last.ok),
+                failure: last.and_then(|last| last.failure),
+                at: last.map(|last| last.at),
+                since: last.map(|last| last.since),
+                ms: cell.map(|cell| f64::from(cell.seconds) * 1000.0).filter(|ms| ms.is_finite()),
+            }
+        });
+        let concerns = |event: &&Event| event.practices.contains(&practice.id);
+        Self {
+            id: practice.id.clone(),
+            name: practice.name.clone(),
+            at: view.picture.at,
+            last_heard: picture.and_then(|picture| picture.last_heard),
+            networks: networks.collect(),
+            checks: checks.collect(),
+            incidents: view.picture.incidents.iter().filter(concerns).cloned().collect(),
+            notes: view
+                .picture
+                .notes
+                .iter()
+                .filter(|note| note.practice.as_deref() == Some(&practice.id))
+                .map(NoteLine::from)
+                .collect(),
+        }
+    }
+}
+
+impl From<&Note> for NoteLine {
+    fn from(note: &Note) -> Self {
+        Self {
+            practice: note.practice.clone(),
+            probe: note.probe.clone(),
+            since: note.since,
+            text: note.text.clone(),
+        }
+    }
+}
+
+impl From<&OwnNote> for NoteLine {
+    fn from(note: &OwnNote) -> Self {
+        Self { practice: None, probe: None, since: note.since, text: note.text.clone() }
+    }
+}

@@ -1,0 +1,178 @@
+//! A notice: one message to one recipient about an incident. Plain data; the policy makes them, the store
+//! keeps them, the words are found for them when they leave.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::incident::EventKind;
+use crate::time::At;
+
+/// One message to one recipient about one change of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The same for the same recipient and change, however often it is planned; also the local part of the
+    /// `Message-ID`, so that a mail system can fold a repeat.
+    pub id: String,
+    pub incident: String,
+    /// The event that it tells of: its time and kind name it within the incident.
+    pub event_at: At,
+    pub event: EventKind,
+    pub kind: NoticeKind,
+    pub audience: Audience,
+    /// An e-mail address.
+    pub recipient: String,
+    /// The notice with which this recipient's thread about the incident began; `None` when this is it.
+    pub thread: Option<String>,
+    /// Not to be sent before.
+    pub due: At,
+    pub state: NoticeState,
+}
+
+/// What the message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// Something does not answer.
+    Opening,
+    /// Staff only: the cause, the signature or the scope changed.
+    Update,
+    /// It answers again.
+    Back,
+    /// What was said in the opening was wrong.
+    Correction,
+    /// No message: the recipient heard of this fault under an incident that has since been merged into this
+    /// one, so the opening isn't said twice and the all-clear isn't forgotten.
+    Inherited,
+}
+
+/// Who is spoken to, which decides the words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// The managers of these practices, by id: those that share the recipient's address.
+    Practices(Vec<String>),
+    /// ICB staff, who get the evidence.
+    Staff,
+}
+
+/// Where a notice stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoticeState {
+    /// To be sent when it is due.
+    Queued,
+    /// Waits for somebody at the ICB to approve the incident.
+    Held,
+    /// The mail server took it.
+    Accepted,
+    /// The mail server refused it for good, or it was given up.
+    Rejected { why: String },
+    /// It was never to be sent, or isn't any more.
+    Withheld { why: String },
+}
+
+impl NoticeState {
+    /// The word in the store and in metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Held => "held",
+            Self::Accepted => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::Withheld { .. } => "withheld",
+        }
+    }
+
+    /// Nothing more will become of it.
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::Queued | Self::Held)
+    }
+}
+
+impl NoticeKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Update => "update",
+            Self::Back => "back",
+            Self::Correction => "correction",
+            Self::Inherited => "inherited",
+        }
+    }
+}
+
+impl Audience {
+    /// Whom it concerns, without an address: `staff`, or the practices' ids with commas between.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Staff => "staff".to_owned(),
+            Self::Practices(practices) => practices.join(","),
+        }
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label())
+    }
+}
+
+/// What became of one attempt to deliver a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub at: At,
+    /// The notice's id.
+    pub notice: String,
+    pub incident: String,
+    pub kind: NoticeKind,
+    /// `email`.
+    pub channel: &'static str,
+    pub audience: Audience,
+    /// With its angle brackets.
+    pub message_id: String,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The mail server took responsibility for it.
+    Accepted,
+    /// Not now; it is tried again.
+    Deferred { why: String },
+    /// Refused for good, or given up.
+    Rejected { why: String },
+    /// It was not to be sent, and why.
+    Withheld { why: String },
+}
+
+impl Outcome {
+    /// The word in metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Deferred { .. } => "deferred",
+            Self::Rejected { .. } => "rejected",
+            Self::Withheld { .. } => "withheld",
+        }
+    }
+}
+
+/// Enough of an address to recognise it by in a log, and no more: `m***@g82002.example`.
+pub fn masked(address: &str) -> String {
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    let first: String = local.chars().take(1).filter(|c| !c.is_control()).collect();
+    let domain: String = domain.chars().filter(|c| !c.is_control()).collect();
+    format!("{first}***@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_address_keeps_the_first_letter_and_the_domain() {
+        assert_eq!(masked("manager@g82002.example"), "m***@g82002.example");
+        assert_eq!(masked("no-at-sign"), "n***@");
+        assert_eq!(masked("m@a\r\nb.example"), "m***@ab.example");
+        assert_eq!(masked(""), "***@");
+    }
+}
