@@ -152,3 +152,37 @@ pub const PAGE_CELLS_MAX: usize = 500;
 /// Notes on the overview, and events in an incident's history, that are drawn at most.
 pub const PAGE_NOTES_MAX: usize = 100;
 pub const PAGE_HISTORY_MAX: usize = 200;
+
+// The store.
+
+/// Longest that one transaction may take before the disk counts as failing. A commit takes milliseconds on a
+/// sound disk, and the largest (6,200 notices) under a second; whoever tells the desk of an event waits this
+/// long at most, once.
+pub const STORE_WRITE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a disk that failed is left alone before it is tried again. Shorter only repeats the error; longer
+/// keeps notices out of the outbox on disk for longer than need be.
+pub const STORE_REST: Duration = Duration::from_secs(2);
+
+/// Writes kept in memory while the disk takes none. One event with 40 notices is about 30 KiB, so this is
+/// 300 MiB at the very worst, and weeks of ordinary incidents. At the bound, changes of single checks are
+/// given up first.
+pub const STORE_ARREARS_MAX: usize = 10_000;
+
+/// Waiting writes that go into one transaction. Enough that a backlog drains quickly, few enough that one
+/// transaction stays far below [`STORE_WRITE_TIMEOUT`].
+pub const STORE_BATCH: usize = 50;
+
+/// Connections that read. The status page, the API and `why` ask a few rows each.
+pub const STORE_READERS: u32 = 3;
+
+/// A store larger than this isn't searched for damage at the start: that reads the whole file, and the hub
+/// shall watch within seconds. Damage is then found where it is met.
+pub const STORE_CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Longest that a question to the store may take. Questions read a few hundred rows.
+pub const STORE_READ_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Notices that a desk takes over from an earlier process at once, or holds in memory, some 1 KiB each. Two of
+/// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
+pub const OUTBOX_LOADED_MAX: usize = 50_000;

@@ -1,28 +1,74 @@
-//! SQLite: incidents, outbox, state changes, journal; the only place with SQL
+//! SQLite: incidents, outbox, state changes of checks, and the append-only journal; the only place with SQL.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | [`open`](self) | `open.rs`: folder, lock, file, migrations; or memory when the disk can't be used |
+//! | `write.rs` | everything that is ever written, each kind idempotent |
+//! | `arrears.rs` | what waits in memory while the disk doesn't take it |
+//! | `read.rs` | what is ever asked |
+//! | `retention.rs` | what is removed when its time is over |
+//! | `error.rs` | what can be wrong, and how to mend it |
+//!
+//! One connection writes, a few read; the log is write-ahead, and every commit is on the disk before it
+//! counts (`synchronous = FULL`), because a notice that was planned must survive a power cut.
+//!
+//! **When the disk fails** the program goes on. A write that the disk doesn't take is kept in memory, in order, up
+//! to [`limits::STORE_ARREARS_MAX`], and written when the disk is back; meanwhile [`Store::health`] says so. A store
+//! that can't be opened at all is replaced by one in memory ([`Store::open_or_memory`]); the file is never
+//! deleted or overwritten.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod arrears;
+mod error;
+mod open;
+mod read;
+mod retention;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use sqlx::SqlitePool;
+use tokio::time::timeout;
 
 use crate::incident::Event;
+use crate::limits;
 use crate::notify::Notice;
 use crate::observation::Failure;
 use crate::time::At;
 
-#[derive(Clone)]
-pub struct Store;
+use arrears::Arrears;
+pub use error::StoreError;
+pub use read::{OpenIncident, Snapshot, Unsent};
+pub use retention::Pruned;
+pub use write::Settlement;
+use write::Write;
 
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("there is no incident {0}: `linewatch status` lists those that are open")]
-    UnknownIncident(String),
-    #[error("{}", .0.display())]
-    Open(PathBuf),
+/// The store of one data folder. Cheap to clone; all clones are one store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
 }
 
+struct Inner {
+    /// For messages; the store in memory keeps the name of the file that it stands in for.
+    file: PathBuf,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held by whoever writes, so that writes and arrears keep their order.
+    turn: tokio::sync::Mutex<()>,
+    arrears: Mutex<Arrears>,
+    /// Why this store is in memory, when it is.
+    memory: Option<StoreHealth>,
+    /// Keeps a second process out of the folder for as long as it lives.
+    _lock: Option<open::FolderLock>,
+}
+
+/// Whether what happens is being kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
     Fine,
-    /// Goes on from memory.
+    /// linewatch goes on from memory.
     Failing { since: At, why: String },
 }
 
@@ -36,7 +82,7 @@ pub struct Transition {
     pub failure: Option<Failure>,
 }
 
-/// What an approval did in the store.
+/// What an approval did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     /// Notices that were held and are now queued.
@@ -45,53 +91,118 @@ pub struct Approval {
     pub already: bool,
 }
 
-/// What was removed because its time was over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pruned {
-    pub incidents: u64,
-    pub journal: u64,
-    pub transitions: u64,
-    /// Outbox rows, and with them the recipients' addresses.
-    pub notices: u64,
-}
-
 impl Store {
-    pub async fn open(dir: &Path) -> Result<Store, StoreError> {
-        Err(StoreError::Open(dir.to_owned()))
-    }
-    pub async fn open_or_memory(_dir: &Path) -> (Store, Option<StoreError>) {
-        (Store, None)
-    }
     pub fn health(&self) -> StoreHealth {
-        StoreHealth::Fine
+        if let Some(memory) = &self.inner.memory {
+            return memory.clone();
+        }
+        self.arrears(|arrears| arrears.health())
     }
-    pub async fn record(&self, _event: &Event, _notices: &[Notice]) -> Result<(), StoreError> {
-        Ok(())
+
+    /// Records an event with its notices: journal, incident and outbox in one transaction. Doing it twice
+    /// changes nothing. An error means that both are kept in memory and written when the disk is back.
+    pub async fn record(&self, event: &Event, notices: &[Notice]) -> Result<(), StoreError> {
+        self.record_plan(event, notices, &[]).await
     }
-    pub async fn record_transitions(&self, _transitions: &[Transition]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    pub async fn open_incidents(&self) -> Result<Vec<Event>, StoreError> {
-        Ok(Vec::new())
-    }
-    pub async fn last_incident(&self) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
-    pub async fn incident_history(&self, _id: &str) -> Result<Vec<Event>, StoreError> {
-        Ok(Vec::new())
-    }
-    pub async fn approve(&self, incident: &str, _by: &str, _at: At) -> Result<Approval, StoreError> {
-        Err(StoreError::UnknownIncident(incident.to_owned()))
-    }
-    pub async fn approved(&self, _incident: &str) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    pub async fn prune(
+
+    /// [`Self::record`], and in the same transaction what becomes of earlier notices because of it.
+    pub async fn record_plan(
         &self,
-        _now: At,
-        _keep: Duration,
-        _keep_addresses: Duration,
-    ) -> Result<Pruned, StoreError> {
-        Ok(Pruned::default())
+        event: &Event,
+        notices: &[Notice],
+        settled: &[Settlement],
+    ) -> Result<(), StoreError> {
+        self.write(Write::Event {
+            event: Arc::new(event.clone()),
+            notices: notices.into(),
+            settled: settled.into(),
+        })
+        .await
+    }
+
+    /// Records changes of checks. An error means that they are kept in memory and written when the disk is
+    /// back; they are the first to be given up when memory has no room.
+    pub async fn record_transitions(&self, transitions: &[Transition]) -> Result<(), StoreError> {
+        if transitions.is_empty() {
+            return Ok(());
+        }
+        self.write(Write::Transitions(transitions.into())).await
+    }
+
+    /// Records what became of a notice. An error means that it is kept in memory and written later.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.write(Write::Settle(Arc::new(settlement))).await
+    }
+
+    /// Approves an incident: its held notices are queued.
+    ///
+    /// Besides [`StoreError::UnknownIncident`], an error means that the approval is kept in memory and written
+    /// when the disk is back.
+    pub async fn approve(&self, incident: &str, by: &str, at: At) -> Result<Approval, StoreError> {
+        let approval = self.would_approve(incident).await?;
+        if !approval.already {
+            self.write(Write::Approve { incident: incident.into(), by: by.into(), at }).await?;
+        }
+        Ok(approval)
+    }
+
+    /// Writes what waits in memory, if the disk takes it. Cheap when nothing waits.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        if self.arrears(|arrears| arrears.is_empty()) {
+            return Ok(());
+        }
+        self.drain().await
+    }
+
+    async fn write(&self, write: Write) -> Result<(), StoreError> {
+        if let Some(error) = self.arrears(|arrears| {
+            arrears.push(write);
+            arrears.resting(Instant::now())
+        }) {
+            return Err(error);
+        }
+        self.drain().await
+    }
+
+    /// Everything that waits goes to the disk, in order. What waits stays where it is until the disk has it, so a
+    /// caller that is dropped half-way loses nothing.
+    async fn drain(&self) -> Result<(), StoreError> {
+        while self.drain_some().await? {}
+        Ok(())
+    }
+
+    /// One transaction's worth. False when nothing waits any more.
+    async fn drain_some(&self) -> Result<bool, StoreError> {
+        let done = timeout(limits::STORE_WRITE_TIMEOUT, async {
+            let _turn = self.inner.turn.lock().await;
+            let (waiting, up_to) = self.arrears(|arrears| arrears.waiting());
+            if !waiting.is_empty() {
+                write::apply(&self.inner.writer, &waiting).await?;
+            }
+            Ok(self.arrears(|arrears| arrears.written(up_to)))
+        })
+        .await;
+        let error = match done {
+            Ok(Ok(more)) => {
+                if let Some(was) = self.arrears(Arrears::is_fine) {
+                    tracing::warn!(file = %self.inner.file.display(), "the store takes writes again, after: {was}");
+                }
+                return Ok(more);
+            }
+            Ok(Err(error)) => StoreError::of(&self.inner.file, &error),
+            Err(_) => StoreError::Slow {
+                file: self.inner.file.clone(),
+                waited_s: limits::STORE_WRITE_TIMEOUT.as_secs(),
+            },
+        };
+        let now = At::from(jiff::Timestamp::now());
+        if self.arrears(|arrears| arrears.failed(now, Instant::now(), &error)) {
+            tracing::error!("going on from memory: {error}");
+        }
+        Err(error)
+    }
+
+    fn arrears<T>(&self, with: impl FnOnce(&mut Arrears) -> T) -> T {
+        with(&mut self.inner.arrears.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,0 +1,230 @@
+//! What is ever asked of the store.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::SqliteRow;
+use sqlx::Row;
+
+use super::write::Write;
+use super::{Approval, Store, StoreError};
+use crate::incident::Event;
+use crate::limits;
+use crate::notify::{Audience, Notice, NoticeState};
+use crate::time::At;
+
+/// What a desk needs to go on where an earlier process stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Oldest first.
+    pub open: Vec<OpenIncident>,
+    /// Notices of any incident that are queued or held, oldest first, up to [`limits::OUTBOX_LOADED_MAX`].
+    pub unsent: Vec<Unsent>,
+}
+
+#[derive(Debug, Clone)]
+pub struct OpenIncident {
+    /// The last event.
+    pub event: Event,
+    pub approved: bool,
+    /// Every notice about it, in the order in which they were planned.
+    pub notices: Vec<Notice>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Unsent {
+    pub notice: Notice,
+    /// The event that it tells of.
+    pub event: Arc<Event>,
+    pub attempts: u32,
+}
+
+/// The columns of a notice, for [`notice`].
+macro_rules! select_notices {
+    ($rest:literal) => {
+        concat!(
+            "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.recipient, n.thread, n.due,
+                    n.state, n.why, n.attempts, j.body
+             FROM notices n
+             LEFT JOIN events e ON e.incident = n.incident AND e.at = n.event_at AND e.kind = n.event_kind
+             LEFT JOIN journal j ON j.seq = e.seq ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// The last event of each open incident, oldest incident first.
+    pub async fn open_incidents(&self) -> Result<Vec<Event>, StoreError> {
+        self.read(async {
+            let rows = sqlx::query(
+                "SELECT body FROM incidents i
+                 JOIN journal ON seq = (SELECT max(seq) FROM events e WHERE e.incident = i.id)
+                 WHERE i.resolved_at IS NULL ORDER BY i.opened_at, length(i.id), i.id",
+            )
+            .fetch_all(&self.inner.readers)
+            .await?;
+            rows.iter().map(event).collect()
+        })
+        .await
+    }
+
+    /// The id of the incident that was opened last.
+    pub async fn last_incident(&self) -> Result<Option<String>, StoreError> {
+        self.read(async {
+            sqlx::query_scalar("SELECT id FROM incidents ORDER BY opened_at DESC, length(id) DESC, id DESC LIMIT 1")
+                .fetch_optional(&self.inner.readers)
+                .await
+        })
+        .await
+    }
+
+    /// Every event of an incident, oldest first, those included that wait to be written. Empty when there is no
+    /// such incident.
+    pub async fn incident_history(&self, id: &str) -> Result<Vec<Event>, StoreError> {
+        let mut history: Vec<Event> = self
+            .read(async {
+                let rows = sqlx::query(
+                    "SELECT body FROM events e JOIN journal j ON j.seq = e.seq WHERE e.incident = ? ORDER BY e.seq",
+                )
+                .bind(id)
+                .fetch_all(&self.inner.readers)
+                .await?;
+                rows.iter().map(event).collect()
+            })
+            .await?;
+        self.arrears(|arrears| {
+            for write in arrears.iter() {
+                if let Write::Event { event, .. } = write
+                    && event.incident == id
+                    && !history.contains(event)
+                {
+                    history.push(Event::clone(event));
+                }
+            }
+        });
+        Ok(history)
+    }
+
+    /// Whether somebody has approved the incident.
+    pub async fn approved(&self, incident: &str) -> Result<bool, StoreError> {
+        let waiting = self.arrears(|arrears| {
+            arrears.iter().any(|write| matches!(write, Write::Approve { incident: id, .. } if **id == *incident))
+        });
+        let approved = self
+            .read(async {
+                sqlx::query("SELECT 1 FROM incidents WHERE id = ? AND approved_at IS NOT NULL")
+                    .bind(incident)
+                    .fetch_optional(&self.inner.readers)
+                    .await
+            })
+            .await?;
+        Ok(waiting || approved.is_some())
+    }
+
+    /// What an approval would do now.
+    pub(super) async fn would_approve(&self, incident: &str) -> Result<Approval, StoreError> {
+        if self.incident_history(incident).await?.is_empty() {
+            return Err(StoreError::UnknownIncident(incident.to_owned()));
+        }
+        let already = self.approved(incident).await?;
+        let held: i64 = self
+            .read(async {
+                sqlx::query_scalar("SELECT count(*) FROM notices WHERE incident = ? AND state = 'held'")
+                    .bind(incident)
+                    .fetch_one(&self.inner.readers)
+                    .await
+            })
+            .await?;
+        Ok(Approval { released: if already { 0 } else { usize::try_from(held).unwrap_or(0) }, already })
+    }
+
+    /// What an earlier process left.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let mut open = Vec::new();
+        for event in self.open_incidents().await? {
+            let approved = self.approved(&event.incident).await?;
+            let notices = self.notices_of(&event.incident).await?;
+            open.push(OpenIncident { event, approved, notices });
+        }
+        Ok(Snapshot { open, unsent: self.unsent().await? })
+    }
+
+    /// Every notice of an incident, in the order in which they were planned.
+    pub async fn notices_of(&self, incident: &str) -> Result<Vec<Notice>, StoreError> {
+        self.read(async {
+            let rows = sqlx::query(select_notices!("WHERE n.incident = ? ORDER BY n.seq"))
+                .bind(incident)
+                .fetch_all(&self.inner.readers)
+                .await?;
+            rows.iter().map(notice).collect()
+        })
+        .await
+    }
+
+    /// Notices that are queued or held, oldest first, with what they tell of.
+    pub async fn unsent(&self) -> Result<Vec<Unsent>, StoreError> {
+        self.read(async {
+            let rows = sqlx::query(select_notices!(
+                "WHERE n.state IN ('queued', 'held') AND j.body IS NOT NULL ORDER BY n.seq LIMIT ?"
+            ))
+            .bind(i64::try_from(limits::OUTBOX_LOADED_MAX).unwrap_or(i64::MAX))
+            .fetch_all(&self.inner.readers)
+            .await?;
+            rows.iter().map(unsent).collect()
+        })
+        .await
+    }
+
+    async fn read<T>(&self, ask: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(limits::STORE_READ_TIMEOUT, ask).await {
+            Ok(answer) => answer.map_err(|error| StoreError::of(&self.inner.file, &error)),
+            Err(_) => Err(StoreError::Slow {
+                file: self.inner.file.clone(),
+                waited_s: limits::STORE_READ_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+}
+
+fn event(row: &SqliteRow) -> Result<Event, sqlx::Error> {
+    let body: &str = row.try_get("body")?;
+    serde_json::from_str(body).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn unsent(row: &SqliteRow) -> Result<Unsent, sqlx::Error> {
+    Ok(Unsent { notice: notice(row)?, event: Arc::new(event(row)?), attempts: row.try_get("attempts")? })
+}
+
+fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
+    let practices: Option<String> = row.try_get("practices")?;
+    let why = || row.try_get::<Option<String>, _>("why").map(Option::unwrap_or_default);
+    let state: &str = row.try_get("state")?;
+    let state = match state {
+        "queued" => NoticeState::Queued,
+        "held" => NoticeState::Held,
+        "accepted" => NoticeState::Accepted,
+        "rejected" => NoticeState::Rejected { why: why()? },
+        "withheld" => NoticeState::Withheld { why: why()? },
+        other => return Err(sqlx::Error::Decode(format!("a notice cannot be \"{other}\"").into())),
+    };
+    Ok(Notice {
+        id: row.try_get("id")?,
+        incident: row.try_get("incident")?,
+        event_at: At::from_millis(row.try_get("event_at")?),
+        event: word(row.try_get("event_kind")?)?,
+        kind: word(row.try_get("kind")?)?,
+        audience: practices.map_or(Audience::Staff, |practices| {
+            Audience::Practices(practices.split(',').map(str::to_owned).collect())
+        }),
+        recipient: row.try_get("recipient")?,
+        thread: row.try_get("thread")?,
+        due: At::from_millis(row.try_get("due")?),
+        state,
+    })
+}
+
+/// The words in the columns are those of the JSON forms.
+fn word<T: DeserializeOwned>(word: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_value(word.into()).map_err(|error| sqlx::Error::Decode(error.into()))
+}

@@ -1,0 +1,82 @@
+//! What is removed when its time is over.
+//!
+//! | what | kept |
+//! |---|---|
+//! | journal, resolved incidents, changes of checks | `[hub] keep`, 400 days unless told otherwise |
+//! | outbox rows, the only place with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
+//! | everything about an open incident, and notices not yet sent | until it is over |
+
+use std::time::Duration;
+
+use super::{Store, StoreError};
+use crate::time::At;
+
+/// What was removed because its time was over, in rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    pub incidents: u64,
+    pub journal: u64,
+    pub transitions: u64,
+    /// Outbox rows, and with them the recipients' addresses.
+    pub notices: u64,
+}
+
+impl Store {
+    /// Removes what is older than `keep`, and outbox rows (with their addresses) that were settled longer than
+    /// `keep_addresses` ago. To be called once a day.
+    pub async fn prune(
+        &self,
+        now: At,
+        keep: Duration,
+        keep_addresses: Duration,
+    ) -> Result<Pruned, StoreError> {
+        self.remove(now - keep, now - keep_addresses)
+            .await
+            .map_err(|error| StoreError::of(&self.inner.file, &error))
+    }
+
+    async fn remove(&self, before: At, addresses_before: At) -> Result<Pruned, sqlx::Error> {
+        let _turn = self.inner.turn.lock().await;
+        let before = before.as_millis();
+        let mut tx = self.inner.writer.begin_with("BEGIN IMMEDIATE").await?;
+        // Outbox rows are all that an address is in, and never outlive their incident's own record.
+        let notices = sqlx::query(
+            "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held')
+             AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)",
+        )
+        .bind(addresses_before.as_millis().max(before))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")
+            .bind(before)
+            .execute(&mut *tx)
+            .await?;
+        let journal = sqlx::query(
+            "DELETE FROM journal WHERE at < ?
+             AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)
+             AND incident NOT IN (SELECT incident FROM notices WHERE state IN ('queued', 'held'))",
+        )
+        .bind(before)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let incidents = sqlx::query(
+            "DELETE FROM incidents WHERE resolved_at < ? AND id NOT IN (SELECT incident FROM journal)",
+        )
+        .bind(before)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let transitions = sqlx::query("DELETE FROM transitions WHERE at < ?")
+            .bind(before)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        // The log still holds what was removed until it is folded into the file.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await?;
+        sqlx::query("PRAGMA incremental_vacuum").execute(&self.inner.writer).await?;
+        Ok(Pruned { incidents, journal, transitions, notices })
+    }
+}

@@ -1,0 +1,244 @@
+//! Everything that is ever written. Each kind is idempotent, because a write whose answer got lost is written
+//! again.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::Transition;
+use crate::incident::{Event, EventKind};
+use crate::notify::{Audience, Notice, NoticeKind, NoticeState, Outcome};
+use crate::time::At;
+
+#[derive(Debug, Clone)]
+pub(super) enum Write {
+    Event { event: Arc<Event>, notices: Arc<[Notice]>, settled: Arc<[Settlement]> },
+    Settle(Arc<Settlement>),
+    Transitions(Arc<[Transition]>),
+    Approve { incident: Arc<str>, by: Arc<str>, at: At },
+}
+
+/// What became of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    pub at: At,
+    /// The notice's id.
+    pub notice: String,
+    pub incident: String,
+    pub kind: NoticeKind,
+    pub audience: Audience,
+    /// How often it has been tried.
+    pub attempts: u32,
+    /// Without the recipient's address: it goes into the journal.
+    pub outcome: Outcome,
+}
+
+type Tx = Transaction<'static, Sqlite>;
+
+/// All of them, in order, or none.
+pub(super) async fn apply(writer: &SqlitePool, writes: &[Write]) -> Result<(), sqlx::Error> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    for write in writes {
+        match write {
+            Write::Event { event, notices, settled } => {
+                record_event(&mut tx, event).await?;
+                for notice in notices.iter() {
+                    record_notice(&mut tx, event.at, notice).await?;
+                }
+                for settlement in settled.iter() {
+                    settle(&mut tx, settlement).await?;
+                }
+            }
+            Write::Settle(settlement) => settle(&mut tx, settlement).await?,
+            Write::Transitions(transitions) => {
+                for transition in transitions.iter() {
+                    record_transition(&mut tx, transition).await?;
+                }
+            }
+            Write::Approve { incident, by, at } => approve(&mut tx, incident, by, *at).await?,
+        }
+    }
+    tx.commit().await
+}
+
+async fn record_event(tx: &mut Tx, event: &Event) -> Result<(), sqlx::Error> {
+    let kind = event_word(event.event);
+    let known = sqlx::query("SELECT 1 FROM events WHERE incident = ? AND at = ? AND kind = ?")
+        .bind(&event.incident)
+        .bind(event.at.as_millis())
+        .bind(kind)
+        .fetch_optional(&mut **tx)
+        .await?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let body = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let seq = journal(tx, event.at, "event", &event.incident, &body).await?;
+    sqlx::query("INSERT INTO events (incident, at, kind, seq) VALUES (?, ?, ?, ?)")
+        .bind(&event.incident)
+        .bind(event.at.as_millis())
+        .bind(kind)
+        .bind(seq)
+        .execute(&mut **tx)
+        .await?;
+    let resolved_at = (event.event == EventKind::Resolved).then_some(event.at.as_millis());
+    sqlx::query(
+        "INSERT INTO incidents (id, opened_at, last_at, resolved_at, merged_into) VALUES (?1, ?2, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET last_at = ?2, resolved_at = ?3, merged_into = ?4",
+    )
+    .bind(&event.incident)
+    .bind(event.at.as_millis())
+    .bind(resolved_at)
+    .bind(&event.into)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<(), sqlx::Error> {
+    let practices = match &notice.audience {
+        Audience::Staff => None,
+        Audience::Practices(practices) => Some(practices.join(",")),
+    };
+    let why = match &notice.state {
+        NoticeState::Rejected { why } | NoticeState::Withheld { why } => Some(why),
+        NoticeState::Queued | NoticeState::Held | NoticeState::Accepted => None,
+    };
+    let added = sqlx::query(
+        "INSERT INTO notices (id, incident, event_at, event_kind, kind, practices, recipient, thread, due, state,
+                              why, changed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&notice.id)
+    .bind(&notice.incident)
+    .bind(notice.event_at.as_millis())
+    .bind(event_word(notice.event))
+    .bind(notice.kind.as_str())
+    .bind(practices)
+    .bind(&notice.recipient)
+    .bind(&notice.thread)
+    .bind(notice.due.as_millis())
+    .bind(notice.state.as_str())
+    .bind(why)
+    .bind(at.as_millis())
+    .execute(&mut **tx)
+    .await?;
+    if added.rows_affected() > 0 && notice.state.is_final() {
+        journal_notice(tx, at, &notice.incident, notice.kind, &notice.audience, notice.state.as_str(), why)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error> {
+    let (state, why) = match &settlement.outcome {
+        Outcome::Accepted => ("accepted", None),
+        Outcome::Deferred { why } => ("queued", Some(why)),
+        Outcome::Rejected { why } => ("rejected", Some(why)),
+        Outcome::Withheld { why } => ("withheld", Some(why)),
+    };
+    // What is final stays as it is.
+    let changed = sqlx::query(
+        "UPDATE notices SET state = ?, why = ?, attempts = ?, changed_at = ?
+         WHERE id = ? AND state IN ('queued', 'held')",
+    )
+    .bind(state)
+    .bind(why)
+    .bind(settlement.attempts)
+    .bind(settlement.at.as_millis())
+    .bind(&settlement.notice)
+    .execute(&mut **tx)
+    .await?;
+    if changed.rows_affected() > 0 && state != "queued" {
+        journal_notice(
+            tx,
+            settlement.at,
+            &settlement.incident,
+            settlement.kind,
+            &settlement.audience,
+            state,
+            why,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO transitions (practice, probe, at, ok, failure) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(&transition.practice)
+    .bind(&transition.probe)
+    .bind(transition.at.as_millis())
+    .bind(transition.ok)
+    .bind(transition.failure.map(crate::observation::Failure::as_str))
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sqlx::Error> {
+    let approved = sqlx::query(
+        "UPDATE incidents SET approved_at = ?, approved_by = ? WHERE id = ? AND approved_at IS NULL",
+    )
+    .bind(at.as_millis())
+    .bind(by)
+    .bind(incident)
+    .execute(&mut **tx)
+    .await?;
+    if approved.rows_affected() == 0 {
+        return Ok(());
+    }
+    let released = sqlx::query(
+        "UPDATE notices SET state = 'queued', changed_at = ? WHERE incident = ? AND state = 'held'",
+    )
+    .bind(at.as_millis())
+    .bind(incident)
+    .execute(&mut **tx)
+    .await?;
+    let body = json!({ "by": by, "released": released.rows_affected() }).to_string();
+    journal(tx, at, "approval", incident, &body).await.map(drop)
+}
+
+async fn journal_notice(
+    tx: &mut Tx,
+    at: At,
+    incident: &str,
+    kind: NoticeKind,
+    audience: &Audience,
+    outcome: &str,
+    why: Option<&String>,
+) -> Result<(), sqlx::Error> {
+    let body = json!({
+        "notice": kind.as_str(), "channel": "email", "for": audience.label(), "outcome": outcome, "why": why,
+    })
+    .to_string();
+    journal(tx, at, "notice", incident, &body).await.map(drop)
+}
+
+async fn journal(
+    tx: &mut Tx,
+    at: At,
+    subject: &str,
+    incident: &str,
+    body: &str,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query("INSERT INTO journal (at, subject, incident, body) VALUES (?, ?, ?, ?)")
+        .bind(at.as_millis())
+        .bind(subject)
+        .bind(incident)
+        .bind(body)
+        .execute(&mut **tx)
+        .await
+        .map(|done| done.last_insert_rowid())
+}
+
+pub(super) const fn event_word(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Opened => "opened",
+        EventKind::Changed => "changed",
+        EventKind::Resolved => "resolved",
+    }
+}
