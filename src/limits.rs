@@ -186,3 +186,21 @@ pub const STORE_READ_TIMEOUT: Duration = Duration::from_secs(4);
 /// Notices that a desk takes over from an earlier process at once, or holds in memory, some 1 KiB each. Two of
 /// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
 pub const OUTBOX_LOADED_MAX: usize = 50_000;
+
+// The drill (`cli::drill`).
+
+/// How often a drill looks whether there is something to tell: often enough to read like live, seldom enough
+/// that forty practices lost at once are one line.
+pub const DRILL_TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How long nothing must have happened, after the script's last turn, before a drill says that it is over.
+/// The last e-mails follow the all-clear within a second.
+pub const DRILL_CALM: Duration = Duration::from_secs(3);
+
+/// How long a drill waits, beyond its scenario's length, for what the scenario demands and for the all-clear.
+/// With the shipped lengths of 75 s this keeps it below two minutes.
+pub const DRILL_OVERTIME: Duration = Duration::from_secs(30);
+
+/// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
+/// seconds in the shipped file.
+pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,10 +8,10 @@ mod paper;
 mod stage;
 mod tale;
 mod teller;
+mod verdict;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,7 +31,7 @@ use crate::world::scenario::Scenario;
 use crate::world::timetable::Clock;
 use paper::{Paper, Style, Word, put};
 use stage::{Folder, PRACTICES_MAX};
-use tale::{Summary, Tale, seconds};
+use tale::Tale;
 use teller::Teller;
 
 #[derive(Debug, clap::Args)]
@@ -58,10 +58,10 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(play(&args))
+    runtime.block_on(play(args))
 }
 
-async fn play(args: &Args) -> anyhow::Result<Exit> {
+async fn play(args: Args) -> anyhow::Result<Exit> {
     let mut scenario = stage::scenario(args.scenario.as_deref())?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let mut config = stage::config(args.config.as_deref())?;
@@ -74,7 +74,7 @@ async fn play(args: &Args) -> anyhow::Result<Exit> {
     let folder = Folder::make()?;
     let weather = Playback::default();
     let sky: Arc<dyn Weather> = Arc::new(weather.clone());
-    let county = County::start(&config, sky)?;
+    let county = County::start(&config, &sky)?;
     let moved = county.rewrite(&config, folder.path())?;
     let estate = Arc::new(moved.estate.clone());
     let staff = moved.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default();
@@ -222,7 +222,8 @@ impl Drill {
                     self.turn(at)?;
                     self.teller.catch_up(at, &picture.borrow_and_update().clone())?;
                     let calm = last_happening.elapsed() >= DRILL_CALM && self.tale.is_calm();
-                    if !over && ((at > self.last_turn + DRILL_CALM && calm) || at >= self.ends) {
+                    let played = at > self.last_turn + DRILL_CALM && self.tale.is_as_expected();
+                    if !over && ((played && calm) || at >= self.ends) {
                         over = true;
                         if !self.keep_running {
                             return Ok(Ended::Over);
@@ -244,7 +245,7 @@ impl Drill {
 
     fn close_story(&mut self) -> std::io::Result<()> {
         if let Some(paper) = self.teller.paper() {
-            put(&self.tale.table(paper))?;
+            put(&verdict::page(&self.tale, paper))?;
         }
         self.teller.say(now(), Word::Drill, "the story is over; the checks go on in fine weather until Ctrl-C")
     }
@@ -252,8 +253,49 @@ impl Drill {
     /// The last word: the table, or the summary object.
     fn close(&mut self) -> std::io::Result<()> {
         match self.teller.paper() {
-            Some(paper) => put(&self.tale.table(paper)),
+            Some(paper) => put(&verdict::page(&self.tale, paper)),
             None => put(&serde_json::to_string(&self.tale.summary())?),
         }
     }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Endings {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Endings {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn practices(estate: &Estate) -> String {
+    match estate.practices.len() {
+        1 => "1 practice".to_owned(),
+        many => format!("{many} practices"),
+    }
+}
+
+fn checks(estate: &Estate) -> String {
+    let mut every: Vec<u64> = estate.probes.iter().map(|probe| probe.every.as_secs()).collect();
+    every.sort_unstable();
+    let every = match (every.first(), every.last()) {
+        (Some(least), Some(most)) if least == most => format!("every {least} s"),
+        (Some(least), Some(most)) => format!("every {least} to {most} s"),
+        _ => String::new(),
+    };
+    format!("{} checks at each {every}", estate.probes.len())
+}
+
+fn now() -> At {
+    At::from(jiff::Timestamp::now())
 }

@@ -13,7 +13,7 @@ use crate::support::{DNS, HTTP, HTTPS, ICMP, ToOrder, config};
 
 fn moved(config: &Config) -> (County, Config) {
     let weather: Arc<dyn Weather> = Arc::new(ToOrder::default());
-    let county = County::start(config, weather).expect("a county");
+    let county = County::start(config, &weather).expect("a county");
     let moved = county.rewrite(config, Path::new("/tmp/never-made")).expect("moves in");
     (county, moved)
 }

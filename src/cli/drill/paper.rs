@@ -105,9 +105,13 @@ impl Paper {
         Self { colour: false, blocks: false, width: WIDTH_DEFAULT, began }
     }
 
-    /// Seconds count from here.
-    pub const fn begin(&mut self, began: At) {
-        self.began = began;
+    pub fn seconds(&self, at: At) -> f64 {
+        at.millis_since(self.began) as f64 / 1000.0
+    }
+
+    /// Whether the reader's characters go beyond ASCII.
+    pub const fn has_blocks(&self) -> bool {
+        self.blocks
     }
 
     pub fn paint(&self, text: &str, style: Style) -> String {
@@ -120,7 +124,7 @@ impl Paper {
 
     /// One happening: when, what kind, and the text, wrapped under itself.
     pub fn line(&self, at: At, word: Word, text: &str, style: Style) -> String {
-        let seconds = at.millis_since(self.began) as f64 / 1000.0;
+        let seconds = self.seconds(at);
         let mut line = format!("{seconds:>6.1} s  {}  ", self.paint(&format!("{:<6}", word.text()), word.style()));
         for (n, part) in wrap(text, self.width.saturating_sub(MARGIN)).into_iter().enumerate() {
             if n > 0 {

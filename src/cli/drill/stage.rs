@@ -64,8 +64,9 @@ pub fn resize(estate: &mut Estate, wanted: usize) {
         let mut covered = BTreeSet::new();
         let mut kept: BTreeSet<usize> = (0..have)
             .filter(|at| {
-                let named = estate.practices[*at].via.iter().flat_map(|used| used.any.iter().copied());
-                named.fold(false, |news, component| covered.insert(component) || news)
+                let before = covered.len();
+                covered.extend(estate.practices[*at].via.iter().flat_map(|used| used.any.iter().copied()));
+                covered.len() > before
             })
             .take(wanted)
             .collect();
@@ -125,5 +126,71 @@ impl Drop for Folder {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             tracing::warn!(%error, folder = %self.path.display(), "the drill's folder could not be removed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estate::{ComponentIx, Icb, Practice, RoleUse};
+
+    /// Ten practices; the last one alone behind the second firewall.
+    fn estate() -> Estate {
+        let practice = |n: u32| Practice {
+            id: format!("G{n}"),
+            name: format!("Practice {n}"),
+            postcode: None,
+            list_size: None,
+            email: vec![format!("manager@g{n}.example")],
+            source: None,
+            via: vec![RoleUse { role: "firewall".to_owned(), any: vec![ComponentIx(n / 9)] }],
+            through: Vec::new(),
+        };
+        Estate {
+            icb: Icb {
+                code: "QKS".to_owned(),
+                name: "A county".to_owned(),
+                timezone: jiff::tz::TimeZone::UTC,
+            },
+            components: Vec::new(),
+            networks: Vec::new(),
+            services: Vec::new(),
+            probes: Vec::new(),
+            practices: (0..10).map(practice).collect(),
+            hub_via: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_smaller_county_keeps_somebody_behind_each_component() {
+        let mut small = estate();
+        resize(&mut small, 4);
+        let ids: Vec<&str> = small.practices.iter().map(|practice| practice.id.as_str()).collect();
+        assert_eq!(ids, ["G0", "G1", "G2", "G9"]);
+    }
+
+    #[test]
+    fn a_larger_county_has_new_practices_with_mailboxes_and_sources_of_their_own() {
+        let mut large = estate();
+        resize(&mut large, 25);
+        let emails: BTreeSet<_> = large.practices.iter().map(|practice| practice.email.clone()).collect();
+        assert_eq!(emails.len(), 25);
+        assert_eq!(large.practices[19].via, large.practices[9].via);
+    }
+
+    #[test]
+    fn the_folder_goes_away_with_all_that_is_in_it() {
+        let folder = Folder::make().expect("a folder");
+        let path = folder.path().to_owned();
+        std::fs::write(path.join("store.sqlite"), "x").expect("a file in it");
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_shipped_scenario_needs_no_file() {
+        assert_eq!(scenario(None).expect("compiled in").name, SCENARIO_DEFAULT);
+        let missing = scenario(Some("scenarios/nowhere.toml")).expect_err("no such file");
+        assert!(format!("{missing:#}").contains("scenarios/nowhere.toml"));
     }
 }

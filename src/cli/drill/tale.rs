@@ -62,21 +62,8 @@ pub struct Summary {
 
 impl Tale {
     pub fn new(scenario: &Scenario, world: &World) -> Self {
-        let played = |verdict_fault: &Option<String>| match verdict_fault {
-            None => scenario.can_be_drilled(),
-            Some(id) => scenario
-                .faults
-                .iter()
-                .any(|fault| fault.drill.is_some() && fault.id.as_ref() == Some(id)),
-        };
-        let demands = scenario.expected.iter().filter_map(|expected| match expected {
-            Expected::Verdict(verdict) if played(&verdict.fault) => {
-                Some(Demand { cause: verdict.cause.clone(), met: false })
-            }
-            _ => None,
-        });
         Self {
-            demands: demands.collect(),
+            demands: demands(scenario),
             silence: scenario.expected.contains(&Expected::Silence),
             fault: (0..scenario.faults.len())
                 .filter_map(|position| world.fault_span(position))
@@ -212,6 +199,23 @@ impl Tale {
     }
 }
 
+/// What the scenario demands of those faults that a drill plays.
+fn demands(scenario: &Scenario) -> Vec<Demand> {
+    let played = |named: &Option<String>| match named {
+        None => scenario.can_be_drilled(),
+        Some(id) => {
+            scenario.faults.iter().any(|fault| fault.drill.is_some() && fault.id.as_ref() == Some(id))
+        }
+    };
+    let demand = |expected: &Expected| match expected {
+        Expected::Verdict(verdict) if played(&verdict.fault) => {
+            Some(Demand { cause: verdict.cause.clone(), met: false })
+        }
+        _ => None,
+    };
+    scenario.expected.iter().filter_map(demand).collect()
+}
+
 impl Demand {
     /// The cause holds the first of those demanded, and nothing that isn't among them.
     fn is_met_by(&self, cause: &[Cause]) -> bool {
@@ -223,4 +227,109 @@ impl Demand {
 /// From one moment to the other, in seconds.
 pub fn seconds(from: Option<At>, to: Option<At>) -> Option<f64> {
     Some(to?.millis_since(from?) as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KENT: &str = r#"
+title = "a firewall"
+happened = "in a test"
+seed = 1
+start = 2023-03-16T08:00:00Z
+length = "1h"
+[[fault]]
+network = "internet"
+mode = "total"
+at = "+0s"
+drill_at = 8
+[[expect]]
+cause = [{ kind = "network", id = "internet" }, { kind = "firewall", id = "fw" }]
+"#;
+
+    fn event(ms: i64, kind: EventKind, cause: &[(&str, &str)]) -> Event {
+        let cause = cause.iter().map(|(kind, id)| serde_json::json!({"kind": kind, "id": id}));
+        serde_json::from_value(serde_json::json!({
+            "at": At::from_millis(ms), "event": kind, "incident": "1970-01-01-1",
+            "cause": cause.collect::<Vec<_>>(), "probability": 0.99, "alternatives": [],
+            "signature": "dropped", "network": "internet", "since": At::from_millis(8_000),
+            "practices": [], "services": [], "reason": null, "into": null, "sentence": "",
+            "evidence": {"behind": 1, "failing": 1, "elsewhere": 0, "elsewhere_failing": 0},
+        }))
+        .expect("an event")
+    }
+
+    fn mail(ms: i64, to: &str, id: &str) -> Arc<AcceptedMail> {
+        Arc::new(AcceptedMail {
+            at: At::from_millis(ms),
+            sender: String::new(),
+            recipient: to.to_owned(),
+            message_id: format!("<{id}@linewatch>"),
+            subject: String::new(),
+            text: "".into(),
+        })
+    }
+
+    fn tale() -> Tale {
+        let scenario = Scenario::parse("kent", KENT).expect("a scenario");
+        let mut tale = Tale {
+            demands: Vec::new(),
+            silence: false,
+            fault: Some(At::from_millis(8_000)),
+            failure: None,
+            named: None,
+            last: None,
+            openings: 0,
+            open: BTreeSet::new(),
+            incidents: Vec::new(),
+            mails: Vec::new(),
+            resolved: None,
+        };
+        tale.demands = demands(&scenario);
+        tale
+    }
+
+    #[test]
+    fn each_step_has_its_length() {
+        let mut tale = tale();
+        let failed = r#"{"at":"1970-01-01T00:00:08.200Z","practice":"a","probe":"b","ok":false,"ms":2000}"#;
+        let early = r#"{"at":"1970-01-01T00:00:03Z","practice":"a","probe":"b","ok":false,"ms":2000}"#;
+        assert!(!tale.observe(&serde_json::from_str(early).expect("one")), "noise before the fault");
+        assert!(tale.observe(&serde_json::from_str(failed).expect("one")));
+        assert!(!tale.observe(&serde_json::from_str(failed).expect("one")), "only the first counts");
+        // The first message may be seen before the event that it is about.
+        tale.mail(mail(10_600, "a@b", "1970-01-01-1.opening"));
+        assert!(tale.event(&event(10_500, EventKind::Opened, &[("network", "internet")])));
+        tale.mail(mail(10_900, "c@d", "1970-01-01-1.opening"));
+        tale.mail(mail(20_000, "c@d", "1970-01-01-1.update"));
+        tale.event(&event(60_000, EventKind::Resolved, &[("network", "internet")]));
+        tale.mail(mail(60_100, "c@d", "1970-01-01-1.back"));
+        tale.mail(mail(60_200, "c@d", "1970-01-01-1.back"));
+        let summary = tale.summary();
+        assert_eq!(summary.fault_to_failure_s, Some(2.2));
+        assert_eq!(summary.fault_to_cause_s, Some(2.5));
+        assert_eq!(summary.cause_to_mail_s, Some(0.1));
+        assert_eq!(summary.cause_to_last_mail_s, Some(0.4));
+        assert_eq!((summary.notices, summary.recipients, summary.duplicates), (5, 2, 1));
+        assert_eq!((summary.incidents, summary.still_open, summary.expected), (1, 0, true));
+    }
+
+    #[test]
+    fn a_group_with_the_right_one_and_its_equals_is_right_and_any_other_is_wrong() {
+        let opened = |cause: &[(&str, &str)]| tale().event(&event(9_000, EventKind::Opened, cause));
+        assert!(opened(&[("firewall", "fw"), ("network", "internet")]));
+        assert!(!opened(&[("firewall", "fw")]));
+        assert!(!opened(&[("network", "internet"), ("carrier", "bt")]));
+        assert!(!opened(&[]));
+    }
+
+    #[test]
+    fn a_demand_for_silence_is_met_by_silence_only() {
+        let mut tale = tale();
+        (tale.silence, tale.demands) = (true, Vec::new());
+        assert!(tale.is_as_expected());
+        tale.event(&event(9_000, EventKind::Opened, &[("carrier", "bt")]));
+        assert!(!tale.is_as_expected());
+    }
 }

@@ -114,16 +114,8 @@ impl Teller {
     /// Tells what has gathered. Called about once a second, and sooner by what must come after it.
     pub fn catch_up(&mut self, at: At, picture: &Picture) -> io::Result<()> {
         let Self::Person(person) = self else { return Ok(()) };
-        person.lines(at, picture)?;
-        person.tell_mails(at)
-    }
-
-    /// Whether messages wait to be told.
-    pub const fn has_mails(&self) -> bool {
-        match self {
-            Self::Person(person) => !person.mails.is_empty(),
-            Self::Program => false,
-        }
+        person.tell_mails(at)?;
+        person.lines(at, picture)
     }
 }
 
@@ -169,7 +161,7 @@ impl Person {
                 [(counts.down, "lost"), (counts.silent, "silent"), (counts.unknown, "not heard from")]
             {
                 if count > 0 {
-                    text.push_str(&format!(", {count} {what}"));
+                    text = format!("{text}, {count} {what}");
                 }
             }
             put(&self.paper.line_as_is(at, Word::Lines, &text))?;
@@ -188,7 +180,7 @@ impl Person {
         let span = last.at.millis_since(first.at) as f64 / 1000.0;
         let mut text = format!("{} {e_mails} accepted by the mail server", mails.len());
         if mails.len() > 1 {
-            text.push_str(&format!(" within {span:.2} s: {to_practices} to practices, {to_staff} to ICB staff"));
+            text = format!("{text} within {span:.2} s: {to_practices} to practices, {to_staff} to ICB staff");
         } else {
             text.push_str(if to_staff > 0 { ", to ICB staff" } else { ", to a practice" });
         }

@@ -53,7 +53,7 @@ pub enum CountyError {
 impl County {
     /// Starts servers, mail relay and stand-in for the probes and practices of this configuration, each on a
     /// free port. Must be called within a tokio runtime.
-    pub fn start(config: &Config, weather: Arc<dyn Weather>) -> Result<Self, CountyError> {
+    pub fn start(config: &Config, weather: &Arc<dyn Weather>) -> Result<Self, CountyError> {
         let mut estate = config.estate.clone();
         rewrite::settle(&mut estate);
         let estate = Arc::new(estate);
@@ -65,7 +65,7 @@ impl County {
             servers.address(server)?;
         }
         let mail = MailServer::start(&tasks).map_err(CountyError::Mail)?;
-        let stand_in = StandIn::start(&tasks, &estate, &servers, &weather).map_err(CountyError::StandIn)?;
+        let stand_in = StandIn::start(&tasks, &estate, &servers, weather).map_err(CountyError::StandIn)?;
         Ok(Self { tasks, servers, stand_in, mail })
     }
 

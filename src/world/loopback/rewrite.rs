@@ -69,7 +69,7 @@ pub fn rewrite(config: &Config, places: &Places<'_>) -> Result<Config, NotLoopba
         probe.ask = move_ask(&probe.id, &probe.ask, door, places.trust_pem)?;
     }
     moved.hub.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    moved.hub.data = places.data.to_owned();
+    places.data.clone_into(&mut moved.hub.data);
     // Planned work of today would keep the drill's notices back.
     moved.maintenance.clear();
     let (from, staff) = match &config.mail {

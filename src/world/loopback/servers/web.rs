@@ -56,7 +56,7 @@ impl Pages {
             let expected = ask.expect_body.as_deref().unwrap_or_default();
             let page = pages
                 .by_url
-                .entry((url.host.to_ascii_lowercase(), url.path.to_owned()))
+                .entry((url.host.to_ascii_lowercase(), url.path.clone()))
                 .or_insert_with(|| Page { status, body: format!("{} answers.\n", url.host) });
             page.body.push_str(expected);
             page.body.push('\n');
