@@ -244,7 +244,7 @@ pub struct Practice {
 }
 
 /// A role and what fills it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RoleUse {
     pub role: String,
     /// One component, or several of which any will do.

@@ -204,3 +204,6 @@ pub const DRILL_OVERTIME: Duration = Duration::from_secs(30);
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;

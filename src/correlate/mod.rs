@@ -9,17 +9,61 @@
 //! 3. it takes the events with [`Correlator::poll_event`] until there are none;
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
+mod evidence;
+mod explain;
+mod lifecycle;
+mod model;
+mod picture;
+mod search;
+mod topology;
+mod verdict;
+
 use std::sync::Arc;
 
 use crate::estate::Estate;
-use crate::incident::{Alternative, Event};
-use crate::observation::Observation;
+use crate::incident::Event;
+use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
+
+use self::evidence::{Change, Evidence};
+use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
+use self::search::{Findings, Search};
+use self::topology::{NodeIx, NodeKind, Row, Topology};
+use self::verdict::{Scope, Verdict, View};
+
+pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
+
+/// Evidence is judged at most this often. A shared fault shows in many checks a second; judging each alone
+/// would say the same many times over.
+const EVALUATE_EVERY_MS: i64 = 250;
+/// While anything is bad, it is judged at least this often: evidence ages by itself.
+const EVALUATE_IDLE_MS: i64 = 5_000;
+/// Agents are looked for this often …
+const TICK_MS: i64 = 1_000;
+/// … but less and less often while nothing at all is heard, so that a gap of years in a recording costs a
+/// thousand ticks and not a thousand million: the next tick comes after this share of the time since then.
+const TICK_SHARE: i64 = 64;
+/// A heartbeat that is older than this on arrival is history.
+const HEARTBEAT_STALE_MS: i64 = 75_000;
 
 /// The whole correlator: evidence, model and incidents of one estate.
 #[derive(Debug)]
 pub struct Correlator {
     estate: Arc<Estate>,
+    topology: Topology,
+    evidence: Evidence,
+    life: LifeCycle,
+    findings: Findings,
+    /// Far ends of checks that belong to no service and that fail: notes.
+    nameless: Vec<Verdict>,
+    /// Rows whose failures are explained by something that is open, so that they teach nothing.
+    explained: Vec<bool>,
+    now: At,
+    last_arrival: At,
+    last_evaluated: At,
+    evaluate_at: Option<At>,
+    tick_at: Option<At>,
+    round_ms: i64,
 }
 
 /// What became of one observation.
@@ -46,140 +90,297 @@ pub enum WakeReason {
     LifeCycle,
 }
 
-/// Where a practice stands on a network, or as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    Ok,
-    Down,
-    /// Its agent was heard before, and isn't now.
-    Silent,
-    /// Never heard from, switched off in good order, or not known because the monitor itself is cut off.
-    Unknown,
-}
-
-impl Standing {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Down => "down",
-            Self::Silent => "silent",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// What the correlator knows now, for status, pages and metrics.
-#[derive(Debug, Clone)]
-pub struct Picture {
-    pub at: At,
-    /// In the estate's order.
-    pub practices: Vec<PracticePicture>,
-    /// The last event of each open incident, oldest first.
-    pub incidents: Vec<Event>,
-    /// Standing notes: single checks that fail, chronic bad lines. Plain sentences.
-    pub notes: Vec<Note>,
-    /// Probability that each declared component, network, service, and the monitor has failed.
-    pub suspects: Vec<Suspect>,
-}
-
-#[derive(Debug, Clone)]
-pub struct PracticePicture {
-    /// By network, in the estate's order.
-    pub networks: Vec<Standing>,
-    pub last_heard: Option<At>,
-    /// By probe, in the estate's order; `None`: never asked.
-    pub checks: Vec<Option<CheckPicture>>,
-}
-
-/// The last result of one check.
-#[derive(Debug, Clone, Copy)]
-pub struct CheckPicture {
-    pub at: At,
-    pub ok: bool,
-    pub failure: Option<crate::observation::Failure>,
-    /// When the present run of the same result began.
-    pub since: At,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    pub practice: Option<String>,
-    pub probe: Option<String>,
-    pub since: At,
-    pub text: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Suspect {
-    pub cause: crate::incident::Cause,
-    pub probability: f64,
-}
-
-/// Why an incident is what it is, for `linewatch why`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    pub event: Event,
-    /// Natural logarithm of the odds against the runner-up.
-    pub log_odds: f64,
-    pub runner_up: Option<Alternative>,
-    /// Lines of evidence for the cause.
-    pub convicts: Vec<String>,
-    /// Lines of evidence that clear others.
-    pub acquits: Vec<String>,
-    /// What isn't known.
-    pub missing: Vec<String>,
-}
-
 impl Correlator {
     pub fn new(estate: Arc<Estate>) -> Self {
-        Self { estate }
+        let topology = Topology::new(&estate);
+        let evidence = Evidence::new(&topology);
+        let round_ms = round_ms(&topology);
+        let explained = vec![false; topology.rows];
+        let start = At::from_millis(i64::MIN);
+        Self {
+            estate,
+            topology,
+            evidence,
+            life: LifeCycle::default(),
+            findings: Findings::default(),
+            nameless: Vec::new(),
+            explained,
+            now: start,
+            last_arrival: start,
+            last_evaluated: start,
+            evaluate_at: None,
+            tick_at: None,
+            round_ms,
+        }
     }
 
     pub fn estate(&self) -> &Arc<Estate> {
         &self.estate
     }
 
-    /// Takes over the incidents that were open, and the number of the last incident of each day, when the
-    /// process starts again.
-    pub fn restore(&mut self, _open: Vec<Event>, _last_incident: Option<String>) {}
+    /// Takes over the incidents that were open, and the id of the last incident, when the process starts
+    /// again.
+    pub fn restore(&mut self, open: Vec<Event>, last_incident: Option<&str>) {
+        let Self { life, estate, topology, now, round_ms, .. } = self;
+        let still_bad = |_: &Incident| StillBad::Unknown;
+        let facts = Facts { estate, topology, now: *now, still_bad: &still_bad, round_ms: *round_ms };
+        life.restore(open, last_incident, &facts);
+        self.mark_explained();
+    }
 
     /// Goes on with another estate: what both have keeps its state, what is gone is forgotten and its
     /// incidents are withdrawn.
-    pub fn reload(&mut self, estate: Arc<Estate>, _now: At) {
-        self.estate = estate;
+    pub fn reload(&mut self, estate: Arc<Estate>, now: At) {
+        self.advance(now);
+        let old = std::mem::replace(self, Self::new(estate));
+        let open: Vec<Event> = old.life.open().map(|incident| incident.event.clone()).collect();
+        let last = old.life.incidents.last().map(|incident| incident.event.incident.clone());
+        (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
+        self.life.events = old.life.events;
+        self.restore(open, last.as_deref());
+        for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
+            if let Some(row) = old.topology.row(&practice.id) {
+                self.take_over_row(&old.topology, &old.evidence, row, position);
+            }
+        }
+        let (hub, new_hub) = (old.topology.hub(), self.topology.hub());
+        self.take_over_row(&old.topology, &old.evidence, hub, new_hub as usize);
+        let Self { life, estate, topology, round_ms, .. } = self;
+        let still_bad = |_: &Incident| StillBad::Unknown;
+        let facts = Facts { estate, topology, now: self.now, still_bad: &still_bad, round_ms: *round_ms };
+        life.forget_unknown(&facts);
+        self.wake_for_arrival(self.now);
+        self.evaluate_at = Some(self.now);
+    }
+
+    fn take_over_row(&mut self, from: &Topology, evidence: &Evidence, row: Row, position: usize) {
+        let new = crate::estate::PracticeIx::new(position).0;
+        self.evidence.hearings[position] = evidence.hearings[row as usize];
+        let mut bad = 0;
+        for (probe, ix) in self.estate.probes.iter().zip(0..) {
+            if let Some(old) = from.probe(&probe.id) {
+                let check = evidence.checks[from.check(row, old)];
+                bad += u16::from(check.heard() && check.class.bad());
+                let slot = self.topology.check(new, ix);
+                self.evidence.checks[slot] = check;
+            }
+        }
+        self.evidence.bad[position] = bad;
     }
 
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
     /// taken as the latest one seen.
-    pub fn advance(&mut self, _now: At) {}
+    pub fn advance(&mut self, now: At) {
+        while let Some((due, reason)) = self.next_wake() {
+            if due > now {
+                break;
+            }
+            self.now = self.now.max(due);
+            match reason {
+                WakeReason::Evaluate => self.evaluate(),
+                WakeReason::Silence | WakeReason::LifeCycle => self.tick(),
+            }
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// Advances to the observation's arrival, and takes it.
+    pub fn take(&mut self, seen: &Observation) -> Taken {
+        let arrival = seen.arrival();
+        self.advance(arrival);
+        self.observe(arrival, seen)
+    }
 
     /// Takes one observation that arrived at `arrival`. Call [`Self::advance`] with the same time first.
-    pub fn observe(&mut self, _arrival: At, _seen: &Observation) -> Taken {
+    pub fn observe(&mut self, arrival: At, seen: &Observation) -> Taken {
+        let arrival = self.now.max(arrival);
+        self.now = arrival;
+        let Some(row) = self.topology.row(&seen.practice) else { return Taken::UnknownPractice };
+        let heartbeat = seen.probe == ALIVE || seen.probe == BYE;
+        let probe = self.topology.probe(&seen.probe);
+        if probe.is_none() && !heartbeat {
+            return Taken::UnknownProbe;
+        }
+        self.wake_for_arrival(arrival);
+        // A report that says that the agent goes away is of use only while it is news.
+        let stale = match probe {
+            Some(probe) => self.topology.probes[probe as usize].stale_ms(),
+            None => HEARTBEAT_STALE_MS,
+        };
+        let history = arrival.millis_since(seen.ended()) > stale;
+        if seen.probe == BYE && !history {
+            self.evidence.bye(row, arrival);
+            self.evaluate_soon(arrival);
+            return Taken::Counted;
+        }
+        if self.evidence.hear(row, arrival) {
+            self.evaluate_soon(arrival);
+        }
+        let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
+        let check = self.topology.check(row, probe);
+        if history {
+            self.evidence.take_history(check, seen);
+            return Taken::History;
+        }
+        // An agent whose clock is ahead can't have asked after its answer arrived.
+        let at = seen.at.min(arrival);
+        let learn = !self.explained[row as usize];
+        if self.evidence.take(row, check, at, seen, learn) == Change::Run {
+            self.evaluate_soon(arrival);
+        }
         Taken::Counted
+    }
+
+    fn wake_for_arrival(&mut self, arrival: At) {
+        self.last_arrival = self.last_arrival.max(arrival);
+        let tick = arrival.plus_millis(TICK_MS);
+        if self.tick_at.is_none_or(|due| due > tick) {
+            self.tick_at = Some(tick);
+        }
+    }
+
+    fn evaluate_soon(&mut self, now: At) {
+        let due = now.max(self.last_evaluated.plus_millis(EVALUATE_EVERY_MS));
+        if self.evaluate_at.is_none_or(|at| at > due) {
+            self.evaluate_at = Some(due);
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.now;
+        self.tick_at = None;
+        let late = self.evidence.mark_late(now);
+        let waiting = self.life.next_wake(now, TICK_MS).is_some();
+        let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
+        let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
+        if late || waiting || idle {
+            self.evaluate_soon(now);
+        }
+        if waiting || bad || self.evidence.anybody_heard() {
+            let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
+            self.tick_at = Some(now.plus_millis(gap));
+        }
     }
 
     /// When it wants to be woken next, and why.
     pub fn next_wake(&self) -> Option<(At, WakeReason)> {
-        None
+        let evaluate = self.evaluate_at.map(|at| (at, WakeReason::Evaluate));
+        let tick = self.tick_at.map(|at| (at, WakeReason::Silence));
+        match (evaluate, tick) {
+            (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Judges the evidence, and lets incidents open, change and end.
+    fn evaluate(&mut self) {
+        let now = self.now;
+        self.evaluate_at = None;
+        self.last_evaluated = now;
+        let open: Vec<NodeIx> =
+            self.life.open().flat_map(|incident| incident.verdict.nodes.iter().copied()).collect();
+        self.findings = Search::new(&self.topology, &self.evidence, now, &open).run();
+        let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
+        let view = View { estate, topology, evidence, now };
+        let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
+        verdicts.extend(findings.own.iter().map(|own| view.own(own)));
+        let (named, nameless) = verdicts.into_iter().partition(|verdict| !verdict.causes.is_empty());
+        let still_bad = |incident: &Incident| still_bad(&view, incident);
+        let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };
+        life.step(named, &facts);
+        self.nameless = nameless;
+        self.mark_explained();
+        if self.tick_at.is_none() && self.life.next_wake(now, TICK_MS).is_some() {
+            self.tick_at = Some(now.plus_millis(TICK_MS));
+        }
+    }
+
+    fn mark_explained(&mut self) {
+        self.explained.fill(false);
+        for incident in self.life.open() {
+            if incident.verdict.scope == Scope::Monitor {
+                self.explained.fill(true);
+            }
+            for row in &incident.ever {
+                self.explained[*row as usize] = true;
+            }
+        }
+        for verdict in &self.nameless {
+            for row in &verdict.rows {
+                self.explained[*row as usize] = true;
+            }
+        }
     }
 
     /// The next event, oldest first.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.life.events.pop_front()
     }
 
+    /// What is known now.
     pub fn picture(&self) -> Picture {
-        Picture {
-            at: At::default(),
-            practices: Vec::new(),
-            incidents: Vec::new(),
-            notes: Vec::new(),
-            suspects: Vec::new(),
-        }
+        picture::picture(&self.view(), &self.life, &self.findings, &self.nameless)
     }
 
     /// Explains an incident that is open, or was resolved within the last day.
-    pub fn why(&self, _incident: &str) -> Option<Explanation> {
-        None
+    pub fn why(&self, incident: &str) -> Option<Explanation> {
+        self.life.find(incident).map(|found| picture::explanation(&self.view(), found))
     }
+
+    fn view(&self) -> View<'_> {
+        View { estate: &self.estate, topology: &self.topology, evidence: &self.evidence, now: self.now }
+    }
+}
+
+/// The slowest asking and its time-out: after that long, everything has been asked again.
+fn round_ms(topology: &Topology) -> i64 {
+    topology.probes.iter().map(|probe| probe.every_ms + probe.timeout_ms).max().unwrap_or(0) + 1_000
+}
+
+/// Rows of an incident of which this share still fails keep it open; fewer is the noise of single checks.
+const STILL_BAD_SHARE: f64 = 0.05;
+
+fn still_bad(view: &View<'_>, incident: &Incident) -> StillBad {
+    let mut known = 0_usize;
+    let mut failing = 0_usize;
+    let hub = view.topology.hub();
+    let monitor = incident.verdict.scope == Scope::Monitor;
+    let rows: Vec<Row> = if monitor { vec![hub] } else { incident.ever.iter().copied().collect() };
+    for row in &rows {
+        let (mut bad, mut good) = (0_u32, 0_u32);
+        for (probe, facts) in view.topology.probes.iter().enumerate() {
+            let probe = crate::estate::ProbeIx::new(probe).0;
+            let carried = incident.verdict.network.is_none_or(|network| facts.network == network)
+                && carries(view.topology, &incident.verdict, *row, probe);
+            let check = &view.evidence.checks[view.topology.check(*row, probe)];
+            if carried && check.fresh(view.now, facts.stale_ms()) {
+                if check.class.bad() { bad += 1 } else { good += 1 }
+            }
+        }
+        let hearing = &view.evidence.hearings[*row as usize];
+        if bad + good > 0 && !hearing.late || monitor && !hearing.ever() {
+            known += 1;
+            failing += usize::from(bad > 0 && bad >= good);
+        }
+    }
+    let count = rows.len().max(1);
+    if failing as f64 > STILL_BAD_SHARE * count as f64 {
+        StillBad::Yes
+    } else if known * 2 < count {
+        StillBad::Unknown
+    } else {
+        StillBad::No
+    }
+}
+
+/// Whether what an incident names carries this check; a practice carries all of its own.
+fn carries(topology: &Topology, verdict: &Verdict, row: Row, probe: u32) -> bool {
+    if verdict.nodes.is_empty() || matches!(verdict.scope, Scope::Practice | Scope::PracticeSilent) {
+        return true;
+    }
+    verdict.nodes.iter().any(|node| {
+        let node = &topology.nodes[*node];
+        node.kind == NodeKind::Monitor
+            || node.cover_of(row).is_some_and(|cover| topology.covers[cover].probes.contains(&probe))
+    })
 }

@@ -1,0 +1,306 @@
+//! What has been heard: the present run of each check, and when each agent was last heard.
+//!
+//! A check is summed up by its *run*: how many results of the same class it had in a row, and when the first
+//! of them was asked. That is all that the model needs, it is constant in size, and it makes a fault's
+//! beginning visible: a check whose run of failures began after the fault speaks for it, one that answered
+//! after it speaks against it, one not asked since says nothing.
+
+use crate::observation::{Failure, Observation, Phase};
+use crate::time::At;
+
+use super::topology::{Row, Topology};
+
+/// What a result says about the path, as coarsely as the model needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    Ok,
+    /// It answered, but much later than this check usually does.
+    Slow,
+    /// Nothing came back.
+    Reach,
+    Refused,
+    Dns,
+    /// Nothing came back while a name was looked up: the resolver's fault, or the line's.
+    DnsTimeout,
+    /// Another certificate, or a block page.
+    Tls,
+    /// The right machine gave a wrong answer.
+    Content,
+    /// A port that must be blocked is open.
+    Policy,
+}
+
+pub const CLASSES: usize = 9;
+
+impl Class {
+    fn of(seen: &Observation) -> Option<Self> {
+        if seen.ok {
+            return Some(Self::Ok);
+        }
+        Some(match seen.failure {
+            Some(Failure::Local) => return None,
+            Some(Failure::Refused | Failure::Reset) => Self::Refused,
+            Some(Failure::Nxdomain | Failure::Servfail | Failure::DnsRefused) => Self::Dns,
+            Some(Failure::Tls | Failure::Untrusted | Failure::Intercepted | Failure::BlockedPage) => {
+                Self::Tls
+            }
+            Some(
+                Failure::WrongAnswer | Failure::Expired | Failure::Status | Failure::Body | Failure::Protocol,
+            ) => Self::Content,
+            Some(Failure::TooSlow) => Self::Slow,
+            Some(Failure::Open) => Self::Policy,
+            Some(Failure::NoAnswer) if seen.phase == Some(Phase::Dns) => Self::Dns,
+            Some(Failure::Timeout | Failure::Unreachable | Failure::Loss | Failure::NoAnswer) | None => {
+                if seen.phase == Some(Phase::Dns) {
+                    Self::DnsTimeout
+                } else {
+                    Self::Reach
+                }
+            }
+        })
+    }
+
+    pub const fn bad(self) -> bool {
+        !matches!(self, Self::Ok)
+    }
+
+    /// Down, rather than merely slow.
+    pub const fn failing(self) -> bool {
+        !matches!(self, Self::Ok | Self::Slow)
+    }
+}
+
+/// The present run of one check.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// When the last asking began; meaningless until `run` is above zero.
+    pub last_at: At,
+    /// When the first asking of the present run began.
+    pub run_since: At,
+    /// Results of the present class in a row; 0: never asked.
+    pub run: u32,
+    pub class: Class,
+    pub failure: Option<Failure>,
+    /// Its own failure rate when nothing else is the matter, learned.
+    pub leak: f32,
+    /// What it usually takes, in milliseconds; 0: not known yet.
+    usual_ms: f32,
+    /// Results behind `usual_ms`.
+    learned: u16,
+}
+
+/// A check fails by itself about this often, before it has been learned.
+const LEAK_START: f32 = 0.005;
+/// Weight of one result in the learned failure rate: half a thousand results, or four hours at 30 s.
+const LEAK_RATE: f32 = 1.0 / 500.0;
+/// No check is so bad that its failures say nothing at all.
+const LEAK_MAX: f32 = 0.3;
+/// Slow means slower than usual by this factor and by [`SLOW_MARGIN_MS`].
+const SLOW_FACTOR: f32 = 4.0;
+const SLOW_MARGIN_MS: f32 = 300.0;
+/// Results before a check's usual time is believed.
+const SLOW_LEARNED_MIN: u16 = 5;
+
+impl Check {
+    const NEW: Self = Self {
+        last_at: At::from_millis(i64::MIN),
+        run_since: At::from_millis(i64::MIN),
+        run: 0,
+        class: Class::Ok,
+        failure: None,
+        leak: LEAK_START,
+        usual_ms: 0.0,
+        learned: 0,
+    };
+
+    pub const fn heard(&self) -> bool {
+        self.run > 0
+    }
+
+    /// Its last result still says something about `now`.
+    pub const fn fresh(&self, now: At, stale_ms: i64) -> bool {
+        self.run > 0 && now.millis_since(self.last_at) <= stale_ms
+    }
+
+    fn slower_than_usual(&self, ms: f32) -> bool {
+        self.learned >= SLOW_LEARNED_MIN
+            && ms > self.usual_ms * SLOW_FACTOR
+            && ms > self.usual_ms + SLOW_MARGIN_MS
+    }
+
+    fn learn_usual(&mut self, ms: f32) {
+        let weight = if self.learned < 20 { 1.0 / (f32::from(self.learned) + 1.0) } else { 0.05 };
+        self.usual_ms += (ms - self.usual_ms) * weight;
+        self.learned = self.learned.saturating_add(1);
+    }
+}
+
+/// When one agent was heard.
+#[derive(Debug, Clone, Copy)]
+pub struct Hearing {
+    /// [`At::from_millis`]`(i64::MIN)`: never.
+    pub last: At,
+    /// Longest gap between two arrivals lately.
+    gap_ms: i64,
+    arrivals: u32,
+    /// It is overdue.
+    pub late: bool,
+    /// It said goodbye.
+    pub away: bool,
+}
+
+/// Arrivals after which the longest gap is believed.
+const GAP_LEARNED_MIN: u32 = 48;
+/// An agent sends a heartbeat every 30 s at least; two missed and a little more are late, whatever was learned.
+const LATE_MS_MAX: i64 = 75_000;
+/// Never late sooner than this: a busy machine, a garbage collection on a switch.
+const LATE_MS_MIN: i64 = 8_000;
+
+impl Hearing {
+    const NEVER: At = At::from_millis(i64::MIN);
+
+    pub fn ever(&self) -> bool {
+        self.last != Self::NEVER
+    }
+
+    /// How long it may be silent before that says something.
+    pub fn patience_ms(&self, timeout_ms_max: i64) -> i64 {
+        if self.arrivals < GAP_LEARNED_MIN {
+            return LATE_MS_MAX;
+        }
+        // When lines fail, results come a time-out later than they used to.
+        (self.gap_ms * 3 / 2 + timeout_ms_max + 1_000).clamp(LATE_MS_MIN, LATE_MS_MAX)
+    }
+
+    fn hear(&mut self, at: At) {
+        if self.ever() && !self.late && !self.away {
+            let gap = at.millis_since(self.last);
+            // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
+            self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
+        }
+        self.last = self.last.max(at);
+        self.arrivals = self.arrivals.saturating_add(1);
+        self.late = false;
+        self.away = false;
+    }
+}
+
+/// All that has been heard.
+#[derive(Debug)]
+pub struct Evidence {
+    pub checks: Vec<Check>,
+    pub hearings: Vec<Hearing>,
+    /// By row: checks whose last result is bad.
+    pub bad: Vec<u16>,
+    timeout_ms_max: i64,
+}
+
+/// What an observation changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that bears on a verdict.
+    None,
+    /// A run began, or one of failures grew.
+    Run,
+}
+
+impl Evidence {
+    pub fn new(topology: &Topology) -> Self {
+        let never = Hearing { last: Hearing::NEVER, gap_ms: 0, arrivals: 0, late: false, away: false };
+        Self {
+            checks: vec![Check::NEW; topology.rows * topology.probes.len()],
+            hearings: vec![never; topology.rows],
+            bad: vec![0; topology.rows],
+            timeout_ms_max: topology.probes.iter().map(|probe| probe.timeout_ms).max().unwrap_or(0),
+        }
+    }
+
+    /// The agent of this row lives. Returns whether it was thought silent.
+    pub fn hear(&mut self, row: Row, arrival: At) -> bool {
+        let hearing = &mut self.hearings[row as usize];
+        let was = hearing.late || hearing.away;
+        hearing.hear(arrival);
+        was
+    }
+
+    /// The agent of this row goes away in good order.
+    pub fn bye(&mut self, row: Row, arrival: At) {
+        let hearing = &mut self.hearings[row as usize];
+        hearing.hear(arrival);
+        hearing.away = true;
+    }
+
+    /// Marks the agents that are overdue at `now`; returns whether any is newly so.
+    pub fn mark_late(&mut self, now: At) -> bool {
+        let mut any = false;
+        for hearing in &mut self.hearings {
+            if hearing.ever()
+                && !hearing.late
+                && !hearing.away
+                && now.millis_since(hearing.last) > hearing.patience_ms(self.timeout_ms_max)
+            {
+                hearing.late = true;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Somebody is being heard, so somebody can fall silent.
+    pub fn anybody_heard(&self) -> bool {
+        self.hearings.iter().any(|hearing| hearing.ever() && !hearing.late && !hearing.away)
+    }
+
+    /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
+    /// failures, so they count towards its own failure rate.
+    pub fn take(&mut self, row: Row, check: usize, at: At, seen: &Observation, learn: bool) -> Change {
+        let Some(mut class) = Class::of(seen) else { return Change::None };
+        let check = &mut self.checks[check];
+        if check.heard() && at <= check.last_at {
+            return Change::None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds; precision doesn't matter here")]
+        let ms = seen.ms as f32;
+        if class == Class::Ok {
+            if check.slower_than_usual(ms) {
+                class = Class::Slow;
+            }
+            if ms.is_finite() && ms >= 0.0 && (class == Class::Ok || learn) {
+                check.learn_usual(ms);
+            }
+        }
+        if learn {
+            let hit = if class.failing() { 1.0 } else { 0.0 };
+            check.leak = (check.leak + (hit - check.leak) * LEAK_RATE).clamp(LEAK_START / 5.0, LEAK_MAX);
+        }
+        let same =
+            check.heard() && check.class.bad() == class.bad() && check.class.failing() == class.failing();
+        let was_bad = check.heard() && check.class.bad();
+        check.last_at = at;
+        check.class = class;
+        check.failure = seen.failure;
+        if same {
+            check.run = check.run.saturating_add(1);
+        } else {
+            check.run = 1;
+            check.run_since = at;
+        }
+        let run = check.run;
+        match (was_bad, class.bad()) {
+            (false, true) => self.bad[row as usize] += 1,
+            (true, false) => self.bad[row as usize] -= 1,
+            _ => {}
+        }
+        if !same || (class.bad() && run <= 4) { Change::Run } else { Change::None }
+    }
+
+    /// Takes a result that came too late to be news: it may move the beginning of a run of failures.
+    pub fn take_history(&mut self, check: usize, seen: &Observation) {
+        let Some(class) = Class::of(seen) else { return };
+        let check = &mut self.checks[check];
+        if check.heard() && check.class.failing() && class.failing() && seen.at < check.run_since {
+            check.run_since = seen.at;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The sentence that names a cause, with its denominator, and the lines of evidence behind it.
+
+use std::fmt::Write as _;
+
+use crate::estate::Estate;
+use crate::incident::{Cause, Event, Reason, Signature};
+
+/// What a cause is called in a sentence.
+pub fn name(estate: &Estate, cause: &Cause) -> String {
+    match cause.kind.as_str() {
+        Cause::PRACTICE => estate.practice(&cause.id).map_or_else(
+            || cause.id.clone(),
+            |ix| format!("{} ({})", estate.practices[ix.at()].name, cause.id),
+        ),
+        Cause::NETWORK => estate
+            .network(&cause.id)
+            .map_or_else(|| cause.id.clone(), |ix| estate.networks[ix.at()].name.clone()),
+        Cause::SERVICE => estate
+            .service(&cause.id)
+            .map_or_else(|| cause.id.clone(), |ix| estate.services[ix.at()].name.clone()),
+        Cause::MONITOR => "linewatch's own connection".to_owned(),
+        _ => estate
+            .component(&cause.id)
+            .map_or_else(|| cause.id.clone(), |ix| estate.components[ix.at()].name.clone()),
+    }
+}
+
+/// All causes of a group, as "A or B".
+pub fn names(estate: &Estate, causes: &[Cause]) -> String {
+    let names: Vec<String> = causes.iter().map(|cause| name(estate, cause)).collect();
+    match names.as_slice() {
+        [] => "an unnamed target".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+const fn happened(signature: Signature, several: bool) -> &'static str {
+    match (signature, several) {
+        (Signature::Down | Signature::Dropped, false) => "has failed",
+        (Signature::Refused, false) => "is refusing connections",
+        (Signature::Dns, false) => "does not resolve names",
+        (Signature::Tls, false) => "fails TLS connections",
+        (Signature::Intercepted, false) => "is intercepting TLS connections",
+        (Signature::Partial, false) => "has partly failed",
+        (Signature::Slow, false) => "is slow",
+        (Signature::Flapping, false) => "fails and recovers again and again",
+        (Signature::Policy, false) => "lets through what it must block",
+        (Signature::Silent, false) => "has gone silent",
+        (_, true) => "has failed (the data cannot tell which)",
+    }
+}
+
+/// One or two sentences: what failed, how many practices of how many, what is kept.
+pub fn sentence(estate: &Estate, event: &Event, kept: &[u32]) -> String {
+    let subject = capital(&names(estate, &event.cause));
+    let mut text = format!("{subject} {}", happened(event.signature, event.cause.len() > 1));
+    let kind = event.cause.first().map_or("", |cause| cause.kind.as_str());
+    let lost = event
+        .network
+        .as_deref()
+        .and_then(|id| estate.network(id))
+        .map_or_else(|| "every network".to_owned(), |ix| estate.networks[ix.at()].name.clone());
+    let counts = event.evidence;
+    let affected = event.practices.len();
+    if kind == Cause::MONITOR {
+        text.push_str(": linewatch cannot see the practices now, and says nothing about them.");
+        return text;
+    }
+    if kind == Cause::PRACTICE {
+        match event.signature {
+            Signature::Silent => text.push_str(": nothing is heard from it"),
+            Signature::Slow => {
+                let _ = write!(text, " over {lost}");
+            }
+            _ => {
+                let _ = write!(text, ": it has lost {lost}");
+            }
+        }
+        let _ = write!(
+            text,
+            "; {} of the {} other practices fail there too",
+            counts.elsewhere_failing, counts.elsewhere
+        );
+    } else if affected == 0 {
+        let _ = write!(text, ": none of the {} practices behind it fails now", counts.behind);
+    } else {
+        let verb = match (event.signature, kind) {
+            (Signature::Slow, _) => "find it slow".to_owned(),
+            (Signature::Silent, _) => "have gone silent".to_owned(),
+            (_, Cause::SERVICE) => "cannot use it".to_owned(),
+            _ => format!("lost {lost}"),
+        };
+        let _ = write!(text, "; {affected} of the {} practices behind it {verb}", counts.behind);
+        if (counts.failing as usize) < affected {
+            let _ = write!(text, " ({} checked so far)", counts.failing);
+        }
+        if counts.elsewhere > 0 {
+            let _ = write!(text, ", and {} of {} elsewhere", counts.elsewhere_failing, counts.elsewhere);
+        }
+    }
+    for (network, count) in estate.networks.iter().zip(kept) {
+        if event.network.as_deref().is_some_and(|hit| hit != network.id) && affected > 0 {
+            if affected == 1 && *count == 1 {
+                let _ = write!(text, "; it still has {}", network.name);
+            } else {
+                let _ = write!(text, "; {count} of these {affected} still have {}", network.name);
+            }
+        }
+    }
+    text.push('.');
+    text
+}
+
+/// The sentence with which an incident ends.
+pub fn ended(estate: &Estate, event: &Event) -> String {
+    let subject = capital(&names(estate, &event.cause));
+    match event.reason {
+        Some(Reason::Merged) => format!(
+            "{subject}: this proved to be part of incident {}.",
+            event.into.as_deref().unwrap_or("another")
+        ),
+        Some(Reason::Withdrawn) => format!("{subject} is no longer suspected."),
+        Some(Reason::Recovered) | None => {
+            let lasted = event.at.millis_since(event.since) / 1000;
+            format!("{subject}: what failed answers again, {} after it began.", length(lasted))
+        }
+    }
+}
+
+fn length(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}

@@ -1,0 +1,523 @@
+//! From verdicts to incidents: hold, then decide; one incident for one fault, however it changes.
+//!
+//! A verdict that stands long enough opens an incident. While it stands, changes of cause, signature or
+//! scope are said at most every ten seconds. When it no longer stands, the incident is *quiet*: it is over
+//! when what failed has answered for a while, and that while grows each time the fault comes back, so that a
+//! flapping line is one incident. Openings can be held back; resolutions never are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::estate::Estate;
+use crate::incident::{Cause, Event, EventKind, Reason, Signature};
+use crate::time::At;
+
+use super::explain;
+use super::topology::{Row, Topology};
+use super::verdict::{Scope, Verdict};
+
+/// Nothing opens below this.
+pub const OPEN_PROBABILITY_MIN: f64 = 0.9;
+/// Below this a verdict no longer carries an incident that is open.
+const CARRY_PROBABILITY_MIN: f64 = 0.5;
+/// The contract: a change is said at most this often.
+const CHANGE_EVERY_MS: i64 = 10_000;
+/// A shared fault that hits all alike needs no more than to be seen twice.
+const HOLD_SHARED_MS: i64 = 750;
+/// A partial fault looks for a moment like several practices' own, and the other way round.
+const HOLD_PARTLY_MS: i64 = 3_000;
+/// A practice's own notice waits this long at least, to see whether the fault is shared.
+const HOLD_PRACTICE_MS: i64 = 4_000;
+/// One silent agent may be a restart.
+const HOLD_SILENT_MS: i64 = 10_000;
+/// An incident is over when all has been well for this share of the time that it lasted …
+const QUIET_SHARE: i64 = 4;
+/// … but no later than this …
+const QUIET_MS_MAX: i64 = 10 * 60_000;
+/// … unless it came back before: then each time doubles it, up to this.
+const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
+/// Times that a fault comes back before it is called flapping.
+const FLAPPING_RELAPSES: u32 = 2;
+/// Closed incidents are kept for `why` this long, and for knowing a fault that comes back.
+const REMEMBER_MS: i64 = 24 * 3_600_000;
+
+/// An incident, open or lately closed.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    pub event: Event,
+    pub verdict: Verdict,
+    /// Practices that were affected at any time.
+    pub ever: BTreeSet<Row>,
+    opened: At,
+    last_said: At,
+    /// No verdict carries it since then.
+    quiet_since: Option<At>,
+    relapses: u32,
+    pub closed: Option<At>,
+}
+
+/// A verdict that isn't believed yet.
+#[derive(Debug, Clone)]
+struct Pending {
+    verdict: Verdict,
+    first_seen: At,
+}
+
+#[derive(Debug, Default)]
+pub struct LifeCycle {
+    pub incidents: Vec<Incident>,
+    pending: Vec<Pending>,
+    /// Last number given, by local day.
+    numbers: BTreeMap<String, u32>,
+    pub events: std::collections::VecDeque<Event>,
+}
+
+/// What the life cycle must know of the evidence.
+pub struct Facts<'a> {
+    pub estate: &'a Estate,
+    pub topology: &'a Topology,
+    pub now: At,
+    /// Whether something that this incident took still fails, or can't be told.
+    pub still_bad: &'a dyn Fn(&Incident) -> StillBad,
+    /// The slowest asking and time-out of the estate, milliseconds.
+    pub round_ms: i64,
+}
+
+/// How things stand with what an incident took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StillBad {
+    Yes,
+    /// It answers again.
+    No,
+    /// Nothing is heard, so nothing can be said.
+    Unknown,
+}
+
+impl LifeCycle {
+    /// Takes all that is the matter now.
+    pub fn step(&mut self, verdicts: Vec<Verdict>, facts: &Facts<'_>) {
+        let now = facts.now;
+        let mut unclaimed = self.carry_on(verdicts, facts);
+        self.pending.retain(|pending| {
+            unclaimed.iter().any(|verdict| {
+                verdict.probability >= OPEN_PROBABILITY_MIN && alike(&pending.verdict, verdict)
+            })
+        });
+        for verdict in unclaimed.drain(..) {
+            if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() {
+                continue;
+            }
+            let known = self.pending.iter_mut().find(|pending| alike(&pending.verdict, &verdict));
+            let first_seen = if let Some(pending) = known {
+                pending.verdict = verdict.clone();
+                pending.first_seen
+            } else {
+                self.pending.push(Pending { verdict: verdict.clone(), first_seen: now });
+                now
+            };
+            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) {
+                self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
+                self.open_or_take_over(verdict, facts);
+            }
+        }
+        self.let_go(facts);
+        self.incidents
+            .retain(|incident| incident.closed.is_none_or(|closed| now.millis_since(closed) <= REMEMBER_MS));
+    }
+
+    /// When it must be asked again, though nothing is heard.
+    pub fn next_wake(&self, now: At, tick_ms: i64) -> Option<At> {
+        let waiting = !self.pending.is_empty()
+            || self.open().any(|incident| {
+                incident.quiet_since.is_some()
+                    || incident.event.practices.len() != incident.verdict.rows.len()
+                    || incident.event.cause != incident.verdict.causes
+            });
+        waiting.then(|| now.plus_millis(tick_ms))
+    }
+
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().filter(|incident| incident.closed.is_none())
+    }
+
+    pub fn find(&self, id: &str) -> Option<&Incident> {
+        self.incidents.iter().find(|incident| incident.event.incident == id)
+    }
+
+    /// Hands each verdict to the open incident that it carries; returns those that carry none.
+    fn carry_on(&mut self, mut verdicts: Vec<Verdict>, facts: &Facts<'_>) -> Vec<Verdict> {
+        let mut carried: Vec<(usize, Verdict)> = Vec::new();
+        for (position, incident) in self.incidents.iter().enumerate() {
+            if incident.closed.is_some() {
+                continue;
+            }
+            let found = verdicts.iter().position(|verdict| {
+                verdict.probability >= CARRY_PROBABILITY_MIN && alike(&incident.verdict, verdict)
+            });
+            if let Some(found) = found {
+                carried.push((position, verdicts.remove(found)));
+            }
+        }
+        let claimed: Vec<usize> = carried.iter().map(|(position, _)| *position).collect();
+        for (position, verdict) in carried {
+            self.go_on(position, verdict, facts);
+        }
+        for (position, incident) in self.incidents.iter_mut().enumerate() {
+            if incident.closed.is_none() && !claimed.contains(&position) {
+                incident.quiet_since.get_or_insert(facts.now);
+            }
+        }
+        verdicts
+    }
+
+    /// An open incident has this verdict now.
+    fn go_on(&mut self, position: usize, verdict: Verdict, facts: &Facts<'_>) {
+        let incident = &mut self.incidents[position];
+        if incident.quiet_since.take().is_some() && incident.event.practices.is_empty() {
+            incident.relapses += 1;
+        }
+        let since = incident.event.since;
+        incident.ever.extend(&verdict.rows);
+        incident.verdict = verdict;
+        incident.verdict.since = since.min(incident.verdict.since);
+        self.say_change(position, facts);
+    }
+
+    /// Says what has changed, unless nothing has or it is too soon.
+    fn say_change(&mut self, position: usize, facts: &Facts<'_>) {
+        let incident = &mut self.incidents[position];
+        let mut verdict = incident.verdict.clone();
+        if incident.relapses >= FLAPPING_RELAPSES {
+            verdict.signature = Signature::Flapping;
+        }
+        let said = &incident.event;
+        let practices = practice_ids(facts.estate, &verdict.rows);
+        let services = service_ids(facts.estate, &verdict.services);
+        let same_scope = said.practices == practices && said.services == services;
+        // A sum of chances may pass between two signatures from one moment to the next; a change of it
+        // alone is news only when it has lasted.
+        let steady = facts.now.millis_since(incident.last_said) >= facts.round_ms.max(CHANGE_EVERY_MS);
+        let same_signature = said.signature == verdict.signature || !steady && same_scope;
+        if same_scope && same_signature && said.cause == verdict.causes {
+            return;
+        }
+        if facts.now.millis_since(incident.last_said) < CHANGE_EVERY_MS {
+            return;
+        }
+        let id = said.incident.clone();
+        incident.last_said = facts.now;
+        incident.event = event(facts, EventKind::Changed, id, &verdict);
+        self.events.push_back(incident.event.clone());
+    }
+
+    /// Opens an incident, or gives this cause to the open one that it explains better.
+    fn open_or_take_over(&mut self, verdict: Verdict, facts: &Facts<'_>) {
+        let explained: Vec<usize> = self
+            .incidents
+            .iter()
+            .enumerate()
+            .filter(|(_, incident)| {
+                incident.closed.is_none()
+                    && incident.quiet_since.is_some()
+                    && explains(&verdict, incident, facts.round_ms)
+            })
+            .map(|(position, _)| position)
+            .collect();
+        let Some((&oldest, younger)) = explained.split_first() else {
+            self.open_new(verdict, facts);
+            return;
+        };
+        let survivor = self.incidents[oldest].event.incident.clone();
+        for position in younger {
+            self.close(*position, Reason::Merged, Some(survivor.clone()), facts);
+        }
+        let incident = &mut self.incidents[oldest];
+        incident.quiet_since = None;
+        incident.ever.extend(&verdict.rows);
+        let since = incident.event.since.min(verdict.since);
+        incident.verdict = verdict;
+        incident.verdict.since = since;
+        self.say_change(oldest, facts);
+    }
+
+    fn open_new(&mut self, verdict: Verdict, facts: &Facts<'_>) {
+        let day = facts
+            .now
+            .to_timestamp()
+            .to_zoned(facts.estate.icb.timezone.clone())
+            .strftime("%Y-%m-%d")
+            .to_string();
+        let number = self.numbers.entry(day.clone()).or_default();
+        *number += 1;
+        let id = format!("{day}-{number}");
+        // A fault that was over a while ago and is back is known to come back.
+        let relapses = self
+            .incidents
+            .iter()
+            .filter(|known| known.closed.is_some() && alike(&known.verdict, &verdict))
+            .map(|known| known.relapses + 1)
+            .max()
+            .unwrap_or(0);
+        let event = event(facts, EventKind::Opened, id, &verdict);
+        self.events.push_back(event.clone());
+        self.incidents.push(Incident {
+            event,
+            ever: verdict.rows.clone(),
+            verdict,
+            opened: facts.now,
+            last_said: facts.now,
+            quiet_since: None,
+            relapses,
+            closed: None,
+        });
+    }
+
+    /// Looks after the incidents that no verdict carries.
+    fn let_go(&mut self, facts: &Facts<'_>) {
+        // While the monitor itself is cut off, nothing can be said of anything else.
+        let blind =
+            self.open().any(|other| other.verdict.scope == Scope::Monitor && other.quiet_since.is_none());
+        for position in 0..self.incidents.len() {
+            let incident = &self.incidents[position];
+            let Some(quiet_since) = incident.quiet_since.filter(|_| incident.closed.is_none()) else {
+                continue;
+            };
+            if blind && incident.verdict.scope != Scope::Monitor {
+                self.incidents[position].quiet_since = Some(facts.now);
+                continue;
+            }
+            let quiet_ms = facts.now.millis_since(quiet_since);
+            let survivor = self.incidents.iter().position(|other| {
+                other.closed.is_none()
+                    && other.quiet_since.is_none()
+                    && explains(&other.verdict, incident, facts.round_ms)
+            });
+            if let Some(survivor) = survivor {
+                if quiet_ms >= HOLD_PARTLY_MS {
+                    self.merge(position, survivor, facts);
+                }
+                continue;
+            }
+            match (facts.still_bad)(incident) {
+                StillBad::Unknown => {}
+                StillBad::Yes => {
+                    // The checks fail, but the cause is acquitted, and something else will be named.
+                    if quiet_ms >= 2 * facts.round_ms {
+                        self.close(position, Reason::Withdrawn, None, facts);
+                    }
+                }
+                StillBad::No => {
+                    let incident = &mut self.incidents[position];
+                    incident.verdict.rows.clear();
+                    incident.verdict.services.clear();
+                    incident.verdict.counts.failing = 0;
+                    if quiet_ms >= self.quiet_needed_ms(position, facts) {
+                        self.close(position, Reason::Recovered, None, facts);
+                    } else if quiet_ms >= HOLD_PARTLY_MS {
+                        self.say_change(position, facts);
+                    }
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, position: usize, survivor: usize, facts: &Facts<'_>) {
+        let (older, younger) = if self.incidents[position].opened < self.incidents[survivor].opened {
+            (position, survivor)
+        } else {
+            (survivor, position)
+        };
+        if older == position {
+            // The oldest goes on, with the cause that proved right.
+            let verdict = self.incidents[survivor].verdict.clone();
+            let ever = self.incidents[survivor].ever.clone();
+            let incident = &mut self.incidents[older];
+            incident.quiet_since = None;
+            incident.ever.extend(ever);
+            let since = incident.event.since.min(verdict.since);
+            incident.verdict = verdict;
+            incident.verdict.since = since;
+        }
+        let into = self.incidents[older].event.incident.clone();
+        self.close(younger, Reason::Merged, Some(into), facts);
+        self.say_change(older, facts);
+    }
+
+    /// How long all must be well before the incident is over, milliseconds.
+    fn quiet_needed_ms(&self, position: usize, facts: &Facts<'_>) -> i64 {
+        let incident = &self.incidents[position];
+        let lasted = incident.quiet_since.unwrap_or(facts.now).millis_since(incident.event.since);
+        let once = (lasted / QUIET_SHARE).min(QUIET_MS_MAX).max(facts.round_ms);
+        if incident.relapses == 0 {
+            return once;
+        }
+        let doubled = once.max(QUIET_MS_MAX / 2).saturating_mul(1 << incident.relapses.min(8));
+        doubled.min(QUIET_FLAPPING_MS_MAX)
+    }
+
+    fn close(&mut self, position: usize, reason: Reason, into: Option<String>, facts: &Facts<'_>) {
+        let incident = &mut self.incidents[position];
+        let id = incident.event.incident.clone();
+        let since = incident.event.since;
+        if reason == Reason::Recovered {
+            incident.verdict.rows.clear();
+            incident.verdict.services.clear();
+        }
+        let mut verdict = incident.verdict.clone();
+        verdict.since = since;
+        if incident.relapses >= FLAPPING_RELAPSES {
+            verdict.signature = Signature::Flapping;
+        }
+        let mut event = event(facts, EventKind::Resolved, id, &verdict);
+        event.reason = Some(reason);
+        event.into = into;
+        event.sentence = explain::ended(facts.estate, &event);
+        incident.event = event.clone();
+        incident.closed = Some(facts.now);
+        incident.last_said = facts.now;
+        self.events.push_back(event);
+    }
+
+    fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
+        match verdict.scope {
+            Scope::Shared | Scope::Monitor => HOLD_SHARED_MS,
+            Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
+            Scope::Practice | Scope::PracticeSilent => {
+                let base = if verdict.scope == Scope::Practice { HOLD_PRACTICE_MS } else { HOLD_SILENT_MS };
+                // When a shared fault ends, its practices are asked again before theirs is said to go on.
+                let after_shared = self.incidents.iter().any(|incident| {
+                    incident.verdict.scope != Scope::Practice
+                        && incident
+                            .closed
+                            .is_none_or(|closed| facts.now.millis_since(closed) < facts.round_ms)
+                        && incident.ever.iter().any(|row| verdict.rows.contains(row))
+                });
+                if after_shared { base.max(facts.round_ms + HOLD_PRACTICE_MS) } else { base }
+            }
+        }
+    }
+
+    /// Takes over what was open when the process stopped.
+    pub fn restore(&mut self, open: Vec<Event>, last_incident: Option<&str>, facts: &Facts<'_>) {
+        let ids = open.iter().map(|event| event.incident.as_str()).chain(last_incident);
+        for id in ids {
+            if let Some((day, number)) = id.rsplit_once('-')
+                && let Ok(number) = number.parse::<u32>()
+            {
+                let known = self.numbers.entry(day.to_owned()).or_default();
+                *known = number.max(*known);
+            }
+        }
+        for event in open {
+            let rows: BTreeSet<Row> =
+                event.practices.iter().filter_map(|id| facts.topology.row(id)).collect();
+            let services = event
+                .services
+                .iter()
+                .filter_map(|id| facts.estate.service(id))
+                .map(crate::estate::ServiceIx::at)
+                .collect();
+            let practice = event.cause.iter().any(|cause| cause.kind == Cause::PRACTICE);
+            let monitor = event.cause.iter().any(|cause| cause.kind == Cause::MONITOR);
+            let verdict = Verdict {
+                nodes: event.cause.iter().filter_map(|cause| facts.topology.node_of(cause)).collect(),
+                causes: event.cause.clone(),
+                probability: event.probability,
+                alternatives: event.alternatives.clone(),
+                signature: event.signature,
+                network: event
+                    .network
+                    .as_deref()
+                    .and_then(|id| facts.estate.network(id))
+                    .map(crate::estate::NetworkIx::at),
+                since: event.since,
+                services,
+                counts: event.evidence,
+                scope: if practice {
+                    Scope::Practice
+                } else if monitor {
+                    Scope::Monitor
+                } else {
+                    Scope::Shared
+                },
+                kept: vec![0; facts.topology.networks],
+                rows: rows.clone(),
+            };
+            let said = event.at;
+            self.incidents.push(Incident {
+                verdict,
+                ever: rows,
+                opened: said,
+                last_said: said,
+                quiet_since: None,
+                relapses: 0,
+                closed: None,
+                event,
+            });
+        }
+    }
+
+    /// Withdraws the incidents whose cause is gone from the estate.
+    pub fn forget_unknown(&mut self, facts: &Facts<'_>) {
+        for position in 0..self.incidents.len() {
+            let incident = &self.incidents[position];
+            let gone = incident.closed.is_none()
+                && incident.verdict.causes.iter().all(|cause| {
+                    facts.topology.node_of(cause).is_none() && facts.topology.row(&cause.id).is_none()
+                });
+            if gone {
+                self.close(position, Reason::Withdrawn, None, facts);
+            }
+        }
+        self.pending.clear();
+    }
+}
+
+/// The same fault: they share a cause.
+fn alike(a: &Verdict, b: &Verdict) -> bool {
+    a.causes.iter().any(|cause| b.causes.contains(cause))
+}
+
+/// The incident is part of what the verdict describes: most of its practices are hit by it, on a network
+/// that it takes, and neither began long before the other.
+fn explains(verdict: &Verdict, incident: &Incident, round_ms: i64) -> bool {
+    let rows = if incident.verdict.rows.is_empty() { &incident.ever } else { &incident.verdict.rows };
+    let shared = rows.intersection(&verdict.rows).count();
+    let networks = match (verdict.network, incident.verdict.network) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let apart_ms = verdict.since.millis_since(incident.event.since).abs();
+    let practice = incident.verdict.causes.iter().any(|cause| cause.kind == Cause::PRACTICE);
+    networks && shared > 0 && shared * 2 >= rows.len() && (practice || apart_ms <= 4 * round_ms)
+}
+
+fn practice_ids(estate: &Estate, rows: &BTreeSet<Row>) -> Vec<String> {
+    rows.iter().map(|row| estate.practices[*row as usize].id.clone()).collect()
+}
+
+fn service_ids(estate: &Estate, services: &BTreeSet<usize>) -> Vec<String> {
+    services.iter().map(|service| estate.services[*service].id.clone()).collect()
+}
+
+fn event(facts: &Facts<'_>, kind: EventKind, incident: String, verdict: &Verdict) -> Event {
+    let estate = facts.estate;
+    let mut event = Event {
+        at: facts.now,
+        event: kind,
+        incident,
+        cause: verdict.causes.clone(),
+        probability: verdict.probability,
+        alternatives: verdict.alternatives.clone(),
+        signature: verdict.signature,
+        network: verdict.network.map(|network| estate.networks[network].id.clone()),
+        since: verdict.since,
+        practices: practice_ids(estate, &verdict.rows),
+        services: service_ids(estate, &verdict.services),
+        evidence: verdict.counts,
+        reason: None,
+        into: None,
+        sentence: String::new(),
+    };
+    event.sentence = explain::sentence(estate, &event, &verdict.kept);
+    event
+}

@@ -1,0 +1,307 @@
+//! What the correlator knows, for status, pages, metrics and `why`.
+
+use std::collections::BTreeMap;
+
+use crate::estate::{PracticeIx, ProbeIx};
+use crate::incident::{Alternative, Cause, Event};
+use crate::time::At;
+
+use super::explain;
+use super::lifecycle::{Incident, LifeCycle};
+use super::topology::{NodeIx, NodeKind, Row, Topology};
+use super::verdict::{Scope, View};
+
+/// Where a practice stands on a network, or as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Ok,
+    Down,
+    /// Its agent was heard before, and isn't now.
+    Silent,
+    /// Never heard from, switched off in good order, or not known because the monitor itself is cut off.
+    Unknown,
+}
+
+impl Standing {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Down => "down",
+            Self::Silent => "silent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What the correlator knows now, for status, pages and metrics.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub at: At,
+    /// In the estate's order.
+    pub practices: Vec<PracticePicture>,
+    /// The last event of each open incident, oldest first.
+    pub incidents: Vec<Event>,
+    /// Standing notes: single checks that fail, chronic bad lines. Plain sentences.
+    pub notes: Vec<Note>,
+    /// Probability that each declared component, network, service, and the monitor has failed.
+    pub suspects: Vec<Suspect>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PracticePicture {
+    /// By network, in the estate's order.
+    pub networks: Vec<Standing>,
+    pub last_heard: Option<At>,
+    /// By probe, in the estate's order; `None`: never asked.
+    pub checks: Vec<Option<CheckPicture>>,
+}
+
+/// The last result of one check.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckPicture {
+    pub at: At,
+    pub ok: bool,
+    pub failure: Option<crate::observation::Failure>,
+    /// When the present run of the same result began.
+    pub since: At,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub practice: Option<String>,
+    pub probe: Option<String>,
+    pub since: At,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    pub cause: Cause,
+    pub probability: f64,
+}
+
+/// Why an incident is what it is, for `linewatch why`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    pub event: Event,
+    /// Natural logarithm of the odds against the runner-up.
+    pub log_odds: f64,
+    pub runner_up: Option<Alternative>,
+    /// Lines of evidence for the cause.
+    pub convicts: Vec<String>,
+    /// Lines of evidence that clear others.
+    pub acquits: Vec<String>,
+    /// What isn't known.
+    pub missing: Vec<String>,
+}
+
+/// Notes shown at most: a page of them is a problem of its own, and the first says so.
+const NOTES_MAX: usize = 200;
+/// Failures in a row from which a single check is worth a note.
+const NOTE_RUN_MIN: u32 = 3;
+/// Names listed in a line of evidence.
+const NAMES_MAX: usize = 8;
+
+pub(super) fn picture(
+    view: &View<'_>,
+    life: &LifeCycle,
+    findings: &super::search::Findings,
+    nameless: &[super::verdict::Verdict],
+) -> Picture {
+    let blind = life
+        .open()
+        .any(|incident| incident.verdict.scope == Scope::Monitor && incident.event.network.is_none());
+    let practices = (0..view.estate.practices.len())
+        .map(|position| practice_picture(view, PracticeIx::new(position).0, blind))
+        .collect();
+    Picture {
+        at: view.now,
+        practices,
+        incidents: life.open().map(|incident| incident.event.clone()).collect(),
+        notes: notes(view, life, nameless),
+        suspects: suspects(view.topology, findings),
+    }
+}
+
+fn practice_picture(view: &View<'_>, row: Row, blind: bool) -> PracticePicture {
+    let hearing = &view.evidence.hearings[row as usize];
+    let networks = (0..view.topology.networks)
+        .map(|network| {
+            if blind || !hearing.ever() || hearing.away {
+                return Standing::Unknown;
+            }
+            if hearing.late {
+                return Standing::Silent;
+            }
+            match view.tally(row, network) {
+                (0, 0) => Standing::Unknown,
+                (bad, good) if bad > 0 && bad >= good && (bad > 1 || settled(view, row, network)) => {
+                    Standing::Down
+                }
+                _ => Standing::Ok,
+            }
+        })
+        .collect();
+    let checks = (0..view.topology.probes.len())
+        .map(|probe| {
+            let check = &view.evidence.checks[view.topology.check(row, ProbeIx::new(probe).0)];
+            check.heard().then(|| CheckPicture {
+                at: check.last_at,
+                ok: !check.class.failing(),
+                failure: check.failure,
+                since: check.run_since,
+            })
+        })
+        .collect();
+    PracticePicture { networks, last_heard: hearing.ever().then_some(hearing.last), checks }
+}
+
+/// One failing check is believed from its second failure.
+fn settled(view: &View<'_>, row: Row, network: usize) -> bool {
+    view.topology.probes.iter().enumerate().any(|(probe, facts)| {
+        let check = &view.evidence.checks[view.topology.check(row, ProbeIx::new(probe).0)];
+        facts.network == network
+            && check.fresh(view.now, facts.stale_ms())
+            && check.class.failing()
+            && check.run >= 2
+    })
+}
+
+fn notes(view: &View<'_>, life: &LifeCycle, nameless: &[super::verdict::Verdict]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for verdict in nameless {
+        let Some(NodeKind::Target(probe)) = verdict.nodes.first().map(|node| view.topology.nodes[*node].kind)
+        else {
+            continue;
+        };
+        let id = &view.estate.probes[probe].id;
+        notes.push(Note {
+            practice: None,
+            probe: Some(id.clone()),
+            since: verdict.since,
+            text: format!(
+                "{id} fails at {} of {} practices, and what leads to it answers: its far end has failed",
+                verdict.counts.failing, verdict.counts.behind
+            ),
+        });
+    }
+    let noted: Vec<usize> = nameless
+        .iter()
+        .filter_map(|verdict| match verdict.nodes.first().map(|node| view.topology.nodes[*node].kind) {
+            Some(NodeKind::Target(probe)) => Some(probe),
+            _ => None,
+        })
+        .collect();
+    for (position, practice) in view.estate.practices.iter().enumerate() {
+        let row = PracticeIx::new(position).0;
+        if view.evidence.bad[position] == 0
+            || life.open().any(|incident| incident.verdict.rows.contains(&row))
+        {
+            continue;
+        }
+        for (probe, facts) in view.topology.probes.iter().enumerate() {
+            let check = &view.evidence.checks[view.topology.check(row, ProbeIx::new(probe).0)];
+            if !check.class.bad()
+                || check.run < NOTE_RUN_MIN
+                || !check.fresh(view.now, facts.stale_ms())
+                || noted.contains(&probe)
+            {
+                continue;
+            }
+            if notes.len() == NOTES_MAX {
+                return notes;
+            }
+            let id = &view.estate.probes[probe].id;
+            let what = check.failure.map_or("slower than usual", crate::observation::Failure::as_str);
+            notes.push(Note {
+                practice: Some(practice.id.clone()),
+                probe: Some(id.clone()),
+                since: check.run_since,
+                text: format!("{id} fails at {} ({}): {what}", practice.name, practice.id),
+            });
+        }
+    }
+    notes
+}
+
+fn suspects(topology: &Topology, findings: &super::search::Findings) -> Vec<Suspect> {
+    let mut by_node: BTreeMap<NodeIx, f64> = findings.suspects.iter().copied().collect();
+    for fault in &findings.faults {
+        for node in &fault.group {
+            by_node.insert(*node, fault.probability);
+        }
+    }
+    topology
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.causes.len() == 1)
+        .map(|(ix, node)| Suspect {
+            cause: node.causes[0].clone(),
+            probability: by_node.get(&ix).copied().unwrap_or(0.0).clamp(0.0, 1.0),
+        })
+        .collect()
+}
+
+pub(super) fn explanation(view: &View<'_>, incident: &Incident) -> Explanation {
+    let event = incident.event.clone();
+    let runner_up = event.alternatives.first().cloned();
+    // What isn't among the alternatives is "none of these".
+    let rest = (1.0 - event.probability).max(1e-6);
+    let against = runner_up.as_ref().map_or(rest, |other| other.probability.max(1e-6));
+    let log_odds = (event.probability.max(1e-6) / against).ln();
+    let estate = view.estate;
+    let verdict = &incident.verdict;
+    let counts = event.evidence;
+    let mut convicts = Vec::new();
+    let mut acquits = Vec::new();
+    let mut missing = Vec::new();
+    let cause = explain::names(estate, &event.cause);
+    convicts.push(format!("{} of the {} practices behind {cause} fail.", counts.failing, counts.behind));
+    let failing: Vec<&str> =
+        verdict.rows.iter().take(NAMES_MAX).map(|row| estate.practices[*row as usize].id.as_str()).collect();
+    if !failing.is_empty() {
+        let more = verdict.rows.len().saturating_sub(failing.len());
+        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        convicts.push(format!("Affected now: {}{tail}.", failing.join(", ")));
+    }
+    if counts.elsewhere > 0 {
+        acquits.push(format!(
+            "{} of the {} practices that are not behind it answer as usual.",
+            counts.elsewhere.saturating_sub(counts.elsewhere_failing),
+            counts.elsewhere
+        ));
+    }
+    for (ix, network) in estate.networks.iter().enumerate() {
+        let (bad, good) = view.tally(view.topology.hub(), ix);
+        if good > bad {
+            acquits.push(format!(
+                "The hub's own checks of {} answer ({good} of {}).",
+                network.name,
+                good + bad
+            ));
+        } else if bad + good == 0 {
+            missing.push(format!("The hub has no checks of its own of {}.", network.name));
+        }
+        if event.network.as_deref().is_some_and(|hit| hit != network.id)
+            && let Some(kept) = verdict.kept.get(ix).filter(|kept| **kept > 0)
+        {
+            acquits.push(format!("{kept} of the practices affected still have {}.", network.name));
+        }
+    }
+    let unheard = (0..estate.practices.len())
+        .filter(|row| {
+            let hearing = &view.evidence.hearings[*row];
+            !hearing.ever() || hearing.late || hearing.away
+        })
+        .count();
+    if unheard > 0 {
+        missing.push(format!("Nothing is heard of {unheard} of {} practices.", estate.practices.len()));
+    }
+    if event.cause.len() > 1 {
+        missing.push(format!(
+            "No check tells {cause} apart: one that crosses only one of them would (see `linewatch check`)."
+        ));
+    }
+    Explanation { event, log_odds, runner_up, convicts, acquits, missing }
+}

@@ -1,0 +1,373 @@
+//! The estate as the model sees it: rows (practices, and the hub), nodes (what can fail), and which checks
+//! of which rows each node carries.
+//!
+//! Practices that name the same components share their paths, so paths are worked out once for each
+//! distinct set of names. A *cover* is a set of probes; the same few covers serve all rows.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use crate::estate::{Ask, ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
+use crate::incident::Cause;
+use crate::observation::HUB;
+
+/// A practice by its position in the estate, or the hub, which stands last.
+pub type Row = u32;
+/// Position in [`Topology::nodes`].
+pub type NodeIx = usize;
+
+#[derive(Debug)]
+pub struct Topology {
+    pub nodes: Vec<Node>,
+    pub covers: Vec<Cover>,
+    pub probes: Vec<ProbeFacts>,
+    pub networks: usize,
+    /// Practices, plus one for the hub.
+    pub rows: usize,
+    /// By row: what its checks cross besides nodes that every row has, as (node, cover).
+    pub row_nodes: Vec<Vec<NodeIx>>,
+    rows_by_id: HashMap<String, Row>,
+    probes_by_id: HashMap<String, u32>,
+}
+
+/// What the model needs to know of a probe.
+#[derive(Debug, Clone)]
+pub struct ProbeFacts {
+    pub network: usize,
+    pub service: Option<usize>,
+    pub every_ms: i64,
+    pub timeout_ms: i64,
+    /// It speaks TLS, so interception would show.
+    pub tls: bool,
+    /// It looks a name up, so a DNS fault would show.
+    pub named: bool,
+}
+
+impl ProbeFacts {
+    /// A result older than this says nothing about now: two askings and a time-out.
+    pub const fn stale_ms(&self) -> i64 {
+        2 * self.every_ms + self.timeout_ms
+    }
+}
+
+/// What a node is, which decides its prior and how it can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A component of a role that networks list.
+    Component(ComponentIx),
+    /// A component of a role that no network lists, such as a firmware.
+    SharedRisk(ComponentIx),
+    /// Several components of which any will do, all failed at once.
+    AllSpares,
+    Network(usize),
+    Service(usize),
+    /// The far end of one probe. It has no name in an incident; it keeps a dead anchor from being blamed on
+    /// the lines that lead to it.
+    Target(usize),
+    Monitor,
+}
+
+#[derive(Debug)]
+pub struct Node {
+    pub kind: NodeKind,
+    /// What an incident calls it; several for spares that failed together.
+    pub causes: Vec<Cause>,
+    pub members: Members,
+}
+
+#[derive(Debug)]
+pub enum Members {
+    /// Every row, the hub included, with the same cover.
+    Every(usize),
+    Some(Vec<Member>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    pub row: Row,
+    pub cover: usize,
+    /// The row has spares for it, so that its failure takes only a share of the row's checks.
+    pub spared: bool,
+}
+
+/// A set of probes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Cover {
+    pub probes: Vec<u32>,
+    /// It holds every probe of every network, so that no report gets out either.
+    pub everything: bool,
+}
+
+impl Node {
+    /// Rows behind it, with what it carries of each.
+    pub fn members(&self, rows: usize) -> impl Iterator<Item = Member> + '_ {
+        let (every, some): (Option<usize>, &[Member]) = match &self.members {
+            Members::Every(cover) => (Some(*cover), &[]),
+            Members::Some(list) => (None, list),
+        };
+        let all = every.into_iter().flat_map(move |cover| {
+            (0..rows).map(move |row| Member { row: PracticeIx::new(row).0, cover, spared: false })
+        });
+        all.chain(some.iter().copied())
+    }
+
+    pub fn member_count(&self, rows: usize) -> usize {
+        match &self.members {
+            Members::Every(_) => rows,
+            Members::Some(list) => list.len(),
+        }
+    }
+
+    /// What it carries of one row.
+    pub fn cover_of(&self, row: Row) -> Option<usize> {
+        match &self.members {
+            Members::Every(cover) => Some(*cover),
+            Members::Some(list) => {
+                list.binary_search_by_key(&row, |member| member.row).ok().map(|found| list[found].cover)
+            }
+        }
+    }
+}
+
+/// What an asker's checks cross: (node, cover, whether it has spares for it).
+type Template = Vec<(NodeIx, usize, bool)>;
+
+/// Collects nodes while paths are walked.
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    covers: Vec<Cover>,
+    cover_ix: HashMap<Cover, usize>,
+    hop_ix: BTreeMap<Hop, NodeIx>,
+}
+
+impl Topology {
+    pub fn new(estate: &Estate) -> Self {
+        let probes: Vec<ProbeFacts> = estate.probes.iter().map(probe_facts).collect();
+        let rows = estate.practices.len() + 1;
+        let mut builder = Builder::default();
+        // Probe-side nodes carry the same checks of every row.
+        for (kind, cause, matching) in probe_side(estate) {
+            let cover = builder.cover(Cover { probes: matching, everything: false });
+            builder.nodes.push(Node { kind, causes: cause, members: Members::Every(cover) });
+        }
+        builder.monitor(&probes, rows);
+        // Practice-side nodes: once for each distinct set of names.
+        let mut templates: HashMap<_, Template> = HashMap::new();
+        let mut row_nodes = vec![Vec::new(); rows];
+        for (position, practice) in estate.practices.iter().enumerate() {
+            let names = (practice.via.as_slice(), practice.through.as_slice());
+            let template = templates.entry(names).or_insert_with(|| {
+                builder.template(estate, Vantage::Practice(PracticeIx::new(position)), &probes)
+            });
+            builder.join(position, template, &mut row_nodes);
+        }
+        let hub = builder.template(estate, Vantage::Hub, &probes);
+        builder.join(rows - 1, &hub, &mut row_nodes);
+        let mut rows_by_id: HashMap<String, Row> = estate
+            .practices
+            .iter()
+            .enumerate()
+            .map(|(position, practice)| (practice.id.clone(), PracticeIx::new(position).0))
+            .collect();
+        rows_by_id.insert(HUB.to_owned(), PracticeIx::new(rows - 1).0);
+        let probes_by_id = estate
+            .probes
+            .iter()
+            .enumerate()
+            .map(|(position, probe)| (probe.id.clone(), ProbeIx::new(position).0))
+            .collect();
+        Self {
+            nodes: builder.nodes,
+            covers: builder.covers,
+            probes,
+            networks: estate.networks.len(),
+            rows,
+            row_nodes,
+            rows_by_id,
+            probes_by_id,
+        }
+    }
+
+    pub fn row(&self, id: &str) -> Option<Row> {
+        self.rows_by_id.get(id).copied()
+    }
+
+    pub fn probe(&self, id: &str) -> Option<u32> {
+        self.probes_by_id.get(id).copied()
+    }
+
+    pub fn hub(&self) -> Row {
+        PracticeIx::new(self.rows - 1).0
+    }
+
+    /// Position of a check in the flat list of all checks.
+    pub fn check(&self, row: Row, probe: u32) -> usize {
+        row as usize * self.probes.len() + probe as usize
+    }
+
+    /// The node that an incident's cause names.
+    pub fn node_of(&self, cause: &Cause) -> Option<NodeIx> {
+        self.nodes.iter().position(|node| node.causes.len() == 1 && node.causes[0] == *cause)
+    }
+}
+
+fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
+    let millis = |length: std::time::Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 8);
+    let is_name = |host: &str| host.parse::<std::net::IpAddr>().is_err();
+    let named = match &probe.ask {
+        Ask::Dns(_) => true,
+        Ask::Http(http) => {
+            let rest = http.url.split_once("://").map_or(http.url.as_str(), |(_, rest)| rest);
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+            let host = authority.strip_prefix('[').map_or_else(
+                || authority.split(':').next().unwrap_or(authority),
+                |six| six.split(']').next().unwrap_or(six),
+            );
+            is_name(host)
+        }
+        Ask::Tcp(ask) => is_name(&ask.target.host),
+        Ask::Udp(ask) => is_name(&ask.target.host),
+        Ask::Icmp(ask) => is_name(&ask.host),
+        Ask::Later { target, .. } => is_name(target.rsplit_once(':').map_or(target, |(host, _)| host)),
+    };
+    ProbeFacts {
+        network: probe.network.at(),
+        service: probe.service.map(crate::estate::ServiceIx::at),
+        every_ms: millis(probe.every).max(1),
+        timeout_ms: millis(probe.timeout),
+        tls: matches!(&probe.ask, Ask::Http(http) if http.tls),
+        named,
+    }
+}
+
+/// Networks, services and targets: the same for every asker.
+fn probe_side(estate: &Estate) -> Vec<(NodeKind, Vec<Cause>, Vec<u32>)> {
+    let matching = |wanted: &dyn Fn(&crate::estate::Probe) -> bool| -> Vec<u32> {
+        estate
+            .probes
+            .iter()
+            .enumerate()
+            .filter(|(_, probe)| wanted(probe))
+            .map(|(position, _)| ProbeIx::new(position).0)
+            .collect()
+    };
+    let cause = |kind: &str, id: &str| vec![Cause { kind: kind.to_owned(), id: id.to_owned() }];
+    let mut nodes = Vec::new();
+    for (ix, network) in estate.networks.iter().enumerate() {
+        let probes = matching(&|probe| probe.network.at() == ix);
+        nodes.push((NodeKind::Network(ix), cause(Cause::NETWORK, &network.id), probes));
+    }
+    for (ix, service) in estate.services.iter().enumerate() {
+        let probes = matching(&|probe| probe.service.is_some_and(|service| service.at() == ix));
+        nodes.push((NodeKind::Service(ix), cause(Cause::SERVICE, &service.id), probes));
+    }
+    for (ix, _) in estate.probes.iter().enumerate() {
+        nodes.push((NodeKind::Target(ix), Vec::new(), vec![ProbeIx::new(ix).0]));
+    }
+    nodes.retain(|(_, _, probes)| !probes.is_empty());
+    nodes
+}
+
+impl Builder {
+    fn cover(&mut self, cover: Cover) -> usize {
+        if let Some(known) = self.cover_ix.get(&cover) {
+            return *known;
+        }
+        let new = self.covers.len();
+        self.covers.push(cover.clone());
+        self.cover_ix.insert(cover, new);
+        new
+    }
+
+    fn monitor(&mut self, probes: &[ProbeFacts], rows: usize) {
+        let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
+        let cover = self.cover(Cover { probes: all, everything: true });
+        let hub = PracticeIx::new(rows - 1).0;
+        self.nodes.push(Node {
+            kind: NodeKind::Monitor,
+            causes: vec![Cause { kind: Cause::MONITOR.to_owned(), id: "hub".to_owned() }],
+            members: Members::Some(vec![Member { row: hub, cover, spared: false }]),
+        });
+    }
+
+    fn template(&mut self, estate: &Estate, from: Vantage, probes: &[ProbeFacts]) -> Template {
+        let shared: Vec<&RoleUse> = match from {
+            Vantage::Practice(ix) => estate.shared_risks(&estate.practices[ix.at()]).collect(),
+            Vantage::Hub => Vec::new(),
+        };
+        let mut carried: BTreeMap<(NodeIx, bool), Vec<u32>> = BTreeMap::new();
+        for position in 0..probes.len() {
+            let probe = ProbeIx::new(position);
+            for hop in estate.path(from, probe) {
+                match &hop {
+                    Hop::Component(ix) => {
+                        let risk = shared.iter().any(|used| used.any.contains(ix));
+                        let node = self.component(estate, *ix, risk);
+                        carried.entry((node, false)).or_default().push(probe.0);
+                    }
+                    Hop::AnyOf(spares) => {
+                        for ix in spares {
+                            let node = self.component(estate, *ix, false);
+                            carried.entry((node, true)).or_default().push(probe.0);
+                        }
+                        let node = self.all_spares(estate, &hop, spares);
+                        carried.entry((node, false)).or_default().push(probe.0);
+                    }
+                    Hop::Practice(_) | Hop::Network(_) | Hop::Service(_) | Hop::Monitor => {}
+                }
+            }
+        }
+        carried
+            .into_iter()
+            .map(|((node, spared), covered)| {
+                let everything = covered.len() == probes.len();
+                (node, self.cover(Cover { probes: covered, everything }), spared)
+            })
+            .collect()
+    }
+
+    fn component(&mut self, estate: &Estate, ix: ComponentIx, risk: bool) -> NodeIx {
+        let kind = if risk { NodeKind::SharedRisk(ix) } else { NodeKind::Component(ix) };
+        self.node(Hop::Component(ix), kind, vec![component_cause(estate, ix)])
+    }
+
+    fn all_spares(&mut self, estate: &Estate, hop: &Hop, spares: &[ComponentIx]) -> NodeIx {
+        let causes = spares.iter().map(|ix| component_cause(estate, *ix)).collect();
+        self.node(hop.clone(), NodeKind::AllSpares, causes)
+    }
+
+    fn node(&mut self, hop: Hop, kind: NodeKind, causes: Vec<Cause>) -> NodeIx {
+        if let Some(known) = self.hop_ix.get(&hop) {
+            return *known;
+        }
+        let new = self.nodes.len();
+        self.nodes.push(Node { kind, causes, members: Members::Some(Vec::new()) });
+        self.hop_ix.insert(hop, new);
+        new
+    }
+
+    fn join(&mut self, row: usize, template: &[(NodeIx, usize, bool)], row_nodes: &mut [Vec<NodeIx>]) {
+        for (node, cover, spared) in template {
+            if let Members::Some(list) = &mut self.nodes[*node].members {
+                let member = Member { row: PracticeIx::new(row).0, cover: *cover, spared: *spared };
+                // A component that a row has both as a spare and on its own counts as its own.
+                match list.last_mut() {
+                    Some(last) if last.row == member.row => {
+                        if last.spared {
+                            *last = member;
+                        }
+                    }
+                    _ => list.push(member),
+                }
+            }
+            row_nodes[row].push(*node);
+        }
+        row_nodes[row].dedup();
+    }
+}
+
+fn component_cause(estate: &Estate, ix: ComponentIx) -> Cause {
+    let component = &estate.components[ix.at()];
+    Cause { kind: component.kind.clone(), id: component.id.clone() }
+}

@@ -1,0 +1,420 @@
+//! From findings to verdicts: the words and counts of the contract, in place of indices.
+
+use std::collections::BTreeSet;
+
+use crate::estate::{Estate, PracticeIx};
+use crate::incident::{Alternative, Cause, Evidence as Counts, Signature};
+use crate::observation::Failure;
+use crate::time::At;
+
+use super::evidence::{Class, Evidence};
+use super::model::{Mode, Own};
+use super::search::{Candidate, Fault, OwnFault};
+use super::topology::{Member, Members, NodeIx, NodeKind, Row, Topology};
+
+/// What is the matter now, ready for the life cycle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Empty for the far end of a check that belongs to no service: a note, not an incident.
+    pub causes: Vec<Cause>,
+    pub probability: f64,
+    pub alternatives: Vec<Alternative>,
+    pub signature: Signature,
+    /// The network that is hit; `None`: several.
+    pub network: Option<usize>,
+    pub since: At,
+    /// Practices affected.
+    pub rows: BTreeSet<Row>,
+    pub services: BTreeSet<usize>,
+    pub counts: Counts,
+    pub scope: Scope,
+    /// Practices affected of which another network still answers, by network.
+    pub kept: Vec<u32>,
+    /// Nodes of the group, or of what looks the same as the practice.
+    pub nodes: Vec<NodeIx>,
+}
+
+/// How far a verdict reaches, which decides how long it is held before people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything behind the cause alike.
+    Shared,
+    /// A share of what is behind it, or of the askings.
+    SharedPartly,
+    /// One practice.
+    Practice,
+    /// One practice, nothing heard of it.
+    PracticeSilent,
+    /// The monitor itself.
+    Monitor,
+}
+
+/// What a verdict is made from.
+pub struct View<'a> {
+    pub estate: &'a Estate,
+    pub topology: &'a Topology,
+    pub evidence: &'a Evidence,
+    pub now: At,
+}
+
+impl View<'_> {
+    fn causes(&self, nodes: &[NodeIx]) -> Vec<Cause> {
+        let mut causes: Vec<Cause> = Vec::new();
+        for cause in nodes.iter().flat_map(|node| &self.topology.nodes[*node].causes) {
+            if !causes.contains(cause) {
+                causes.push(cause.clone());
+            }
+        }
+        if causes.is_empty()
+            && let Some(NodeKind::Target(probe)) = nodes.first().map(|node| self.topology.nodes[*node].kind)
+            && let Some(service) = self.topology.probes[probe].service
+        {
+            let id = self.estate.services[service].id.clone();
+            causes.push(Cause { kind: Cause::SERVICE.to_owned(), id });
+        }
+        causes
+    }
+
+    fn alternatives(&self, ranked: &[(Vec<NodeIx>, f64)]) -> Vec<Alternative> {
+        ranked
+            .iter()
+            .filter(|(_, probability)| *probability >= 5e-7)
+            .map(|(nodes, probability)| Alternative {
+                cause: self.causes(nodes),
+                probability: rounded(*probability),
+            })
+            .collect()
+    }
+
+    /// A shared fault in the contract's words.
+    pub fn shared(&self, fault: &Fault) -> Verdict {
+        let best = &fault.best;
+        let node = &self.topology.nodes[best.node];
+        let monitor = node.kind == NodeKind::Monitor;
+        let members = self.members(best);
+        let rows: BTreeSet<Row> = fault.rows.iter().copied().collect();
+        let mut counts = Counts::default();
+        let mut behind = BTreeSet::new();
+        let mut failing_networks = BTreeSet::new();
+        let mut services = BTreeSet::new();
+        let mut failures = Tally::default();
+        for member in &members {
+            if !self.known(member.row) || member.row == self.topology.hub() && !monitor {
+                continue;
+            }
+            behind.insert(member.row);
+            let hearing = &self.evidence.hearings[member.row as usize];
+            let mut bad = 0_u32;
+            let mut good = 0_u32;
+            for probe in &self.topology.covers[member.cover].probes {
+                let facts = &self.topology.probes[*probe as usize];
+                if best.facet.is_some_and(|network| facts.network != network) || !best.mode.shows_in(facts) {
+                    continue;
+                }
+                let check = &self.evidence.checks[self.topology.check(member.row, *probe)];
+                let fresh = check.fresh(self.now, facts.stale_ms());
+                if fresh && check.class.bad() {
+                    bad += 1;
+                    failing_networks.insert(facts.network);
+                    failures.add(check.class, check.failure);
+                } else if fresh && check.last_at >= best.since {
+                    good += 1;
+                }
+                let hit = rows.contains(&member.row);
+                let unasked = !fresh || check.last_at < best.since;
+                let down = fresh && check.class.bad() || best.mode.uniform() && unasked;
+                if hit
+                    && down
+                    && let Some(service) = facts.service
+                {
+                    services.insert(service);
+                }
+            }
+            if hearing.late {
+                failures.silent += 1;
+            }
+            let failing = rows.contains(&member.row)
+                && (bad > 0 && (bad >= good || !best.mode.uniform()) || hearing.late);
+            counts.failing += u32::from(failing);
+        }
+        behind.remove(&self.topology.hub());
+        counts.behind = count(behind.len());
+        for row in self.practices().filter(|row| !behind.contains(row) && self.known(*row)) {
+            counts.elsewhere += 1;
+            counts.elsewhere_failing += u32::from(self.row_fails(row, &failing_networks));
+        }
+        if let NodeKind::Target(probe) = node.kind {
+            services.extend(self.topology.probes[probe].service);
+        }
+        if let NodeKind::Service(service) = node.kind {
+            services = BTreeSet::from([service]);
+        }
+        let spans = self.networks_of(&members, best);
+        let network = match (best.facet, failing_networks.len()) {
+            (Some(network), _) => Some(network),
+            (None, 1) if failures.silent == 0 => failing_networks.first().copied(),
+            _ if spans.len() == 1 => spans.first().copied(),
+            _ => None,
+        };
+        let since = if monitor { best.since } else { best.since.min(self.now) };
+        Verdict {
+            causes: self.causes(&fault.group),
+            probability: rounded(fault.probability),
+            alternatives: self.alternatives(&fault.alternatives),
+            signature: signature(node.kind, best.mode, &failures),
+            network,
+            since,
+            kept: self.kept(&rows),
+            rows,
+            services,
+            counts,
+            scope: if monitor {
+                Scope::Monitor
+            } else if best.mode.uniform() {
+                Scope::Shared
+            } else {
+                Scope::SharedPartly
+            },
+            nodes: fault.group.clone(),
+        }
+    }
+
+    /// A practice's own fault (or the hub's) in the contract's words.
+    pub fn own(&self, fault: &OwnFault) -> Verdict {
+        let hub = fault.row == self.topology.hub();
+        let mut causes = if hub {
+            vec![Cause { kind: Cause::MONITOR.to_owned(), id: "hub".to_owned() }]
+        } else {
+            let id = self.estate.practices[fault.row as usize].id.clone();
+            vec![Cause { kind: Cause::PRACTICE.to_owned(), id }]
+        };
+        causes.extend(self.causes(&fault.same));
+        let network = match fault.own {
+            Own::Out(network) | Own::Lossy(network) | Own::Intercepted(network) => Some(network),
+            Own::Fine | Own::Dark | Own::Silent => None,
+        };
+        let mut services = BTreeSet::new();
+        let mut failures = Tally::default();
+        for (probe, facts) in self.topology.probes.iter().enumerate() {
+            if network.is_some_and(|network| facts.network != network) {
+                continue;
+            }
+            let probe = crate::estate::ProbeIx::new(probe).0;
+            let check = &self.evidence.checks[self.topology.check(fault.row, probe)];
+            let fresh = check.fresh(self.now, facts.stale_ms());
+            if fresh && check.class.bad() {
+                failures.add(check.class, check.failure);
+            }
+            if fresh && check.class.bad() || fault.own == Own::Silent && check.heard() {
+                services.extend(facts.service);
+            }
+        }
+        let late = self.evidence.hearings[fault.row as usize].late;
+        let signature = match fault.own {
+            Own::Silent => Signature::Silent,
+            Own::Dark if late && failures.total() == 0 => Signature::Silent,
+            Own::Lossy(_) => Signature::Partial,
+            _ => signature(NodeKind::Target(0), Mode::Total, &failures),
+        };
+        let rows: BTreeSet<Row> = if hub { BTreeSet::new() } else { BTreeSet::from([fault.row]) };
+        let mut counts = Counts { behind: 1, failing: 1, ..Counts::default() };
+        if hub {
+            counts.behind = 0;
+            counts.failing = 0;
+        }
+        let networks: BTreeSet<usize> = network
+            .map_or_else(|| (0..self.topology.networks).collect(), |network| BTreeSet::from([network]));
+        for row in self.practices().filter(|row| *row != fault.row && self.known(*row)) {
+            counts.elsewhere += 1;
+            counts.elsewhere_failing += u32::from(self.row_fails(row, &networks));
+        }
+        let silent = signature == Signature::Silent;
+        Verdict {
+            causes,
+            probability: rounded(fault.probability),
+            alternatives: self.alternatives(&fault.alternatives),
+            signature,
+            network,
+            since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
+            kept: self.kept(&rows),
+            rows,
+            services,
+            counts,
+            scope: match (hub, silent) {
+                (true, _) => Scope::Monitor,
+                (false, true) => Scope::PracticeSilent,
+                (false, false) => Scope::Practice,
+            },
+            nodes: fault.same.clone(),
+        }
+    }
+
+    fn practices(&self) -> impl Iterator<Item = Row> + use<> {
+        (0..self.topology.rows - 1).map(|row| PracticeIx::new(row).0)
+    }
+
+    fn members(&self, best: &Candidate) -> Vec<Member> {
+        let node = &self.topology.nodes[best.node];
+        if best.mode == Mode::SharedMachine
+            && let Members::Some(list) = &node.members
+            && let Some(first) = list.first()
+        {
+            return (0..self.topology.rows)
+                .map(|row| Member { row: PracticeIx::new(row).0, ..*first })
+                .collect();
+        }
+        node.members(self.topology.rows).collect()
+    }
+
+    /// It was heard from, and wasn't switched off in good order.
+    fn known(&self, row: Row) -> bool {
+        let hearing = &self.evidence.hearings[row as usize];
+        hearing.ever() && !hearing.away
+    }
+
+    fn networks_of(&self, members: &[Member], best: &Candidate) -> BTreeSet<usize> {
+        let mut networks = BTreeSet::new();
+        for member in members {
+            for probe in &self.topology.covers[member.cover].probes {
+                let facts = &self.topology.probes[*probe as usize];
+                if best.mode.shows_in(facts) {
+                    networks.insert(facts.network);
+                }
+            }
+        }
+        networks
+    }
+
+    /// At least half of the row's fresh checks of these networks fail, or it is silent.
+    fn row_fails(&self, row: Row, networks: &BTreeSet<usize>) -> bool {
+        if self.evidence.hearings[row as usize].late {
+            return true;
+        }
+        networks.iter().any(|network| {
+            let (bad, good) = self.tally(row, *network);
+            bad > 0 && bad >= good
+        })
+    }
+
+    /// Fresh bad and good checks of a row on a network.
+    pub fn tally(&self, row: Row, network: usize) -> (u32, u32) {
+        let (mut bad, mut good) = (0, 0);
+        for (probe, facts) in self.topology.probes.iter().enumerate() {
+            if facts.network == network {
+                let probe = crate::estate::ProbeIx::new(probe).0;
+                let check = &self.evidence.checks[self.topology.check(row, probe)];
+                if check.fresh(self.now, facts.stale_ms()) {
+                    if check.class.failing() { bad += 1 } else { good += 1 }
+                }
+            }
+        }
+        (bad, good)
+    }
+
+    fn kept(&self, rows: &BTreeSet<Row>) -> Vec<u32> {
+        (0..self.topology.networks)
+            .map(|network| {
+                count(
+                    rows.iter()
+                        .filter(|row| {
+                            let (bad, good) = self.tally(**row, network);
+                            !self.evidence.hearings[**row as usize].late && good > bad
+                        })
+                        .count(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// Kinds of failure behind a verdict.
+#[derive(Debug, Default)]
+struct Tally {
+    reach: u32,
+    refused: u32,
+    dns: u32,
+    tls: u32,
+    intercepted: u32,
+    slow: u32,
+    policy: u32,
+    content: u32,
+    silent: u32,
+}
+
+impl Tally {
+    fn add(&mut self, class: Class, failure: Option<Failure>) {
+        match class {
+            Class::Ok => {}
+            Class::Slow => self.slow += 1,
+            Class::Reach => self.reach += 1,
+            Class::Refused => self.refused += 1,
+            Class::Dns | Class::DnsTimeout => self.dns += 1,
+            Class::Tls => {
+                if matches!(failure, Some(Failure::Intercepted | Failure::BlockedPage | Failure::Untrusted)) {
+                    self.intercepted += 1;
+                } else {
+                    self.tls += 1;
+                }
+            }
+            Class::Content => self.content += 1,
+            Class::Policy => self.policy += 1,
+        }
+    }
+
+    const fn total(&self) -> u32 {
+        self.reach
+            + self.refused
+            + self.dns
+            + self.tls
+            + self.intercepted
+            + self.slow
+            + self.policy
+            + self.content
+    }
+}
+
+fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
+    match mode {
+        Mode::Refused => return Signature::Refused,
+        Mode::Dns => return Signature::Dns,
+        Mode::Policy => return Signature::Policy,
+        Mode::Slow => return Signature::Slow,
+        Mode::Tls => {
+            return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
+        }
+        Mode::Content => return Signature::Down,
+        Mode::Partial(_) | Mode::Sticky(_) => return Signature::Partial,
+        Mode::Total | Mode::Rolling(_) | Mode::SharedMachine => {}
+    }
+    let total = seen.total();
+    if total == 0 || seen.silent > total {
+        return Signature::Silent;
+    }
+    let most = |part: u32| part * 2 > total;
+    if most(seen.refused) {
+        Signature::Refused
+    } else if most(seen.tls) {
+        Signature::Tls
+    } else if most(seen.intercepted) {
+        Signature::Intercepted
+    } else if most(seen.slow) {
+        Signature::Slow
+    } else if most(seen.policy) {
+        Signature::Policy
+    } else if most(seen.dns) && matches!(kind, NodeKind::Service(_)) {
+        Signature::Dns
+    } else if most(seen.reach) && matches!(kind, NodeKind::Component(_) | NodeKind::AllSpares) {
+        Signature::Dropped
+    } else {
+        Signature::Down
+    }
+}
+
+fn count(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+/// Six decimals: more than the model is worth, and the same bytes on every machine.
+fn rounded(probability: f64) -> f64 {
+    (probability.clamp(0.0, 1.0) * 1e6).floor() / 1e6
+}
