@@ -204,6 +204,20 @@ pub const DRILL_OVERTIME: Duration = Duration::from_secs(30);
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Questions that wait for the pipeline: reloads and explanations, asked by people.
+pub const COMMAND_QUEUE: usize = 16;
+
+/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
+/// that is redrawn ten times a second sees at most a few hundred observations in between.
+pub const SUBSCRIBER_LAG: usize = 4096;
+
+/// How long stopping may take before what hangs is left to itself: a service manager sends SIGKILL after
+/// ten seconds at the earliest.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// From one removal of what has been kept for long enough to the next.
+pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;

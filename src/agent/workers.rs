@@ -229,7 +229,8 @@ fn overdue(at: At, practice_id: &str, probe_id: &str, gone: Duration) -> Observa
     }
 }
 
-fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
+/// An observation that says nothing but who, what and when.
+pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
     Observation {
         at,
         received: None,

@@ -15,6 +15,8 @@
 //! | [`state`] | what the handlers share |
 
 pub mod api;
+pub mod background;
+pub mod field;
 pub mod guard;
 pub mod ledger;
 pub mod metrics;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::ledger::Entered;
 use super::notes::{About, OwnNotes};
@@ -29,7 +30,7 @@ use crate::time::At;
 #[derive(Debug)]
 pub enum Command {
     /// Go on with another estate. Reports of workers with another generation keep their place no longer.
-    Reload { estate: Arc<Estate>, generation: u64 },
+    Reload { estate: Arc<Estate>, generation: u64, done: oneshot::Sender<()> },
     /// Explain an incident.
     Why { incident: String, answer: oneshot::Sender<Option<Explanation>> },
 }
@@ -89,7 +90,7 @@ impl Pipeline {
         pulse: Arc<Pulse>,
     ) -> Self {
         let mut correlator = Correlator::new(view.estate.clone());
-        correlator.restore(open, last_incident.clone());
+        correlator.restore(open, last_incident.as_deref());
         Self {
             correlator,
             generation: 0,
@@ -106,8 +107,13 @@ impl Pipeline {
         }
     }
 
-    /// Runs until nobody can report any more.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut commands: mpsc::Receiver<Command>) {
+    /// Runs until it is stopped, takes what has been reported by then, and ends.
+    pub async fn run(
+        mut self,
+        mut reports: mpsc::Receiver<Report>,
+        mut commands: mpsc::Receiver<Command>,
+        stop: CancellationToken,
+    ) {
         let begun = Instant::now();
         let mut watch = ClockWatch::new(clock::now(), 0);
         let mut batch = Vec::with_capacity(REPORT_BATCH);
@@ -120,6 +126,7 @@ impl Pipeline {
             let mut ticked = false;
             let mut ended = false;
             tokio::select! {
+                () = stop.cancelled(), if !reports.is_closed() => reports.close(),
                 Some(command) = commands.recv() => {
                     self.command(command);
                     tick = tokio::time::interval(self.picture_every());
@@ -247,14 +254,14 @@ impl Pipeline {
         self.hand_out_events();
         let open = self.correlator.picture().incidents;
         self.correlator = Correlator::new(self.view.estate.clone());
-        self.correlator.restore(open, self.last_incident.clone());
+        self.correlator.restore(open, self.last_incident.as_deref());
         self.latest = clock::now();
         self.dirty = true;
     }
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Reload { estate, generation } => {
+            Command::Reload { estate, generation, done } => {
                 let ledger = Arc::new(self.view.ledger.carried_over(&self.view.estate, &estate));
                 self.correlator.reload(estate.clone(), self.stream_now());
                 self.generation = generation;
@@ -262,6 +269,8 @@ impl Pipeline {
                 self.outlets.picture.send_replace(self.view.picture.clone());
                 self.outlets.view.send_replace(self.view.clone());
                 self.dirty = true;
+                // Whoever asked may have gone away.
+                let _gone = done.send(());
             }
             Command::Why { incident, answer } => drop(answer.send(self.correlator.why(&incident))),
         }

@@ -1,19 +1,37 @@
-//! The whole of `run` in one process: workers → queue → correlator → notices, store, pages and metrics.
+//! All of `run` in one process: workers → queue → correlator → notices, store, pages and metrics. Starts
+//! them in an order in which nothing is bound or written before the configuration is known to be good,
+//! and stops them in the order in which data flows.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::correlate::{Correlator, Picture};
+use super::background::{Retention, record, supervise, tell};
+use super::ledger::Ledger;
+use super::notes::{About, OwnNotes};
+use super::numbers::Numbers;
+use super::pipeline::{Command, Outlets, Pipeline, Pulse};
+use super::server;
+use super::state::Hub;
+use super::view::View;
+use crate::agent::schedule::Schedule;
 pub use crate::agent::workers::ReportGate;
+use crate::agent::workers::{Field, Report, Workers};
+use crate::agent::{clock, descriptors};
+use crate::config::{Config, HubSettings, ScheduleSettings};
+use crate::correlate::Picture;
+use crate::estate::Estate;
 use crate::incident::Event;
+use crate::limits::{COMMAND_QUEUE, EVENT_QUEUE, OBSERVATION_QUEUE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE};
+use crate::notify::{Delivery, Desk};
 use crate::observation::Observation;
+use crate::store::Store;
 
 /// What a caller may set besides the configuration.
 #[derive(Default, Clone)]
@@ -26,35 +44,226 @@ pub struct Options {
     pub gate: Option<Arc<dyn ReportGate>>,
 }
 
+/// Probes of kinds that the contract has and this version can't ask. Nothing was bound or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{file}: this version can't ask these probes yet: {}. They parse and replay; to run the rest, take them out",
+    .probes.join(", ")
+)]
+pub struct NotBuilt {
+    pub file: String,
+    /// `id (kind)`.
+    pub probes: Vec<String>,
+}
 
+/// What a reload changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    pub practices: usize,
+    pub probes: usize,
+    /// Settings that only a restart takes over.
+    pub needs_restart: Vec<&'static str>,
+}
 
-
-/// A running service. Dropping it stops nothing in good order; call [`Running::stop`].
+/// A running service. Dropping it stops nothing in good order: call [`Running::stop`].
 pub struct Running {
     /// Where the status page is served.
     pub address: SocketAddr,
+    hub: Arc<Hub>,
     events: broadcast::Sender<Event>,
     observations: broadcast::Sender<Arc<Observation>>,
     picture: watch::Receiver<Arc<Picture>>,
+    config_path: Option<PathBuf>,
+    started_with: HubSettings,
+    retention: watch::Sender<Retention>,
+    crews: Mutex<Crews>,
+    ended: CancellationToken,
+    stop_pipeline: CancellationToken,
+    stop_server: CancellationToken,
+    stop_desk: CancellationToken,
+    tasks: Tasks,
+}
+
+/// The workers of the present configuration, and how to start those of the next.
+struct Crews {
+    generation: u64,
     stop: CancellationToken,
+    start: StartCrew,
+}
+
+type StartCrew = Box<dyn Fn(Arc<Estate>, ScheduleSettings, u64, CancellationToken) + Send + Sync>;
+
+struct Tasks {
+    pipeline: JoinHandle<()>,
+    teller: JoinHandle<()>,
+    recorder: JoinHandle<()>,
+    server: JoinHandle<()>,
 }
 
 /// Starts everything. Returns once the page is served and the first checks are planned.
 pub async fn start(config: Config, options: Options) -> anyhow::Result<Running> {
-    let address = options.listen.unwrap_or(config.hub.listen);
-    let listener = TcpListener::bind(address)
+    refuse_unbuilt(&config.estate, options.config_path.as_deref())?;
+    let field = Arc::new(super::field::Sockets::new()?);
+    start_in(field, config, options).await
+}
+
+/// The same, in a field of the caller's making.
+pub async fn start_in<F: Field>(
+    field: Arc<F>,
+    config: Config,
+    options: Options,
+) -> anyhow::Result<Running> {
+    let descriptors_for = descriptors::raise();
+    let listen = options.listen.unwrap_or(config.hub.listen);
+    let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen on {address}: choose another address with `[hub] listen`"))?;
-    let (events, _) = broadcast::channel(1024);
-    let (observations, _) = broadcast::channel(1024);
-    let (_, picture) = watch::channel(Arc::new(Correlator::new(Arc::new(config.estate)).picture()));
+        .with_context(|| format!("cannot listen on {listen}: choose another address with `[hub] listen`"))?;
+    let address = listener.local_addr().context("the address of the status page is not known")?;
+    let (store, trouble) = Store::open_or_memory(&config.hub.data).await;
+    if let Some(error) = trouble {
+        tracing::error!(%error, "the store can't be used; linewatch goes on from memory");
+    }
+    let open = store.open_incidents().await.context("the open incidents could not be read")?;
+    let last = store.last_incident().await.context("the last incident could not be read")?;
+
+    let (numbers, meters) = Numbers::new().context("the metrics could not be set up")?;
+    let (numbers, meters) = (Arc::new(numbers), Arc::new(meters));
+    let notes = Arc::new(OwnNotes::default());
+    let pulse = Arc::new(Pulse::default());
+    pulse.beat(clock::now());
+    let stop_desk = CancellationToken::new();
+    let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
+
+    let estate = Arc::new(config.estate.clone());
+    let (events, _) = broadcast::channel(SUBSCRIBER_LAG);
+    let (observations, _) = broadcast::channel(SUBSCRIBER_LAG);
+    let (reports, reported) = mpsc::channel::<Report>(OBSERVATION_QUEUE);
+    let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
+    let (told, to_tell) = mpsc::channel(EVENT_QUEUE);
+    let (transitions, to_record) = mpsc::channel(TRANSITION_QUEUE);
+    let ledger = Arc::new(Ledger::new(&estate));
+    let blank = crate::correlate::Correlator::new(estate.clone()).picture();
+    let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger));
+    let (picture, picture_seen) = watch::channel(view.picture.clone());
+    let (views, view_seen) = watch::channel(view.clone());
+    let outlets =
+        Outlets { events: events.clone(), observations: observations.clone(), picture, view: views, told, transitions };
+    let pipeline =
+        Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
+
+    let hub = Arc::new(Hub {
+        listen: address,
+        view: view_seen,
+        commands,
+        reports: reports.downgrade(),
+        store: store.clone(),
+        desk,
+        notes: notes.clone(),
+        numbers,
+        meters: meters.clone(),
+        pulse,
+    });
+    let ended = CancellationToken::new();
+    let (stop_pipeline, stop_server) = (CancellationToken::new(), CancellationToken::new());
+    let (retention, retained) = watch::channel(Retention::from(&config.hub));
+    let tasks = Tasks {
+        pipeline: supervise(
+            "the correlator",
+            pipeline.run(reported, commanded, stop_pipeline.clone()),
+            stop_pipeline.clone(),
+            ended.clone(),
+        ),
+        teller: tokio::spawn(tell(hub.clone(), to_tell)),
+        recorder: tokio::spawn(record(store, to_record, retained)),
+        server: supervise(
+            "the status page",
+            server::serve(listener, super::api::router(hub.clone()), stop_server.clone()),
+            stop_server.clone(),
+            ended.clone(),
+        ),
+    };
+    let start = crew_starter(field, reports, options.gate, notes, meters, descriptors_for);
+    let stop = CancellationToken::new();
+    start(estate, config.schedule, 0, stop.clone());
     Ok(Running {
-        address: listener.local_addr()?,
+        address,
+        hub,
         events,
         observations,
-        picture,
-        stop: CancellationToken::new(),
+        picture: picture_seen,
+        config_path: options.config_path,
+        started_with: config.hub,
+        retention,
+        crews: Mutex::new(Crews { generation: 0, stop, start }),
+        ended,
+        stop_pipeline,
+        stop_server,
+        stop_desk,
+        tasks,
     })
+}
+
+/// What starts the workers of one configuration.
+fn crew_starter<F: Field>(
+    field: Arc<F>,
+    out: mpsc::Sender<Report>,
+    gate: Option<Arc<dyn ReportGate>>,
+    notes: Arc<OwnNotes>,
+    meters: Arc<crate::agent::meters::Meters>,
+    descriptors_for: usize,
+) -> StartCrew {
+    Box::new(move |estate, settings, generation, stop| {
+        let now = field.now();
+        let schedule = Schedule::new(&estate, &settings, now);
+        match schedule.stretched() {
+            [] => notes.clear(About::Schedule),
+            stretched => {
+                let each = stretched.iter().map(|s| {
+                    format!(
+                        "{} would get {:.1} checks a second and gets {:.1}",
+                        s.target, s.wanted_per_second, s.cap_per_second
+                    )
+                });
+                let text = format!(
+                    "Checks are asked less often than their `every` says, because of `target_rate_max`: {}.",
+                    each.collect::<Vec<_>>().join("; ")
+                );
+                notes.set(About::Schedule, now, text);
+            }
+        }
+        if settings.concurrency_max > descriptors_for {
+            let text = format!(
+                "The system lets this process open files for {descriptors_for} checks at once, not for the \
+                 {} of `concurrency_max`. Raise the limit (`ulimit -n`, or LimitNOFILE in systemd).",
+                settings.concurrency_max
+            );
+            notes.set(About::Descriptors, now, text);
+        } else {
+            notes.clear(About::Descriptors);
+        }
+        let workers = Workers {
+            estate,
+            generation,
+            concurrency_max: settings.concurrency_max.min(descriptors_for),
+            field: field.clone(),
+            gate: gate.clone(),
+            meters: meters.clone(),
+            out: out.clone(),
+            stop,
+        };
+        tokio::spawn(workers.work(schedule));
+    })
+}
+
+/// Says by name which probes this version can't ask.
+pub fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
+    let unbuilt = estate.probes.iter().filter(|probe| !super::field::is_built(&probe.ask));
+    let probes: Vec<String> = unbuilt.map(|probe| format!("{} ({})", probe.id, probe.kind())).collect();
+    if probes.is_empty() {
+        return Ok(());
+    }
+    let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
+    Err(NotBuilt { file, probes })
 }
 
 impl Running {
@@ -68,13 +277,119 @@ impl Running {
         self.observations.subscribe()
     }
 
+    /// What becomes of each notice, as it happens.
+    pub fn deliveries(&self) -> broadcast::Receiver<Delivery> {
+        self.hub.desk.deliveries()
+    }
+
     /// What the correlator knows, as it changes.
     pub fn picture(&self) -> watch::Receiver<Arc<Picture>> {
         self.picture.clone()
     }
 
-    /// Stops asking, and ends in good order within a bounded time.
+    /// The hub as its pages see it.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Returns when something essential ended on its own: the process is of no more use.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Reads the configuration again. When it is broken, the one before is still used, and a note, the log
+    /// and a metric say so.
+    pub async fn reload(&self) -> anyhow::Result<Reloaded> {
+        match self.reload_or_say_why().await {
+            Ok(reloaded) => {
+                tracing::info!(practices = reloaded.practices, probes = reloaded.probes, "configuration reloaded");
+                self.hub.notes.clear(About::Reload);
+                self.hub.numbers.reload_ok.set(1);
+                self.hub.numbers.last_reload.set(clock::now().as_secs_f64());
+                Ok(reloaded)
+            }
+            Err(error) => {
+                tracing::error!("the configuration was not reloaded: {error:#}");
+                self.hub.numbers.reload_ok.set(0);
+                self.hub.notes.set(
+                    About::Reload,
+                    clock::now(),
+                    "The configuration on disk is broken; the one before is still used. \
+                     `linewatch check` says what is wrong.",
+                );
+                Err(error)
+            }
+        }
+    }
+
+    async fn reload_or_say_why(&self) -> anyhow::Result<Reloaded> {
+        let path = self.config_path.clone().context("this process was started without a configuration file")?;
+        let file = path.clone();
+        let config = tokio::task::spawn_blocking(move || super::field::load(&file))
+            .await
+            .context("the configuration could not be read")??;
+        refuse_unbuilt(&config.estate, Some(&path))?;
+        let needs_restart = self.needs_restart(&config.hub);
+        if needs_restart.is_empty() {
+            self.hub.notes.clear(About::Restart);
+        } else {
+            let text = format!("{} changed; only a restart takes that over.", needs_restart.join(" and "));
+            self.hub.notes.set(About::Restart, clock::now(), text);
+        }
+        let (practices, probes) = (config.estate.practices.len(), config.estate.probes.len());
+        self.hub.desk.reload(&config);
+        self.retention.send_replace(Retention::from(&config.hub));
+        let estate = Arc::new(config.estate);
+        let mut crews = self.crews.lock().await;
+        crews.generation += 1;
+        crews.stop.cancel();
+        let (done, taken_over) = tokio::sync::oneshot::channel();
+        let command = Command::Reload { estate: estate.clone(), generation: crews.generation, done };
+        self.hub.commands.send(command).await.context("the correlator has ended")?;
+        taken_over.await.context("the correlator has ended")?;
+        crews.stop = CancellationToken::new();
+        (crews.start)(estate, config.schedule, crews.generation, crews.stop.clone());
+        Ok(Reloaded { practices, probes, needs_restart })
+    }
+
+    fn needs_restart(&self, now: &HubSettings) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        if now.listen != self.started_with.listen {
+            changed.push("`[hub] listen`");
+        }
+        if now.data != self.started_with.data {
+            changed.push("`[hub] data`");
+        }
+        changed
+    }
+
+    /// Stops asking, lets what has been seen run its course, and ends in good order; what doesn't end
+    /// within a bounded time is left to itself.
     pub async fn stop(self) {
-        self.stop.cancel();
+        let Self { hub, crews, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        crews.lock().await.stop.cancel();
+        drop(crews);
+        stop_pipeline.cancel();
+        let in_order = async {
+            // Each of them ends once the one before has.
+            for task in [&mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
+                drop(task.await);
+            }
+            stop_server.cancel();
+            drop((&mut tasks.server).await);
+        };
+        if tokio::time::timeout(STOP_DEADLINE, in_order).await.is_err() {
+            tracing::warn!("something did not end within {} s", STOP_DEADLINE.as_secs());
+            for task in [&tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
+                task.abort();
+            }
+        }
+        stop_server.cancel();
+        stop_desk.cancel();
+        if let Some(hub) = Arc::into_inner(hub)
+            && tokio::time::timeout(STOP_DEADLINE, hub.desk.stop()).await.is_err()
+        {
+            tracing::warn!("the notices did not end within {} s", STOP_DEADLINE.as_secs());
+        }
     }
 }

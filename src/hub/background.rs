@@ -1,0 +1,102 @@
+//! The tasks beside the pipeline: they wait for the desk and the store, so that it never has to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::state::Hub;
+use crate::agent::clock;
+use crate::config::HubSettings;
+use crate::incident::Event;
+use crate::limits::PRUNE_EVERY;
+use crate::store::{Store, Transition};
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    pub keep: Duration,
+    pub keep_addresses: Duration,
+}
+
+impl From<&HubSettings> for Retention {
+    fn from(settings: &HubSettings) -> Self {
+        Self { keep: settings.keep, keep_addresses: settings.keep_addresses }
+    }
+}
+
+/// Tells the desk of each event, in order.
+pub async fn tell(hub: Arc<Hub>, mut events: mpsc::Receiver<Event>) {
+    while let Some(event) = events.recv().await {
+        hub.desk.tell(&event).await;
+    }
+}
+
+/// Records the changes of checks, and now and then removes what has been kept for long enough.
+pub async fn record(
+    store: Store,
+    mut batches: mpsc::Receiver<Vec<Transition>>,
+    retention: watch::Receiver<Retention>,
+) {
+    let mut prune = tokio::time::interval(PRUNE_EVERY);
+    prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        let done = tokio::select! {
+            batch = batches.recv() => match batch {
+                Some(batch) => store.record_transitions(&batch).await,
+                None => return,
+            },
+            _ = prune.tick() => {
+                let Retention { keep, keep_addresses } = *retention.borrow();
+                store.prune(clock::now(), keep, keep_addresses).await.map(|pruned| {
+                    tracing::debug!(?pruned, "removed what was kept for long enough");
+                })
+            }
+        };
+        match done {
+            Ok(()) => failing = false,
+            // Logged when it begins; the store's health is in the status and in a metric meanwhile.
+            Err(error) if !failing => {
+                tracing::error!(%error, "changes of checks are not recorded");
+                failing = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Runs a task that must not end before it is told to. When it does, `ended` is said, so that the process
+/// can be started again instead of going on as an empty shell.
+pub fn supervise(
+    what: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+    stop: CancellationToken,
+    ended: CancellationToken,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let task = tokio::spawn(task);
+        let abort = AbortOnDrop(task.abort_handle());
+        let result = task.await;
+        drop(abort);
+        if !stop.is_cancelled() {
+            match result {
+                Ok(()) => tracing::error!("{what} ended on its own"),
+                Err(error) => tracing::error!(%error, "{what} ended on its own"),
+            }
+            ended.cancel();
+        }
+    })
+}
+
+/// An aborted supervisor takes its task with it.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
