@@ -1,1 +1,102 @@
-//! one file a kind of check; the sockets live here
+//! Asks: one file a kind of check; the sockets live here.
+//!
+//! A [`Prober`] asks a probe once and always has an [`Answer`], within the probe's time: what goes wrong is the answer.
+//! A check keeps its account in a [trail](trail), outside of itself, so that when it is cut off at its deadline the
+//! phase in which it stood and what it had learned are still known.
+//!
+//! # Invariants
+//!
+//! - The deadline is over everything, look-ups and redirects included; and every buffer has a bound.
+//! - What is this machine's own doing (no permission, no descriptors, an address that isn't ours) is `local`, and
+//!   never an outage of anything else. [`fault`] is the one place that says so.
+//! - Texts from the network are made one plain line before anybody sees them.
+//!
+//! # Choices
+//!
+//! - HTTP is hyper's client connection over tokio-rustls, and not reqwest (which the uplinks use): reqwest can't say how
+//!   long each phase took, and drops a chain that it doesn't trust.
+//! - DNS messages are hickory-proto's: hickory is what the trust-dns project is called now. The sockets are our own, as
+//!   a resolver would retry, cache, and hide what is to be measured.
+
+mod answer;
+mod certificate;
+mod dns;
+mod echo;
+mod fault;
+mod http;
+mod icmp;
+mod lookup;
+mod socket;
+mod tcp;
+mod trail;
+mod trust;
+mod udp;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use answer::{Answer, Certificate, Echoes, Facts};
+pub use trust::NoTrust;
+
+use crate::estate::{Ask, Probe};
+use fault::Fault;
+use icmp::Pings;
+use lookup::Lookup;
+use trail::Trail;
+use trust::Trust;
+
+/// Whether this version can ask this kind of question.
+pub fn is_built(ask: &Ask) -> bool {
+    !matches!(ask, Ask::Later { .. })
+}
+
+/// Asks probes. Cheap to clone; one serves a whole process.
+#[derive(Clone)]
+pub struct Prober {
+    lookup: Lookup,
+    trust: Arc<Trust>,
+    pings: Pings,
+}
+
+impl Prober {
+    /// Reads the machine's root certificates. A machine that permits no ICMP has a prober all the same; its `icmp`
+    /// checks are `local`.
+    ///
+    /// # Errors
+    ///
+    /// When no TLS check could ever be made.
+    pub fn new() -> Result<Self, NoTrust> {
+        Ok(Self { lookup: Lookup::new(), trust: Arc::new(Trust::new()?), pings: Pings::new() })
+    }
+
+    /// Asks once, within the probe's `timeout`, bound to `source` where one is given.
+    pub async fn ask(&self, probe: &Probe, source: Option<IpAddr>) -> Answer {
+        let trail = Trail::begin(probe.timeout);
+        let asking = self.put(&probe.ask, source, &trail);
+        let outcome = tokio::time::timeout_at(trail.deadline(), asking).await;
+        trail.end(outcome.ok())
+    }
+
+    async fn put(&self, ask: &Ask, source: Option<IpAddr>, trail: &Trail) -> Result<(), Fault> {
+        match ask {
+            Ask::Dns(ask) => dns::ask(ask, source, &self.lookup, trail).await,
+            Ask::Http(ask) => {
+                let tools = http::Tools { lookup: &self.lookup, trust: &self.trust };
+                // The largest of these futures by far; boxed, it doesn't make the others as large.
+                Box::pin(http::ask(ask, source, &tools, trail)).await
+            }
+            Ask::Tcp(ask) => tcp::ask(ask, source, &self.lookup, trail).await,
+            Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
+            Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
+            Ask::Later { kind, .. } => {
+                Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Prober {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prober").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! One request and its answer over a connection that stands, with hyper.
+
+use std::error::Error;
+use std::io;
+use std::pin::{Pin, pin};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::FusedFuture;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use reqwest::Url;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::body::Beginning;
+use super::tap::Tap;
+use crate::limits::PROBE_HEAD_BYTES_MAX;
+use crate::observation::{Failure, Phase};
+use crate::probe::fault::Fault;
+use crate::probe::trail::Trail;
+
+/// An answer, as far as it was read.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: StatusCode,
+    pub(super) location: Option<String>,
+    /// Empty when nobody wants it.
+    pub(super) body: Beginning,
+}
+
+/// Sends a GET and reads the answer; of the body its beginning, and only if `leads_on` doesn't say that the answer
+/// (by its status and `Location`) is a redirect that will be followed. Leaves the phases `send`, `first_byte` and `body`.
+///
+/// hyper's connection is driven here and not in a task of its own, so that a check cut off at its deadline takes its
+/// connection with it.
+pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    url: &Url,
+    leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
+    trail: &Trail,
+) -> Result<Page, Fault> {
+    let request = request(url)?;
+    trail.enter(Phase::Send);
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(PROBE_HEAD_BYTES_MAX)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(Tap::on(stream, trail)))
+        .await
+        .map_err(|error| fault(&error))?;
+    let mut connection = pin!(connection.fuse());
+    let response =
+        beside(connection.as_mut(), sender.send_request(request)).await.map_err(|error| fault(&error))?;
+    let status = response.status();
+    let location = location(&response);
+    trail.note(|facts| facts.status = Some(status.as_u16()));
+    trail.rest();
+    let mut body = Beginning::default();
+    if !leads_on(status, location.as_deref()) {
+        trail.enter(Phase::Body);
+        read(response, &mut body, connection, trail).await?;
+        trail.rest();
+    }
+    Ok(Page { status, location, body })
+}
+
+fn request(url: &Url) -> Result<Request<Empty<Bytes>>, Fault> {
+    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    // `port` is none when it is the scheme's own, and then the header has none either.
+    let host = url.host_str().unwrap_or_default();
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Request::get(target)
+        .header(HOST, host)
+        .header(USER_AGENT, concat!("linewatch/", env!("CARGO_PKG_VERSION")))
+        .header(ACCEPT, "*/*")
+        .header(CONNECTION, "close")
+        .body(Empty::new())
+        .map_err(|error| Fault::local(format!("{url} can't be asked for: {error}")))
+}
+
+fn location<B>(response: &Response<B>) -> Option<String> {
+    let location = response.headers().get(LOCATION)?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+}
+
+async fn read(
+    response: Response<hyper::body::Incoming>,
+    beginning: &mut Beginning,
+    mut connection: Pin<&mut impl FusedFuture>,
+    trail: &Trail,
+) -> Result<(), Fault> {
+    let headers = response.headers();
+    let has_length = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let mut body = response.into_body();
+    loop {
+        let frame = match beside(connection.as_mut(), body.frame()).await {
+            None => return Ok(()),
+            // Old servers end a body of unknown length by hanging up, and leave out TLS's own goodbye.
+            Some(Err(error)) if !has_length && is_end(&error) => return Ok(()),
+            Some(Err(error)) => return Err(fault(&error)),
+            Some(Ok(frame)) => frame,
+        };
+        if let Some(piece) = frame.data_ref() {
+            let has_room = beginning.take(piece);
+            trail.note(|facts| facts.body_bytes = Some(beginning.len()));
+            if !has_room {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Does a piece of work that needs the connection to be driven meanwhile.
+async fn beside<T>(mut connection: Pin<&mut impl FusedFuture>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if connection.is_terminated() {
+        return work.await;
+    }
+    tokio::select! {
+        biased;
+        done = &mut work => done,
+        // What went wrong with the connection, the work will hear.
+        _ = &mut connection => work.await,
+    }
+}
+
+fn is_end(error: &hyper::Error) -> bool {
+    io_error(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<io::Error>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn fault(error: &hyper::Error) -> Fault {
+    if error.is_parse_too_large() {
+        let kib = PROBE_HEAD_BYTES_MAX / 1024;
+        return Fault::new(
+            Failure::Protocol,
+            format!("the answer's headers are too many, or longer than {kib} KiB"),
+        );
+    }
+    if let Some(error) = io_error(error) {
+        return Fault::io(error, "the connection broke");
+    }
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return Fault::new(Failure::Reset, "the server hung up before its answer was whole");
+    }
+    Fault::new(Failure::Protocol, format!("the answer is not HTTP: {error}"))
+}

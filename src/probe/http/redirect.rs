@@ -1,0 +1,195 @@
+//! Where a redirect may lead: to http or https, a bounded number of times, never in a circle, and never from a public
+//! service into a private network (whoever answers for the service must not make agents knock on the doors of
+//! practices).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use hyper::StatusCode;
+use reqwest::Url;
+
+use crate::estate::HttpAsk;
+use crate::observation::{Failure, Phase};
+use crate::probe::fault::Fault;
+
+/// The URLs of one check, in order.
+#[derive(Debug)]
+pub(super) struct Way {
+    past: Vec<Url>,
+    here: Url,
+    /// Whether the first URL stood for a public address; `None` until it is looked up.
+    from_public: Option<bool>,
+}
+
+impl Way {
+    pub(super) fn from(first: Url) -> Self {
+        Self { past: Vec::new(), here: first, from_public: None }
+    }
+
+    /// The URL under way.
+    pub(super) fn here(&self) -> &Url {
+        &self.here
+    }
+
+    /// Whether this answer sends us on, instead of being the answer.
+    pub(super) fn leads_on(ask: &HttpAsk, status: StatusCode, location: Option<&str>) -> bool {
+        let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        is_redirect
+            && location.is_some()
+            && ask.redirects_max > 0
+            && !ask.expect_status.contains(&status.as_u16())
+    }
+
+    /// Goes on to where an answer leads; `None`: it leads nowhere. A circle, or one redirect too many, is `status`;
+    /// a place where no check goes is `protocol`.
+    pub(super) fn next(
+        &mut self,
+        ask: &HttpAsk,
+        status: StatusCode,
+        location: Option<&str>,
+    ) -> Result<Option<&Url>, Fault> {
+        let Some(location) = location.filter(|_| Self::leads_on(ask, status, location)) else {
+            return Ok(None);
+        };
+        let wrong = |failure, words: String| Err(Fault::new(failure, words).in_phase(Phase::FirstByte));
+        let Ok(mut to) = self.here.join(location) else {
+            return wrong(Failure::Protocol, format!("a redirect to \"{location}\", which is no URL"));
+        };
+        to.set_fragment(None);
+        if !matches!(to.scheme(), "http" | "https") {
+            return wrong(Failure::Protocol, format!("a redirect to {to}, which is neither http nor https"));
+        }
+        if to == self.here || self.past.contains(&to) {
+            return wrong(Failure::Status, format!("the redirects go in a circle: back to {to}"));
+        }
+        if self.past.len() >= usize::from(ask.redirects_max) {
+            return wrong(
+                Failure::Status,
+                format!("more than {} redirects; the last to {to}", ask.redirects_max),
+            );
+        }
+        self.past.push(std::mem::replace(&mut self.here, to));
+        Ok(Some(&self.here))
+    }
+
+    /// Refuses addresses that a redirect must not lead to.
+    pub(super) fn permitted(&mut self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Fault> {
+        let private = addresses.iter().map(SocketAddr::ip).find(|&address| is_private(address));
+        let from_public = *self.from_public.get_or_insert(private.is_none());
+        match private {
+            Some(address) if from_public => Err(Fault::new(
+                Failure::Protocol,
+                format!(
+                    "a redirect from a public service to {}, at the private address {address}",
+                    self.here
+                ),
+            )
+            .in_phase(Phase::FirstByte)),
+            _ => Ok(addresses),
+        }
+    }
+}
+
+/// Loopback, private, link-local, shared (carrier NAT) and unspecified addresses.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_broadcast()
+                || v4.octets()[0] == 0
+                || v4 & Ipv4Addr::new(255, 192, 0, 0) == Ipv4Addr::new(100, 64, 0, 0)
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(redirects_max: u8) -> HttpAsk {
+        HttpAsk {
+            url: "https://accurx.example/".to_owned(),
+            tls: true,
+            expect_status: Vec::new(),
+            expect_body: None,
+            certificate_days_min: None,
+            trust_pem: None,
+            redirects_max,
+            connect_to: None,
+            name_server: None,
+        }
+    }
+
+    fn way() -> Way {
+        Way::from(Url::parse("https://accurx.example/start").expect("a URL"))
+    }
+
+    fn step(way: &mut Way, redirects_max: u8, location: &str) -> Result<Option<String>, Failure> {
+        way.next(&ask(redirects_max), StatusCode::FOUND, Some(location))
+            .map(|next| next.map(Url::to_string))
+            .map_err(|fault| fault.failure)
+    }
+
+    #[test]
+    fn a_redirect_is_followed_relative_to_where_it_stands() {
+        let mut way = way();
+        assert_eq!(step(&mut way, 3, "log-in#top"), Ok(Some("https://accurx.example/log-in".to_owned())));
+        assert_eq!(step(&mut way, 3, "//id.example/"), Ok(Some("https://id.example/".to_owned())));
+    }
+
+    #[test]
+    fn circles_and_long_ways_end() {
+        let mut there = way();
+        assert_eq!(step(&mut there, 3, "/start"), Err(Failure::Status));
+        let mut there = way();
+        step(&mut there, 2, "/a").expect("one");
+        step(&mut there, 2, "/b").expect("two");
+        assert_eq!(step(&mut there, 2, "/c"), Err(Failure::Status));
+    }
+
+    #[test]
+    fn only_http_is_followed() {
+        for location in ["file:///etc/passwd", "ftp://accurx.example/", "javascript:alert(1)", "https://"] {
+            assert_eq!(step(&mut way(), 3, location), Err(Failure::Protocol), "{location}");
+        }
+    }
+
+    #[test]
+    fn without_leave_to_follow_a_redirect_is_the_answer() {
+        assert_eq!(step(&mut way(), 0, "/a"), Ok(None));
+        let mut expected = ask(3);
+        expected.expect_status = vec![302];
+        assert!(!Way::leads_on(&expected, StatusCode::FOUND, Some("/a")));
+    }
+
+    #[test]
+    fn a_public_service_leads_into_no_private_network() {
+        let public = SocketAddr::from(([203, 0, 113, 5], 443));
+        let mut from_public = way();
+        from_public.permitted(vec![public]).expect("the first");
+        for private in [
+            "127.0.0.1:1",
+            "10.1.2.3:1",
+            "169.254.169.254:80",
+            "100.64.0.1:1",
+            "[::1]:1",
+            "[fd00::1]:1",
+            "[::ffff:10.0.0.1]:1",
+        ] {
+            let private = private.parse().expect("an address");
+            let fault = from_public.permitted(vec![public, private]).expect_err("private");
+            assert_eq!(fault.failure, Failure::Protocol, "{private}");
+        }
+        // A service of the NHS network often has a private address, and may lead to its like.
+        let mut from_private = way();
+        for _ in 0..2 {
+            from_private
+                .permitted(vec![SocketAddr::from(([10, 1, 2, 3], 443))])
+                .expect("from private to private");
+        }
+    }
+}

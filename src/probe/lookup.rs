@@ -1,0 +1,158 @@
+//! From a host to its addresses: an address as it stands, a name at the name server that the probe gives, or at the
+//! system's resolver.
+//!
+//! The system's resolver asks from this machine's own address, not from the practice's, and may answer from a
+//! cache; a probe that must see what a practice sees names its `name_server`.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hickory_proto::rr::{RData, RecordType};
+use tokio::sync::Semaphore;
+
+use super::dns;
+use super::fault::Fault;
+use super::trail::Trail;
+use crate::estate::HostPort;
+use crate::limits::{PROBE_ADDRESSES_MAX, PROBE_SYSTEM_LOOKUPS_MAX};
+use crate::observation::{Failure, Phase};
+
+/// Where names are looked up. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Lookup {
+    places: Arc<Semaphore>,
+}
+
+impl Lookup {
+    pub(super) fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(PROBE_SYSTEM_LOOKUPS_MAX)) }
+    }
+
+    /// The addresses of a host, at most [`PROBE_ADDRESSES_MAX`], of the source's family where there is a source;
+    /// never none. An address as host takes no time and leaves no phase `dns`.
+    pub(super) async fn addresses(
+        &self,
+        host: &HostPort,
+        name_server: Option<&HostPort>,
+        source: Option<IpAddr>,
+        trail: &Trail,
+    ) -> Result<Vec<SocketAddr>, Fault> {
+        if let Ok(address) = host.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, host.port)]);
+        }
+        trail.enter(Phase::Dns);
+        let mut found = match name_server {
+            Some(server) => self.at(server, &host.host, source, trail).await?,
+            None => self.at_system(&host.host).await?,
+        };
+        trail.rest();
+        if let Some(source) = source {
+            found.retain(|address| address.is_ipv4() == source.is_ipv4());
+        }
+        found.truncate(PROBE_ADDRESSES_MAX);
+        trail.note(|facts| facts.addresses.clone_from(&found));
+        if found.is_empty() {
+            let what = match source {
+                Some(source) if source.is_ipv4() => "no IPv4 address",
+                Some(_) => "no IPv6 address",
+                None => "no address",
+            };
+            return Err(Fault::new(Failure::NoAnswer, format!("{} has {what}", host.host)));
+        }
+        Ok(found.into_iter().map(|address| SocketAddr::new(address, host.port)).collect())
+    }
+
+    /// Asks for the addresses of the source's family; without a source for IPv4, then, where there is none, IPv6.
+    async fn at(
+        &self,
+        server: &HostPort,
+        name: &str,
+        source: Option<IpAddr>,
+        trail: &Trail,
+    ) -> Result<Vec<IpAddr>, Fault> {
+        // A name server given by name would have to be looked up first; once, at the system's resolver.
+        let server = match server.host.parse::<IpAddr>() {
+            Ok(address) => SocketAddr::new(address, server.port),
+            Err(_) => match self.at_system(&server.host).await?.first() {
+                Some(&address) => SocketAddr::new(address, server.port),
+                None => return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", server.host))),
+            },
+        };
+        let types: &[RecordType] = match source {
+            Some(source) if source.is_ipv6() => &[RecordType::AAAA],
+            Some(_) => &[RecordType::A],
+            None => &[RecordType::A, RecordType::AAAA],
+        };
+        let mut found = Vec::new();
+        for &record in types {
+            let reply = dns::query(server, name, record, source, trail).await?;
+            if let Some(fault) = dns::refusal(reply.message.metadata.response_code, name) {
+                return Err(fault);
+            }
+            found.extend(reply.message.answers.iter().filter_map(|answer| match &answer.data {
+                RData::A(address) => Some(IpAddr::V4(address.0)),
+                RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+                _ => None,
+            }));
+            if !found.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asks the system's resolver. Its thread can't be stopped when the check's time is up, so it keeps its place
+    /// until it ends by itself.
+    async fn at_system(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
+        let place = Arc::clone(&self.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| Fault::local("this program is stopping"))?;
+        let asked = name.to_owned();
+        let looked_up = tokio::spawn(async move {
+            let found = tokio::net::lookup_host((asked.as_str(), 0)).await;
+            drop(place);
+            found.map(|addresses| addresses.take(32).map(|address| address.ip()).collect::<Vec<_>>())
+        });
+        let mut found = looked_up
+            .await
+            .map_err(|_| Fault::local("the look-up was stopped"))?
+            .map_err(|error| unresolved(&error, name))?;
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// `getaddrinfo` has its own numbers, of which Rust keeps only the words. Those of glibc and musl are known; for the
+/// rest, a resolver that can't say is `servfail`.
+fn unresolved(error: &io::Error, name: &str) -> Fault {
+    let words = error.to_string();
+    let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
+    let failure = if says(&["Name or service not known", "Name does not resolve"]) {
+        Failure::Nxdomain
+    } else if says(&["No address associated", "Name has no usable address"]) {
+        Failure::NoAnswer
+    } else if error.raw_os_error().is_some() {
+        return Fault::io(error, &format!("looking up {name}"));
+    } else {
+        Failure::Servfail
+    };
+    Fault::new(failure, format!("looking up {name} at the system's resolver: {words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resolvers_words_have_the_contracts_words() {
+        for (words, failure) in [
+            ("failed to lookup address information: Name or service not known", Failure::Nxdomain),
+            ("failed to lookup address information: Temporary failure in name resolution", Failure::Servfail),
+            ("failed to lookup address information: No address associated with hostname", Failure::NoAnswer),
+        ] {
+            assert_eq!(unresolved(&io::Error::other(words), "accurx.example").failure, failure);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Sockets bound to the practice's own address, and connections within the time that is left.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+
+use super::fault::Fault;
+use super::trail::Trail;
+use crate::observation::Failure;
+
+/// Connects to the first of these addresses that answers. The time left is shared evenly among those not yet
+/// tried, so that one silent address of two doesn't take it all. The failure is that of the last one.
+pub(super) async fn connect(
+    addresses: &[SocketAddr],
+    source: Option<IpAddr>,
+    trail: &Trail,
+) -> Result<TcpStream, Fault> {
+    let mut failed = Fault::new(Failure::NoAnswer, "the name has no address");
+    for (tried, &address) in addresses.iter().enumerate() {
+        trail.note(|facts| facts.peer = Some(address));
+        let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
+        let attempt = connect_one(address, source);
+        failed = if left == 1 {
+            // The check's own deadline bounds the last attempt: whatever is left is its share.
+            match attempt.await {
+                Ok(stream) => return Ok(stream),
+                Err(fault) => fault,
+            }
+        } else {
+            match tokio::time::timeout(trail.time_left() / left, attempt).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(fault)) if fault.failure == Failure::Local => return Err(fault),
+                Ok(Err(fault)) => fault,
+                Err(_) => Fault::new(Failure::Timeout, format!("connecting to {address}: no answer")),
+            }
+        };
+    }
+    Err(failed)
+}
+
+async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Fault> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(|error| Fault::bind(&error, source))?;
+    if let Some(source) = source {
+        if source.is_ipv4() != address.is_ipv4() {
+            return Err(Fault::families(address.ip(), source));
+        }
+        socket.bind(SocketAddr::new(source, 0)).map_err(|error| Fault::bind(&error, Some(source)))?;
+    }
+    let stream = socket
+        .connect(address)
+        .await
+        .map_err(|error| Fault::io(&error, &format!("connecting to {address}")))?;
+    // Small messages, each waited for: Nagle's algorithm would only add its own delay to the measurement.
+    stream.set_nodelay(true).map_err(|error| Fault::io(&error, "setting up the connection"))?;
+    Ok(stream)
+}
+
+/// A UDP socket that hears nobody but `address`, with a port that the kernel picks at random. Being connected, it
+/// also hears when that port is closed.
+pub(super) async fn datagrams(address: SocketAddr, source: Option<IpAddr>) -> Result<UdpSocket, Fault> {
+    let from = match source {
+        Some(source) if source.is_ipv4() != address.is_ipv4() => {
+            return Err(Fault::families(address.ip(), source));
+        }
+        Some(source) => source,
+        None if address.is_ipv4() => Ipv4Addr::UNSPECIFIED.into(),
+        None => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket =
+        UdpSocket::bind(SocketAddr::new(from, 0)).await.map_err(|error| Fault::bind(&error, source))?;
+    socket.connect(address).await.map_err(|error| Fault::io(&error, &format!("addressing {address}")))?;
+    Ok(socket)
+}

@@ -1,0 +1,50 @@
+//! `udp`: one datagram, and an answer expected from the one that it was sent to.
+
+use std::net::IpAddr;
+
+use super::fault::{Fault, one_line};
+use super::lookup::Lookup;
+use super::socket;
+use super::trail::Trail;
+use crate::estate::UdpAsk;
+use crate::limits::PROBE_UDP_BYTES_MAX;
+use crate::observation::{Failure, Phase};
+
+/// The first datagram that comes back is the answer. Others can't send one in: the socket is connected. A port that
+/// the target says is closed is `refused`; silence ends at the deadline, in phase `first_byte`.
+pub(super) async fn ask(
+    ask: &UdpAsk,
+    source: Option<IpAddr>,
+    lookup: &Lookup,
+    trail: &Trail,
+) -> Result<(), Fault> {
+    let addresses = lookup.addresses(&ask.target, None, source, trail).await?;
+    let Some(&address) = addresses.first() else {
+        return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.target.host)));
+    };
+    trail.note(|facts| facts.peer = Some(address));
+    trail.enter(Phase::Send);
+    let socket = socket::datagrams(address, source).await?;
+    socket
+        .send(ask.send.as_bytes())
+        .await
+        .map_err(|error| Fault::io(&error, &format!("sending to {address}")))?;
+    trail.enter(Phase::FirstByte);
+    let mut buffer = vec![0; PROBE_UDP_BYTES_MAX];
+    let length = socket
+        .recv(&mut buffer)
+        .await
+        .map_err(|error| Fault::io(&error, &format!("waiting for {address}")))?;
+    trail.rest();
+    let answer = buffer.get(..length).unwrap_or_default();
+    match &ask.expect {
+        Some(expected) if !answer.starts_with(expected.as_bytes()) => {
+            let begins = String::from_utf8_lossy(answer.get(..64).unwrap_or(answer));
+            Err(Fault::new(
+                Failure::WrongAnswer,
+                format!("the answer begins \"{}\", not \"{expected}\"", one_line(&begins)),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
