@@ -273,3 +273,15 @@ pub const PROBE_ECHO_BYTES: usize = 56;
 
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+// ---- the world in virtual time ----
+
+/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
+/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
+pub const WORLD_SPOOL_ALL: usize = 2_000_000;
+
+/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
+pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
+
+/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
+/// day's arrears are in after half an hour, and the hub never gets a flood.
+pub const WORLD_BACKFILL_PER_REPORT: usize = 50;

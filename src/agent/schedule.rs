@@ -19,10 +19,13 @@ use crate::time::At;
 /// FNV-1a hash (64 bits) of `practice NUL probe`, modulo `every` in milliseconds.
 pub fn phase(practice_id: &str, probe_id: &str, every: Duration) -> Duration {
     let every_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1);
-    let hash = practice_id.bytes().chain(std::iter::once(0)).chain(probe_id.bytes()).fold(
-        0xcbf2_9ce4_8422_2325_u64,
-        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3),
-    );
+    let hash = practice_id
+        .bytes()
+        .chain(std::iter::once(0))
+        .chain(probe_id.bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
     Duration::from_millis(hash % every_ms)
 }
 
@@ -244,11 +247,7 @@ fn cap_targets(estate: &Estate, cap: f64) -> (Vec<Capped>, Vec<Stretched>) {
     let stretched = targets
         .into_iter()
         .filter(|(_, (_, wanted))| *wanted > cap)
-        .map(|(target, (_, wanted))| Stretched {
-            target,
-            wanted_per_second: wanted,
-            cap_per_second: cap,
-        })
+        .map(|(target, (_, wanted))| Stretched { target, wanted_per_second: wanted, cap_per_second: cap })
         .collect();
     (by_probe, stretched)
 }

@@ -75,6 +75,8 @@ struct RawPlan {
     gateways: Option<Spanned<usize>>,
     firmwares: Option<Spanned<usize>>,
     services: Option<Spanned<usize>>,
+    #[serde(default)]
+    datacentre: bool,
     every: Option<Spanned<String>>,
     timeout: Option<Spanned<String>>,
 }
@@ -275,6 +277,7 @@ impl Reader<'_> {
             gateways: count(&raw.gateways, usual.gateways, 0, Plan::COMPONENTS_MAX),
             firmwares: count(&raw.firmwares, usual.firmwares, 0, Plan::COMPONENTS_MAX),
             services: count(&raw.services, usual.services, 0, Plan::SERVICES_MAX),
+            datacentre: raw.datacentre,
             ..usual
         };
         if let Some(every) = &raw.every {
