@@ -155,57 +155,63 @@ impl Keeper {
         let (listener, socket) = servers::pair()?;
         let address = listener.local_addr()?;
         tasks.spawn(datagrams::carry(Arc::clone(&self), socket, tasks.clone()));
-        tasks.spawn(Arc::clone(&self).keep_filter(Arc::clone(&listener)));
+        let mut set = Vec::new();
+        if self.set_filter(&listener, &mut set) {
+            tasks.spawn(Arc::clone(&self).keep_filter(Arc::clone(&listener), set));
+        }
         tasks.serve(listener, move |stream, peer| streams::carry(Arc::clone(&self), stream, peer));
         Ok(address)
     }
 
     /// Keeps the filter of black-holed sources in step with the weather.
-    async fn keep_filter(self: Arc<Self>, listener: Arc<TcpListener>) {
+    async fn keep_filter(self: Arc<Self>, listener: Arc<TcpListener>, mut set: Vec<Ipv4Addr>) {
         let mut ticks = tokio::time::interval(COUNTY_FILTER_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut set = Vec::new();
         loop {
             ticks.tick().await;
-            let dropped: Vec<Ipv4Addr> = self
-                .sources
-                .iter()
-                .filter(|(source, from)| self.shuts_out(**source, **from))
-                .filter_map(|(source, _)| match source {
-                    IpAddr::V4(source) => Some(*source),
-                    IpAddr::V6(_) => None,
-                })
-                .collect();
-            if dropped == set {
-                continue;
+            if !self.set_filter(&listener, &mut set) {
+                return;
             }
-            match syn_filter::drop_from(&listener, &dropped) {
-                Ok(()) => set = dropped,
-                Err(error) => {
-                    tracing::warn!(%error, "no socket filter here: black-holed connections open, then hang");
-                    return;
-                }
+        }
+    }
+
+    /// Brings the filter up to date; false when this listener can't have one.
+    fn set_filter(&self, listener: &TcpListener, set: &mut Vec<Ipv4Addr>) -> bool {
+        let shut_out = |(source, from): (&IpAddr, &Vantage)| match source {
+            IpAddr::V4(source) if self.shuts_out(*source, *from) => Some(*source),
+            _ => None,
+        };
+        let dropped: Vec<Ipv4Addr> = self.sources.iter().filter_map(shut_out).collect();
+        if dropped == *set {
+            return true;
+        }
+        match syn_filter::drop_from(listener, &dropped) {
+            Ok(()) => {
+                *set = dropped;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no socket filter here: black-holed connections open, then hang");
+                false
             }
         }
     }
 
     /// Whether the filter drops what comes from there.
-    fn shuts_out(&self, source: IpAddr, from: Vantage) -> bool {
+    fn shuts_out(&self, source: Ipv4Addr, from: Vantage) -> bool {
         let dropped = |draw: u8| match self.weather.fate(from, self.probe, u64::MAX - u64::from(draw)) {
             Fate::Drop | Fate::Unreachable => true,
             // To open the port would be a lie.
             Fate::Refuse => self.speaks == Speaks::Tcp,
             _ => false,
         };
-        // Fine weather is the rule, and one draw tells it.
         if self.speaks != Speaks::Tcp {
             return (0..DRAWS).all(dropped);
         }
         // For a probe that asks no more than that the port opens, the filter has the only say: one lot an
         // asking, so that the repeated SYN of one connection fares as the first did.
         let share = f64::from((0..DRAWS).map(|draw| u8::from(dropped(draw))).sum::<u8>()) / f64::from(DRAWS);
-        let IpAddr::V4(v4) = source else { return false };
-        share > 0.0 && unit(mix(u64::from(u32::from(v4)), self.slot())) < share
+        share > 0.0 && unit(mix(u64::from(u32::from(source)), self.slot())) < share
     }
 
     /// One number for each interval of the probe.
