@@ -1,13 +1,46 @@
 //! `probes.toml` and `practices.csv` → [`Config`]: the estate, and the settings around it.
+//!
+//! [`load`] reads a file, [`parse`] a text; both check everything and report all errors at once, each with
+//! file, line, column and the way out. What they return has been checked: every index points somewhere,
+//! every address is one, every time-out is above zero and at most its interval. Nothing that is wrong
+//! becomes a [`Config`], so a broken reload keeps the old one simply by not having a new one.
+//!
+//! How a file is read: `toml` gives tables with spans; [`section`](self) walks them by hand, since serde
+//! would stop at the first error; [`values`](self) holds the rules for single words, which the CSV shares.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+mod csv;
+mod errors;
+mod estate_file;
+mod hints;
+mod names;
+mod ods;
+mod practices;
+mod practices_csv;
+mod probes;
+mod section;
+mod settings;
+mod settings_file;
+mod summary;
+mod values;
 
-use secrecy::SecretString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+pub use errors::{Errors, Problem};
+pub use hints::{Hint, hints};
+pub use ods::{GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices};
+pub use settings::{
+    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
+    ScheduleSettings,
+};
+pub use summary::{LaterKind, Summary, TargetRate};
 
 use crate::estate::Estate;
-use crate::time::At;
+use crate::limits::CONFIG_FILE_BYTES_MAX;
+use errors::{Placed, Report, Source, Span};
+use section::{Reader, Section, TOP_KEYS};
 
 /// All that one configuration says, checked.
 #[derive(Debug, Clone)]
@@ -21,76 +54,140 @@ pub struct Config {
     pub schedule: ScheduleSettings,
 }
 
-/// `[hub]`
-#[derive(Debug, Clone)]
-pub struct HubSettings {
-    /// Where the status page, API and metrics are served. Default `127.0.0.1:9460`.
-    pub listen: SocketAddr,
-    /// Where the store lies. Default `linewatch-data` beside the configuration file.
-    pub data: PathBuf,
-    /// How long journal and history are kept. Default 400 days.
-    pub keep: Duration,
-    /// How long recipients' addresses are kept after the notice. Default 90 days.
-    pub keep_addresses: Duration,
+/// Reads and checks a configuration file, and the files that it names (relative to its own folder).
+pub fn load(path: &Path) -> Result<Config, Errors> {
+    let name = path.display().to_string();
+    let bytes = read_bounded(path, CONFIG_FILE_BYTES_MAX).map_err(|why| Errors::unreadable(&name, &why))?;
+    let dir = path.parent().unwrap_or(Path::new(""));
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&name, &text, dir),
+        Err(error) => Err(not_utf8(&name, error.as_bytes())),
+    }
 }
 
-/// `[mail]`
-#[derive(Debug, Clone)]
-pub struct MailSettings {
-    pub relay: String,
-    pub port: u16,
-    pub security: MailSecurity,
-    pub user: Option<String>,
-    /// From `password_file` or the environment variable that `password_env` names; never from the file itself.
-    pub password: Option<SecretString>,
-    /// `linewatch <linewatch@icb.example>`, or the bare address.
-    pub from: String,
-    /// ICB staff who get the evidence; a service desk, at least.
-    pub staff: Vec<String>,
-    /// Extra roots to trust for the relay's certificate, PEM, already read.
-    pub trust_pem: Option<String>,
+/// Checks a configuration's text. `file_name` stands in errors; files that it names are looked for in `dir`.
+pub fn parse(file_name: &str, text: &str, dir: &Path) -> Result<Config, Errors> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Arc::new(Source::new(file_name, text));
+    let mut report = Report::new();
+    let mut reader = Reader { source: Arc::clone(&source), report: &mut report, dir };
+    let config = read(&mut reader, text);
+    match (report.into_errors(&source), config) {
+        (None, Some(config)) => Ok(config),
+        (Some(errors), _) => Err(errors),
+        (None, None) => Err(Errors::unreadable(file_name, "it can't be understood")),
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailSecurity {
-    /// Upgrade or don't send.
-    StartTls,
-    /// TLS from the first byte (port 465).
-    Tls,
-    /// Nothing; for a relay on the same machine.
-    Plain,
+/// The configuration, as far as it can be understood; only one without any error reported may be used.
+fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
+    if text.len() as u64 > CONFIG_FILE_BYTES_MAX {
+        reader.refuse(Span::default(), "the file is too large", "is it the right file?");
+        return None;
+    }
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    // A key written twice leaves the rest of the file as it was meant. After any other slip of syntax, what
+    // follows may have landed in another table, and errors in it would be noise.
+    let readable = syntax.iter().all(|error| error.message() == "duplicate key");
+    for error in &syntax {
+        let span = error.span().map_or(Span::default(), Span::from);
+        let (message, help) = match error.message() {
+            "duplicate key" => {
+                let key = text.get(span.start..span.end).unwrap_or("");
+                let key = names::shorten(key);
+                (format!("`{key}` is there already in this section"), "keep one of the two")
+            }
+            other => (other.to_owned(), "mend the TOML; the values are checked after that"),
+        };
+        reader.refuse(span, message, help);
+    }
+    if !readable {
+        return None;
+    }
+    let root = Section::root(document.get_ref());
+    if root.entries().is_empty() && syntax.is_empty() {
+        reader.refuse(
+            Span::default(),
+            "the file is empty",
+            "it needs [icb], and at least one [[network]], [[probe]] and [[practice]]; begin with the probes.toml that comes with linewatch",
+        );
+        return None;
+    }
+    root.refuse_unknown(reader, &TOP_KEYS);
+    let mut read = estate_file::estate(reader, &root);
+    let settings = settings_file::settings(reader, &root, &mut read);
+    if !reader.report.is_empty() {
+        return None;
+    }
+    let estate = read.into_estate()?;
+    let settings_file::Settings { hub, mail, notices, maintenance, schedule } = settings?;
+    Some(Config { estate, hub, mail, notices, maintenance, schedule })
 }
 
-/// `[notices]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NoticeSettings {
-    pub practices: PracticeNotices,
+/// A file's bytes, or why not, in words.
+fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|error| in_words(&error))?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| in_words(&error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("it is larger than {} KiB", bytes_max / 1024));
+    }
+    Ok(bytes)
 }
 
-/// Whether practice managers hear at once, or after somebody at the ICB says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PracticeNotices {
-    #[default]
-    Auto,
-    AfterApproval,
+fn in_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
-/// `[[maintenance]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MaintenanceWindow {
-    pub from: At,
-    pub to: At,
-    /// Ids of components, networks, services or practices; empty: all.
-    pub what: Vec<String>,
-    /// One line for a person.
-    pub reason: String,
+/// The error for a file that isn't UTF-8: the place of the first byte that spoils it.
+fn not_utf8(name: &str, bytes: &[u8]) -> Errors {
+    let mut report = Report::new();
+    let source = utf8_source(&mut report, name, bytes);
+    report.into_errors(&source).unwrap_or_else(|| Errors::unreadable(name, "it is not UTF-8"))
 }
 
-/// `[schedule]`
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ScheduleSettings {
-    /// Checks under way at once, at most. Default 512.
-    pub concurrency_max: usize,
-    /// Checks a second that one target may see from the whole estate, at most; `None`: no cap.
-    pub target_rate_max: Option<f64>,
+/// A file's text with a stand-in for every byte that isn't UTF-8, the first one reported.
+fn utf8_source(report: &mut Report, name: &str, bytes: &[u8]) -> Arc<Source> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let source = Arc::new(Source::new(name, text));
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+        let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let start = error.valid_up_to().saturating_sub(mark);
+        report.add(
+            &source,
+            Span { start, end: start + '\u{fffd}'.len_utf8() },
+            format!("the byte 0x{byte:02x} is not UTF-8"),
+            "save the file as UTF-8 (in Excel: \"CSV UTF-8\")".to_owned(),
+            None,
+        );
+    }
+    source
+}
+
+/// A file that the configuration names, relative to the configuration's own folder.
+fn beside(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name)
+}
+
+/// The text of a small file that the configuration names; an error stands at the name.
+fn side_file(reader: &mut Reader<'_>, key: &str, name: Placed<&str>) -> Option<String> {
+    let path = beside(reader.dir, name.value);
+    let read = read_bounded(&path, crate::limits::CONFIG_SIDE_FILE_BYTES_MAX)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned()));
+    match read {
+        Ok(text) => Some(text),
+        Err(why) => {
+            let message = format!("`{key}`: {} can't be read: {why}", path.display());
+            reader.refuse(name.span, message, "paths are relative to the configuration's folder");
+            None
+        }
+    }
 }

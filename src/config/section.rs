@@ -1,0 +1,403 @@
+//! Walks the tables of a TOML file by hand, with spans. serde stops at its first error; this goes on, so
+//! that one reading finds all of them.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::errors::{Placed, Report, Source, Span};
+use super::names::shorten;
+use super::values::Refusal;
+use crate::limits::CONFIG_LIST_MAX;
+
+/// Keys that stand at the top of the file.
+pub(super) const TOP_KEYS: [&str; 12] = [
+    "icb", "component", "network", "service", "probe", "practice", "practices", "hub", "mail", "notices",
+    "maintenance", "schedule",
+];
+
+/// The file being read, and the report that errors go to.
+#[derive(Debug)]
+pub(super) struct Reader<'r> {
+    pub source: Arc<Source>,
+    pub report: &'r mut Report,
+    /// Relative paths start here.
+    pub dir: &'r Path,
+}
+
+impl Reader<'_> {
+    pub fn refuse(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.report.add(&self.source, span, message.into(), help.into(), None);
+    }
+
+    /// Two things of one name: the error stands at the second and names the first.
+    pub fn refuse_twice(&mut self, second: Placed<&str>, what: &str, first: Arc<Source>, at: Span) {
+        let place = first.place(at);
+        let message = format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
+        let help = if what == "practice" {
+            "remove one of them, or give a branch surgery a `branch` of its own"
+        } else {
+            "remove one of them, or give it another id"
+        };
+        self.report.add(&self.source, second.span, message, help.to_owned(), Some((first, at)));
+    }
+
+    /// Puts a value through a rule; a refusal becomes an error at the value's place, naming its key.
+    pub fn judge<T>(
+        &mut self,
+        key: &str,
+        text: Placed<&str>,
+        rule: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<Placed<T>> {
+        match rule(text.value) {
+            Ok(value) => Some(Placed { value, span: text.span }),
+            Err(refusal) => {
+                self.refuse(text.span, format!("`{key}`: {}", refusal.message), refusal.help);
+                None
+            }
+        }
+    }
+}
+
+/// One table of the file.
+#[derive(Debug, Clone)]
+pub(super) struct Section<'t> {
+    table: &'t DeTable<'t>,
+    /// Its header, or the whole of an inline table.
+    pub span: Span,
+    /// As in "[[probe]] has no `every`".
+    what: String,
+}
+
+impl<'t> Section<'t> {
+    pub fn root(table: &'t DeTable<'t>) -> Self {
+        Self { table, span: Span::default(), what: "the file".to_owned() }
+    }
+
+    fn get(&self, key: &str) -> Option<(Placed<&'t DeValue<'t>>, Span)> {
+        let (name, value) = self.table.get_key_value(key)?;
+        Some((placed(value), name.span().into()))
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// All keys, in the order of the file.
+    pub fn entries(&self) -> Vec<(Placed<&'t str>, Placed<&'t DeValue<'t>>)> {
+        let mut entries: Vec<_> = self
+            .table
+            .iter()
+            .map(|(key, value)| {
+                (Placed { value: key.get_ref().as_ref(), span: key.span().into() }, placed(value))
+            })
+            .collect();
+        entries.sort_by_key(|(key, _)| key.span.start);
+        entries
+    }
+
+    /// Every key that isn't known is an error that suggests the nearest known one.
+    pub fn refuse_unknown(&self, reader: &mut Reader<'_>, known: &[&str]) {
+        self.refuse_unknown_but(reader, known, |_| false);
+    }
+
+    /// The same, but for keys that are let through unread.
+    pub fn refuse_unknown_but(&self, reader: &mut Reader<'_>, known: &[&str], lets: impl Fn(&str) -> bool) {
+        for (key, _) in self.entries() {
+            if known.contains(&key.value) || lets(key.value) {
+                continue;
+            }
+            let near = reader.report.comparisons.nearest(key.value, known.iter().copied());
+            let help = if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else if TOP_KEYS.contains(&key.value) && self.span != Span::default() {
+                format!("`{}` belongs at the top of the file, before the first [section]", key.value)
+            } else {
+                format!("known here: {}", known.join(", "))
+            };
+            reader.refuse(key.span, format!("{} has no key `{}`", self.what, shorten(key.value)), help);
+        }
+    }
+
+    fn wrong_type(&self, reader: &mut Reader<'_>, key: &str, value: Placed<&DeValue<'_>>, wanted: &str) {
+        let message = format!("`{key}` is {}, not {wanted}", described(value.value));
+        reader.refuse(value.span, message, format!("write {}", example(key, wanted)));
+    }
+
+    /// Says that a key which must be there isn't.
+    pub fn missing(&self, reader: &mut Reader<'_>, key: &str) {
+        let help = format!("add {}", example(key, "a text"));
+        reader.refuse(self.span, format!("{} has no `{key}`", self.what), help);
+    }
+
+    /// A text, where the key is there.
+    pub fn text(&self, reader: &mut Reader<'_>, key: &str) -> Option<Placed<&'t str>> {
+        let (value, _) = self.get(key)?;
+        if let DeValue::String(text) = value.value {
+            return Some(Placed { value: text.as_ref(), span: value.span });
+        }
+        self.wrong_type(reader, key, value, "a text in quotes");
+        None
+    }
+
+    /// A text that must be there.
+    pub fn need_text(&self, reader: &mut Reader<'_>, key: &str) -> Option<Placed<&'t str>> {
+        if !self.has(key) {
+            self.missing(reader, key);
+            return None;
+        }
+        self.text(reader, key)
+    }
+
+    /// A text put through a rule, where the key is there.
+    pub fn value<T>(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        rule: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<Placed<T>> {
+        let text = self.text(reader, key)?;
+        reader.judge(key, text, rule)
+    }
+
+    /// A text that must be there, put through a rule.
+    pub fn need<T>(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        rule: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<Placed<T>> {
+        let text = self.need_text(reader, key)?;
+        reader.judge(key, text, rule)
+    }
+
+    /// A whole number in a range, where the key is there.
+    pub fn integer(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        range: RangeInclusive<i64>,
+    ) -> Option<Placed<i64>> {
+        let (value, _) = self.get(key)?;
+        self.integer_of(reader, key, value, &range)
+    }
+
+    fn integer_of(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        value: Placed<&DeValue<'_>>,
+        range: &RangeInclusive<i64>,
+    ) -> Option<Placed<i64>> {
+        let DeValue::Integer(integer) = value.value else {
+            self.wrong_type(reader, key, value, "a whole number");
+            return None;
+        };
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => Some(Placed { value: number, span: value.span }),
+            None => {
+                let (low, high) = (range.start(), range.end());
+                reader.refuse(
+                    value.span,
+                    format!("`{key}` is {}, which is out of range", shorten(integer.as_str())),
+                    format!("write a whole number from {low} to {high}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// One whole number or a list of them.
+    pub fn integers(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        range: RangeInclusive<i64>,
+    ) -> Option<Vec<Placed<i64>>> {
+        let (value, _) = self.get(key)?;
+        let Some(values) = value.value.as_array() else {
+            return self.integer_of(reader, key, value, &range).map(|one| vec![one]);
+        };
+        self.bounded(reader, key, value.span, values.len())?;
+        Some(values.iter().filter_map(|each| self.integer_of(reader, key, placed(each), &range)).collect())
+    }
+
+    /// A number in a range, whole or not, where the key is there.
+    pub fn number(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        range: RangeInclusive<f64>,
+    ) -> Option<Placed<f64>> {
+        let (value, _) = self.get(key)?;
+        let number = match value.value {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse::<f64>().ok(),
+            DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
+            _ => {
+                self.wrong_type(reader, key, value, "a number");
+                return None;
+            }
+        };
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => Some(Placed { value: number, span: value.span }),
+            None => {
+                let help = format!("write a number from {} to {}", range.start(), range.end());
+                reader.refuse(value.span, format!("`{key}` is out of range"), help);
+                None
+            }
+        }
+    }
+
+    /// A list of texts, where the key is there.
+    pub fn texts(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<Placed<&'t str>>> {
+        let (value, _) = self.get(key)?;
+        let Some(values) = value.value.as_array() else {
+            self.wrong_type(reader, key, value, "a list of texts");
+            return None;
+        };
+        self.texts_of(reader, key, value.span, values)
+    }
+
+    /// A text or a list of texts, where the key is there.
+    pub fn text_or_texts(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<Placed<&'t str>>> {
+        match self.get(key)?.0.value {
+            DeValue::String(_) => self.text(reader, key).map(|one| vec![one]),
+            _ => self.texts(reader, key),
+        }
+    }
+
+    fn texts_of(
+        &self,
+        reader: &mut Reader<'_>,
+        key: &str,
+        span: Span,
+        values: &'t [Spanned<DeValue<'t>>],
+    ) -> Option<Vec<Placed<&'t str>>> {
+        self.bounded(reader, key, span, values.len())?;
+        let mut texts = Vec::with_capacity(values.len());
+        for value in values {
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    texts.push(Placed { value: text.as_ref(), span: value.span().into() });
+                }
+                _ => self.wrong_type(reader, key, placed(value), "a list of texts"),
+            }
+        }
+        Some(texts)
+    }
+
+    fn bounded(&self, reader: &mut Reader<'_>, key: &str, span: Span, entries: usize) -> Option<()> {
+        if entries <= CONFIG_LIST_MAX {
+            return Some(());
+        }
+        let what = &self.what;
+        reader.refuse(
+            span,
+            format!("`{key}` of {what} has {entries} entries"),
+            format!("{CONFIG_LIST_MAX} are the most"),
+        );
+        None
+    }
+
+    /// The raw value, for keys that take several types.
+    pub fn raw(&self, key: &str) -> Option<Placed<&'t DeValue<'t>>> {
+        self.get(key).map(|(value, _)| value)
+    }
+
+    /// A table: `[key]`, or inline.
+    pub fn table(&self, reader: &mut Reader<'_>, key: &str) -> Option<Section<'t>> {
+        let (value, _) = self.get(key)?;
+        let what = format!("[{key}]");
+        if let Some(section) = section(value, what.clone()) {
+            return Some(section);
+        }
+        let help = format!("write it as a section: {what}");
+        reader.refuse(value.span, format!("`{key}` is {}, not a table", described(value.value)), help);
+        None
+    }
+
+    /// All tables of a list: `[[key]]`. A single `[key]` is an error, and is read on.
+    pub fn tables(&self, reader: &mut Reader<'_>, key: &str) -> Vec<Section<'t>> {
+        let Some((value, _)) = self.get(key) else { return Vec::new() };
+        let what = format!("[[{key}]]");
+        match value.value {
+            DeValue::Array(values) => values
+                .iter()
+                .filter_map(|each| {
+                    let found = section(placed(each), what.clone());
+                    if found.is_none() {
+                        let described = described(each.get_ref());
+                        let message = format!("`{key}` holds {described}, not tables");
+                        reader.refuse(each.span().into(), message, format!("begin each one with {what}"));
+                    }
+                    found
+                })
+                .collect(),
+            DeValue::Table(_) => {
+                let message = format!("[{key}] is one table, but there may be several");
+                reader.refuse(value.span, message, format!("write {what}, in double brackets"));
+                section(value, what).into_iter().collect()
+            }
+            _ => {
+                let message = format!("`{key}` is {}, not a list of tables", described(value.value));
+                reader.refuse(value.span, message, format!("begin each one with {what}"));
+                Vec::new()
+            }
+        }
+    }
+}
+
+pub(super) fn placed<'t>(value: &'t Spanned<DeValue<'t>>) -> Placed<&'t DeValue<'t>> {
+    Placed { value: value.get_ref(), span: value.span().into() }
+}
+
+/// A value as a table, if it is one.
+pub(super) fn section<'t>(value: Placed<&'t DeValue<'t>>, what: String) -> Option<Section<'t>> {
+    value.value.as_table().map(|table| Section { table, span: value.span, what })
+}
+
+/// The type of a value, in words.
+pub(super) fn described(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// What a key looks like when it is right.
+fn example(key: &str, wanted: &str) -> String {
+    let value = match key {
+        "ods" => "\"G82002\"",
+        "code" => "\"QKS\"",
+        "timezone" => "\"Europe/London\"",
+        "every" => "\"30s\"",
+        "timeout" => "\"5s\"",
+        "keep" | "keep_addresses" => "\"90d\"",
+        "server" | "name_server" => "\"10.0.0.1:53\"",
+        "target" | "connect" => "\"10.0.0.1:443\"",
+        "url" => "\"https://accurx.example/\"",
+        "record" => "\"A\"",
+        "kind" => "\"firewall\" or whatever kind it is",
+        "through" => "[\"carrier\", \"firewall\"]",
+        "email" | "staff" => "[\"service.desk@icb.example\"]",
+        "from" => "\"linewatch@icb.example\"",
+        "also" | "needs" | "what" => "[\"an-id\"]",
+        "source" => "\"127.1.0.2\"",
+        "listen" => "\"127.0.0.1:9460\"",
+        _ => match wanted {
+            "a whole number" | "a number" => "1",
+            "a list of texts" => "[\"…\"]",
+            _ => "\"…\"",
+        },
+    };
+    format!("{key} = {value}")
+}

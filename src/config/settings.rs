@@ -1,0 +1,108 @@
+//! The settings around the estate: hub, mail, notices, maintenance, schedule.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::time::At;
+
+/// `[hub]`
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// Where the status page, API and metrics are served. Default `127.0.0.1:9460`.
+    pub listen: SocketAddr,
+    /// Where the store lies. Default `linewatch-data` beside the configuration file.
+    pub data: PathBuf,
+    /// How long journal and history are kept. Default 400 days.
+    pub keep: Duration,
+    /// How long recipients' addresses are kept after the notice. Default 90 days.
+    pub keep_addresses: Duration,
+}
+
+impl HubSettings {
+    pub(super) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9460);
+    pub(super) const DATA: &'static str = "linewatch-data";
+    /// A year, and time to look back at it.
+    pub(super) const KEEP: Duration = Duration::from_secs(400 * 86_400);
+    /// Addresses of people are kept no longer than questions about a notice are likely.
+    pub(super) const KEEP_ADDRESSES: Duration = Duration::from_secs(90 * 86_400);
+}
+
+/// `[mail]`
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    pub relay: String,
+    pub port: u16,
+    pub security: MailSecurity,
+    pub user: Option<String>,
+    /// From `password_file` or the environment variable that `password_env` names; never from the file itself.
+    pub password: Option<SecretString>,
+    /// `linewatch <linewatch@icb.example>`, or the bare address.
+    pub from: String,
+    /// ICB staff who get the evidence; a service desk, at least.
+    pub staff: Vec<String>,
+    /// Extra roots to trust for the relay's certificate, PEM, already read.
+    pub trust_pem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// Upgrade or don't send.
+    StartTls,
+    /// TLS from the first byte (port 465).
+    Tls,
+    /// Nothing; for a relay on the same machine.
+    Plain,
+}
+
+impl MailSecurity {
+    /// The port that goes with it, where the file names none.
+    pub(super) const fn port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Tls => 465,
+            Self::Plain => 25,
+        }
+    }
+}
+
+/// `[notices]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NoticeSettings {
+    pub practices: PracticeNotices,
+}
+
+/// Whether practice managers hear at once, or after somebody at the ICB says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PracticeNotices {
+    #[default]
+    Auto,
+    AfterApproval,
+}
+
+/// `[[maintenance]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaintenanceWindow {
+    pub from: At,
+    pub to: At,
+    /// Ids of components, networks, services or practices; empty: all.
+    pub what: Vec<String>,
+    /// One line for a person.
+    pub reason: String,
+}
+
+/// `[schedule]`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScheduleSettings {
+    /// Checks under way at once, at most. Default 512.
+    pub concurrency_max: usize,
+    /// Checks a second that one target may see from the whole estate, at most; `None`: no cap.
+    pub target_rate_max: Option<f64>,
+}
+
+impl ScheduleSettings {
+    /// Half of the 1024 descriptors that a process has on an ordinary Linux.
+    pub(super) const CONCURRENCY: usize = 512;
+}

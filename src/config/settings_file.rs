@@ -1,0 +1,292 @@
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]` and `[schedule]`, read.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use toml::de::DeValue;
+
+use super::errors::Placed;
+use super::estate_file::{Draft, sections, via};
+use super::names::shorten;
+use super::probes::{one_of, trust};
+use super::section::{Reader, Section, described};
+use super::settings::{
+    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
+    ScheduleSettings,
+};
+use super::values::{self, Refusal, refusal};
+use super::{beside, side_file};
+use crate::estate::RoleUse;
+use crate::limits::{CONFIG_LIST_MAX, SCHEDULE_CONCURRENCY_MAX};
+use crate::time::At;
+
+/// All settings.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub hub: HubSettings,
+    pub mail: Option<MailSettings>,
+    pub notices: NoticeSettings,
+    pub maintenance: Vec<MaintenanceWindow>,
+    pub schedule: ScheduleSettings,
+}
+
+/// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
+pub(super) fn settings(
+    reader: &mut Reader<'_>,
+    root: &Section<'_>,
+    draft: &mut Draft,
+) -> Option<Settings> {
+    let (hub, hub_via) = hub(reader, root, draft);
+    draft.hub_via = hub_via;
+    let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
+    let notices = notices(reader, root);
+    let maintenance = maintenance(reader, root, draft);
+    let schedule = schedule(reader, root);
+    let mail = match mail {
+        Some(mail) => Some(mail?),
+        None => None,
+    };
+    Some(Settings { hub, mail, notices, maintenance, schedule })
+}
+
+fn hub(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> (HubSettings, Vec<RoleUse>) {
+    let mut hub = HubSettings {
+        listen: HubSettings::LISTEN,
+        data: beside(reader.dir, HubSettings::DATA),
+        keep: HubSettings::KEEP,
+        keep_addresses: HubSettings::KEEP_ADDRESSES,
+    };
+    let Some(section) = root.table(reader, "hub") else { return (hub, Vec::new()) };
+    section.refuse_unknown(reader, &["listen", "data", "via", "keep", "keep_addresses"]);
+    if let Some(listen) = section.value(reader, "listen", values::listen) {
+        hub.listen = listen.value;
+    }
+    if let Some(data) = section.value(reader, "data", values::line) {
+        hub.data = beside(reader.dir, &data.value);
+    }
+    if let Some(keep) = section.value(reader, "keep", keep) {
+        hub.keep = keep.value;
+    }
+    if let Some(keep) = section.value(reader, "keep_addresses", keep) {
+        hub.keep_addresses = keep.value;
+    }
+    (hub, via(reader, &section, &draft.component_names))
+}
+
+/// At least a day: less would remove an incident while it lasts.
+fn keep(text: &str) -> Result<Duration, Refusal> {
+    let keep = values::duration(text)?;
+    if keep < Duration::from_secs(86_400) {
+        return refusal(format!("{text:?} is under a day"), "write \"1d\" or more");
+    }
+    Ok(keep)
+}
+
+fn mail(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<MailSettings> {
+    let section = root.table(reader, "mail")?;
+    const KEYS: [&str; 9] =
+        ["relay", "port", "security", "user", "password_file", "password_env", "from", "staff", "trust_file"];
+    section.refuse_unknown_but(reader, &KEYS, |key| key == "password");
+    if let Some(password) = section.raw("password") {
+        reader.refuse(
+            password.span,
+            "a password doesn't belong in this file, which others may read",
+            "put it into a file that only linewatch can read and write password_file = \"…\", or into an environment variable and write password_env = \"LINEWATCH_MAIL_PASSWORD\"",
+        );
+    }
+    let relay = section.need(reader, "relay", values::host);
+    let security = section.value(reader, "security", |text| one_of(text, &["starttls", "tls", "plain"]));
+    let security = match security.as_ref().map(|word| word.value.as_str()) {
+        Some("tls") => MailSecurity::Tls,
+        Some("plain") => MailSecurity::Plain,
+        _ => MailSecurity::StartTls,
+    };
+    let port = section.integer(reader, "port", 1..=65535);
+    let port = port.and_then(|port| u16::try_from(port.value).ok()).unwrap_or(security.port());
+    let user = section.value(reader, "user", values::line);
+    let password = password(reader, &section);
+    if let (Some(user), false) = (&user, section.has("password_file") || section.has("password_env") || section.has("password")) {
+        reader.refuse(
+            user.span,
+            "there is a user, but no password",
+            "add password_file = \"…\" or password_env = \"…\", or leave the user out",
+        );
+    }
+    if let (Some(_), None, false) = (&password, &user, section.has("user")) {
+        section.missing(reader, "user");
+    }
+    if let (Some(user), MailSecurity::Plain, Some(relay)) = (&user, security, &relay)
+        && !is_loopback(&relay.value)
+    {
+        reader.refuse(
+            user.span,
+            "with security = \"plain\" the password would travel unencrypted",
+            "write security = \"starttls\" or \"tls\", or leave the user out",
+        );
+    }
+    let from = section.need(reader, "from", values::mailbox);
+    if !section.has("staff") {
+        section.missing(reader, "staff");
+    }
+    let staff = section.text_or_texts(reader, "staff");
+    if let (Some([]), Some(value)) = (staff.as_deref(), section.raw("staff")) {
+        reader.refuse(value.span, "`staff` is empty", "name a service desk, at least: it gets the evidence");
+    }
+    let mut desk: Vec<String> = Vec::new();
+    for address in staff.unwrap_or_default() {
+        if let Some(address) = reader.judge("staff", address, values::email)
+            && !desk.contains(&address.value)
+        {
+            desk.push(address.value);
+        }
+    }
+    let trust_pem = section.text(reader, "trust_file").and_then(|name| trust(reader, name));
+    Some(MailSettings {
+        relay: relay?.value,
+        port,
+        security,
+        user: user.map(|user| user.value),
+        password,
+        from: from?.value,
+        staff: desk,
+        trust_pem,
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn password(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
+    let file = section.text(reader, "password_file");
+    let variable = section.text(reader, "password_env");
+    if let (Some(_), Some(variable)) = (file, variable) {
+        reader.refuse(variable.span, "the password is named twice", "keep password_file or password_env");
+        return None;
+    }
+    let (text, place, key) = if let Some(name) = file {
+        (side_file(reader, "password_file", name)?, name, "password_file")
+    } else {
+        let name = variable?;
+        match std::env::var(name.value) {
+            Ok(text) => (text, name, "password_env"),
+            Err(_) => {
+                let message = format!("`password_env`: {:?} is not set", shorten(name.value));
+                reader.refuse(name.span, message, "set this environment variable, or use password_file");
+                return None;
+            }
+        }
+    };
+    let word = text.trim_end_matches(['\n', '\r']);
+    if word.is_empty() || word.contains(['\n', '\r']) {
+        let message = format!("`{key}`: what {:?} holds is not a password", shorten(place.value));
+        reader.refuse(place.span, message, "it must hold the password alone, on one line");
+        return None;
+    }
+    Some(SecretString::from(word))
+}
+
+fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
+    let Some(section) = root.table(reader, "notices") else { return NoticeSettings::default() };
+    section.refuse_unknown(reader, &["practices"]);
+    let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
+    let practices = match practices.as_ref().map(|word| word.value.as_str()) {
+        Some("after-approval") => PracticeNotices::AfterApproval,
+        _ => PracticeNotices::Auto,
+    };
+    NoticeSettings { practices }
+}
+
+fn maintenance(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> Vec<MaintenanceWindow> {
+    let zone = draft.icb.as_ref().map_or(jiff::tz::TimeZone::UTC, |icb| icb.timezone.clone());
+    let mut windows = Vec::new();
+    for section in sections(reader, root, "maintenance", CONFIG_LIST_MAX) {
+        section.refuse_unknown(reader, &["from", "to", "what", "reason"]);
+        let from = moment(reader, &section, "from", &zone);
+        let to = moment(reader, &section, "to", &zone);
+        if let (Some(from), Some(to)) = (from, to)
+            && to.value <= from.value
+        {
+            reader.refuse(to.span, "`to` is not after `from`", "swap them, or mend one");
+        }
+        let reason = section.need(reader, "reason", values::line);
+        let mut what = Vec::new();
+        for id in section.text_or_texts(reader, "what").unwrap_or_default() {
+            if is_known(draft, id.value) {
+                what.push(id.value.to_owned());
+                continue;
+            }
+            let help = nearest_of_all(reader, draft, id.value);
+            let message = format!("nothing is called {:?}", shorten(id.value));
+            reader.refuse(id.span, message, help);
+        }
+        if let (Some(from), Some(to), Some(reason)) = (from, to, reason) {
+            windows.push(MaintenanceWindow { from: from.value, to: to.value, what, reason: reason.value });
+        }
+    }
+    windows
+}
+
+fn is_known(draft: &Draft, id: &str) -> bool {
+    [&draft.component_names, &draft.network_names, &draft.service_names, &draft.practice_names]
+        .into_iter()
+        .any(|names| names.position(id).is_some())
+}
+
+fn nearest_of_all(reader: &mut Reader<'_>, draft: &Draft, id: &str) -> String {
+    let all = [&draft.component_names, &draft.network_names, &draft.service_names, &draft.practice_names];
+    let ids = all.into_iter().flat_map(|names| names.ids());
+    match reader.report.comparisons.nearest(id, ids) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "name components, networks, services or practices; leave `what` out for all".to_owned(),
+    }
+}
+
+/// A date and time of TOML's own or in quotes. Without an offset it is the ICB's local time, since that is
+/// how a supplier announces planned work.
+fn moment(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    key: &str,
+    zone: &jiff::tz::TimeZone,
+) -> Option<Placed<At>> {
+    const HELP: &str = "write 2026-03-16T22:00:00 (local time of the ICB) or 2026-03-16T22:00:00Z";
+    let Some(value) = section.raw(key) else {
+        reader.refuse(section.span, format!("[[maintenance]] has no `{key}`"), HELP);
+        return None;
+    };
+    let text = match value.value {
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        DeValue::String(text) => text.trim().to_owned(),
+        other => {
+            reader.refuse(value.span, format!("`{key}` is {}, not a date and time", described(other)), HELP);
+            return None;
+        }
+    };
+    let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let local = text.contains(':').then(|| text.parse::<jiff::civil::DateTime>().ok())??;
+        // In the hour that the clocks skip or repeat, the earlier reading.
+        zone.to_ambiguous_zoned(local).compatible().ok().map(|zoned| zoned.timestamp())
+    });
+    match at {
+        Some(at) => Some(Placed { value: At::from(at), span: value.span }),
+        None => {
+            let message = format!("`{key}`: {:?} is not a date and time", shorten(&text));
+            reader.refuse(value.span, message, HELP);
+            None
+        }
+    }
+}
+
+fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
+    let mut schedule =
+        ScheduleSettings { concurrency_max: ScheduleSettings::CONCURRENCY, target_rate_max: None };
+    let Some(section) = root.table(reader, "schedule") else { return schedule };
+    section.refuse_unknown(reader, &["concurrency", "target_rate"]);
+    if let Some(most) = section.integer(reader, "concurrency", 1..=SCHEDULE_CONCURRENCY_MAX) {
+        schedule.concurrency_max = usize::try_from(most.value).unwrap_or(ScheduleSettings::CONCURRENCY);
+    }
+    schedule.target_rate_max = section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
+    schedule
+}

@@ -1,0 +1,131 @@
+//! What an estate amounts to, in numbers: for `linewatch check`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Config, Hint, hints};
+use crate::estate::{Ask, Probe};
+
+/// The numbers of an estate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub icb: String,
+    pub name: String,
+    pub practices: usize,
+    pub networks: usize,
+    pub services: usize,
+    pub probes: usize,
+    /// How many of each kind.
+    pub components: BTreeMap<String, usize>,
+    /// Of all practices, and of the hub itself.
+    pub checks_per_minute: f64,
+    /// The steady rate at each target, highest first.
+    pub targets: Vec<TargetRate>,
+    /// `[schedule] target_rate`.
+    pub target_rate_max: Option<f64>,
+    /// Kinds that replay but that `run` can't ask yet.
+    pub later_kinds: Vec<LaterKind>,
+    pub hints: Vec<Hint>,
+}
+
+/// What one shared target sees from the whole estate, the hub included.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetRate {
+    /// `host:port`, or the host for `icmp`.
+    pub target: String,
+    pub probes: Vec<String>,
+    pub checks_per_second: f64,
+    pub above_target_rate: bool,
+}
+
+/// A kind of probe that this version can't ask, and the probes of that kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaterKind {
+    pub kind: String,
+    pub probes: Vec<String>,
+}
+
+impl Summary {
+    pub fn of(config: &Config) -> Self {
+        let estate = &config.estate;
+        let mut components = BTreeMap::new();
+        for component in &estate.components {
+            *components.entry(component.kind.clone()).or_default() += 1;
+        }
+        let rates = estate.probes.iter().map(|probe| per_second(estate.practices.len(), probe));
+        let mut later: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for probe in &estate.probes {
+            if let Ask::Later { kind, .. } = &probe.ask {
+                later.entry(kind).or_default().push(probe.id.clone());
+            }
+        }
+        Self {
+            icb: estate.icb.code.clone(),
+            name: estate.icb.name.clone(),
+            practices: estate.practices.len(),
+            networks: estate.networks.len(),
+            services: estate.services.len(),
+            probes: estate.probes.len(),
+            components,
+            checks_per_minute: rates.sum::<f64>() * 60.0,
+            targets: targets(config),
+            target_rate_max: config.schedule.target_rate_max,
+            later_kinds: later
+                .into_iter()
+                .map(|(kind, probes)| LaterKind { kind: kind.to_owned(), probes })
+                .collect(),
+            hints: hints(config),
+        }
+    }
+}
+
+/// Every practice asks once an interval, and so does the hub.
+fn per_second(practices: usize, probe: &Probe) -> f64 {
+    (practices + 1) as f64 / probe.every.as_secs_f64()
+}
+
+fn targets(config: &Config) -> Vec<TargetRate> {
+    let estate = &config.estate;
+    let mut by_target: BTreeMap<String, (Vec<String>, f64)> = BTreeMap::new();
+    for probe in &estate.probes {
+        let entry = by_target.entry(target(&probe.ask)).or_default();
+        entry.0.push(probe.id.clone());
+        entry.1 += per_second(estate.practices.len(), probe);
+    }
+    let most = config.schedule.target_rate_max;
+    let mut targets: Vec<TargetRate> = by_target
+        .into_iter()
+        .map(|(target, (probes, checks_per_second))| TargetRate {
+            target,
+            probes,
+            checks_per_second,
+            above_target_rate: most.is_some_and(|most| checks_per_second > most),
+        })
+        .collect();
+    // A stable sort: targets of the same rate stay in the order of their names.
+    targets.sort_by(|a, b| b.checks_per_second.total_cmp(&a.checks_per_second));
+    targets
+}
+
+/// Where a probe's traffic ends.
+fn target(ask: &Ask) -> String {
+    match ask {
+        Ask::Dns(dns) => dns.server.to_string(),
+        Ask::Http(http) => match &http.connect_to {
+            Some(connect) => connect.to_string(),
+            None => authority(&http.url, if http.tls { 443 } else { 80 }),
+        },
+        Ask::Tcp(tcp) => tcp.target.to_string(),
+        Ask::Udp(udp) => udp.target.to_string(),
+        Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Later { target, .. } => target.clone(),
+    }
+}
+
+fn authority(url: &str, port: u16) -> String {
+    match url.parse::<hyper::Uri>() {
+        Ok(uri) => format!("{}:{}", uri.host().unwrap_or(url), uri.port_u16().unwrap_or(port)),
+        Err(_) => url.to_owned(),
+    }
+}
