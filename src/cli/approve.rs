@@ -1,10 +1,50 @@
-//! `linewatch approve`
+//! `linewatch approve INCIDENT`: let practice managers be told.
 
 use super::Exit;
+use super::client::{Client, ClientError, Where, block_on, plain};
+use super::status::print;
+use crate::hub::api::{ApproveAnswer, ApproveRequest};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Its id, as `linewatch status` shows it: `2026-03-16-1`
+    incident: String,
+    /// Who approves, for the journal
+    #[arg(long, value_name = "NAME", env = "USER")]
+    by: Option<String>,
+    #[command(flatten)]
+    place: Where,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("this command lands in a commit of its own")
+/// Exit status: 0 approved (now or before), 2 there is no such incident, 3 it could not be asked.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    block_on(async {
+        let client = Client::new(&args.place)?;
+        let request = ApproveRequest { by: args.by };
+        let path = ["api", "v1", "incidents", &args.incident, "approve"];
+        match client.approve::<ApproveAnswer>(&path, &request).await {
+            Ok(answer) => {
+                print(args.json, &answer, || words(&answer))?;
+                Ok(Exit::Fine)
+            }
+            Err(ClientError::NotFound(error)) => {
+                eprintln!("linewatch: {}", plain(&error));
+                Ok(Exit::Usage)
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+fn words(answer: &ApproveAnswer) -> String {
+    let incident = plain(&answer.incident);
+    match (answer.already, answer.released) {
+        (true, _) => format!("{incident} had been approved before."),
+        (false, 0) => format!("{incident} is approved. No notice was waiting for it."),
+        (false, 1) => format!("{incident} is approved. 1 notice goes out."),
+        (false, released) => format!("{incident} is approved. {released} notices go out."),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod approve;
 mod check;
+mod client;
 mod drill;
 mod import;
 mod probe;

@@ -1,10 +1,126 @@
-//! `linewatch run`
+//! `linewatch run`: watch an operator's own targets, all in one process.
+
+use std::path::{Path, PathBuf};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
+use super::client::plain;
+use crate::config::Config;
+use crate::hub::service::{self, NotBuilt, Options, Running};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The estate
+    #[arg(long, value_name = "FILE", default_value = "probes.toml")]
+    config: PathBuf,
+    /// Serve the page here instead of at `[hub] listen`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<std::net::SocketAddr>,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("this command lands in a commit of its own")
+/// Exit status: 0 stopped in good order, 1 the configuration is broken or asks for what isn't built yet,
+/// 3 it could not start, or something essential ended on its own.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    let config = match crate::hub::field::load(&args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return Ok(Exit::BadNews);
+        }
+    };
+    if let Err(error) = service::refuse_unbuilt(&config.estate, Some(&args.config)) {
+        return Ok(refused(&error));
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(watch(args, config))
+}
+
+fn refused(error: &NotBuilt) -> Exit {
+    eprintln!("linewatch: {error}");
+    Exit::BadNews
+}
+
+async fn watch(args: Args, config: Config) -> anyhow::Result<Exit> {
+    // Taken before anything else, so that a signal that comes early is not lost.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let greeting = greeting(&config, &args.config);
+    let options = Options { config_path: Some(args.config), listen: args.listen, gate: None };
+    let running = service::start(config, options).await?;
+    println!("{greeting}");
+    println!("page and API: http://{}/   metrics: http://{0}/metrics", running.address);
+    println!("SIGHUP reads the configuration again; Ctrl-C stops.");
+    let exit = loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(&running).await,
+            _ = terminate.recv() => break Exit::Fine,
+            _ = interrupt.recv() => break Exit::Fine,
+            () = running.ended() => {
+                eprintln!("linewatch: something essential ended on its own; the log says what");
+                break Exit::CouldNotAsk;
+            }
+        }
+    };
+    // A second signal means now.
+    tokio::select! {
+        () = running.stop() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(exit)
+}
+
+async fn reload(running: &Running) {
+    match running.reload().await {
+        Ok(reloaded) => {
+            println!("configuration reloaded: {} practices, {} probes", reloaded.practices, reloaded.probes);
+            for setting in reloaded.needs_restart {
+                println!("{setting} changed: only a restart takes that over");
+            }
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            eprintln!("linewatch: the configuration was not reloaded; the one before is still used");
+        }
+    }
+}
+
+/// What is watched, and what this machine can see of it.
+fn greeting(config: &Config, file: &Path) -> String {
+    let estate = &config.estate;
+    let sourced = estate.practices.iter().filter(|practice| practice.source.is_some()).count();
+    let sees = match sourced {
+        0 => "No practice has a `source`, so every check leaves by this machine's own lines: what they show \
+              is this machine's view, not the practices'."
+            .to_owned(),
+        _ if sourced == estate.practices.len() => {
+            "Each practice's checks leave from its own `source` address on this machine. Whether that is the \
+             practice's own line depends on where this machine stands."
+                .to_owned()
+        }
+        _ => format!(
+            "{sourced} of {} practices have a `source`; the checks of the others leave by this machine's own \
+             lines and show this machine's view.",
+            estate.practices.len()
+        ),
+    };
+    format!(
+        "linewatch {} watches {}: {} practices, {} probes, {} checks ({})\n{sees}",
+        env!("CARGO_PKG_VERSION"),
+        plain(&estate.icb.name),
+        estate.practices.len(),
+        estate.probes.len(),
+        (estate.practices.len() + 1) * estate.probes.len(),
+        file.display(),
+    )
+}
+
+/// Warnings and worse, or what `RUST_LOG` says.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,linewatch=info"));
+    // Fails only when a log is set up already.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
 }

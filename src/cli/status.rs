@@ -1,10 +1,158 @@
-//! `linewatch status`
+//! `linewatch status`: where the estate stands, asked from a running linewatch.
+
+use std::io::Write as _;
+
+use comfy_table::{Table, presets};
 
 use super::Exit;
+use super::client::{Client, ClientError, Where, block_on, plain};
+use crate::hub::status::{NoteLine, PracticeStatus, Status};
+use crate::incident::Event;
+use crate::limits::STATUS_NOTES_SHOWN;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    place: Where,
+    /// One practice, by ODS code (`G82002`, or `G82002/westfield` for a branch)
+    #[arg(long, value_name = "ODS")]
+    practice: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("this command lands in a commit of its own")
+/// Exit status: 0 fine, 1 an incident is open, 2 there is no such practice, 3 nobody answers.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    block_on(async {
+        let client = Client::new(&args.place)?;
+        match &args.practice {
+            None => {
+                let status: Status = client.get(&["api", "v1", "status"]).await?;
+                print(args.json, &status, || overview(&status))?;
+                Ok(exit(!status.incidents.is_empty()))
+            }
+            Some(id) => {
+                let mut segments = vec!["api", "v1", "practices"];
+                segments.extend(id.split('/'));
+                match client.get::<PracticeStatus>(&segments).await {
+                    Ok(practice) => {
+                        print(args.json, &practice, || one_practice(&practice))?;
+                        let trouble = practice.networks.iter().any(|network| network.standing == "down");
+                        Ok(exit(trouble || !practice.incidents.is_empty()))
+                    }
+                    Err(ClientError::NotFound(_)) => {
+                        eprintln!("linewatch: there is no practice {}", plain(id));
+                        Ok(Exit::Usage)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    })
+}
+
+const fn exit(trouble: bool) -> Exit {
+    if trouble { Exit::BadNews } else { Exit::Fine }
+}
+
+/// Prints JSON as one line, or text. A reader that has gone away (`| head`) is no error.
+pub fn print(json: bool, value: &impl serde::Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let mut page = if json { serde_json::to_string(value)? } else { text() };
+    if !page.ends_with('\n') {
+        page.push('\n');
+    }
+    match std::io::stdout().lock().write_all(page.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn overview(status: &Status) -> String {
+    let mut out = format!("{} ({}), {}\n\n", plain(&status.icb_name), plain(&status.icb), status.at);
+    let totals = &status.practices;
+    let mut table = table(["practices", ""]);
+    table.add_row(["total".to_owned(), totals.total.to_string()]);
+    table.add_row(["fine".to_owned(), totals.ok.to_string()]);
+    for (network, down) in &totals.down {
+        table.add_row([format!("without {}", plain(network)), down.to_string()]);
+    }
+    table.add_row(["silent".to_owned(), totals.silent.to_string()]);
+    table.add_row(["unknown".to_owned(), totals.unknown.to_string()]);
+    out += &format!("{table}\n\n");
+    out += &incidents(&status.incidents, "No open incident.");
+    out += &notes(&status.notes);
+    out
+}
+
+fn one_practice(practice: &PracticeStatus) -> String {
+    let mut out = format!("{} ({}), {}\n\n", plain(&practice.name), plain(&practice.id), practice.at);
+    for network in &practice.networks {
+        let word = if network.standing == "ok" { "fine" } else { &network.standing };
+        out += &format!("{}: {}\n", plain(&network.id), plain(word));
+    }
+    match practice.last_heard {
+        Some(heard) => out += &format!("last heard {heard}\n\n"),
+        None => out += "never heard from yet\n\n",
+    }
+    let mut table = table(["check", "network", "service", "result", "since", "took"]);
+    for check in &practice.checks {
+        let result = match (check.ok, check.failure) {
+            (Some(true), _) => "fine".to_owned(),
+            (Some(false), Some(failure)) => format!("fails: {}", failure.as_str()),
+            (Some(false), None) => "fails".to_owned(),
+            (None, _) => "not asked yet".to_owned(),
+        };
+        table.add_row([
+            plain(&check.probe),
+            plain(&check.network),
+            plain(check.service.as_deref().unwrap_or_default()),
+            result,
+            check.since.map(|since| since.to_string()).unwrap_or_default(),
+            check.ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default(),
+        ]);
+    }
+    out += &format!("{table}\n\n");
+    out += &incidents(&practice.incidents, "No open incident affects it.");
+    out += &notes(&practice.notes);
+    out
+}
+
+fn incidents(incidents: &[Event], none: &str) -> String {
+    if incidents.is_empty() {
+        return format!("{none}\n");
+    }
+    let mut out = format!("Open incidents: {}\n", incidents.len());
+    for event in incidents {
+        out += &format!(
+            "\n  {}  since {}, probability {:.3}\n  {}\n  why: linewatch why {}\n",
+            plain(&event.incident),
+            event.since,
+            event.probability,
+            plain(&event.sentence),
+            plain(&event.incident),
+        );
+    }
+    out
+}
+
+fn notes(notes: &[NoteLine]) -> String {
+    if notes.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\nNotes: {}\n", notes.len());
+    for note in notes.iter().take(STATUS_NOTES_SHOWN) {
+        out += &format!("  {} (since {})\n", plain(&note.text), note.since);
+    }
+    let more = notes.len().saturating_sub(STATUS_NOTES_SHOWN);
+    if more > 0 {
+        out += &format!("  and {more} more: --json has them all\n");
+    }
+    out
+}
+
+fn table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
+    table
 }

@@ -1,10 +1,81 @@
-//! `linewatch why`
+//! `linewatch why INCIDENT`: what convicts, what acquits, what is missing.
 
 use super::Exit;
+use super::client::{Client, ClientError, Where, block_on, plain};
+use super::status::print;
+use crate::hub::api::Why;
+use crate::incident::Cause;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Its id, as `linewatch status` shows it: `2026-03-16-1`
+    incident: String,
+    #[command(flatten)]
+    place: Where,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> anyhow::Result<Exit> {
-    anyhow::bail!("this command lands in a commit of its own")
+/// Exit status: 0 explained, 2 there is no such incident, 3 nobody answers.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    block_on(async {
+        let client = Client::new(&args.place)?;
+        match client.get::<Why>(&["api", "v1", "incidents", &args.incident, "why"]).await {
+            Ok(why) => {
+                print(args.json, &why, || explain(&why))?;
+                Ok(Exit::Fine)
+            }
+            Err(ClientError::NotFound(error)) => {
+                eprintln!("linewatch: {}: {}", plain(&args.incident), plain(&error));
+                Ok(Exit::Usage)
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+fn explain(why: &Why) -> String {
+    let event = &why.event;
+    let mut out = format!(
+        "{}\n\nincident     {}\nsince        {}\ncause        {}\nprobability  {:.3}\n",
+        plain(&event.sentence),
+        plain(&why.incident),
+        event.since,
+        causes(&event.cause),
+        event.probability,
+    );
+    match &why.runner_up {
+        Some(other) => {
+            out += &format!(
+                "runner-up    {}, probability {:.3} (log odds against it {:.1})\n",
+                causes(&other.cause),
+                other.probability,
+                why.log_odds
+            );
+        }
+        None => out += "runner-up    none worth naming\n",
+    }
+    for (title, lines) in [
+        ("What convicts", &why.convicts),
+        ("What acquits others", &why.acquits),
+        ("What is missing", &why.missing),
+    ] {
+        out += &format!("\n{title}\n");
+        if lines.is_empty() {
+            out += "  nothing\n";
+        }
+        for line in lines {
+            out += &format!("  {}\n", plain(line));
+        }
+    }
+    out
+}
+
+fn causes(causes: &[Cause]) -> String {
+    let names: Vec<String> = causes.iter().map(|cause| plain(&cause.to_string())).collect();
+    match names.as_slice() {
+        [one] => one.clone(),
+        several => format!("one of: {}", several.join(", ")),
+    }
 }
