@@ -286,6 +286,9 @@ pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
 pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
 // Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
 
 /// Largest `probes.toml` or `practices.csv`, in bytes. All 6,200 practices of England as TOML are under
