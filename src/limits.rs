@@ -286,9 +286,6 @@ pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
 pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
-/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
-/// recording at all must not fill the terminal.
-pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
 // Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
 
 /// Largest `probes.toml` or `practices.csv`, in bytes. All 6,200 practices of England as TOML are under
@@ -351,79 +348,3 @@ pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an HTTP body that a check reads; it hangs up after them. The text that a check looks for stands
 /// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
 pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
-/// patience with the first one shorter.
-pub const PROBE_ADDRESSES_MAX: usize = 3;
-
-/// Look-ups by the system's resolver under way at once. Each holds a thread that nothing can stop; when the
-/// resolver hangs, further checks wait for a place (and time out in phase `dns`, which is the truth).
-pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
-
-/// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
-pub const PROBE_TRUST_SETS_MAX: usize = 64;
-
-/// Certificates of a chain that are described. Real chains have two to four.
-pub const PROBE_CERTIFICATES_MAX: usize = 8;
-
-/// Names of a certificate, answers of a name server and the like that are kept for a person to read.
-pub const PROBE_LISTED_MAX: usize = 32;
-
-/// Characters kept of a text that came from the network or describes a failure.
-pub const PROBE_TEXT_CHARS_MAX: usize = 240;
-
-/// Buffer for a DNS answer over UDP. Without EDNS an answer has at most 512 bytes; some servers send more
-/// all the same. What doesn't fit is cut by the kernel and then reads as broken.
-pub const PROBE_DNS_UDP_BYTES_MAX: usize = 4096;
-
-/// Datagrams that aren't answers to the question, after which a DNS check gives up with `protocol` instead of
-/// reading a flood until its deadline.
-pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
-
-/// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
-pub const PROBE_UDP_BYTES_MAX: usize = 2048;
-
-/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them.
-pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(200);
-
-/// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
-pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
-
-/// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
-pub const PROBE_ECHO_BYTES: usize = 56;
-
-/// ICMP ids tried when another process on this machine has the first one.
-pub const PROBE_ECHO_IDS_MAX: u16 = 16;
-// The store.
-
-/// Longest that one transaction may take before the disk counts as failing. A commit takes milliseconds on a
-/// sound disk, and the largest (6,200 notices) under a second; whoever tells the desk of an event waits this
-/// long at most, once.
-pub const STORE_WRITE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long a disk that failed is left alone before it is tried again. Shorter only repeats the error; longer
-/// keeps notices out of the outbox on disk for longer than need be.
-pub const STORE_REST: Duration = Duration::from_secs(2);
-
-/// Writes kept in memory while the disk takes none. One event with 40 notices is about 30 KiB, so this is
-/// 300 MiB at the very worst, and weeks of ordinary incidents. At the bound, changes of single checks are
-/// given up first.
-pub const STORE_ARREARS_MAX: usize = 10_000;
-
-/// Waiting writes that go into one transaction. Enough that a backlog drains quickly, few enough that one
-/// transaction stays far below [`STORE_WRITE_TIMEOUT`].
-pub const STORE_BATCH: usize = 50;
-
-/// Connections that read. The status page, the API and `why` ask a few rows each.
-pub const STORE_READERS: u32 = 3;
-
-/// A store larger than this isn't searched for damage at the start: that reads the whole file, and the hub
-/// shall watch within seconds. Damage is then found where it is met.
-pub const STORE_CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Longest that a question to the store may take. Questions read a few hundred rows.
-pub const STORE_READ_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Notices that a desk takes over from an earlier process at once, or holds in memory, some 1 KiB each. Two of
-/// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
-pub const OUTBOX_LOADED_MAX: usize = 50_000;
