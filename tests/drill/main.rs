@@ -7,3 +7,4 @@ mod mail;
 mod moving_in;
 mod stand_in;
 mod support;
+mod whole;
