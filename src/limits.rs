@@ -334,7 +334,7 @@ pub const CONFIG_LIST_MAX: usize = 1000;
 pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 2_000_000;
 
 /// Longest `every`: a check asked less often than daily says nothing about an outage.
-pub const PROBE_EVERY_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
 
 /// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
 /// process may seldom have more than this many.

@@ -1,6 +1,6 @@
 //! `linewatch check`: everything that is wrong with a configuration, or what it amounts to.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -23,50 +23,44 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let loaded = config::load(&args.file);
+    let Args { file, json } = args;
+    let loaded = config::load(&file);
     let exit = match &loaded {
         Ok(_) => Exit::Fine,
         Err(errors) if errors.could_not_read() => Exit::CouldNotAsk,
         Err(_) => Exit::BadNews,
     };
-    let out = if args.json {
-        as_json(&loaded)
-    } else {
-        match &loaded {
-            Ok(config) => in_words(&args.file.display().to_string(), &Summary::of(config)),
-            Err(errors) => all_errors(errors),
-        }
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let written = match &loaded {
+        _ if json => as_json(&mut out, &loaded),
+        Ok(config) => in_words(&mut out, &file.display().to_string(), &Summary::of(config)),
+        Err(errors) => all_errors(&mut out, errors),
     };
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
+    match written.and_then(|()| out.flush()) {
         // `linewatch check | head` has read enough.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(exit),
     }
 }
 
-fn all_errors(errors: &Errors) -> String {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut out = String::new();
-    for problem in errors.iter() {
-        if errors.could_not_read() {
-            out.push_str(&format!("{}: {}\n  help: {}\n", problem.file(), problem.message(), problem.help()));
-        } else {
-            out.push_str(&format!("{problem}\n{}\n", problem.excerpt(colour)));
+fn all_errors(out: &mut impl Write, errors: &Errors) -> std::io::Result<()> {
+    if errors.could_not_read() {
+        for problem in errors.iter() {
+            writeln!(out, "{}: {}\n  help: {}", problem.file(), problem.message(), problem.help())?;
         }
+        return Ok(());
     }
-    if !errors.could_not_read() {
-        let count = errors.count();
-        let left_out = match errors.left_out() {
-            0 => String::new(),
-            left_out => format!(", {left_out} of them not shown"),
-        };
-        out.push_str(&format!("{}{left_out}\n", counted(count, "error")));
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for problem in errors.iter() {
+        writeln!(out, "{problem}\n{}", problem.excerpt(colour))?;
     }
-    out
+    match errors.left_out() {
+        0 => writeln!(out, "{}", counted(errors.count(), "error")),
+        left_out => writeln!(out, "{} errors, {left_out} of them not shown", errors.count()),
+    }
 }
 
-fn as_json(loaded: &Result<Config, Errors>) -> String {
+fn as_json(out: &mut impl Write, loaded: &Result<Config, Errors>) -> std::io::Result<()> {
     let value = match loaded {
         Ok(config) => json!({"ok": true, "errors": [], "summary": Summary::of(config)}),
         Err(errors) => {
@@ -85,61 +79,62 @@ fn as_json(loaded: &Result<Config, Errors>) -> String {
             json!({"ok": false, "errors": list, "errors_left_out": errors.left_out(), "summary": null})
         }
     };
-    format!("{value:#}\n")
+    writeln!(out, "{value:#}")
 }
 
-fn in_words(file: &str, summary: &Summary) -> String {
-    let mut out = String::new();
+fn in_words(out: &mut impl Write, file: &str, summary: &Summary) -> std::io::Result<()> {
     let kinds: Vec<String> =
         summary.components.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let kinds = if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") };
-    out.push_str(&format!(
-        "{file} is fine: {} ({})\n\n  practices   {}\n  networks    {}\n  services    {}\n  probes      {}\n  components  {kinds}\n  checks      {:.0} a minute, the hub's own included\n",
-        summary.name,
-        summary.icb,
-        summary.practices,
-        summary.networks,
-        summary.services,
-        summary.probes,
-        summary.checks_per_minute,
-    ));
-    out.push_str("\nSteady rate that each target sees from the whole estate:\n\n");
+    writeln!(out, "{file} is fine: {} ({})\n", summary.name, summary.icb)?;
+    writeln!(out, "  practices   {}", summary.practices)?;
+    writeln!(out, "  networks    {}", summary.networks)?;
+    writeln!(out, "  services    {}", summary.services)?;
+    writeln!(out, "  probes      {}", summary.probes)?;
+    writeln!(out, "  components  {kinds}")?;
+    writeln!(out, "  checks      {:.0} a minute, the hub's own included", summary.checks_per_minute)?;
+    targets(out, summary)?;
+    for later in &summary.later_kinds {
+        writeln!(
+            out,
+            "\nnote: `run` can't ask {} yet, and refuses to start with {}; replay takes them",
+            later.kind,
+            later.probes.join(", "),
+        )?;
+    }
+    for hint in &summary.hints {
+        writeln!(out, "\nhint: {}\n  help: {}", hint.text, hint.help)?;
+    }
+    Ok(())
+}
+
+fn targets(out: &mut impl Write, summary: &Summary) -> std::io::Result<()> {
+    writeln!(out, "\nSteady rate that each target sees from the whole estate:\n")?;
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["  target", "checks/s", "probes"]);
     for target in summary.targets.iter().take(TARGETS_SHOWN) {
-        let rate = format!("{:.2}{}", target.checks_per_second, if target.above_target_rate { " !" } else { "" });
+        let rate = format!("{:.2}", target.checks_per_second);
         table.add_row([format!("  {}", target.target), rate, target.probes.join(", ")]);
     }
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for line in table.lines() {
-        out.push_str(line.trim_end());
-        out.push('\n');
+        writeln!(out, "{}", line.trim_end())?;
     }
     if let Some(more) = summary.targets.len().checked_sub(TARGETS_SHOWN).filter(|more| *more > 0) {
-        out.push_str(&format!("   and {more} more, all of them slower (--json has them)\n"));
+        writeln!(out, "   and {more} more, none of them faster (--json has them)")?;
     }
-    if let Some(most) = summary.target_rate_max {
-        for target in summary.targets.iter().filter(|target| target.above_target_rate) {
-            out.push_str(&format!(
-                "\nwarning: {} sees {:.2} checks/s, and [schedule] target_rate is {most}: its checks will run late\n  help: ask less often (`every`), or raise target_rate\n",
-                target.target, target.checks_per_second,
-            ));
-        }
+    let Some(most) = summary.target_rate_max else { return Ok(()) };
+    for target in summary.targets.iter().filter(|target| target.above_target_rate) {
+        writeln!(
+            out,
+            "\nwarning: {} would see {:.2} checks/s, above [schedule] target_rate = {most}: its checks will run late\n  help: ask less often (`every`), or raise target_rate",
+            target.target, target.checks_per_second,
+        )?;
     }
-    for later in &summary.later_kinds {
-        out.push_str(&format!(
-            "\nnote: `run` can't ask {} yet, and refuses to start with {}; replay takes them\n",
-            later.kind,
-            later.probes.join(", "),
-        ));
-    }
-    for hint in &summary.hints {
-        out.push_str(&format!("\nhint: {}\n  help: {}\n", hint.text, hint.help));
-    }
-    out
+    Ok(())
 }
 
 fn counted(count: usize, what: &str) -> String {

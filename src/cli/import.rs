@@ -30,24 +30,25 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let file = OdsFile::read(&read(&args.ods)?).with_context(|| args.ods.display().to_string())?;
-    let Some(code) = &args.icb else {
+    let Args { ods, demographics, icb, out, force } = args;
+    let file = OdsFile::read(&read(&ods)?).with_context(|| ods.display().to_string())?;
+    let Some(code) = &icb else {
         print(&codes(&file))?;
         return Ok(Exit::Fine);
     };
     let found = file.select(code);
     if found.practices.is_empty() {
-        eprintln!("linewatch: {} has no active GP practice of {code:?}", args.ods.display());
+        eprintln!("linewatch: {} has no active GP practice of {code:?}", ods.display());
         eprintln!("  help: leave --icb out to see all codes");
         return Ok(Exit::BadNews);
     }
-    let sizes = match &args.demographics {
+    let sizes = match &demographics {
         Some(path) => practice_sizes(&read(path)?).with_context(|| path.display().to_string())?,
         None => HashMap::new(),
     };
     let written = write_practices(&found.practices, &sizes)?;
-    match &args.out {
-        Some(path) => write(path, &written, args.force)?,
+    match &out {
+        Some(path) => write(path, &written, force)?,
         None => print(&written)?,
     }
     eprintln!("{} active GP practices of {code}", found.practices.len());
@@ -55,7 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         eprintln!("left out: {count} {reason}");
     }
     let unsized_ones = found.practices.iter().filter(|practice| !sizes.contains_key(&practice.ods)).count();
-    match (&args.demographics, unsized_ones) {
+    match (&demographics, unsized_ones) {
         (None, _) => eprintln!("no list sizes: give --demographics FILE to add them"),
         (Some(_), 0) => {}
         (Some(path), count) => eprintln!("without a list size in {}: {count}", path.display()),
@@ -72,7 +73,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn write(path: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let mut file = match options.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             anyhow::bail!("{} is there already; --force replaces it", path.display())

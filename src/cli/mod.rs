@@ -12,9 +12,12 @@ mod simulate;
 mod status;
 mod why;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
 
 /// Watches the network lines of GP practices and names what failed.
 #[derive(Debug, Parser)]
@@ -94,4 +97,12 @@ pub fn main() -> ExitCode {
             Exit::CouldNotAsk.into()
         }
     }
+}
+
+/// Reads a configuration; says what is wrong with it when it can't be used, and what to exit with.
+fn config_or_say(path: &Path) -> Result<Config, Exit> {
+    config::load(path).map_err(|errors| {
+        eprintln!("{errors}");
+        if errors.could_not_read() { Exit::CouldNotAsk } else { Exit::Usage }
+    })
 }

@@ -50,12 +50,19 @@ fn practices(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=most).contains(n)).ok_or(format!("write a number from 1 to {most}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let Some(mut scenario) = read(&args.scenario) else { return Ok(Exit::Usage) };
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     scenario.length = args.length.unwrap_or(scenario.length);
     scenario.plan.practices = args.practices.unwrap_or(scenario.plan.practices);
-    let estate = estates::build(&scenario.plan);
+    let estate = match &args.config {
+        None => estates::build(&scenario.plan),
+        Some(path) => match super::config_or_say(path) {
+            Ok(config) => config.estate,
+            Err(exit) => return Ok(exit),
+        },
+    };
     let world = match World::new(Arc::new(estate), &scenario, Clock::Virtual) {
         Ok(world) => world,
         Err(unknown) => {
@@ -80,17 +87,15 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// The scenario in that file, or the shipped one of that name. What is wrong with it is printed.
 fn read(path: &Path) -> Option<Scenario> {
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => match scenario::shipped(&path.to_string_lossy()) {
-            Some(text) => text.to_owned(),
-            None => {
-                let names: Vec<&str> = scenario::SHIPPED.iter().map(|(name, _)| *name).collect();
-                eprintln!("linewatch: can't read {}: {error}", path.display());
-                eprintln!("Shipped scenarios: {}.", names.join(", "));
-                return None;
-            }
-        },
+    let text = match (std::fs::read_to_string(path), scenario::shipped(&path.to_string_lossy())) {
+        (Ok(text), _) => text,
+        (Err(_), Some(text)) => text.to_owned(),
+        (Err(error), None) => {
+            let names: Vec<&str> = scenario::SHIPPED.iter().map(|(name, _)| *name).collect();
+            eprintln!("linewatch: can't read {}: {error}", path.display());
+            eprintln!("Shipped scenarios: {}.", names.join(", "));
+            return None;
+        }
     };
     match Scenario::parse(&name, &text) {
         Ok(scenario) => Some(scenario),

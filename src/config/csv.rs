@@ -65,8 +65,11 @@ impl<'t> Rows<'t> {
                 continue;
             }
             let inner = &rest[1..quote];
-            let value =
-                if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) };
+            let value = if inner.contains('"') {
+                Cow::Owned(inner.replace("\"\"", "\""))
+            } else {
+                Cow::Borrowed(inner)
+            };
             self.at = start + quote + 1;
             let after = &self.text[self.at..];
             if let Some(end) = after.strip_prefix('\r')
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn quotes_crlf_and_empty_lines_are_what_spreadsheets_write() {
-        let rows = read("ods,name\r\n\r\nG82002,\"St James' \"\"old\"\" Surgery, Dover\"\r\n,,\r\nG82003,\"\"");
+        let rows =
+            read("ods,name\r\n\r\nG82002,\"St James' \"\"old\"\" Surgery, Dover\"\r\n,,\r\nG82003,\"\"");
         assert_eq!(
             rows,
             [vec!["ods", "name"], vec!["G82002", "St James' \"old\" Surgery, Dover"], vec!["G82003", ""]]

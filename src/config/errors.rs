@@ -246,9 +246,8 @@ impl Report {
             };
             place(a).cmp(&place(b))
         });
-        self.problems.dedup_by(|b, a| {
-            a.span == b.span && a.message == b.message && Arc::ptr_eq(&a.source, &b.source)
-        });
+        self.problems
+            .dedup_by(|b, a| a.span == b.span && a.message == b.message && Arc::ptr_eq(&a.source, &b.source));
         Some(Errors { problems: self.problems, left_out: self.left_out, could_not_read: false })
     }
 }
@@ -291,18 +290,17 @@ impl Window {
         let skip = if clipped { column - EXCERPT_LEAD_CHARS } else { 0 };
         let mut text = String::new();
         let mut first = number;
-        if !clipped
-            && let Some(before) = number.checked_sub(1).and_then(|before| source.line(before))
-        {
+        if !clipped && let Some(before) = number.checked_sub(1).and_then(|before| source.line(before)) {
             first = number - 1;
-            text.extend(before.chars().take(EXCERPT_CHARS).map(harmless));
+            text.extend(without_secret(before).chars().take(EXCERPT_CHARS).map(harmless));
             text.push('\n');
         }
         let start = text.len();
-        let line = source.line(number).unwrap_or("");
+        let line = without_secret(source.line(number).unwrap_or(""));
         text.extend(line.chars().skip(skip).take(EXCERPT_CHARS).map(harmless));
         let end_of_line = text.len();
-        let before: usize = line.chars().skip(skip).take(column - 1 - skip).map(|c| harmless(c).len_utf8()).sum();
+        let before: usize =
+            line.chars().skip(skip).take(column - 1 - skip).map(|c| harmless(c).len_utf8()).sum();
         let from = start + before;
         let span_end = source.boundary(span.end.max(span.start));
         let span_text = &source.text[source.boundary(span.start)..span_end];
@@ -312,7 +310,7 @@ impl Window {
         let mut lines = number - first + 1;
         if !clipped && let Some(after) = source.line(number + 1) {
             text.push('\n');
-            text.extend(after.chars().take(EXCERPT_CHARS).map(harmless));
+            text.extend(without_secret(after).chars().take(EXCERPT_CHARS).map(harmless));
             lines += 1;
         }
         Self {
@@ -323,6 +321,13 @@ impl Window {
             label: LabeledSpan::new_primary_with_span(None, (from, length)),
         }
     }
+}
+
+/// A line with a password in it, up to the password: excerpts end up in tickets and e-mails.
+fn without_secret(line: &str) -> &str {
+    let mut secrets = line.match_indices("password").map(|(at, word)| at + word.len());
+    let secret = secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='));
+    secret.map_or(line, |end| &line[..end])
 }
 
 /// A control character in a hostile file must not reach the terminal as itself, nor one that reorders text.
@@ -344,14 +349,9 @@ impl SourceCode for Window {
         let data = self.text.as_bytes();
         let span = SourceSpan::from((0, data.len()));
         Ok(match &self.title {
-            Some(title) => Box::new(MietteSpanContents::new_named(
-                title.clone(),
-                data,
-                span,
-                self.line,
-                0,
-                self.lines,
-            )),
+            Some(title) => {
+                Box::new(MietteSpanContents::new_named(title.clone(), data, span, self.line, 0, self.lines))
+            }
             None => Box::new(MietteSpanContents::new(data, span, self.line, 0, self.lines)),
         })
     }

@@ -102,8 +102,7 @@ fn crossings(estate: &Estate) -> BTreeMap<Hop, Checks> {
     for checks in ask_all(estate, estate.practices.len(), &mut crossings) {
         all.add(checks);
     }
-    let hub: BTreeSet<Hop> =
-        estate.hub_via.iter().map(|used| hop(&used.any)).chain([Hop::Monitor]).collect();
+    let hub: BTreeSet<Hop> = estate.hub_via.iter().map(|used| hop(&used.any)).chain([Hop::Monitor]).collect();
     for hop in hub {
         crossings.entry(hop).or_default().add(all);
     }
@@ -264,7 +263,8 @@ fn idle(estate: &Estate) -> Vec<Hint> {
     if !components.is_empty() {
         hints.push(Hint {
             text: format!("no check crosses {}", some(&components)),
-            help: "name it in a practice's `via`, in a probe's `also` or `resolver`, or take it out".to_owned(),
+            help: "name it in a practice's `via`, in a probe's `also` or `resolver`, or take it out"
+                .to_owned(),
             about: components,
         });
     }
@@ -296,7 +296,9 @@ fn strange_roles(estate: &Estate) -> Vec<Hint> {
             Some(Hint {
                 about: vec![(*role).to_owned()],
                 text: format!("the role {role:?} is listed by no network, but {near:?} is"),
-                help: format!("write {near:?}, if that is meant; otherwise it counts as a risk on every network"),
+                help: format!(
+                    "write {near:?}, if that is meant; otherwise it counts as a risk on every network"
+                ),
             })
         })
         .collect()
@@ -307,8 +309,9 @@ fn sources(estate: &Estate) -> Vec<Hint> {
     if without.len() == estate.practices.len() {
         return vec![Hint {
             about: Vec::new(),
-            text: "no practice has a `source`: from one machine, `run` shows this machine's lines, not theirs"
-                .to_owned(),
+            text:
+                "no practice has a `source`: from one machine, `run` shows this machine's lines, not theirs"
+                    .to_owned(),
             help: "give each practice a `source` address that this machine owns".to_owned(),
         }];
     }
@@ -326,9 +329,15 @@ fn sources(estate: &Estate) -> Vec<Hint> {
             owners.entry(source).or_default().push(practice.id.clone());
         }
     }
-    for (source, practices) in owners.into_iter().filter(|(_, practices)| practices.len() > 1).take(LISTED_MAX) {
+    for (source, practices) in
+        owners.into_iter().filter(|(_, practices)| practices.len() > 1).take(LISTED_MAX)
+    {
         hints.push(Hint {
-            text: format!("{} share the source {source}: {}", counted(practices.len(), "practice"), some(&practices)),
+            text: format!(
+                "{} share the source {source}: {}",
+                counted(practices.len(), "practice"),
+                some(&practices)
+            ),
             help: "give each its own, or their checks show the same line".to_owned(),
             about: practices,
         });
@@ -371,11 +380,9 @@ fn about(estate: &Estate, hop: &Hop) -> String {
             let component = &estate.components[ix.at()];
             format!("{}/{}", component.kind, component.id)
         }
-        Hop::AnyOf(several) => several
-            .iter()
-            .map(|ix| about(estate, &Hop::Component(*ix)))
-            .collect::<Vec<_>>()
-            .join("|"),
+        Hop::AnyOf(several) => {
+            several.iter().map(|ix| about(estate, &Hop::Component(*ix))).collect::<Vec<_>>().join("|")
+        }
         Hop::Network(ix) => format!("network/{}", estate.networks[ix.at()].id),
         Hop::Service(ix) => format!("service/{}", estate.services[ix.at()].id),
         Hop::Monitor => "monitor/hub".to_owned(),
@@ -386,8 +393,7 @@ fn about(estate: &Estate, hop: &Hop) -> String {
 fn called(estate: &Estate, hop: &Hop) -> String {
     match hop {
         Hop::AnyOf(several) => {
-            let ids: Vec<String> =
-                several.iter().map(|ix| estate.components[ix.at()].id.clone()).collect();
+            let ids: Vec<String> = several.iter().map(|ix| estate.components[ix.at()].id.clone()).collect();
             format!("the spares {}", list(&ids, "and"))
         }
         Hop::Monitor => "linewatch's own machine".to_owned(),

@@ -30,7 +30,9 @@ use toml::de::DeTable;
 
 pub use errors::{Errors, Problem};
 pub use hints::{Hint, hints};
-pub use ods::{GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices};
+pub use ods::{
+    GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
+};
 pub use settings::{
     HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
     ScheduleSettings,

@@ -101,7 +101,8 @@ impl Comparisons {
             let lower = word.to_lowercase();
             let mut distance = strsim::damerau_levenshtein(&wanted, &lower);
             // A word with something added or left off is near however long the rest: `expect-status`.
-            if distance > far && (lower.starts_with(&wanted) || wanted.starts_with(&lower)) && lower.len() > 2 {
+            if distance > far && (lower.starts_with(&wanted) || wanted.starts_with(&lower)) && lower.len() > 2
+            {
                 distance = far;
             }
             if distance <= far && best.is_none_or(|(least, _)| distance < least) {
@@ -115,7 +116,11 @@ impl Comparisons {
 /// For messages: the beginning of a text that may be anything.
 pub(super) fn shorten(text: &str) -> String {
     const CHARS: usize = 60;
-    if text.chars().count() <= CHARS { text.to_owned() } else { text.chars().take(CHARS).chain(['…']).collect() }
+    if text.chars().count() <= CHARS {
+        text.to_owned()
+    } else {
+        text.chars().take(CHARS).chain(['…']).collect()
+    }
 }
 
 #[cfg(test)]

@@ -104,8 +104,11 @@ impl OdsFile {
                 *file.others.entry((icb, sub_icb)).or_default() += 1;
                 continue;
             }
-            let standing =
-                if standing == Standing::Active && !cell(CLOSED).is_empty() { Standing::Closed } else { standing };
+            let standing = if standing == Standing::Active && !cell(CLOSED).is_empty() {
+                Standing::Closed
+            } else {
+                standing
+            };
             file.practices.push(GpPractice {
                 ods: cell(CODE),
                 name: ordinary_case(&cell(NAME)),
@@ -144,8 +147,12 @@ impl OdsFile {
             }
         }
         practices.sort_by(|a, b| a.ods.cmp(&b.ods));
-        let others =
-            self.others.iter().filter(|((icb, sub), _)| is_it(icb) || is_it(sub)).map(|(_, count)| count).sum();
+        let others = self
+            .others
+            .iter()
+            .filter(|((icb, sub), _)| is_it(icb) || is_it(sub))
+            .map(|(_, count)| count)
+            .sum();
         let left_out = [
             ("closed", closed),
             ("dormant", dormant),
@@ -156,8 +163,11 @@ impl OdsFile {
     }
 }
 
-/// List sizes by ODS code, from a file with the columns `practice_code` and `list_size`.
-pub fn practice_sizes(bytes: &[u8]) -> Result<HashMap<String, u32>, OdsError> {
+/// List sizes by ODS code.
+pub type Sizes = HashMap<String, u32>;
+
+/// List sizes, from a file with the columns `practice_code` and `list_size`.
+pub fn practice_sizes(bytes: &[u8]) -> Result<Sizes, OdsError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut rows = csv::ReaderBuilder::new().from_reader(bytes);
     let header = rows.headers()?.clone();
@@ -180,10 +190,7 @@ pub fn practice_sizes(bytes: &[u8]) -> Result<HashMap<String, u32>, OdsError> {
 }
 
 /// `practices.csv` of some practices; `email` and `source` are left for the operator to fill in.
-pub fn write_practices(
-    practices: &[&GpPractice],
-    sizes: &HashMap<String, u32>,
-) -> Result<String, OdsError> {
+pub fn write_practices(practices: &[&GpPractice], sizes: &Sizes) -> Result<String, OdsError> {
     let mut out = csv::WriterBuilder::new().from_writer(Vec::new());
     out.write_record(["ods", "branch", "name", "postcode", "list_size", "email", "source"])?;
     for practice in practices {
@@ -256,7 +263,11 @@ fn cased(part: &str, first: bool, word: &str) -> String {
             run = 0;
             continue;
         }
-        if start { out.extend(c.to_uppercase()) } else { out.extend(c.to_lowercase()) }
+        if start {
+            out.extend(c.to_uppercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
         start = false;
         run += 1;
     }
@@ -312,7 +323,9 @@ mod tests {
 
     #[test]
     fn both_layouts_give_the_active_gp_practices_and_say_what_was_left_out() {
-        for (active, closed, gp, other) in [("A", "C", "4", "9"), ("ACTIVE", "INACTIVE", "RO76|RO268", "RO72")] {
+        for (active, closed, gp, other) in
+            [("A", "C", "4", "9"), ("ACTIVE", "INACTIVE", "RO76|RO268", "RO72")]
+        {
             let text = [
                 row("G82002", active, gp, ""),
                 row("G82001", active, gp, ""),

@@ -126,11 +126,7 @@ pub(super) fn postcode(text: &str) -> Result<String, Refusal> {
 }
 
 /// `through = { hscn = ["carrier", "gateway"] }`
-fn through(
-    reader: &mut Reader<'_>,
-    owner: &Section<'_>,
-    draft: &Draft,
-) -> Vec<(NetworkIx, Vec<String>)> {
+fn through(reader: &mut Reader<'_>, owner: &Section<'_>, draft: &Draft) -> Vec<(NetworkIx, Vec<String>)> {
     let Some(value) = owner.raw("through") else { return Vec::new() };
     let Some(table) = section(value, "through".to_owned()) else {
         reader.refuse(

@@ -2,7 +2,6 @@
 //! stand in any order; any other column is a role, and its cells name components (`fw-a`, or `fw-a|fw-b`
 //! where any one of several will do; empty where the practice names none).
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,16 +42,14 @@ pub(super) fn practices(outer: &mut Reader<'_>, name: Placed<&str>, draft: &mut 
         }
     };
     let before = outer.report.is_empty();
-    let text = match std::str::from_utf8(&bytes) {
-        Ok(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(_) => {
-            super::utf8_source(outer.report, &shown, &bytes);
-            return;
-        }
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        super::utf8_source(outer.report, &shown, &bytes);
+        return;
     };
-    let source = Arc::new(Source::new(&shown, &text));
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Arc::new(Source::new(&shown, text));
     let mut reader = Reader { source, report: &mut *outer.report, dir: outer.dir };
-    let read = rows(&mut reader, &text, draft);
+    let read = rows(&mut reader, text, draft);
     if read == 0 && before && outer.report.is_empty() {
         let message = format!("`practices`: {shown} has no practice in it");
         outer.refuse(name.span, message, "write one row a practice, under the row of column names");

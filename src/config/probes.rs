@@ -17,8 +17,28 @@ const KINDS_NOW: [&str; 6] = ["dns", "https", "http", "tcp", "udp", "icmp"];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
 const KINDS_LATER: [&str; 22] = [
-    "sip", "sips", "smtp", "smtps", "ntp", "egress", "ldap", "ldaps", "rtp", "path", "heartbeat", "mtu",
-    "dot", "doh", "imap", "pop3", "rdp", "smb", "kerberos", "tls", "snmp", "ssh",
+    "sip",
+    "sips",
+    "smtp",
+    "smtps",
+    "ntp",
+    "egress",
+    "ldap",
+    "ldaps",
+    "rtp",
+    "path",
+    "heartbeat",
+    "mtu",
+    "dot",
+    "doh",
+    "imap",
+    "pop3",
+    "rdp",
+    "smb",
+    "kerberos",
+    "tls",
+    "snmp",
+    "ssh",
 ];
 
 /// Keys that every probe has, or may have.
@@ -55,16 +75,10 @@ pub(super) fn probes(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Dr
     }
 }
 
-fn probe(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    draft: &Draft,
-    names: &mut Names,
-) -> Option<Probe> {
+fn probe(reader: &mut Reader<'_>, section: &Section<'_>, draft: &Draft, names: &mut Names) -> Option<Probe> {
     let id = declare(reader, names, section);
-    let network = section
-        .need_text(reader, "network")
-        .and_then(|network| draft.network_names.find(reader, network));
+    let network =
+        section.need_text(reader, "network").and_then(|network| draft.network_names.find(reader, network));
     let service = match section.text(reader, "service") {
         Some(service) => Some(draft.service_names.find(reader, service)?),
         None => None,
@@ -125,7 +139,9 @@ fn times(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<(Duration, Du
     if timeout > every.value {
         reader.refuse(
             span,
-            format!("`timeout`: {text:?} is longer than `every`, so a check would still run when the next begins"),
+            format!(
+                "`timeout`: {text:?} is longer than `every`, so a check would still run when the next begins"
+            ),
             "make `timeout` shorter, or `every` longer",
         );
         return None;
@@ -144,7 +160,13 @@ fn ask(
     let own: &[&str] = match kind {
         "dns" => &["server", "name", "record", "expect_rcode", "expect"],
         "https" => &[
-            "url", "expect_status", "expect_body", "certificate_days", "trust_file", "redirects", "connect",
+            "url",
+            "expect_status",
+            "expect_body",
+            "certificate_days",
+            "trust_file",
+            "redirects",
+            "connect",
             "name_server",
         ],
         "http" => &["url", "expect_status", "expect_body", "redirects", "connect", "name_server"],
@@ -179,7 +201,10 @@ fn ask(
         }
         _ => {
             let host = section.need(reader, "target", |text| match values::host_port(text) {
-                Ok(both) => refusal(format!("{text:?} has a port, and icmp has none"), format!("write {:?}", both.host)),
+                Ok(both) => refusal(
+                    format!("{text:?} has a port, and icmp has none"),
+                    format!("write {:?}", both.host),
+                ),
                 Err(_) => values::host(text),
             });
             let count = section.integer(reader, "count", 1..=ECHOES_MAX);
@@ -191,11 +216,7 @@ fn ask(
     }
 }
 
-fn dns(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    draft: &Draft,
-) -> Option<(Ask, Option<ComponentIx>)> {
+fn dns(reader: &mut Reader<'_>, section: &Section<'_>, draft: &Draft) -> Option<(Ask, Option<ComponentIx>)> {
     let server = section.need(reader, "server", values::host_port);
     let name = section.need(reader, "name", values::dns_name);
     let record = section.need(reader, "record", |text| one_of(text, &RECORDS));

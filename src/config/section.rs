@@ -15,8 +15,18 @@ use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
 pub(super) const TOP_KEYS: [&str; 12] = [
-    "icb", "component", "network", "service", "probe", "practice", "practices", "hub", "mail", "notices",
-    "maintenance", "schedule",
+    "icb",
+    "component",
+    "network",
+    "service",
+    "probe",
+    "practice",
+    "practices",
+    "hub",
+    "mail",
+    "notices",
+    "maintenance",
+    "schedule",
 ];
 
 /// The file being read, and the report that errors go to.
@@ -36,13 +46,42 @@ impl Reader<'_> {
     /// Two things of one name: the error stands at the second and names the first.
     pub fn refuse_twice(&mut self, second: Placed<&str>, what: &str, first: Arc<Source>, at: Span) {
         let place = first.place(at);
-        let message = format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
+        let message =
+            format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
         let help = if what == "practice" {
             "remove one of them, or give a branch surgery a `branch` of its own"
         } else {
             "remove one of them, or give it another id"
         };
         self.report.add(&self.source, second.span, message, help.to_owned(), Some((first, at)));
+    }
+
+    fn wrong_type(&mut self, key: &str, value: Placed<&DeValue<'_>>, wanted: &str) {
+        let message = format!("`{key}` is {}, not {wanted}", described(value.value));
+        self.refuse(value.span, message, format!("write {}", example(key, wanted)));
+    }
+
+    fn integer_of(
+        &mut self,
+        key: &str,
+        value: Placed<&DeValue<'_>>,
+        range: &RangeInclusive<i64>,
+    ) -> Option<Placed<i64>> {
+        let DeValue::Integer(integer) = value.value else {
+            self.wrong_type(key, value, "a whole number");
+            return None;
+        };
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        if let Some(number) = number.filter(|number| range.contains(number)) {
+            return Some(Placed { value: number, span: value.span });
+        }
+        let (low, high) = (range.start(), range.end());
+        self.refuse(
+            value.span,
+            format!("`{key}` is {}, which is out of range", shorten(integer.as_str())),
+            format!("write a whole number from {low} to {high}"),
+        );
+        None
     }
 
     /// Puts a value through a rule; a refusal becomes an error at the value's place, naming its key.
@@ -122,11 +161,6 @@ impl<'t> Section<'t> {
         }
     }
 
-    fn wrong_type(&self, reader: &mut Reader<'_>, key: &str, value: Placed<&DeValue<'_>>, wanted: &str) {
-        let message = format!("`{key}` is {}, not {wanted}", described(value.value));
-        reader.refuse(value.span, message, format!("write {}", example(key, wanted)));
-    }
-
     /// Says that a key which must be there isn't.
     pub fn missing(&self, reader: &mut Reader<'_>, key: &str) {
         let help = format!("add {}", example(key, "a text"));
@@ -139,7 +173,7 @@ impl<'t> Section<'t> {
         if let DeValue::String(text) = value.value {
             return Some(Placed { value: text.as_ref(), span: value.span });
         }
-        self.wrong_type(reader, key, value, "a text in quotes");
+        reader.wrong_type(key, value, "a text in quotes");
         None
     }
 
@@ -182,33 +216,7 @@ impl<'t> Section<'t> {
         range: RangeInclusive<i64>,
     ) -> Option<Placed<i64>> {
         let (value, _) = self.get(key)?;
-        self.integer_of(reader, key, value, &range)
-    }
-
-    fn integer_of(
-        &self,
-        reader: &mut Reader<'_>,
-        key: &str,
-        value: Placed<&DeValue<'_>>,
-        range: &RangeInclusive<i64>,
-    ) -> Option<Placed<i64>> {
-        let DeValue::Integer(integer) = value.value else {
-            self.wrong_type(reader, key, value, "a whole number");
-            return None;
-        };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        match number.filter(|number| range.contains(number)) {
-            Some(number) => Some(Placed { value: number, span: value.span }),
-            None => {
-                let (low, high) = (range.start(), range.end());
-                reader.refuse(
-                    value.span,
-                    format!("`{key}` is {}, which is out of range", shorten(integer.as_str())),
-                    format!("write a whole number from {low} to {high}"),
-                );
-                None
-            }
-        }
+        reader.integer_of(key, value, &range)
     }
 
     /// One whole number or a list of them.
@@ -220,10 +228,10 @@ impl<'t> Section<'t> {
     ) -> Option<Vec<Placed<i64>>> {
         let (value, _) = self.get(key)?;
         let Some(values) = value.value.as_array() else {
-            return self.integer_of(reader, key, value, &range).map(|one| vec![one]);
+            return reader.integer_of(key, value, &range).map(|one| vec![one]);
         };
         self.bounded(reader, key, value.span, values.len())?;
-        Some(values.iter().filter_map(|each| self.integer_of(reader, key, placed(each), &range)).collect())
+        Some(values.iter().filter_map(|each| reader.integer_of(key, placed(each), &range)).collect())
     }
 
     /// A number in a range, whole or not, where the key is there.
@@ -238,25 +246,23 @@ impl<'t> Section<'t> {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse::<f64>().ok(),
             DeValue::Float(float) => float.as_str().parse::<f64>().ok(),
             _ => {
-                self.wrong_type(reader, key, value, "a number");
+                reader.wrong_type(key, value, "a number");
                 return None;
             }
         };
-        match number.filter(|number| range.contains(number)) {
-            Some(number) => Some(Placed { value: number, span: value.span }),
-            None => {
-                let help = format!("write a number from {} to {}", range.start(), range.end());
-                reader.refuse(value.span, format!("`{key}` is out of range"), help);
-                None
-            }
+        if let Some(number) = number.filter(|number| range.contains(number)) {
+            return Some(Placed { value: number, span: value.span });
         }
+        let help = format!("write a number from {} to {}", range.start(), range.end());
+        reader.refuse(value.span, format!("`{key}` is out of range"), help);
+        None
     }
 
     /// A list of texts, where the key is there.
     pub fn texts(&self, reader: &mut Reader<'_>, key: &str) -> Option<Vec<Placed<&'t str>>> {
         let (value, _) = self.get(key)?;
         let Some(values) = value.value.as_array() else {
-            self.wrong_type(reader, key, value, "a list of texts");
+            reader.wrong_type(key, value, "a list of texts");
             return None;
         };
         self.texts_of(reader, key, value.span, values)
@@ -284,7 +290,7 @@ impl<'t> Section<'t> {
                 DeValue::String(text) => {
                     texts.push(Placed { value: text.as_ref(), span: value.span().into() });
                 }
-                _ => self.wrong_type(reader, key, placed(value), "a list of texts"),
+                _ => reader.wrong_type(key, placed(value), "a list of texts"),
             }
         }
         Some(texts)

@@ -25,9 +25,9 @@ impl HubSettings {
     pub(super) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9460);
     pub(super) const DATA: &'static str = "linewatch-data";
     /// A year, and time to look back at it.
-    pub(super) const KEEP: Duration = Duration::from_secs(400 * 86_400);
+    pub(super) const KEEP: Duration = Duration::from_hours(400 * 24);
     /// Addresses of people are kept no longer than questions about a notice are likely.
-    pub(super) const KEEP_ADDRESSES: Duration = Duration::from_secs(90 * 86_400);
+    pub(super) const KEEP_ADDRESSES: Duration = Duration::from_hours(90 * 24);
 }
 
 /// `[mail]`

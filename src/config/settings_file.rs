@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::errors::Placed;
 use super::estate_file::{Draft, sections, via};
-use super::names::shorten;
+use super::names::{Names, shorten};
 use super::probes::{one_of, trust};
 use super::section::{Reader, Section, described};
 use super::settings::{
@@ -32,11 +32,7 @@ pub(super) struct Settings {
 }
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
-pub(super) fn settings(
-    reader: &mut Reader<'_>,
-    root: &Section<'_>,
-    draft: &mut Draft,
-) -> Option<Settings> {
+pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) -> Option<Settings> {
     let (hub, hub_via) = hub(reader, root, draft);
     draft.hub_via = hub_via;
     let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
@@ -77,20 +73,22 @@ fn hub(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> (HubSettin
 /// At least a day: less would remove an incident while it lasts.
 fn keep(text: &str) -> Result<Duration, Refusal> {
     let keep = values::duration(text)?;
-    if keep < Duration::from_secs(86_400) {
+    if keep < Duration::from_hours(24) {
         return refusal(format!("{text:?} is under a day"), "write \"1d\" or more");
     }
     Ok(keep)
 }
 
+/// Keys of `[mail]`.
+const MAIL_KEYS: [&str; 9] =
+    ["relay", "port", "security", "user", "password_file", "password_env", "from", "staff", "trust_file"];
+
 fn mail(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<MailSettings> {
     let section = root.table(reader, "mail")?;
-    const KEYS: [&str; 9] =
-        ["relay", "port", "security", "user", "password_file", "password_env", "from", "staff", "trust_file"];
-    section.refuse_unknown_but(reader, &KEYS, |key| key == "password");
-    if let Some(password) = section.raw("password") {
+    section.refuse_unknown_but(reader, &MAIL_KEYS, |key| key == "password");
+    if let Some((key, _)) = section.entries().into_iter().find(|(key, _)| key.value == "password") {
         reader.refuse(
-            password.span,
+            key.span,
             "a password doesn't belong in this file, which others may read",
             "put it into a file that only linewatch can read and write password_file = \"…\", or into an environment variable and write password_env = \"LINEWATCH_MAIL_PASSWORD\"",
         );
@@ -106,7 +104,9 @@ fn mail(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<MailSettings> {
     let port = port.and_then(|port| u16::try_from(port.value).ok()).unwrap_or(security.port());
     let user = section.value(reader, "user", values::line);
     let password = password(reader, &section);
-    if let (Some(user), false) = (&user, section.has("password_file") || section.has("password_env") || section.has("password")) {
+    if let (Some(user), false) =
+        (&user, section.has("password_file") || section.has("password_env") || section.has("password"))
+    {
         reader.refuse(
             user.span,
             "there is a user, but no password",
@@ -169,14 +169,12 @@ fn password(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretStri
         (side_file(reader, "password_file", name)?, name, "password_file")
     } else {
         let name = variable?;
-        match std::env::var(name.value) {
-            Ok(text) => (text, name, "password_env"),
-            Err(_) => {
-                let message = format!("`password_env`: {:?} is not set", shorten(name.value));
-                reader.refuse(name.span, message, "set this environment variable, or use password_file");
-                return None;
-            }
-        }
+        let Ok(text) = std::env::var(name.value) else {
+            let message = format!("`password_env`: {:?} is not set", shorten(name.value));
+            reader.refuse(name.span, message, "set this environment variable, or use password_file");
+            return None;
+        };
+        (text, name, "password_env")
     };
     let word = text.trim_end_matches(['\n', '\r']);
     if word.is_empty() || word.contains(['\n', '\r']) {
@@ -236,7 +234,7 @@ fn is_known(draft: &Draft, id: &str) -> bool {
 
 fn nearest_of_all(reader: &mut Reader<'_>, draft: &Draft, id: &str) -> String {
     let all = [&draft.component_names, &draft.network_names, &draft.service_names, &draft.practice_names];
-    let ids = all.into_iter().flat_map(|names| names.ids());
+    let ids = all.into_iter().flat_map(Names::ids);
     match reader.report.comparisons.nearest(id, ids) {
         Some(near) => format!("did you mean {near:?}?"),
         None => "name components, networks, services or practices; leave `what` out for all".to_owned(),
@@ -269,14 +267,12 @@ fn moment(
         // In the hour that the clocks skip or repeat, the earlier reading.
         zone.to_ambiguous_zoned(local).compatible().ok().map(|zoned| zoned.timestamp())
     });
-    match at {
-        Some(at) => Some(Placed { value: At::from(at), span: value.span }),
-        None => {
-            let message = format!("`{key}`: {:?} is not a date and time", shorten(&text));
-            reader.refuse(value.span, message, HELP);
-            None
-        }
-    }
+    let Some(at) = at else {
+        let message = format!("`{key}`: {:?} is not a date and time", shorten(&text));
+        reader.refuse(value.span, message, HELP);
+        return None;
+    };
+    Some(Placed { value: At::from(at), span: value.span })
 }
 
 fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
@@ -287,6 +283,7 @@ fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
     if let Some(most) = section.integer(reader, "concurrency", 1..=SCHEDULE_CONCURRENCY_MAX) {
         schedule.concurrency_max = usize::try_from(most.value).unwrap_or(ScheduleSettings::CONCURRENCY);
     }
-    schedule.target_rate_max = section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
+    schedule.target_rate_max =
+        section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
     schedule
 }

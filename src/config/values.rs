@@ -40,7 +40,10 @@ pub(super) fn id(text: &str) -> Result<String, Refusal> {
         return refusal("it is empty", HELP);
     }
     if text.len() > ID_BYTES_MAX {
-        return refusal(format!("{:?} is too long", shorten(text)), format!("{ID_BYTES_MAX} characters at most"));
+        return refusal(
+            format!("{:?} is too long", shorten(text)),
+            format!("{ID_BYTES_MAX} characters at most"),
+        );
     }
     if let Some(bad) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
         return refusal(format!("{:?} has the character {bad:?} in it", shorten(text)), HELP);
@@ -98,7 +101,8 @@ pub(super) fn line(text: &str) -> Result<String, Refusal> {
 
 /// Sentences for people; line breaks count as spaces.
 pub(super) fn paragraph(text: &str) -> Result<String, Refusal> {
-    let text = text.split(['\n', '\r', '\t', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let text =
+        text.split(['\n', '\r', '\t', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if text.chars().count() > CONFIG_PARAGRAPH_CHARS_MAX {
         return refusal("it is too long", format!("{CONFIG_PARAGRAPH_CHARS_MAX} characters at most"));
     }
@@ -318,7 +322,9 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        for text in ["", "30", "s", "30 s", "-5s", "5 minutes", "1e9s", "..s", "5S", "99999999999999999d", "∞s"] {
+        for text in
+            ["", "30", "s", "30 s", "-5s", "5 minutes", "1e9s", "..s", "5S", "99999999999999999d", "∞s"]
+        {
             assert!(duration(text).is_err(), "{text}");
         }
     }
@@ -329,7 +335,16 @@ mod tests {
         assert_eq!(split("127.0.0.1:53"), Some(("127.0.0.1".to_owned(), 53)));
         assert_eq!(split("[::1]:53"), Some(("::1".to_owned(), 53)));
         assert_eq!(split("dns.example:53"), Some(("dns.example".to_owned(), 53)));
-        for text in ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.256:53", "::1:53", "a b:53", ":53", "x:+5"] {
+        for text in [
+            "127.0.0.1",
+            "127.0.0.1:0",
+            "127.0.0.1:65536",
+            "127.0.0.256:53",
+            "::1:53",
+            "a b:53",
+            ":53",
+            "x:+5",
+        ] {
             assert_eq!(split(text), None, "{text}");
         }
     }
@@ -369,7 +384,9 @@ mod tests {
     fn mail_addresses_cannot_smuggle_a_second_one() {
         assert!(email("manager@g82002.example").is_ok());
         assert!(mailbox("linewatch <linewatch@icb.example>").is_ok());
-        for text in ["manager", "a@b@c.example", "a@x.example,b@x.example", "a@x.example\r\nBcc: b@x.example", "@x"] {
+        for text in
+            ["manager", "a@b@c.example", "a@x.example,b@x.example", "a@x.example\r\nBcc: b@x.example", "@x"]
+        {
             assert!(email(text).is_err(), "{text}");
             assert!(mailbox(text).is_err(), "{text}");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::time::At;
-use crate::world::scenario::{Fault, Scenario};
+use crate::world::scenario::{Fault, Scenario, Window};
 
 /// Which of a scenario's two sets of times counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +46,13 @@ impl Timetable {
             Clock::Virtual => (scenario.start, fault.when),
             Clock::Drill { began } => (began, fault.drill?),
         };
-        let end = |window: crate::world::scenario::Window, all: Duration| window.until.unwrap_or(all);
-        let story = end(fault.when, scenario.length).saturating_sub(fault.when.from).as_secs_f64();
+        let lasts = |window: Window, all: Duration| {
+            window.until.unwrap_or(all).saturating_sub(window.from).as_secs_f64()
+        };
+        let story = lasts(fault.when, scenario.length);
         let compressed = match clock {
-            Clock::Virtual => 1.0,
-            Clock::Drill { .. } if story > 0.0 => {
-                end(window, scenario.drill_length).saturating_sub(window.from).as_secs_f64() / story
-            }
-            Clock::Drill { .. } => 1.0,
+            Clock::Drill { .. } if story > 0.0 => lasts(window, scenario.drill_length) / story,
+            _ => 1.0,
         };
         let scaled = |length: Duration| millis(length.mul_f64(compressed)).max(1);
         let from = (origin + window.from).as_millis();

@@ -185,14 +185,10 @@ fn targets(target: &Target, id: &str) -> bool {
 }
 
 fn describe(verdict: &Verdict) -> String {
-    let mut text = causes(&verdict.cause);
-    if let Some(within) = verdict.named_within {
-        text.push_str(&format!(" within {}", length(millis(within))));
-    }
-    if verdict.incidents_max != 1 {
-        text.push_str(&format!(", at most {} incidents", verdict.incidents_max));
-    }
-    text
+    let within = verdict.named_within.map(|within| format!(" within {}", length(millis(within))));
+    let several =
+        (verdict.incidents_max != 1).then(|| format!(", at most {} incidents", verdict.incidents_max));
+    format!("{}{}{}", causes(&verdict.cause), within.unwrap_or_default(), several.unwrap_or_default())
 }
 
 fn causes(group: &[Cause]) -> String {

@@ -7,15 +7,14 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::raw::{File, RawExpect, RawFault, RawFlapping, RawNoise, RawPlan, RawRecovery};
 use super::{
     DnsAnswer, Expected, Fault, Flapping, Hit, Mode, Noise, Recovery, Rolling, Scenario, Spool, Target,
     Verdict, Window, parse_length,
 };
-use crate::incident::{Cause, Signature};
 use crate::time::At;
 use crate::world::estates::Plan;
 
@@ -43,118 +42,6 @@ impl fmt::Display for Troubles {
         }
         Ok(())
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    title: String,
-    happened: String,
-    seed: u64,
-    start: Spanned<Datetime>,
-    length: Spanned<String>,
-    warm_up: Option<Spanned<String>>,
-    drill_length: Option<Spanned<String>>,
-    #[serde(default)]
-    estate: RawPlan,
-    #[serde(default)]
-    noise: RawNoise,
-    #[serde(default)]
-    fault: Vec<Spanned<RawFault>>,
-    #[serde(default)]
-    expect: Vec<Spanned<RawExpect>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawPlan {
-    practices: Option<Spanned<usize>>,
-    branches: Option<Spanned<usize>>,
-    carriers: Option<Spanned<usize>>,
-    firewalls: Option<Spanned<usize>>,
-    gateways: Option<Spanned<usize>>,
-    firmwares: Option<Spanned<usize>>,
-    services: Option<Spanned<usize>>,
-    #[serde(default)]
-    datacentre: bool,
-    every: Option<Spanned<String>>,
-    timeout: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawNoise {
-    leak: Option<Spanned<f64>>,
-    flaky: Option<usize>,
-    spool: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFault {
-    id: Option<String>,
-    component: Option<String>,
-    service: Option<String>,
-    network: Option<String>,
-    practice: Option<String>,
-    practices: Option<Vec<String>>,
-    hub: Option<bool>,
-    at: Spanned<String>,
-    until: Option<Spanned<String>>,
-    drill_at: Option<Spanned<f64>>,
-    drill_until: Option<Spanned<f64>>,
-    mode: Spanned<String>,
-    rate: Option<Spanned<f64>>,
-    sites: Option<Spanned<f64>>,
-    ms: Option<Spanned<f64>>,
-    answer: Option<Spanned<String>>,
-    status: Option<Spanned<u16>>,
-    only_network: Option<String>,
-    #[serde(default)]
-    only_probes: Vec<String>,
-    flapping: Option<RawFlapping>,
-    rolling: Option<RawRolling>,
-    #[serde(default)]
-    recovery: Vec<RawRecovery>,
-    failover: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFlapping {
-    period: Spanned<String>,
-    down: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRolling {
-    over: Spanned<String>,
-    lasts: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRecovery {
-    at: Spanned<String>,
-    drill_at: Option<Spanned<f64>>,
-    sites: Spanned<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawExpect {
-    silence: Option<bool>,
-    #[serde(default)]
-    cause: Vec<Cause>,
-    #[serde(default)]
-    signature: Vec<Signature>,
-    network: Option<String>,
-    fault: Option<Spanned<String>>,
-    named_within: Option<Spanned<String>>,
-    resolved_within: Option<Spanned<String>>,
-    incidents_max: Option<usize>,
-    changes_min: Option<usize>,
 }
 
 impl Scenario {
@@ -207,7 +94,7 @@ impl Reader<'_> {
             seed: file.seed,
             start: self.start(&file.start),
             length,
-            warm_up: file.warm_up.as_ref().map_or(Duration::from_secs(600), |text| self.length(text)),
+            warm_up: file.warm_up.as_ref().map_or(Duration::from_mins(10), |text| self.length(text)),
             drill_length: file
                 .drill_length
                 .as_ref()
@@ -220,13 +107,11 @@ impl Reader<'_> {
     }
 
     fn start(&mut self, start: &Spanned<Datetime>) -> At {
-        match start.as_ref().to_string().parse() {
-            Ok(at) => at,
-            Err(_) => {
-                self.say(start.span(), "needs date, time and zone, like 2023-03-16T08:00:00Z");
-                At::default()
-            }
+        if let Ok(at) = start.as_ref().to_string().parse() {
+            return at;
         }
+        self.say(start.span(), "needs date, time and zone, like 2023-03-16T08:00:00Z");
+        At::default()
     }
 
     fn length(&mut self, text: &Spanned<String>) -> Duration {

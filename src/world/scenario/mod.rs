@@ -6,6 +6,7 @@
 
 mod file;
 mod lengths;
+mod raw;
 mod shipped;
 mod words;
 
