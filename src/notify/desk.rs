@@ -1,17 +1,34 @@
-//! The thing that the hub talks to.
+//! The thing that the hub talks to: it plans notices, records them, and has them delivered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::notice::{Delivery, NoticeKind, Audience, Outcome};
+use super::mail::message_id;
+use super::notice::{Delivery, Notice, NoticeState, Outcome};
+use super::patience::Patience;
+use super::policy::Ledger;
+use super::queue::Pending;
+use super::shared::{Shared, now};
 use crate::config::Config;
 use crate::incident::Event;
-use crate::store::{Store, StoreError};
+use crate::store::{Settlement, Snapshot, Store, StoreError};
 use crate::time::At;
+use crate::{limits, notify::delivery};
 
-/// Plans notices, records them, and delivers them.
+/// Plans notices, records them, and delivers them. When it is dropped the delivery stops; what is queued is in the
+/// store.
 pub struct Desk {
-    deliveries: broadcast::Sender<Delivery>,
+    shared: Arc<Shared>,
+    /// One event after another.
+    turn: tokio::sync::Mutex<()>,
+    /// Notices were left on the disk for want of room in memory.
+    overflow: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+    cancel: DropGuard,
 }
 
 /// What an approval did.
@@ -35,7 +52,7 @@ pub struct DeskStats {
     pub held: usize,
     /// When the oldest of the queued ones became due.
     pub oldest: Option<At>,
-    /// Since the start.
+    /// Attempts since the start, by outcome.
     pub accepted: u64,
     pub deferred: u64,
     pub rejected: u64,
@@ -50,35 +67,227 @@ pub enum RelayHealth {
     #[default]
     None,
     Fine,
-    Failing { since: At, why: String },
+    /// The `[mail]` section can't be used as it stands.
+    Unusable {
+        why: String,
+    },
+    /// Left alone for a while, and tried again.
+    Failing {
+        since: At,
+        why: String,
+    },
 }
 
 impl Desk {
     /// Takes up what an earlier process left in the store, and starts delivering.
-    pub async fn start(_config: &Config, _store: Store, _cancel: CancellationToken) -> Desk {
-        Self { deliveries: broadcast::channel(1024).0 }
+    pub async fn start(config: &Config, store: Store, cancel: CancellationToken) -> Self {
+        Self::start_with(config, store, cancel, Patience::default()).await
     }
 
-    /// Plans the notices of an event, records both, and wakes the delivery. Never waits for the mail server.
-    pub async fn tell(&self, _event: &Event) {}
+    /// The same with other waits than [`limits`] says.
+    pub async fn start_with(
+        config: &Config,
+        store: Store,
+        cancel: CancellationToken,
+        patience: Patience,
+    ) -> Self {
+        let left = store.snapshot().await.unwrap_or_else(|error| {
+            tracing::error!("starting without what an earlier run left: {error}");
+            Snapshot::default()
+        });
+        let shared = Arc::new(Shared::new(config, store, patience, Ledger::restore(&left.open)));
+        let settings = shared.settings();
+        if !settings.mail {
+            tracing::warn!("there is no [mail] section: nobody will be told of anything");
+        } else if let Err(why) = &settings.relay {
+            tracing::error!("notices stay in the outbox, because [mail] cannot be used: {why}");
+        }
+        let cancel = cancel.child_token();
+        let mut desk = Self {
+            overflow: Arc::new(AtomicBool::new(left.unsent.len() >= limits::OUTBOX_LOADED_MAX)),
+            shared,
+            turn: tokio::sync::Mutex::new(()),
+            tasks: JoinSet::new(),
+            cancel: cancel.clone().drop_guard(),
+        };
+        if !left.unsent.is_empty() {
+            tracing::info!(notices = left.unsent.len(), "an earlier run left notices to deliver");
+        }
+        for unsent in left.unsent {
+            desk.push(unsent.notice, unsent.event, unsent.attempts);
+        }
+        for _ in 0..limits::SMTP_CONNECTIONS {
+            desk.tasks.spawn(delivery::work(Arc::clone(&desk.shared), cancel.clone()));
+        }
+        desk.tasks.spawn(chores(Arc::clone(&desk.shared), Arc::clone(&desk.overflow), cancel));
+        desk
+    }
+
+    /// Plans the notices of an event, records both, and wakes the delivery. Never waits for the mail server; waits
+    /// for the disk for [`limits::STORE_WRITE_TIMEOUT`] at most. The same event twice does nothing the second time.
+    pub async fn tell(&self, event: &Event) {
+        let _turn = self.turn.lock().await;
+        if self.is_old_news(event).await {
+            return;
+        }
+        let settings = self.shared.settings();
+        let plan = self.shared.ledger().plan(event, &settings.rules());
+        let mut withdrawn = Vec::new();
+        for (notice, why) in plan.withdrawn {
+            // What is on its way already can't be called back.
+            if self.shared.queue().withdraw(&notice) || notice.due > now() {
+                withdrawn.push(Settlement {
+                    at: event.at,
+                    notice: notice.id.clone(),
+                    incident: notice.incident.clone(),
+                    kind: notice.kind,
+                    audience: notice.audience.clone(),
+                    attempts: 0,
+                    outcome: Outcome::Withheld { why: why.clone() },
+                });
+                self.withheld(&notice, why);
+            }
+        }
+        // First the outbox, then the delivery: nothing leaves that a crash would forget. When the disk fails the
+        // store says so and keeps it in memory, and the mails leave all the same.
+        drop(self.shared.store.record_plan(event, &plan.notices, &withdrawn).await);
+        let event = Arc::new(event.clone());
+        for notice in plan.notices {
+            if let NoticeState::Withheld { why } = &notice.state {
+                let why = why.clone();
+                self.withheld(&notice, why);
+            } else {
+                self.push(notice, Arc::clone(&event), 0);
+            }
+        }
+        self.shared.wake.notify_waiters();
+    }
 
     /// Releases the practice notices of an incident that wait for approval.
-    pub async fn approve(&self, incident: &str, _by: &str) -> Result<Approved, StoreError> {
-        Err(StoreError::UnknownIncident(incident.to_owned()))
+    ///
+    /// Fails with [`StoreError::UnknownIncident`] only; when the disk fails, the notices leave all the same.
+    pub async fn approve(&self, incident: &str, by: &str) -> Result<Approved, StoreError> {
+        let _turn = self.turn.lock().await;
+        let recorded = self.shared.store.approve(incident, by, now()).await;
+        let ledger = self.shared.ledger().approve(incident);
+        let released = self.shared.queue().release(incident);
+        self.shared.wake.notify_waiters();
+        match (recorded, ledger) {
+            (Err(error), None) => Err(error),
+            (Ok(approval), None) => {
+                Ok(Approved { incident: incident.to_owned(), released, already: approval.already })
+            }
+            (_, Some(ledger)) => {
+                Ok(Approved { incident: incident.to_owned(), released, already: ledger.already })
+            }
+        }
     }
 
-    /// What becomes of each notice, as it happens. A reader that is more than 1,024 behind misses some.
+    /// What becomes of each notice, as it happens. A reader that is more than [`limits::DELIVERY_NEWS`] behind misses
+    /// some.
     pub fn deliveries(&self) -> broadcast::Receiver<Delivery> {
-        self.deliveries.subscribe()
+        self.shared.subscribe()
     }
 
     pub fn stats(&self) -> DeskStats {
-        DeskStats::default()
+        self.shared.stats()
     }
 
     /// Goes on with another configuration. What is planned stays planned.
-    pub fn reload(&self, _config: &Config) {}
+    pub fn reload(&self, config: &Config) {
+        self.shared.reload(config);
+    }
 
-    /// Stops in good order. Nothing is drained: what is queued is in the store.
-    pub async fn stop(self) {}
+    /// Stops in good order. Nothing is drained: what is queued is in the store. Mails that are being handed over are
+    /// waited for, [`limits::DESK_STOP_GRACE`] at most.
+    pub async fn stop(self) {
+        let Self { shared, mut tasks, cancel, .. } = self;
+        cancel.disarm().cancel();
+        shared.wake.notify_waiters();
+        let stopped = tokio::time::timeout(limits::DESK_STOP_GRACE, async {
+            while tasks.join_next().await.is_some() {}
+        })
+        .await;
+        if stopped.is_err() {
+            tracing::warn!("mails that were being handed over were cut off; they are sent again at the next start");
+            tasks.shutdown().await;
+        }
+        drop(shared.store.flush().await);
+    }
+
+    /// An event of an incident that the ledger doesn't have, but the store does: it is over, and told.
+    async fn is_old_news(&self, event: &Event) -> bool {
+        if self.shared.ledger().knows(&event.incident) {
+            return false;
+        }
+        let history = self.shared.store.incident_history(&event.incident).await.unwrap_or_default();
+        history.iter().any(|old| old.at == event.at && old.event == event.event)
+    }
+
+    fn push(&self, notice: Notice, event: Arc<Event>, attempts: u32) {
+        let mut queue = self.shared.queue();
+        if queue.len() >= limits::OUTBOX_LOADED_MAX {
+            self.overflow.store(true, Ordering::Relaxed);
+        } else {
+            queue.push(Pending { notice, event, attempts });
+        }
+    }
+
+    fn withheld(&self, notice: &Notice, why: String) {
+        let id = message_id_of(&self.shared, notice);
+        self.shared.publish(notice, id, now(), Outcome::Withheld { why });
+    }
+}
+
+/// The `Message-ID` that a notice has or would have had.
+fn message_id_of(shared: &Shared, notice: &Notice) -> String {
+    match &shared.settings().relay {
+        Ok(relay) => message_id(&notice.id, &relay.from),
+        Err(_) => format!("<{}@localhost>", notice.id),
+    }
+}
+
+/// Looks after what nobody else is woken for.
+async fn chores(shared: Arc<Shared>, overflow: Arc<AtomicBool>, cancel: CancellationToken) {
+    let mut every = tokio::time::interval(limits::DESK_CHORES_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        // An error is the store's to report.
+        drop(shared.store.flush().await);
+        give_up(&shared).await;
+        if overflow.load(Ordering::Relaxed) && shared.queue().is_drained() {
+            fetch_more(&shared, &overflow).await;
+        }
+    }
+}
+
+/// Gives up what couldn't be delivered for too long.
+async fn give_up(shared: &Shared) {
+    let too_old = shared.queue().take_due_before(now() - shared.patience.give_up);
+    for pending in too_old {
+        let days = shared.patience.give_up.as_secs() / 86_400;
+        let why = format!("given up: the mail server could not be used for {days} days");
+        let id = message_id_of(shared, &pending.notice);
+        shared.conclude(&pending.notice, id, pending.attempts, Outcome::Rejected { why }).await;
+    }
+}
+
+/// Takes up notices that were left on the disk. Only when nothing is under way, so that nothing is taken up twice.
+async fn fetch_more(shared: &Shared, overflow: &AtomicBool) {
+    match shared.store.unsent().await {
+        Ok(unsent) => {
+            overflow.store(unsent.len() >= limits::OUTBOX_LOADED_MAX, Ordering::Relaxed);
+            let mut queue = shared.queue();
+            for unsent in unsent {
+                queue.push(Pending { notice: unsent.notice, event: unsent.event, attempts: unsent.attempts });
+            }
+            drop(queue);
+            shared.wake.notify_waiters();
+        }
+        Err(error) => tracing::error!("notices that were left on the disk cannot be read: {error}"),
+    }
 }

@@ -1,12 +1,33 @@
 //! Who is told what, when, in which words; and the thin senders.
 //!
+//! An event comes in at the [`Desk`]. The [`policy`] says who is told; the notices go into the store's outbox together
+//! with the event; the delivery takes them from there when they are due, finds the [`words`], and hands the mail to the
+//! mail server. What is pure is marked so.
+//!
 //! | file | what lives there |
 //! |---|---|
-//! | [`notice`] | one message to one recipient: the type, and what became of it |
+//! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
+//! | [`policy`] | who is told what, when; pure |
+//! | [`words`] | what they read; pure |
+//! | `queue.rs` | the order in which notices leave; pure |
+//! | [`patience`] | how long to wait before the next attempt; pure |
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
+//! | `shared.rs` | what the desk and its workers share |
+//! | `delivery.rs` | the workers |
+//! | `mail.rs` | a letter in its envelope |
+//! | `smtp.rs` | the conversation with the mail server |
 
+mod delivery;
 pub mod desk;
+mod mail;
 pub mod notice;
+pub mod patience;
+pub mod policy;
+mod queue;
+mod shared;
+mod smtp;
+pub mod words;
 
 pub use desk::{Approved, Desk, DeskStats, RelayHealth};
 pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome};
+pub use patience::Patience;

@@ -1,0 +1,208 @@
+//! Who is told what, when: events in, notices out. Pure: no clock, no socket, no store; the time is the event's.
+//!
+//! Practice managers get at most two messages about an incident: that something does not answer, when their
+//! practice is first affected; and that it answers again, when their practice no longer is. Under flapping they
+//! hear nothing more. Whoever was not told of the beginning isn't told of the end. Several practices that share an
+//! address share the message.
+//!
+//! ICB staff hear of the opening, of changes (at most every [`limits::STAFF_UPDATE_EVERY`] unless the cause changed;
+//! the latest change waits for its turn and replaces an older one that still waits), and of the end.
+//!
+//! **Suppress openings, never resolutions.** Planned work holds openings back until it ends, and an incident that
+//! ends before is never mentioned; who was told before the work began is told of the end during it.
+//!
+//! When the monitor itself may be the cause, no practice is told anything: only staff hear, that linewatch is blind.
+
+mod managers;
+mod record;
+mod staff;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::BTreeMap;
+
+use super::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::config::{MaintenanceWindow, PracticeNotices};
+use crate::estate::Estate;
+use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::limits;
+use crate::store::OpenIncident;
+use crate::time::At;
+
+use record::Record;
+
+/// Why a notice is withheld when there is nothing to send it with.
+pub const NO_MAIL: &str = "no [mail] section";
+
+/// What the configuration says about notices.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    pub estate: &'a Estate,
+    /// Addresses of ICB staff.
+    pub staff: &'a [String],
+    pub practices: PracticeNotices,
+    pub maintenance: &'a [MaintenanceWindow],
+    /// Whether there is a mail server to send with.
+    pub mail: bool,
+}
+
+/// What an event leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    pub notices: Vec<Notice>,
+    /// Earlier notices that were never sent and now shall not be, with the reason.
+    pub withdrawn: Vec<(Notice, String)>,
+}
+
+/// What was said about each open incident, and to whom.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ledger {
+    incidents: BTreeMap<String, Record>,
+}
+
+/// What an approval leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// Ids of the notices that were held and may leave.
+    pub notices: Vec<String>,
+    pub already: bool,
+}
+
+impl Ledger {
+    /// Takes up what an earlier process left.
+    pub fn restore(open: &[OpenIncident]) -> Self {
+        let incidents = open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
+        Self { incidents }
+    }
+
+    /// The last event of each open incident.
+    pub fn open(&self) -> impl Iterator<Item = &Event> {
+        self.incidents.values().map(|record| &record.event)
+    }
+
+    pub fn knows(&self, incident: &str) -> bool {
+        self.incidents.contains_key(incident)
+    }
+
+    /// Plans the notices of an event, and takes note of them. The same event twice leads to nothing new.
+    pub fn plan(&mut self, event: &Event, rules: &Rules<'_>) -> Plan {
+        let known = self.incidents.remove(&event.incident);
+        if let Some(record) = &known
+            && record.event.at == event.at
+            && record.event.event == event.event
+        {
+            self.incidents.extend(known.map(|record| (event.incident.clone(), record)));
+            return Plan::default();
+        }
+        let mut record = known.unwrap_or_else(|| Record::new(event));
+        let mut plan = Plan::default();
+        match (event.event, event.reason, event.into.as_ref()) {
+            (EventKind::Opened | EventKind::Changed, ..) => managers::follow(&mut record, event, rules, &mut plan),
+            (EventKind::Resolved, Some(Reason::Merged), Some(into)) if self.knows(into) => {
+                if let Some(survivor) = self.incidents.get_mut(into) {
+                    managers::merge(&mut record, survivor, event, &mut plan);
+                }
+            }
+            (EventKind::Resolved, Some(Reason::Withdrawn), _) => {
+                managers::end(&mut record, event, NoticeKind::Correction, &mut plan);
+            }
+            // Also a merger into an incident that is over itself: then nobody else says that it ended.
+            (EventKind::Resolved, ..) => managers::end(&mut record, event, NoticeKind::Back, &mut plan),
+        }
+        staff::follow(&mut record, event, rules, &mut plan);
+        if event.event != EventKind::Resolved {
+            record.event = event.clone();
+            self.incidents.insert(event.incident.clone(), record);
+        }
+        plan
+    }
+
+    /// Lets the held notices of an incident go, and those to come. `None`: there is no such open incident.
+    pub fn approve(&mut self, incident: &str) -> Option<Released> {
+        self.incidents.get_mut(incident).map(Record::approve)
+    }
+
+    /// Whether practice managers of the incident wait for an approval.
+    pub fn awaits_approval(&self, incident: &str) -> bool {
+        self.incidents.get(incident).is_some_and(Record::awaits_approval)
+    }
+
+    /// Practices, by id, whose manager couldn't be told of the incident because the mail server refused the address.
+    pub fn refused(&self, incident: &str) -> Vec<String> {
+        self.incidents.get(incident).map(|record| record.refused.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The mail server refused an opening for good, or it was given up: its recipient was not told, so there is
+    /// nothing to end for them.
+    pub fn undelivered(&mut self, notice: &Notice) {
+        if let Some(record) = self.incidents.get_mut(&notice.incident) {
+            record.undelivered(notice);
+        }
+    }
+}
+
+/// The key under which an address is the same address.
+fn key(address: &str) -> String {
+    address.trim().to_lowercase()
+}
+
+/// A new notice about an event.
+fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) -> Notice {
+    let letter = match event.event {
+        EventKind::Opened => 'o',
+        EventKind::Changed => 'c',
+        EventKind::Resolved => 'r',
+    };
+    let who = if audience == Audience::Staff { "staff " } else { "practice " };
+    let hash = stable_hash(&[who.as_bytes(), key(recipient).as_bytes()]);
+    Notice {
+        id: format!("{}.{letter}{}.{hash:016x}", event.incident, event.at.as_millis()),
+        incident: event.incident.clone(),
+        event_at: event.at,
+        event: event.event,
+        kind,
+        audience,
+        recipient: recipient.trim().to_owned(),
+        thread: None,
+        due: event.at,
+        state: NoticeState::Queued,
+    }
+}
+
+/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard hasher doesn't promise.
+pub(crate) fn stable_hash(parts: &[&[u8]]) -> u64 {
+    parts
+        .iter()
+        .flat_map(|part| part.iter())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Whether the monitor itself may be what failed.
+pub fn blind(event: &Event) -> bool {
+    event.cause.iter().any(|cause| cause.kind == Cause::MONITOR)
+}
+
+/// Until when planned work covers the event, as far as these practices are concerned; its own time when none does.
+fn covered_until(event: &Event, practices: &[String], windows: &[MaintenanceWindow]) -> At {
+    let mut until = event.at;
+    for _ in 0..limits::MAINTENANCE_CHAIN_MAX {
+        let end = windows
+            .iter()
+            .filter(|window| window.from <= until && until < window.to && covers(window, event, practices))
+            .map(|window| window.to)
+            .max();
+        match end {
+            Some(end) => until = end,
+            None => break,
+        }
+    }
+    until
+}
+
+fn covers(window: &MaintenanceWindow, event: &Event, practices: &[String]) -> bool {
+    let named = |id: &String| window.what.contains(id);
+    window.what.is_empty()
+        || event.cause.iter().any(|cause| named(&cause.id))
+        || event.network.as_ref().is_some_and(named)
+        || (!practices.is_empty() && practices.iter().all(named))
+}

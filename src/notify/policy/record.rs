@@ -1,0 +1,146 @@
+//! What was said about one incident, and to whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Released, key};
+use crate::incident::{Cause, Event};
+use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::store::OpenIncident;
+use crate::time::At;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Record {
+    /// The last event.
+    pub event: Event,
+    pub approved: bool,
+    /// By address.
+    pub managers: BTreeMap<String, Manager>,
+    /// By address.
+    pub staff: BTreeMap<String, Staff>,
+    /// Practices, by id, whose opening the mail server refused.
+    pub refused: BTreeSet<String>,
+}
+
+/// Where a practice manager stands with the incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Manager {
+    /// The opening is planned; it may have left.
+    Opened { opening: Notice },
+    /// The opening could not be sent for want of a mail server; there may be one later.
+    Unmailed,
+    /// Nothing more is to be said.
+    Over,
+}
+
+/// Where somebody at the ICB stands with the incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Staff {
+    pub opening: Notice,
+    /// The latest notice; it may still wait for its time.
+    pub latest: Notice,
+    /// The cause that the latest notice named.
+    pub cause: Vec<Cause>,
+}
+
+impl Record {
+    pub(super) fn new(event: &Event) -> Self {
+        Self {
+            event: event.clone(),
+            approved: false,
+            managers: BTreeMap::new(),
+            staff: BTreeMap::new(),
+            refused: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn restore(open: &OpenIncident) -> Self {
+        let mut record = Self::new(&open.event);
+        record.approved = open.approved;
+        for notice in &open.notices {
+            match notice.audience {
+                Audience::Staff => record.restore_staff(notice),
+                Audience::Practices(_) => record.restore_manager(notice),
+            }
+        }
+        record
+    }
+
+    fn restore_manager(&mut self, notice: &Notice) {
+        let manager = match (notice.kind, &notice.state) {
+            (NoticeKind::Inherited, _)
+            | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
+                Manager::Opened { opening: notice.clone() }
+            }
+            (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => Manager::Unmailed,
+            // An opening that was withdrawn before it left: as if it had never been.
+            (NoticeKind::Opening, NoticeState::Withheld { .. }) => {
+                self.managers.remove(&key(&notice.recipient));
+                return;
+            }
+            (NoticeKind::Opening, NoticeState::Rejected { .. }) => {
+                self.refused.extend(practices_of(notice));
+                Manager::Over
+            }
+            _ => Manager::Over,
+        };
+        self.managers.insert(key(&notice.recipient), manager);
+    }
+
+    fn restore_staff(&mut self, notice: &Notice) {
+        if matches!(notice.state, NoticeState::Withheld { .. }) {
+            return;
+        }
+        let opening = self
+            .staff
+            .get(&key(&notice.recipient))
+            .map_or_else(|| notice.clone(), |staff| staff.opening.clone());
+        let staff = Staff { opening, latest: notice.clone(), cause: self.event.cause.clone() };
+        self.staff.insert(key(&notice.recipient), staff);
+    }
+
+    pub(super) fn approve(&mut self) -> Released {
+        let already = std::mem::replace(&mut self.approved, true);
+        let mut notices = Vec::new();
+        for manager in self.managers.values_mut() {
+            if let Manager::Opened { opening } = manager
+                && opening.state == NoticeState::Held
+            {
+                opening.state = NoticeState::Queued;
+                notices.push(opening.id.clone());
+            }
+        }
+        Released { notices, already }
+    }
+
+    pub(super) fn awaits_approval(&self) -> bool {
+        self.managers.values().any(
+            |manager| matches!(manager, Manager::Opened { opening } if opening.state == NoticeState::Held),
+        )
+    }
+
+    pub(super) fn undelivered(&mut self, notice: &Notice) {
+        for manager in self.managers.values_mut() {
+            if matches!(manager, Manager::Opened { opening } if opening.id == notice.id) {
+                *manager = Manager::Over;
+                self.refused.extend(practices_of(notice));
+            }
+        }
+    }
+
+}
+
+fn practices_of(notice: &Notice) -> Vec<String> {
+    match &notice.audience {
+        Audience::Practices(practices) => practices.clone(),
+        Audience::Staff => Vec::new(),
+    }
+}
+
+/// Whether a planned notice certainly hasn't left by `at`.
+pub(super) fn unsent(notice: &Notice, at: At) -> bool {
+    match notice.state {
+        NoticeState::Held => true,
+        NoticeState::Queued => notice.due > at,
+        NoticeState::Accepted | NoticeState::Rejected { .. } | NoticeState::Withheld { .. } => false,
+    }
+}

@@ -1,0 +1,303 @@
+//! The order in which notices leave. Pure: the time is an argument.
+//!
+//! Notices to one recipient about one incident form a lane and leave one after another, so that nobody reads "it
+//! answers again" before "it does not answer". Lanes know nothing of each other: a mailbox that is full holds up its
+//! own notices only.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::notice::{Audience, Notice, NoticeState};
+use crate::incident::Event;
+use crate::time::At;
+
+/// A notice that waits, and what it tells of.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub notice: Notice,
+    pub event: Arc<Event>,
+    /// How often it has been tried.
+    pub attempts: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    lanes: BTreeMap<LaneKey, Lane>,
+    /// The lanes whose first notice isn't under way, by when it may leave; the number keeps the order stable.
+    ready: BTreeMap<(At, u64), LaneKey>,
+    /// By incident and id; they wait for an approval.
+    held: BTreeMap<String, BTreeMap<String, Pending>>,
+    /// Every notice that is queued or held, and its lane.
+    known: BTreeMap<String, LaneKey>,
+    next_number: u64,
+}
+
+type LaneKey = Arc<str>;
+
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<Pending>,
+    /// Where it stands in [`Queue::ready`]; `None` while its first notice is under way.
+    ready: Option<(At, u64)>,
+}
+
+/// The queue in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counts {
+    /// Due.
+    pub queued: usize,
+    /// Not due yet.
+    pub waiting: usize,
+    pub held: usize,
+    /// When the oldest of those that are due became so.
+    pub oldest: Option<At>,
+}
+
+impl Queue {
+    /// Notices in memory, those included that are held.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// True when nothing waits to leave and nothing is under way.
+    pub(super) fn is_drained(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Takes a notice. One that is known already, or that is final, changes nothing.
+    pub(super) fn push(&mut self, pending: Pending) {
+        if self.known.contains_key(&pending.notice.id) || pending.notice.state.is_final() {
+            return;
+        }
+        let key = lane_of(&pending.notice);
+        let id = pending.notice.id.clone();
+        self.known.insert(id.clone(), key.clone());
+        if pending.notice.state == NoticeState::Held {
+            self.held.entry(pending.notice.incident.clone()).or_default().insert(id, pending);
+            return;
+        }
+        let due = pending.notice.due;
+        let lane = self.lanes.entry(key.clone()).or_default();
+        lane.waiting.push_back(pending);
+        if lane.waiting.len() == 1 {
+            self.make_ready(due, key);
+        }
+    }
+
+    /// The next notice to leave, which is under way until [`Self::done`] or [`Self::retry`] is called with it.
+    pub(super) fn take(&mut self, now: At) -> Option<Pending> {
+        let first = self.ready.first_entry().filter(|first| first.key().0 <= now)?;
+        let lane = self.lanes.get_mut(&first.remove())?;
+        lane.ready = None;
+        lane.waiting.front().cloned()
+    }
+
+    /// When the next notice may leave.
+    pub(super) fn next_ready(&self) -> Option<At> {
+        self.ready.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Nothing more becomes of a notice that was under way.
+    pub(super) fn done(&mut self, notice: &Notice) {
+        let Some(key) = self.known.remove(&notice.id) else { return };
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if lane.waiting.front().is_some_and(|first| first.notice.id == notice.id) {
+            lane.waiting.pop_front();
+            self.follow_on(key);
+        }
+    }
+
+    /// A notice that was under way is to be tried again.
+    pub(super) fn retry(&mut self, notice: &Notice, at: At, attempts: u32) {
+        let Some(key) = self.known.get(&notice.id).cloned() else { return };
+        if let Some(first) = self.lanes.get_mut(&key).and_then(|lane| lane.waiting.front_mut())
+            && first.notice.id == notice.id
+        {
+            first.attempts = attempts;
+            self.make_ready(at, key);
+        }
+    }
+
+    /// Takes a notice out again. False when it is under way, or not here.
+    pub(super) fn withdraw(&mut self, notice: &Notice) -> bool {
+        if self.held.get_mut(&notice.incident).is_some_and(|held| held.remove(&notice.id).is_some()) {
+            self.known.remove(&notice.id);
+            return true;
+        }
+        let Some(key) = self.known.get(&notice.id).cloned() else { return false };
+        let Some(lane) = self.lanes.get_mut(&key) else { return false };
+        let Some(at) = lane.waiting.iter().position(|pending| pending.notice.id == notice.id) else { return false };
+        if at == 0 && lane.ready.is_none() {
+            return false;
+        }
+        lane.waiting.remove(at);
+        self.known.remove(&notice.id);
+        if at == 0 {
+            self.follow_on(key);
+        }
+        true
+    }
+
+    /// The held notices of an incident may leave.
+    pub(super) fn release(&mut self, incident: &str) -> usize {
+        let held = self.held.remove(incident).unwrap_or_default();
+        let count = held.len();
+        for mut pending in held.into_values() {
+            self.known.remove(&pending.notice.id);
+            pending.notice.state = NoticeState::Queued;
+            self.push(pending);
+        }
+        count
+    }
+
+    /// The first of each lane that was due before `before` and is not under way; they are under way now.
+    pub(super) fn take_due_before(&mut self, before: At) -> Vec<Pending> {
+        let mut taken = Vec::new();
+        for lane in self.lanes.values_mut() {
+            if let (Some(ready), Some(first)) = (lane.ready, lane.waiting.front())
+                && first.notice.due < before
+            {
+                taken.push(first.clone());
+                lane.ready = None;
+                self.ready.remove(&ready);
+            }
+        }
+        taken
+    }
+
+    pub(super) fn counts(&self, now: At) -> Counts {
+        let mut counts = Counts { held: self.held.values().map(BTreeMap::len).sum(), ..Counts::default() };
+        for pending in self.lanes.values().flat_map(|lane| &lane.waiting) {
+            if pending.notice.due > now {
+                counts.waiting += 1;
+            } else {
+                counts.queued += 1;
+                counts.oldest =
+                    Some(counts.oldest.map_or(pending.notice.due, |oldest| oldest.min(pending.notice.due)));
+            }
+        }
+        counts
+    }
+
+    /// The lane has another first notice, or none.
+    fn follow_on(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if let Some(ready) = lane.ready.take() {
+            self.ready.remove(&ready);
+        }
+        match lane.waiting.front().map(|first| first.notice.due) {
+            Some(due) => self.make_ready(due, key),
+            None => drop(self.lanes.remove(&key)),
+        }
+    }
+
+    fn make_ready(&mut self, at: At, key: LaneKey) {
+        let ready = (at, self.next_number);
+        self.next_number += 1;
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.ready = Some(ready);
+            self.ready.insert(ready, key);
+        }
+    }
+}
+
+fn lane_of(notice: &Notice) -> LaneKey {
+    let who = if notice.audience == Audience::Staff { "staff" } else { "practice" };
+    format!("{} {who} {}", notice.incident, notice.recipient.to_lowercase()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::notice::NoticeKind;
+    use crate::notify::policy::tests::event;
+
+    fn pending(id: &str, recipient: &str, due: i64) -> Pending {
+        let event = event("2026-03-16-1", 0, &["A"]);
+        let notice = Notice {
+            id: id.to_owned(),
+            incident: event.incident.clone(),
+            event_at: event.at,
+            event: event.event,
+            kind: NoticeKind::Opening,
+            audience: Audience::Staff,
+            recipient: recipient.to_owned(),
+            thread: None,
+            due: At::from_millis(due),
+            state: NoticeState::Queued,
+        };
+        Pending { notice, event: Arc::new(event), attempts: 0 }
+    }
+
+    fn take(queue: &mut Queue, now: i64) -> Option<Notice> {
+        queue.take(At::from_millis(now)).map(|pending| pending.notice)
+    }
+
+    #[test]
+    fn a_resolution_waits_for_its_opening_and_for_nobody_else() {
+        let mut queue = Queue::default();
+        queue.push(pending("a-opening", "a@x.example", 0));
+        queue.push(pending("a-back", "A@X.example", 1));
+        queue.push(pending("b-opening", "b@x.example", 2));
+        let opening = take(&mut queue, 10).expect("the first");
+        assert_eq!(opening.id, "a-opening");
+        assert_eq!(take(&mut queue, 10).expect("the other lane").id, "b-opening");
+        assert_eq!(take(&mut queue, 10), None, "the resolution waits");
+        queue.retry(&opening, At::from_millis(50), 1);
+        assert_eq!(take(&mut queue, 49), None);
+        assert_eq!(queue.next_ready(), Some(At::from_millis(50)));
+        let opening = take(&mut queue, 50).expect("its second chance");
+        queue.done(&opening);
+        assert_eq!(take(&mut queue, 50).expect("now").id, "a-back");
+    }
+
+    #[test]
+    fn the_same_notice_twice_is_one() {
+        let mut queue = Queue::default();
+        queue.push(pending("a", "a@x.example", 0));
+        queue.push(pending("a", "a@x.example", 0));
+        let notice = take(&mut queue, 0).expect("one");
+        queue.push(pending("a", "a@x.example", 0));
+        assert_eq!(take(&mut queue, 0), None);
+        queue.done(&notice);
+        assert!(queue.is_drained());
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn what_is_under_way_cannot_be_withdrawn_and_what_waits_can() {
+        let mut queue = Queue::default();
+        queue.push(pending("a", "a@x.example", 0));
+        queue.push(pending("a2", "a@x.example", 0));
+        assert!(queue.take(At::default()).is_some());
+        assert!(!queue.withdraw(&pending("a", "a@x.example", 0).notice));
+        assert!(queue.withdraw(&pending("a2", "a@x.example", 0).notice));
+        queue.push(pending("b", "b@x.example", 100));
+        queue.push(pending("b2", "b@x.example", 200));
+        assert!(queue.withdraw(&pending("b", "b@x.example", 0).notice));
+        assert_eq!(queue.next_ready(), Some(At::from_millis(200)));
+        assert!(!queue.withdraw(&pending("b", "b@x.example", 0).notice));
+    }
+
+    #[test]
+    fn held_notices_leave_when_they_are_released() {
+        let mut queue = Queue::default();
+        let mut held = pending("a", "a@x.example", 0);
+        held.notice.state = NoticeState::Held;
+        queue.push(held);
+        assert!(queue.take(At::from_millis(9)).is_none());
+        assert_eq!(queue.counts(At::from_millis(9)).held, 1);
+        assert_eq!(queue.release("2026-03-16-1"), 1);
+        assert!(queue.take(At::from_millis(9)).is_some());
+    }
+
+    #[test]
+    fn the_oldest_is_the_oldest_that_is_due() {
+        let mut queue = Queue::default();
+        queue.push(pending("a", "a@x.example", 30));
+        queue.push(pending("b", "b@x.example", 20));
+        queue.push(pending("c", "c@x.example", 90));
+        let counts = queue.counts(At::from_millis(40));
+        assert_eq!(counts, Counts { queued: 2, waiting: 1, held: 0, oldest: Some(At::from_millis(20)) });
+    }
+}

@@ -1,0 +1,187 @@
+//! The ICB staff's letters: the verdict with its evidence.
+
+use super::{Block, Context, Draft, phrases, plain};
+use crate::incident::{Cause, Event};
+use crate::notify::notice::{Notice, NoticeKind};
+use crate::notify::policy::blind;
+
+/// Practices named in one letter. A list of all 6,200 of England helps nobody; the status page has it.
+const PRACTICES_NAMED_MAX: usize = 250;
+const REFUSED_NAMED_MAX: usize = 50;
+
+pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
+    let event = context.event;
+    let word = match (notice.kind, event.into.as_ref()) {
+        (NoticeKind::Opening, _) => "Opened",
+        (NoticeKind::Back, _) => "Resolved",
+        (NoticeKind::Correction, _) => "Withdrawn",
+        (NoticeKind::Update | NoticeKind::Inherited, Some(_)) => "Merged",
+        (NoticeKind::Update | NoticeKind::Inherited, None) => "Changed",
+    };
+    let causes: Vec<String> = event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
+    let zone = &context.estate.icb.timezone;
+    let mut blocks = vec![Block::Paragraph(plain::sentences(&event.sentence))];
+    blocks.extend(remark(notice, context).map(Block::Paragraph));
+    blocks.push(Block::Facts { heading: "Verdict".to_owned(), rows: verdict(context) });
+    blocks.push(Block::Facts { heading: "Evidence".to_owned(), rows: evidence(event) });
+    if !event.alternatives.is_empty() {
+        let rows = event
+            .alternatives
+            .iter()
+            .map(|other| (causes_of(&other.cause, context), percent(other.probability)))
+            .collect();
+        blocks.push(Block::Facts { heading: "What else it could be".to_owned(), rows });
+    }
+    blocks.extend(services(context));
+    blocks.extend(practices(context));
+    if !context.refused.is_empty() {
+        let mut items: Vec<String> =
+            context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
+        items.extend(more(context.refused.len(), REFUSED_NAMED_MAX));
+        blocks.push(Block::List { heading: "Managers whose address the mail server refused".to_owned(), items });
+    }
+    Draft {
+        subject: format!(
+            "[linewatch] {word}: {} since {}, {} ({})",
+            if blind(event) { "linewatch is blind".to_owned() } else { phrases::short(event, context.estate) },
+            plain::clock(event.since, notice.due, zone),
+            plain::or(&causes),
+            plain::name(&event.incident)
+        ),
+        title: format!("{word}: {}", plain::or(&causes)),
+        blocks,
+        footer: vec![
+            format!("linewatch, for {}", plain::name(&context.estate.icb.name)),
+            format!("Incident {}, {}", plain::name(&event.incident), plain::day_and_clock(event.at, zone)),
+            format!("More: linewatch why {}", plain::name(&event.incident)),
+            "This message was sent automatically.".to_owned(),
+        ],
+    }
+}
+
+/// What staff should know or do beyond the verdict.
+fn remark(notice: &Notice, context: &Context<'_>) -> Option<String> {
+    let event = context.event;
+    if let (NoticeKind::Update, Some(into)) = (notice.kind, &event.into) {
+        return Some(format!("It proved to be the same fault as incident {}, which goes on.", plain::name(into)));
+    }
+    match notice.kind {
+        NoticeKind::Back | NoticeKind::Correction => None,
+        _ if blind(event) => Some(
+            "linewatch may itself be cut off, and cannot tell how the practices are. No practice has been told anything. Look at the machine that linewatch runs on, and at its line."
+                .to_owned(),
+        ),
+        _ if context.awaits_approval => Some(format!(
+            "Practice managers have not been told. To tell them, run: linewatch approve {}",
+            plain::name(&event.incident)
+        )),
+        _ => None,
+    }
+}
+
+fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
+    let event = context.event;
+    let zone = &context.estate.icb.timezone;
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let mut rows = vec![
+        row("Cause", causes_of(&event.cause, context)),
+        row("Probability", percent(event.probability)),
+    ];
+    for component in event.cause.iter().filter_map(|cause| phrases::component(cause, context.estate)) {
+        let told = [component.owner.as_deref(), component.contact.as_deref()];
+        let told: Vec<String> = told.into_iter().flatten().map(plain::name).collect();
+        if !told.is_empty() {
+            rows.push(row("Owner", format!("{} ({})", told.join(", "), plain::name(&component.name))));
+        }
+    }
+    let network = event.network.as_ref().map_or_else(
+        || "every network".to_owned(),
+        |id| {
+            let ix = context.estate.network(id);
+            plain::name(ix.map_or(id, |ix| &context.estate.networks[ix.at()].name))
+        },
+    );
+    rows.extend([
+        row("Network", network),
+        row("Signature", event.signature.as_str().to_owned()),
+        row("Since", plain::day_and_clock(event.since, zone)),
+        row("Said at", plain::day_and_clock(event.at, zone)),
+    ]);
+    rows
+}
+
+fn evidence(event: &Event) -> Vec<(String, String)> {
+    let evidence = &event.evidence;
+    vec![
+        ("Behind the cause".to_owned(), format!("{} of {} practices fail", evidence.failing, evidence.behind)),
+        (
+            "Elsewhere".to_owned(),
+            format!("{} of {} practices fail", evidence.elsewhere_failing, evidence.elsewhere),
+        ),
+    ]
+}
+
+/// `firewall fw-maidstone (ICB internet firewall, Maidstone)`, and `one of` before several.
+fn causes_of(causes: &[Cause], context: &Context<'_>) -> String {
+    let names: Vec<String> = causes
+        .iter()
+        .map(|cause| {
+            format!("{} ({})", phrases::name_of(cause, context.estate), plain::name(&cause.to_string()))
+        })
+        .collect();
+    let one_of = if names.len() > 1 { "one of these, the data cannot tell which: " } else { "" };
+    format!("{one_of}{}", plain::or(&names))
+}
+
+/// Never 100 %: a posterior that rounds to certainty is shown as "over 99.9 %".
+fn percent(probability: f64) -> String {
+    let percent = probability.clamp(0.0, 1.0) * 100.0;
+    if percent > 99.9 {
+        "over 99.9 %".to_owned()
+    } else if percent < 0.1 {
+        "under 0.1 %".to_owned()
+    } else {
+        format!("{percent:.1} %")
+    }
+}
+
+fn services(context: &Context<'_>) -> Option<Block> {
+    let items: Vec<String> = context
+        .event
+        .services
+        .iter()
+        .map(|id| {
+            let ix = context.estate.service(id);
+            plain::name(ix.map_or(id, |ix| &context.estate.services[ix.at()].name))
+        })
+        .collect();
+    (!items.is_empty()).then(|| Block::List { heading: "Services affected".to_owned(), items })
+}
+
+fn practices(context: &Context<'_>) -> Vec<Block> {
+    let ids = &context.event.practices;
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let shown = &ids[..ids.len().min(PRACTICES_NAMED_MAX)];
+    let names = phrases::practice_names(shown, context.estate);
+    let mut items: Vec<String> =
+        shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
+    items.extend(more(ids.len(), PRACTICES_NAMED_MAX));
+    let mut blocks = vec![Block::List { heading: format!("Practices affected: {}", ids.len()), items }];
+    let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
+    if silent > 0 && !blind(context.event) {
+        blocks.push(Block::Paragraph(format!(
+            "{silent} of these have no e-mail address in the configuration, so nobody there has been told."
+        )));
+    }
+    blocks
+}
+
+fn has_no_address(id: &str, context: &Context<'_>) -> bool {
+    context.estate.practice(id).is_some_and(|ix| context.estate.practices[ix.at()].email.is_empty())
+}
+
+fn more(total: usize, shown: usize) -> Option<String> {
+    (total > shown).then(|| format!("and {} more: see the status page", total - shown))
+}
