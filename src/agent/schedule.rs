@@ -289,3 +289,179 @@ fn authority(url: &str, tls: bool) -> String {
 fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estate::{Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
+    use proptest::prelude::*;
+
+    const NOW: At = At::from_millis(1_700_000_000_123);
+
+    fn estate(practices: usize, every: &[u64]) -> Estate {
+        let probe = |(position, every): (usize, &u64)| Probe {
+            id: format!("probe-{position}"),
+            network: NetworkIx(0),
+            service: None,
+            every: Duration::from_secs(*every),
+            timeout: Duration::from_secs(1),
+            also: Vec::new(),
+            resolver: None,
+            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+        };
+        let practice = |position: usize| Practice {
+            id: format!("G{position:05}"),
+            name: "A surgery".into(),
+            postcode: None,
+            list_size: None,
+            email: Vec::new(),
+            source: None,
+            via: Vec::new(),
+            through: Vec::new(),
+        };
+        Estate {
+            icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },
+            components: Vec::new(),
+            networks: vec![Network { id: "internet".into(), name: "the internet".into(), through: Vec::new() }],
+            services: Vec::new(),
+            probes: every.iter().enumerate().map(probe).collect(),
+            practices: (0..practices).map(practice).collect(),
+            hub_via: Vec::new(),
+        }
+    }
+
+    const UNCAPPED: ScheduleSettings = ScheduleSettings { concurrency_max: 512, target_rate_max: None };
+
+    /// All that becomes due until `until`, when it is taken on time.
+    fn play(schedule: &mut Schedule, until: At) -> Vec<Due> {
+        let mut dues = Vec::new();
+        while let Some(next) = schedule.next_due().filter(|next| *next <= until) {
+            dues.extend(std::iter::from_fn(|| schedule.take(next)));
+        }
+        dues
+    }
+
+    fn checks(dues: &[Due]) -> Vec<Due> {
+        dues.iter().filter(|due| matches!(due.duty, Duty::Check { .. })).copied().collect()
+    }
+
+    #[test]
+    fn the_phase_is_the_hash_that_others_count_on() {
+        // FNV-1a of "G82002\0accurx-https", worked out apart from this program.
+        let phase = phase("G82002", "accurx-https", Duration::from_secs(30));
+        assert_eq!(phase, Duration::from_millis(11976));
+    }
+
+    #[test]
+    fn every_check_is_asked_once_in_each_interval_and_always_at_its_phase() {
+        let estate = estate(20, &[30, 60]);
+        let mut schedule = Schedule::new(&estate, &UNCAPPED, NOW);
+        let dues = checks(&play(&mut schedule, NOW.plus_millis(120_000)));
+        assert_eq!(dues.len(), 21 * 4 + 21 * 2);
+        for due in dues {
+            let Duty::Check { from, probe } = due.duty else { continue };
+            let id = match from {
+                Vantage::Hub => HUB,
+                Vantage::Practice(practice) => &estate.practices[practice.at()].id,
+            };
+            let probe = &estate.probes[probe.at()];
+            let every_ms = millis(probe.every);
+            assert_eq!(
+                due.slot.as_millis().rem_euclid(every_ms),
+                millis(phase(id, &probe.id, probe.every)),
+                "the comb doesn't drift"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_results_of_a_county_come_within_a_second_and_not_all_at_once() {
+        let mut schedule = Schedule::new(&estate(175, &[30]), &UNCAPPED, NOW);
+        let dues = checks(&play(&mut schedule, NOW.plus_millis(30_000)));
+        assert!(dues[0].slot.millis_since(NOW) < 1_000);
+        let mut seconds = [0; 31];
+        for due in &dues {
+            seconds[usize::try_from(due.slot.millis_since(NOW) / 1_000).unwrap()] += 1;
+        }
+        // 176 checks over 30 seconds are six a second; chance alone makes that 0 to 16.
+        assert!(*seconds.iter().max().unwrap() <= 16, "{seconds:?}");
+    }
+
+    #[test]
+    fn missed_slots_are_skipped_and_counted_not_made_up_for() {
+        let mut schedule = Schedule::new(&estate(1, &[10]), &UNCAPPED, NOW);
+        let _first = play(&mut schedule, NOW.plus_millis(10_000));
+        // Nobody comes for ten minutes.
+        let late = NOW.plus_millis(610_000);
+        let burst = checks(&std::iter::from_fn(|| schedule.take(late)).collect::<Vec<_>>());
+        assert!(burst.len() <= 2, "at most the present slot of each of the two checks: {burst:?}");
+        assert!(schedule.skipped() >= 2 * 58);
+        let next = checks(&play(&mut schedule, late.plus_millis(10_000)));
+        assert_eq!(next.len(), 2, "and then in the old rhythm");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_silence_the_schedule() {
+        let mut schedule = Schedule::new(&estate(3, &[10]), &UNCAPPED, NOW);
+        let back = NOW.plus_millis(-3_600_000);
+        schedule.realign(back);
+        assert_eq!(checks(&play(&mut schedule, back.plus_millis(10_000))).len(), 4);
+    }
+
+    #[test]
+    fn a_capped_target_is_asked_evenly_and_within_its_cap_and_nobody_starves() {
+        let settings = ScheduleSettings { target_rate_max: Some(5.0), ..UNCAPPED };
+        // 101 askers every 10 s are 10 a second: twice the cap.
+        let mut schedule = Schedule::new(&estate(100, &[10]), &settings, NOW);
+        assert_eq!(schedule.stretched().len(), 1);
+        let dues = checks(&play(&mut schedule, NOW.plus_millis(200_000)));
+        assert!((900..=1_000).contains(&dues.len()), "{} checks in 200 s", dues.len());
+        for pair in dues.windows(2) {
+            assert!(pair[1].slot.millis_since(pair[0].slot) >= 200, "spread, not in a burst");
+        }
+        let mut counts = vec![0; schedule.len()];
+        for due in &dues {
+            counts[due.number] += 1;
+        }
+        let fewest = dues.iter().map(|due| counts[due.number]).min().unwrap();
+        assert!(fewest >= 8, "each had its turn every 20 s or so: {fewest}");
+    }
+
+    #[test]
+    fn targets_are_named_the_same_way_however_a_url_writes_them() {
+        assert_eq!(authority("https://Accurx.example/x?y", true), "accurx.example:443");
+        assert_eq!(authority("http://accurx.example", false), "accurx.example:80");
+        assert_eq!(authority("http://[::1]:8080/", false), "[::1]:8080");
+        assert_eq!(authority("http://[::1]/", false), "[::1]:80");
+        assert_eq!(authority("http://user@accurx.example:81/", false), "accurx.example:81");
+    }
+
+    proptest! {
+        #[test]
+        fn the_phase_lies_within_the_interval_and_is_stable(
+            practice in "[A-Z][0-9]{5}(/[a-z]{1,8})?",
+            probe in "[a-z-]{1,20}",
+            every_ms in 1_000_u64..3_600_000,
+        ) {
+            let every = Duration::from_millis(every_ms);
+            let first = phase(&practice, &probe, every);
+            prop_assert!(first < every);
+            prop_assert_eq!(first, phase(&practice, &probe, every));
+        }
+
+        /// Consecutive ODS codes are what real estates have, and what a poor hash would put in one heap.
+        #[test]
+        fn consecutive_codes_are_spread_evenly(start in 0_u32..90_000, probe in "[a-z]{2,12}") {
+            let every = Duration::from_secs(30);
+            let mut tenths = [0_u32; 10];
+            for code in start..start + 1_000 {
+                let phase = phase(&format!("G{code:05}"), &probe, every);
+                tenths[usize::try_from(phase.as_millis() * 10 / every.as_millis()).unwrap()] += 1;
+            }
+            for count in tenths {
+                // 100 are expected; five standard deviations of pure chance are 47.
+                prop_assert!((53..=147).contains(&count), "{tenths:?}");
+            }
+        }
+    }
+}

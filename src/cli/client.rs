@@ -34,7 +34,7 @@ pub enum ClientError {
     #[error("\"{0}\" is not a URL such as http://127.0.0.1:9460")]
     Url(String),
     #[error("{file}: the configuration is broken, so the address is not known; give it with --url")]
-    Config { file: String, source: anyhow::Error },
+    Config { file: String, source: Box<crate::config::Errors> },
     #[error("linewatch does not answer at {url}: {why}. Is `linewatch run` running there? Say where with --url")]
     Unreachable { url: String, why: String },
     #[error("the answer from {url} is not linewatch's: {why}")]
@@ -49,8 +49,8 @@ pub enum ClientError {
 impl Where {
     fn url(&self) -> Result<String, ClientError> {
         if let Some(file) = &self.config {
-            let config = crate::hub::field::load(file)
-                .map_err(|source| ClientError::Config { file: file.display().to_string(), source })?;
+            let config = crate::config::load(file)
+                .map_err(|source| ClientError::Config { file: file.display().to_string(), source: Box::new(source) })?;
             let mut address = config.hub.listen;
             if address.ip().is_unspecified() {
                 address.set_ip(if address.is_ipv4() {

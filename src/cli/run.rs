@@ -1,5 +1,6 @@
 //! `linewatch run`: watch an operator's own targets, all in one process.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +24,7 @@ pub struct Args {
 /// 3 it could not start, or something essential ended on its own.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     log_to_stderr();
-    let config = match crate::hub::field::load(&args.config) {
+    let config = match crate::config::load(&args.config) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error:#}");
@@ -122,5 +123,6 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,linewatch=info"));
     // Fails only when a log is set up already.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    drop(log.with_ansi(std::io::stderr().is_terminal()).try_init());
 }

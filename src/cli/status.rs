@@ -153,6 +153,6 @@ fn notes(notes: &[NoteLine]) -> String {
 
 fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(head);
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(head);
     table
 }

@@ -1,40 +1,41 @@
 //! The real field that `run`'s workers stand in: this machine's clock and sockets.
 
-use std::path::Path;
-
-use crate::agent::workers::{Field, blank};
-use crate::config::Config;
-use crate::estate::{Ask, Estate, ProbeIx, Vantage};
-use crate::observation::{Failure, Observation};
+use crate::agent::clock;
+use crate::agent::workers::Field;
+use crate::estate::{Estate, ProbeIx, Vantage};
+use crate::observation::{HUB, Observation};
+use crate::probe::{NoTrust, Prober};
 use crate::time::At;
 
-/// Seams until the neighbours' branches land.
-pub fn is_built(ask: &Ask) -> bool {
-    !matches!(ask, Ask::Later { .. })
+/// Asks over real sockets, each practice's checks bound to its own address where it has one.
+#[derive(Debug, Clone)]
+pub struct Sockets {
+    prober: Prober,
 }
-
-pub fn load(path: &Path) -> anyhow::Result<Config> {
-    anyhow::bail!("{}: the loader lands with its own branch", path.display())
-}
-
-pub struct Sockets;
 
 impl Sockets {
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self)
+    /// # Errors
+    ///
+    /// When no TLS check could ever be made.
+    pub fn new() -> Result<Self, NoTrust> {
+        Ok(Self { prober: Prober::new()? })
     }
 }
 
 impl Field for Sockets {
     fn now(&self) -> At {
-        crate::agent::clock::now()
+        clock::now()
     }
 
-    async fn ask(&self, estate: &Estate, _from: Vantage, probe: ProbeIx, at: At) -> Observation {
-        Observation {
-            ok: false,
-            failure: Some(Failure::Local),
-            ..blank(at, "", &estate.probes[probe.at()].id)
-        }
+    async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
+        let probe = &estate.probes[probe.at()];
+        let (id, source) = match from {
+            Vantage::Hub => (HUB, None),
+            Vantage::Practice(practice) => {
+                let practice = &estate.practices[practice.at()];
+                (practice.id.as_str(), practice.source)
+            }
+        };
+        self.prober.ask(probe, source).await.observation(at, id, &probe.id)
     }
 }

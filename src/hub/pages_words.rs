@@ -185,8 +185,26 @@ fn cause_name(estate: &Estate, cause: &Cause) -> String {
     name.map_or_else(|| cause.to_string(), |name| format!("{name} ({cause})"))
 }
 
-/// `99.8 %`; never rounded up to certainty.
+/// `99.8 %`; never rounded up to certainty or down to impossibility.
 fn percent(probability: f64) -> String {
-    let shown = (probability * 1000.0).floor() / 10.0;
-    if probability >= 0.999 { "over 99.9 %".to_owned() } else { format!("{shown:.1} %") }
+    if probability >= 0.999 {
+        "over 99.9 %".to_owned()
+    } else if probability < 0.001 {
+        "under 0.1 %".to_owned()
+    } else {
+        format!("{:.1} %", (probability * 1000.0).floor() / 10.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_is_never_shown_as_certain_or_impossible() {
+        assert_eq!(percent(1.0), "over 99.9 %");
+        assert_eq!(percent(0.9989), "99.8 %");
+        assert_eq!(percent(0.5), "50.0 %");
+        assert_eq!(percent(0.0), "under 0.1 %");
+    }
 }

@@ -257,7 +257,7 @@ fn crew_starter<F: Field>(
 
 /// Says by name which probes this version can't ask.
 pub fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
-    let unbuilt = estate.probes.iter().filter(|probe| !super::field::is_built(&probe.ask));
+    let unbuilt = estate.probes.iter().filter(|probe| !crate::probe::is_built(&probe.ask));
     let probes: Vec<String> = unbuilt.map(|probe| format!("{} ({})", probe.id, probe.kind())).collect();
     if probes.is_empty() {
         return Ok(());
@@ -325,7 +325,7 @@ impl Running {
     async fn reload_or_say_why(&self) -> anyhow::Result<Reloaded> {
         let path = self.config_path.clone().context("this process was started without a configuration file")?;
         let file = path.clone();
-        let config = tokio::task::spawn_blocking(move || super::field::load(&file))
+        let config = tokio::task::spawn_blocking(move || crate::config::load(&file))
             .await
             .context("the configuration could not be read")??;
         refuse_unbuilt(&config.estate, Some(&path))?;
@@ -367,9 +367,10 @@ impl Running {
     /// within a bounded time is left to itself.
     pub async fn stop(self) {
         let Self { hub, crews, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        // Before the crews are dropped: the pipeline is told to end, it doesn't find itself alone.
+        stop_pipeline.cancel();
         crews.lock().await.stop.cancel();
         drop(crews);
-        stop_pipeline.cancel();
         let in_order = async {
             // Each of them ends once the one before has.
             for task in [&mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
@@ -386,10 +387,14 @@ impl Running {
         }
         stop_server.cancel();
         stop_desk.cancel();
+        let store = hub.store.clone();
         if let Some(hub) = Arc::into_inner(hub)
             && tokio::time::timeout(STOP_DEADLINE, hub.desk.stop()).await.is_err()
         {
             tracing::warn!("the notices did not end within {} s", STOP_DEADLINE.as_secs());
+        }
+        if tokio::time::timeout(STOP_DEADLINE, store.close()).await.is_err() {
+            tracing::warn!("the store did not close within {} s", STOP_DEADLINE.as_secs());
         }
     }
 }
