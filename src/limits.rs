@@ -261,8 +261,9 @@ pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
 /// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
 pub const PROBE_UDP_BYTES_MAX: usize = 2048;
 
-/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them.
-pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(200);
+/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them; and the
+/// check's `ms` holds these pauses, so they stay short (`phases_ms.echo` is the round trip).
+pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(100);
 
 /// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
 pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);

@@ -1,14 +1,14 @@
 //! Asks: one file a kind of check; the sockets live here.
 //!
 //! A [`Prober`] asks a probe once and always has an [`Answer`], within the probe's time: what goes wrong is the answer.
-//! A check keeps its account in a [trail](trail), outside of itself, so that when it is cut off at its deadline the
+//! A check keeps its account in a trail (`trail.rs`), outside of itself, so that when it is cut off at its deadline the
 //! phase in which it stood and what it had learned are still known.
 //!
 //! # Invariants
 //!
 //! - The deadline is over everything, look-ups and redirects included; and every buffer has a bound.
 //! - What is this machine's own doing (no permission, no descriptors, an address that isn't ours) is `local`, and
-//!   never an outage of anything else. [`fault`] is the one place that says so.
+//!   never an outage of anything else. `fault.rs` is the one place that says so.
 //! - Texts from the network are made one plain line before anybody sees them.
 //!
 //! # Choices
@@ -98,5 +98,19 @@ impl Prober {
 impl std::fmt::Debug for Prober {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Prober").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_can_be_moved_to_another_thread() {
+        fn moves<T: Send>(_: &T) {}
+        fn goes<'a>(prober: &'a Prober, probe: &'a Probe) {
+            moves(&prober.ask(probe, None));
+        }
+        let _: fn(&Prober, &Probe) = |prober, probe| goes(prober, probe);
     }
 }

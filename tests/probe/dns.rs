@@ -152,8 +152,8 @@ async fn a_silent_server_and_a_closed_port() {
     let answer = ask(Ask::Dns(question(silent)), SHORT).await;
     assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::Dns)));
 
-    let closed = UdpSocket::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let answer = ask(Ask::Dns(question(closed)), LONG).await;
+    let closed = servers::ClosedUdp::new().await;
+    let answer = ask(Ask::Dns(question(closed.address)), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Dns)), "{answer:?}");
 }
 
@@ -167,16 +167,13 @@ async fn truncating(over_tcp: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Soc
         }
     };
     let address = udp.local_addr().expect("an address");
-    tokio::spawn(async move {
-        let mut buffer = [0; 512];
-        while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
-            // Cut in the middle of the record that it announces.
-            let cut = with(reply(&buffer[..length], 0), |bytes| {
-                bytes[2] |= 0x02;
-                bytes.truncate(length + 5);
-            });
-            udp.send_to(&cut, peer).await.expect("sent");
-        }
+    servers::udp_on(udp, |query, _| {
+        // Cut in the middle of the record that it announces.
+        let cut = with(reply(query, 0), |bytes| {
+            bytes[2] |= 0x02;
+            bytes.truncate(query.len() + 5);
+        });
+        vec![cut]
     });
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = tcp.accept().await {
@@ -208,7 +205,13 @@ async fn over_tcp_an_answer_to_something_else_is_malformed() {
 
 #[tokio::test]
 async fn a_cut_answer_with_tcp_blocked_is_refused() {
-    let server = servers::udp(|query, _| vec![with(reply(query, 0), |bytes| bytes[2] |= 0x02)]).await;
+    let (udp, _closed) = loop {
+        let tcp = servers::ClosedTcp::new();
+        if let Ok(udp) = UdpSocket::bind(tcp.address).await {
+            break (udp, tcp);
+        }
+    };
+    let server = servers::udp_on(udp, |query, _| vec![with(reply(query, 0), |bytes| bytes[2] |= 0x02)]);
     let answer = ask(Ask::Dns(question(server)), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Dns)), "{answer:?}");
 }

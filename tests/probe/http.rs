@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use linewatch::estate::{Ask, HostPort, HttpAsk};
+use linewatch::estate::{Ask, HttpAsk};
 use linewatch::observation::{Failure, Phase};
 
 use super::{LONG, ask, ask_from, detail, failed, host_port, servers};
@@ -220,10 +220,11 @@ async fn hostile_text_comes_out_as_one_plain_line() {
 }
 
 #[tokio::test]
-async fn a_target_in_no_network_is_named() {
+async fn a_closed_port_is_named_with_its_address() {
     let mut question = get("http://accurx.example/");
-    question.connect_to = Some(HostPort { host: "127.0.0.1".to_owned(), port: 1 });
+    let closed = servers::ClosedTcp::new();
+    question.connect_to = Some(host_port(closed.address));
     let answer = ask(Ask::Http(question), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Connect)));
-    assert_eq!(detail(&answer), "connecting to 127.0.0.1:1: connection refused");
+    assert_eq!(detail(&answer), format!("connecting to {}: connection refused", closed.address));
 }

@@ -29,7 +29,14 @@ pub async fn udp<F>(answer: F) -> SocketAddr
 where
     F: Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
 {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    udp_on(UdpSocket::bind("127.0.0.1:0").await.expect("a port"), answer)
+}
+
+/// The same, on a socket that is there.
+pub fn udp_on<F>(socket: UdpSocket, answer: F) -> SocketAddr
+where
+    F: Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
+{
     let address = socket.local_addr().expect("its address");
     tokio::spawn(async move {
         let mut buffer = vec![0; 4096];
@@ -142,17 +149,26 @@ fn params(name: &str, days: i64) -> rcgen::CertificateParams {
     let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("parameters");
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     let now = std::time::SystemTime::now();
-    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    let day = std::time::Duration::from_hours(24);
     params.not_before = (now - day * 400).into();
     let length = day * u32::try_from(days.abs()).expect("not so many days");
     // Half an hour more, so that the day doesn't change between issuing and asking.
-    let half_an_hour = std::time::Duration::from_secs(1800);
+    let half_an_hour = std::time::Duration::from_mins(30);
     params.not_after = if days < 0 { now - length } else { now + length + half_an_hour }.into();
     params
 }
 
+/// How a TLS server ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// With TLS's own goodbye.
+    Polite,
+    /// By closing the connection under it, as old servers do.
+    Abrupt,
+}
+
 /// An HTTPS server that answers every request with these bytes and closes.
-pub async fn https(credentials: Credentials, answer: impl Into<String>) -> SocketAddr {
+pub async fn https(credentials: Credentials, answer: impl Into<String>, farewell: Farewell) -> SocketAddr {
     let acceptor = credentials.acceptor();
     let answer: Arc<str> = answer.into().into();
     tcp(move |stream, _| {
@@ -162,8 +178,41 @@ pub async fn https(credentials: Credentials, answer: impl Into<String>) -> Socke
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
             read_head(&mut stream).await;
             say(&mut stream, &answer).await;
-            drop(stream.shutdown().await);
+            match farewell {
+                Farewell::Polite => drop(stream.shutdown().await),
+                Farewell::Abrupt => drop(stream.get_mut().0.shutdown().await),
+            }
         }
     })
     .await
+}
+
+/// A TCP port that refuses: taken, so that no other test gets it, and with nobody listening.
+pub struct ClosedTcp {
+    _held: tokio::net::TcpSocket,
+    pub address: SocketAddr,
+}
+
+impl ClosedTcp {
+    pub fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let address = socket.local_addr().expect("its address");
+        Self { _held: socket, address }
+    }
+}
+
+/// A UDP port that refuses: taken by a socket that is connected elsewhere, so that for everybody else it is closed.
+pub struct ClosedUdp {
+    _held: UdpSocket,
+    pub address: SocketAddr,
+}
+
+impl ClosedUdp {
+    pub async fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let address = socket.local_addr().expect("its address");
+        socket.connect("127.0.0.4:9").await.expect("connected elsewhere");
+        Self { _held: socket, address }
+    }
 }

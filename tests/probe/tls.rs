@@ -5,13 +5,13 @@ use linewatch::observation::{Failure, Phase};
 use linewatch::probe::Answer;
 
 use super::http::get;
-use super::servers::{self, Authority, Credentials};
+use super::servers::{self, Authority, Credentials, Farewell};
 use super::{LONG, ask, detail, failed, host_port};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well";
 
 async fn question(authority: &Authority, credentials: Credentials) -> HttpAsk {
-    let server = servers::https(credentials, HELLO).await;
+    let server = servers::https(credentials, HELLO, Farewell::Polite).await;
     let mut question = get("https://accurx.example/");
     question.connect_to = Some(host_port(server));
     question.trust_pem = Some(authority.pem());
@@ -114,4 +114,25 @@ async fn roots_that_cannot_be_read_are_this_machines_fault() {
         Some("-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n".to_owned());
     let answer = ask(Ask::Http(question), LONG).await;
     assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_the_connection_is_whole_only_if_no_length_was_promised() {
+    let authority = Authority::new();
+    for (answer, outcome) in [
+        ("HTTP/1.0 200 OK\r\n\r\nall is well", (None, None)),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nall is well",
+            (Some(Failure::Reset), Some(Phase::Body)),
+        ),
+    ] {
+        let credentials = authority.issue("accurx.example", 90);
+        let server = servers::https(credentials, answer, Farewell::Abrupt).await;
+        let mut question = get("https://accurx.example/");
+        question.connect_to = Some(host_port(server));
+        question.trust_pem = Some(authority.pem());
+        question.expect_body = Some("is well".to_owned());
+        let found = ask(Ask::Http(question), LONG).await;
+        assert_eq!(failed(&found), outcome, "{found:?}");
+    }
 }

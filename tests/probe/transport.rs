@@ -3,7 +3,6 @@
 use linewatch::estate::{Ask, HostPort, TcpAsk, UdpAsk};
 use linewatch::observation::{Failure, Phase};
 use linewatch::time::At;
-use tokio::net::{TcpListener, UdpSocket};
 
 use super::{LONG, SHORT, ask, ask_from, detail, failed, host_port, servers};
 
@@ -26,10 +25,10 @@ async fn a_connection_is_made_and_timed() {
 
 #[tokio::test]
 async fn a_closed_port_refuses() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let answer = ask(tcp(closed), LONG).await;
+    let closed = servers::ClosedTcp::new();
+    let answer = ask(tcp(closed.address), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Connect)));
-    assert!(detail(&answer).contains(&closed.to_string()), "{answer:?}");
+    assert!(detail(&answer).contains(&closed.address.to_string()), "{answer:?}");
 }
 
 #[tokio::test]
@@ -99,8 +98,8 @@ async fn a_datagram_meets_silence_or_a_closed_port() {
     let answer = ask(udp(silent, None), SHORT).await;
     assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::FirstByte)));
 
-    let closed = UdpSocket::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let answer = ask(udp(closed, None), LONG).await;
+    let closed = servers::ClosedUdp::new().await;
+    let answer = ask(udp(closed.address, None), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::FirstByte)), "{answer:?}");
 }
 
@@ -124,8 +123,8 @@ async fn a_kind_that_is_not_built_is_local_and_named() {
 
 #[tokio::test]
 async fn an_answer_becomes_an_observation_of_the_contract() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let answer = ask(tcp(closed), LONG).await;
+    let closed = servers::ClosedTcp::new();
+    let answer = ask(tcp(closed.address), LONG).await;
     let at: At = "2026-03-16T07:12:03.120Z".parse().expect("a time");
     let line = serde_json::to_value(answer.observation(at, "G82002", "reception")).expect("JSON");
     assert_eq!(line["failure"], "refused");

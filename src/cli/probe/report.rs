@@ -1,0 +1,301 @@
+//! What one check has to say, for a person and for a script.
+
+use std::net::IpAddr;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::json;
+
+use crate::estate::{Ask, Practice, Probe};
+use crate::observation::{Failure, Observation, Phase};
+use crate::probe::{Answer, Certificate, Facts};
+use crate::time::At;
+
+/// Which check was asked.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) probe: &'a Probe,
+    /// `None`: asked from this machine's own address, as the hub asks.
+    pub(super) practice: Option<&'a Practice>,
+}
+
+impl Asked<'_> {
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        self.practice.and_then(|practice| practice.source)
+    }
+
+    fn from(&self) -> String {
+        match self.practice {
+            None => "this machine".to_owned(),
+            Some(practice) => match practice.source {
+                Some(source) => format!("{} {} ({source})", practice.id, practice.name),
+                None => format!(
+                    "{} {} (it has no `source`, so from this machine's own address)",
+                    practice.id, practice.name
+                ),
+            },
+        }
+    }
+}
+
+/// The machine's form: one object, one line.
+pub(super) fn json(
+    asked: &Asked<'_>,
+    answer: &Answer,
+    observation: &Observation,
+) -> serde_json::Result<String> {
+    let object = json!({
+        "probe": asked.probe.id,
+        "practice": asked.practice.map(|practice| &practice.id),
+        "source": asked.source(),
+        "observation": observation,
+        "facts": answer.facts,
+        "verdict": verdict(asked, answer),
+    });
+    serde_json::to_string(&object).map(|line| line + "\n")
+}
+
+/// The person's form: what was asked, each phase, what was learned, the verdict.
+pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
+    let probe = asked.probe;
+    let mut lines = vec![
+        format!("{}: {} {}", probe.id, probe.kind(), target(&probe.ask)),
+        format!("from {}", asked.from()),
+        String::new(),
+    ];
+    lines.extend(phases(answer).lines().map(|line| line.trim_end().to_owned()));
+    lines.push(String::new());
+    let facts = facts(&answer.facts, now);
+    if !facts.is_empty() {
+        lines.extend(facts.iter().map(|(what, is)| format!("  {what:<12} {is}")));
+        lines.push(String::new());
+    }
+    lines.push(verdict(asked, answer));
+    lines.join("\n") + "\n"
+}
+
+fn target(ask: &Ask) -> String {
+    match ask {
+        Ask::Dns(dns) => format!("{} {} at {}", dns.record, dns.name, dns.server),
+        Ask::Http(http) => match (&http.connect_to, &http.name_server) {
+            (Some(there), _) => format!("{} at {there}", http.url),
+            (None, Some(server)) => format!("{}, looked up at {server}", http.url),
+            (None, None) => http.url.clone(),
+        },
+        Ask::Tcp(tcp) => tcp.target.to_string(),
+        Ask::Udp(udp) => udp.target.to_string(),
+        Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Later { target, .. } => target.clone(),
+    }
+}
+
+fn phases(answer: &Answer) -> Table {
+    let mut table = Table::new();
+    // Each cell is padded with a space of its own; with one more the table is indented like the facts below it.
+    table.load_preset(presets::NOTHING);
+    table.set_header([" phase", "ms", ""]);
+    for phase in Phase::ALL {
+        let failed = !answer.ok && answer.phase == Some(phase);
+        let Some(ms) = answer.phases_ms.get(phase) else {
+            if failed {
+                table.add_row([format!(" {}", phase.as_str()), "-".to_owned(), "failed here".to_owned()]);
+            }
+            continue;
+        };
+        let mark = if failed { "failed here" } else { "" };
+        table.add_row([format!(" {}", phase.as_str()), format!("{ms:.2}"), mark.to_owned()]);
+    }
+    table.add_row([" whole check".to_owned(), format!("{:.2}", answer.ms), String::new()]);
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if !facts.addresses.is_empty() {
+        let addresses: Vec<String> = facts.addresses.iter().map(ToString::to_string).collect();
+        rows.push(("addresses", addresses.join(", ")));
+    }
+    if let Some(peer) = facts.peer {
+        rows.push(("asked", peer.to_string()));
+    }
+    if let Some(rcode) = &facts.rcode {
+        let how = if facts.over_tcp { ", over TCP, as it was too long for UDP" } else { "" };
+        rows.push(("rcode", format!("{rcode}{how}")));
+    }
+    rows.extend(facts.answers.iter().map(|answer| ("answer", answer.clone())));
+    if let Some(version) = &facts.tls_version {
+        rows.push(("TLS", version.clone()));
+    }
+    for (place, certificate) in facts.certificates.iter().enumerate() {
+        rows.push((if place == 0 { "certificate" } else { "issued by" }, described(certificate, now)));
+    }
+    rows.extend(facts.redirects.iter().map(|url| ("redirect", url.clone())));
+    if let Some(status) = facts.status {
+        rows.push(("status", status.to_string()));
+    }
+    if let Some(bytes) = facts.body_bytes {
+        rows.push(("body", format!("{bytes} bytes read")));
+    }
+    if let Some(echoes) = facts.echoes {
+        rows.push(("echoes", format!("{} sent, {} came back", echoes.sent, echoes.received)));
+        if let (Some(min), Some(median), Some(max)) = (echoes.min_ms, echoes.median_ms, echoes.max_ms) {
+            rows.push(("round trip", format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max)")));
+        }
+    }
+    rows
+}
+
+fn described(certificate: &Certificate, now: At) -> String {
+    let until = certificate.not_after.to_timestamp().strftime("%Y-%m-%d").to_string();
+    let days = certificate.days_left(now);
+    let left = match days {
+        ..=-1 => format!("expired {until}"),
+        0 => format!("until {until}, the last day"),
+        1 => format!("until {until}, 1 day left"),
+        _ => format!("until {until}, {days} days left"),
+    };
+    let names = if certificate.names.is_empty() {
+        String::new()
+    } else {
+        format!(", for {}", certificate.names.join(" "))
+    };
+    format!("{} (by {}), {left}{names}", certificate.subject, certificate.issuer)
+}
+
+/// The verdict in one line: the contract's word, what it means, and the detail.
+fn verdict(asked: &Asked<'_>, answer: &Answer) -> String {
+    let id = &asked.probe.id;
+    let Some(failure) = answer.failure else {
+        return format!("OK: {id} is fine, after {:.1} ms.", answer.ms);
+    };
+    let detail = answer.detail.as_deref().map_or_else(String::new, |detail| format!(" ({detail})"));
+    if failure == Failure::Local {
+        return format!("COULD NOT ASK: {}{detail}.", meaning(failure));
+    }
+    let phase = answer.phase.map_or_else(String::new, |phase| format!(" in phase {}", phase.as_str()));
+    format!("FAILS: {}{phase}: {}{detail}.", failure.as_str(), meaning(failure))
+}
+
+fn meaning(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Timeout => "no answer in time",
+        Failure::Refused => "something answers there, and refuses",
+        Failure::Reset => "the connection was cut",
+        Failure::Unreachable => "there is no way to it",
+        Failure::Nxdomain => "the name does not exist at this name server",
+        Failure::Servfail => "the name server could not find out",
+        Failure::DnsRefused => "the name server won't answer us",
+        Failure::NoAnswer => "the name has no such record",
+        Failure::WrongAnswer => "the answer is not the expected one",
+        Failure::Tls => "the TLS handshake failed",
+        Failure::Untrusted => "it shows a certificate that is not trusted",
+        Failure::Intercepted => "somebody on the way answers in its place",
+        Failure::Expired => "its certificate has expired, or soon will",
+        Failure::Status => "it answers with the wrong status",
+        Failure::Body => "its page does not say what it should",
+        Failure::BlockedPage => "the network shows a page of its own instead",
+        Failure::TooSlow => "it answers, but too slowly",
+        Failure::Loss => "too many packets are lost",
+        Failure::Open => "a port that must be blocked is open",
+        Failure::Protocol => "what it says makes no sense",
+        Failure::Local => "this machine could not ask, which says nothing about the target",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::estate::{HostPort, NetworkIx, TcpAsk};
+    use crate::observation::PhaseTimes;
+
+    fn probe() -> Probe {
+        Probe {
+            id: "spine".to_owned(),
+            network: NetworkIx(0),
+            service: None,
+            every: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            also: Vec::new(),
+            resolver: None,
+            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "::1".to_owned(), port: 443 } }),
+        }
+    }
+
+    fn answer(failure: Option<Failure>) -> Answer {
+        Answer {
+            ok: failure.is_none(),
+            failure,
+            phase: failure.map(|_| Phase::Connect),
+            ms: 5000.2,
+            phases_ms: PhaseTimes { dns: Some(1.25), connect: Some(4998.9), ..PhaseTimes::default() },
+            loss: None,
+            detail: failure.map(|_| "the connection was not made within 5 s".to_owned()),
+            facts: Facts { peer: Some("[::1]:443".parse().expect("an address")), ..Facts::default() },
+        }
+    }
+
+    fn at() -> At {
+        "2026-03-16T07:12:03Z".parse().expect("a time")
+    }
+
+    #[test]
+    fn a_person_sees_phases_facts_and_the_verdict() {
+        let probe = probe();
+        let text = words(&Asked { probe: &probe, practice: None }, &answer(Some(Failure::Timeout)), at());
+        insta::assert_snapshot!(text, @r"
+        spine: tcp [::1]:443
+        from this machine
+
+          phase             ms
+          dns             1.25
+          connect      4998.90  failed here
+          whole check  5000.20
+
+          asked        [::1]:443
+
+        FAILS: timeout in phase connect: no answer in time (the connection was not made within 5 s).
+        ");
+    }
+
+    #[test]
+    fn a_script_sees_the_observation_and_the_facts() {
+        let probe = probe();
+        let asked = Asked { probe: &probe, practice: None };
+        let answer = answer(None);
+        let line = json(&asked, &answer, &answer.observation(at(), "@hub", "spine")).expect("JSON");
+        let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(object["observation"]["ok"], true);
+        assert_eq!(object["facts"]["peer"], "[::1]:443");
+        assert_eq!(object["practice"], serde_json::Value::Null);
+        assert_eq!(object["verdict"], "OK: spine is fine, after 5000.2 ms.");
+    }
+
+    #[test]
+    fn local_trouble_is_not_told_as_a_failure_of_the_target() {
+        let probe = probe();
+        let asked = Asked { probe: &probe, practice: None };
+        let told = verdict(&asked, &answer(Some(Failure::Local)));
+        assert!(told.starts_with("COULD NOT ASK: ") && !told.contains("FAILS"), "{told}");
+    }
+
+    #[test]
+    fn a_certificate_is_told_with_its_end() {
+        let mut certificate = Certificate {
+            subject: "CN=accurx.example".to_owned(),
+            issuer: "CN=Root".to_owned(),
+            not_before: at(),
+            not_after: "2026-03-26T12:00:00Z".parse().expect("a time"),
+            names: vec!["accurx.example".to_owned()],
+        };
+        assert_eq!(
+            described(&certificate, at()),
+            "CN=accurx.example (by CN=Root), until 2026-03-26, 10 days left, for accurx.example"
+        );
+        certificate.not_after = "2026-03-15T12:00:00Z".parse().expect("a time");
+        assert!(described(&certificate, at()).contains("expired 2026-03-15"));
+    }
+}

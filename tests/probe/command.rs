@@ -1,0 +1,101 @@
+//! `linewatch probe` as it is typed: what it prints, and how it ends.
+
+use std::path::Path;
+use std::process::Output;
+
+use super::servers;
+
+/// An estate of one practice, whose checks go to these loopback ports.
+fn configuration(dir: &Path, open: u16, closed: u16, source: &str) -> std::path::PathBuf {
+    let text = format!(
+        r#"
+[icb]
+code = "QKS"
+name = "Test county"
+timezone = "Europe/London"
+
+[[network]]
+id = "internet"
+name = "the internet"
+through = []
+
+[[practice]]
+ods = "G82002"
+name = "St James' Surgery"
+source = "{source}"
+
+[[probe]]
+id = "open"
+kind = "http"
+network = "internet"
+url = "http://127.0.0.1:{open}/"
+every = "30s"
+timeout = "20s"
+
+[[probe]]
+id = "closed"
+kind = "tcp"
+network = "internet"
+target = "127.0.0.1:{closed}"
+every = "30s"
+timeout = "20s"
+"#
+    );
+    let path = dir.join("probes.toml");
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+async fn linewatch(config: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
+        .arg("probe")
+        .args(args)
+        .arg("--config")
+        .arg(config)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("it ran");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[tokio::test]
+async fn each_outcome_has_its_words_and_its_exit_status() {
+    let open = servers::http("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well").await;
+    let closed = servers::ClosedTcp::new();
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path(), open.port(), closed.address.port(), "127.0.0.3");
+
+    let (code, out, _) = linewatch(&config, &["open", "--practice", "G82002"]).await;
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("from G82002 St James' Surgery (127.0.0.3)"), "{out}");
+    assert!(out.contains("first_byte") && out.contains("status       200"), "{out}");
+    assert!(out.contains("OK: open is fine"), "{out}");
+
+    let (code, out, _) = linewatch(&config, &["closed", "--json"]).await;
+    let object: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &object["observation"]["failure"]), (Some(1), &"refused".into()), "{out}");
+    assert_eq!(object["observation"]["practice"], "@hub");
+
+    let (code, out, error) = linewatch(&config, &["opne"]).await;
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
+    assert!(error.contains("did you mean \"open\"?"), "{error}");
+    let (code, _, error) = linewatch(&config, &["open", "--practice", "G82003"]).await;
+    assert_eq!(code, Some(2), "{error}");
+
+    let config = configuration(dir.path(), open.port(), closed.address.port(), "192.0.2.7");
+    let (code, out, _) = linewatch(&config, &["open", "--practice", "G82002"]).await;
+    assert_eq!(code, Some(3), "{out}");
+    assert!(out.contains("COULD NOT ASK") && out.contains("192.0.2.7"), "{out}");
+}
+
+#[tokio::test]
+async fn a_broken_configuration_asks_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("probes.toml");
+    std::fs::write(&path, "[icb]\ncode = 7\n").expect("written");
+    let (code, out, error) = linewatch(&path, &["open"]).await;
+    assert_eq!((code, out.as_str()), (Some(3), ""), "{error}");
+    assert!(error.contains("probes.toml:2:8"), "{error}");
+}
