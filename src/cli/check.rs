@@ -114,12 +114,7 @@ fn targets(out: &mut impl Write, summary: &Summary) -> std::io::Result<()> {
     table.load_preset(presets::NOTHING);
     table.set_header(["  target", "checks/s", "probes"]);
     for target in summary.targets.iter().take(TARGETS_SHOWN) {
-<<<<<<< HEAD
         let rate = format!("{:.2}", target.checks_per_second);
-=======
-        let rate =
-            format!("{:.2}{}", target.checks_per_second, if target.above_target_rate { " !" } else { "" });
->>>>>>> probe
         table.add_row([format!("  {}", target.target), rate, target.probes.join(", ")]);
     }
     if let Some(column) = table.column_mut(1) {

@@ -190,11 +190,7 @@ pub fn practice_sizes(bytes: &[u8]) -> Result<Sizes, OdsError> {
 }
 
 /// `practices.csv` of some practices; `email` and `source` are left for the operator to fill in.
-<<<<<<< HEAD
 pub fn write_practices(practices: &[&GpPractice], sizes: &Sizes) -> Result<String, OdsError> {
-=======
-pub fn write_practices(practices: &[&GpPractice], sizes: &HashMap<String, u32>) -> Result<String, OdsError> {
->>>>>>> probe
     let mut out = csv::WriterBuilder::new().from_writer(Vec::new());
     out.write_record(["ods", "branch", "name", "postcode", "list_size", "email", "source"])?;
     for practice in practices {
@@ -268,15 +264,9 @@ fn cased(part: &str, first: bool, word: &str) -> String {
             continue;
         }
         if start {
-<<<<<<< HEAD
             out.extend(c.to_uppercase());
         } else {
             out.extend(c.to_lowercase());
-=======
-            out.extend(c.to_uppercase())
-        } else {
-            out.extend(c.to_lowercase())
->>>>>>> probe
         }
         start = false;
         run += 1;

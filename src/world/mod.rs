@@ -21,11 +21,8 @@ mod crossings;
 pub mod dice;
 pub mod estates;
 pub mod faults;
-<<<<<<< HEAD
 pub mod loopback;
-=======
 mod names;
->>>>>>> main
 pub mod noise;
 pub mod reports;
 pub mod scenario;
