@@ -189,9 +189,15 @@ pub const OUTBOX_LOADED_MAX: usize = 50_000;
 
 // The drill (`cli::drill`).
 
-/// How often a drill looks whether there is something to tell: often enough to read like live, seldom enough
-/// that forty practices lost at once are one line.
-pub const DRILL_TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often a drill looks whether there is something to tell: often enough to read like live.
+pub const DRILL_TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a drill tells where practices stand, at most: forty practices lost at once are a line or two, not
+/// forty.
+pub const DRILL_LINES_EVERY: Duration = Duration::from_secs(1);
+
+/// How long no e-mail must have been accepted before a drill tells of those that were: one wave, one line.
+pub const DRILL_MAIL_QUIET: Duration = Duration::from_millis(400);
 
 /// How long nothing must have happened, after the script's last turn, before a drill says that it is over.
 /// The last e-mails follow the all-clear within a second.

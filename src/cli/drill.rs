@@ -188,7 +188,7 @@ impl Drill {
             tokio::select! {
                 biased;
                 () = endings.next() => {
-                    self.teller.catch_up(now(), &picture.borrow_and_update().clone())?;
+                    self.teller.catch_up_at_once(now(), &picture.borrow_and_update().clone())?;
                     return Ok(if over { Ended::Over } else { Ended::Interrupted });
                 }
                 event = events.recv() => match event {
@@ -196,8 +196,8 @@ impl Drill {
                         last_happening = Instant::now();
                         self.tale.event(&event);
                         // First what led to it.
-                        self.teller.catch_up(now(), &picture.borrow_and_update().clone())?;
-                        self.teller.event(event.at, &event)?;
+                        self.teller.catch_up_at_once(event.at, &picture.borrow_and_update().clone())?;
+                        self.teller.event(&event)?;
                     }
                     Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "incident events were missed"),
                     Err(RecvError::Closed) => return Ok(Ended::Over),
@@ -238,7 +238,7 @@ impl Drill {
     /// Says what the script has done since the last time.
     fn turn(&mut self, at: At) -> std::io::Result<()> {
         while let Some((when, what)) = self.turns.pop_front_if(|(when, _)| *when <= at) {
-            self.teller.say(when, Word::Script, &what)?;
+            self.teller.turn(when, &what)?;
         }
         Ok(())
     }

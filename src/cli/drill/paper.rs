@@ -11,6 +11,8 @@ pub struct Paper {
     blocks: bool,
     width: usize,
     began: At,
+    /// Time of the last line: what is told never runs backwards, though it may be told late.
+    latest: At,
 }
 
 /// What a line is about; its word stands at the beginning.
@@ -97,12 +99,13 @@ impl Paper {
             blocks: locale.contains("utf-8") || locale.contains("utf8"),
             width: set("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(WIDTH_DEFAULT).clamp(60, 140),
             began,
+            latest: began,
         }
     }
 
     #[cfg(test)]
     pub const fn plain(began: At) -> Self {
-        Self { colour: false, blocks: false, width: WIDTH_DEFAULT, began }
+        Self { colour: false, blocks: false, width: WIDTH_DEFAULT, began, latest: began }
     }
 
     pub fn seconds(&self, at: At) -> f64 {
@@ -123,8 +126,9 @@ impl Paper {
     }
 
     /// One happening: when, what kind, and the text, wrapped under itself.
-    pub fn line(&self, at: At, word: Word, text: &str, style: Style) -> String {
-        let seconds = self.seconds(at);
+    pub fn line(&mut self, at: At, word: Word, text: &str, style: Style) -> String {
+        self.latest = self.latest.max(at);
+        let seconds = self.seconds(self.latest);
         let mut line = format!("{seconds:>6.1} s  {}  ", self.paint(&format!("{:<6}", word.text()), word.style()));
         for (n, part) in wrap(text, self.width.saturating_sub(MARGIN)).into_iter().enumerate() {
             if n > 0 {
@@ -137,7 +141,7 @@ impl Paper {
     }
 
     /// The same for text that is painted already, and short.
-    pub fn line_as_is(&self, at: At, word: Word, text: &str) -> String {
+    pub fn painted_line(&mut self, at: At, word: Word, text: &str) -> String {
         self.line(at, word, "", Style::Plain) + text
     }
 
@@ -151,9 +155,9 @@ impl Paper {
             .join("\n")
     }
 
-    /// How many of all, as a bar of twenty.
+    /// How many of all, as a bar.
     pub fn bar(&self, some: usize, all: usize) -> String {
-        const CELLS: usize = 20;
+        const CELLS: usize = 12;
         // Full only when all are there, and empty only when none is.
         let cells = match some * CELLS / all.max(1) {
             0 if some > 0 => 1,
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_line_says_when_and_what_and_goes_on_under_itself() {
         let began = At::from_millis(1_000);
-        let paper = Paper::plain(began);
+        let mut paper = Paper::plain(began);
         let text = "the ICB internet firewall, Maidstone has failed; ".repeat(3);
         let line = paper.line(At::from_millis(13_300), Word::Cause, &text, Style::Bold);
         assert!(line.starts_with("  12.3 s  CAUSE   the ICB internet"), "{line}");
@@ -211,9 +215,9 @@ mod tests {
     #[test]
     fn a_bar_is_full_only_when_all_are_there_and_empty_only_when_none_is() {
         let paper = Paper::plain(At::default());
-        assert_eq!(paper.bar(40, 40), "#".repeat(20));
-        assert_eq!(paper.bar(399, 400), format!("{}.", "#".repeat(19)));
-        assert_eq!(paper.bar(1, 400), format!("#{}", ".".repeat(19)));
-        assert_eq!(paper.bar(0, 0), "#".repeat(0) + &".".repeat(20));
+        assert_eq!(paper.bar(40, 40), "#".repeat(12));
+        assert_eq!(paper.bar(399, 400), format!("{}.", "#".repeat(11)));
+        assert_eq!(paper.bar(1, 400), format!("#{}", ".".repeat(11)));
+        assert_eq!(paper.bar(0, 0), ".".repeat(12));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::incident::{Cause, Event, EventKind};
-use crate::observation::Observation;
+use crate::observation::{Failure, Observation};
 use crate::time::At;
 use crate::world::faults::World;
 use crate::world::loopback::servers::mail::AcceptedMail;
@@ -83,7 +83,9 @@ impl Tale {
     /// Takes a result as it reached the hub; true for the first failure after the fault.
     pub fn observe(&mut self, seen: &Observation) -> bool {
         let since = self.fault.is_some_and(|fault| seen.ended() >= fault);
-        let first = !seen.ok && since && self.failure.is_none();
+        // The agent's own fault is a failure of nothing else.
+        let failed = !seen.ok && seen.failure != Some(Failure::Local);
+        let first = failed && since && self.failure.is_none();
         if first {
             self.failure = Some(seen.ended());
         }

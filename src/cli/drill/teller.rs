@@ -10,8 +10,9 @@ use super::paper::{Paper, Style, Word, put};
 use super::tale::Tale;
 use crate::correlate::{Picture, Standing};
 use crate::estate::Estate;
-use crate::incident::{Event, EventKind, Reason};
-use crate::observation::Observation;
+use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::limits::{DRILL_LINES_EVERY, DRILL_MAIL_QUIET};
+use crate::observation::{Failure, Observation};
 use crate::time::At;
 use crate::world::loopback::servers::mail::AcceptedMail;
 
@@ -26,11 +27,12 @@ pub struct Person {
     paper: Paper,
     estate: Arc<Estate>,
     staff: Vec<String>,
-    /// By network: ok, down, silent, unknown; as last told.
-    told: Vec<Counts>,
+    /// How practices stood on each network when it was last told, and when that was.
+    told: Option<(At, Vec<Counts>)>,
     mails: Vec<Arc<AcceptedMail>>,
 }
 
+/// Where practices stand on one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Counts {
     ok: usize,
@@ -52,11 +54,22 @@ impl Counts {
         }
         counts
     }
+
+    /// Those that don't answer, in words; empty when all do.
+    fn missing(self) -> String {
+        let parts: Vec<String> =
+            [(self.down, "lost"), (self.silent, "silent"), (self.unknown, "not heard from yet")]
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}"))
+                .collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
 }
 
 impl Teller {
     pub fn person(paper: Paper, estate: Arc<Estate>, staff: Vec<String>) -> Self {
-        Self::Person(Box::new(Person { paper, estate, staff, told: Vec::new(), mails: Vec::new() }))
+        Self::Person(Box::new(Person { paper, estate, staff, told: None, mails: Vec::new() }))
     }
 
     pub const fn paper(&mut self) -> Option<&mut Paper> {
@@ -67,28 +80,37 @@ impl Teller {
     }
 
     /// Says something to a person that a program has no use for.
-    pub fn say(&self, at: At, word: Word, text: &str) -> io::Result<()> {
+    pub fn say(&mut self, at: At, word: Word, text: &str) -> io::Result<()> {
         match self {
             Self::Person(person) => put(&person.paper.line(at, word, text, Style::Plain)),
             Self::Program => Ok(()),
         }
     }
 
-    pub fn first_failure(&self, at: At, seen: &Observation) -> io::Result<()> {
-        let failure = seen.failure.map_or("failed", crate::observation::Failure::as_str);
-        let phase = seen.phase.map_or_else(String::new, |phase| format!(" in the phase {}", phase.as_str()));
+    /// What the script does; its ids are put in words.
+    pub fn turn(&mut self, at: At, text: &str) -> io::Result<()> {
+        let Self::Person(person) = self else { return Ok(()) };
+        // `component fw-maidstone lets nothing through: begins`
+        let (what, turn) = text.rsplit_once(": ").unwrap_or((text, "now"));
+        let text = format!("{turn}: {}", person.in_words(what));
+        self.say(at, Word::Script, &text)
+    }
+
+    pub fn first_failure(&mut self, at: At, seen: &Observation) -> io::Result<()> {
+        let failure = seen.failure.map_or("failed", Failure::as_str);
+        let phase = seen.phase.map_or_else(String::new, |phase| format!(" in phase {}", phase.as_str()));
         let took = seen.ms / 1000.0;
         let text = format!(
-            "first failure: {} at {}: {failure}{phase}, after {took:.1} s of asking",
+            "first failure: {} at practice {}, {failure}{phase}, asked for {took:.1} s",
             seen.probe, seen.practice
         );
         self.say(at, Word::Check, &text)
     }
 
-    pub fn event(&mut self, at: At, event: &Event) -> io::Result<()> {
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
         match self {
             Self::Program => put(&serde_json::to_string(event)?),
-            Self::Person(person) => person.event(at, event),
+            Self::Person(person) => person.event(event),
         }
     }
 
@@ -111,98 +133,148 @@ impl Teller {
         }
     }
 
-    /// Tells what has gathered. Called about once a second, and sooner by what must come after it.
+    /// Tells what has gathered and is complete as far as one can see.
     pub fn catch_up(&mut self, at: At, picture: &Picture) -> io::Result<()> {
         let Self::Person(person) = self else { return Ok(()) };
-        person.tell_mails(at)?;
-        person.lines(at, picture)
+        let quiet = person.mails.last().is_some_and(|mail| at.millis_since(mail.at) >= millis(DRILL_MAIL_QUIET));
+        if quiet {
+            person.tell_mails()?;
+        }
+        let due = person.told.as_ref().is_none_or(|(when, _)| at.millis_since(*when) >= millis(DRILL_LINES_EVERY));
+        if due { person.tell_lines(at, picture) } else { Ok(()) }
+    }
+
+    /// Tells all that has gathered, because something comes that must stand after it.
+    pub fn catch_up_at_once(&mut self, at: At, picture: &Picture) -> io::Result<()> {
+        let Self::Person(person) = self else { return Ok(()) };
+        person.tell_mails()?;
+        person.tell_lines(at, picture)
     }
 }
 
 impl Person {
-    fn event(&self, at: At, event: &Event) -> io::Result<()> {
-        let percent = percent(event.probability);
-        let evidence = event.evidence;
-        let counts = format!(
-            "{percent} sure: {} of the {} behind it fail, {} of the {} elsewhere.",
-            evidence.failing, evidence.behind, evidence.elsewhere_failing, evidence.elsewhere
-        );
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        let sentence = &event.sentence;
+        let sure = percent(event.probability);
+        let incident = &event.incident;
         let (word, text) = match (event.event, event.reason) {
-            (EventKind::Opened, _) => (Word::Cause, format!("{} {counts}", event.sentence)),
-            (EventKind::Changed, _) => (Word::Change, format!("{} {counts}", event.sentence)),
+            (EventKind::Opened, _) => {
+                let next = event.alternatives.first().map_or_else(String::new, |next| {
+                    format!("; the next best explanation, {}, {}", causes(&next.cause), percent(next.probability))
+                });
+                (Word::Cause, format!("{sentence} Probability {sure}{next}. Incident {incident}."))
+            }
+            (EventKind::Changed, _) => (Word::Change, format!("{sentence} Probability {sure}.")),
             (EventKind::Resolved, Some(Reason::Merged)) => {
                 let into = event.into.as_deref().unwrap_or("another");
-                (Word::Change, format!("incident {} goes on as {into}.", event.incident))
+                (Word::Change, format!("Incident {incident} proved to be the same fault as {into}, and goes on there."))
             }
             (EventKind::Resolved, Some(Reason::Withdrawn)) => {
-                (Word::Clear, format!("withdrawn, it was never so: {}", event.sentence))
+                (Word::Clear, format!("Withdrawn, it was never so: {sentence} Incident {incident} is closed."))
             }
-            (EventKind::Resolved, _) => (Word::Clear, event.sentence.clone()),
+            (EventKind::Resolved, _) => (Word::Clear, format!("{sentence} Incident {incident} is closed.")),
         };
-        put(&self.paper.line(at, word, &format!("[{}] {text}", event.incident), Style::Bold))
+        put(&self.paper.line(event.at, word, &text, Style::Bold))
     }
 
     /// Where practices stand on each network, when that changed.
-    fn lines(&mut self, at: At, picture: &Picture) -> io::Result<()> {
+    fn tell_lines(&mut self, at: At, picture: &Picture) -> io::Result<()> {
         if picture.practices.is_empty() {
             return Ok(());
         }
         let now: Vec<Counts> =
             (0..self.estate.networks.len()).map(|network| Counts::of(picture, network)).collect();
-        if now == self.told {
+        if self.told.as_ref().is_some_and(|(_, told)| *told == now) {
             return Ok(());
         }
         let all = self.estate.practices.len();
-        let widest = self.estate.networks.iter().map(|network| network.name.chars().count()).max();
-        for (network, counts) in self.estate.networks.iter().zip(&now) {
-            let name = format!("{:<width$}", network.name, width = widest.unwrap_or(0));
-            let mut text = format!("{name}  {}  {} of {all} answer", self.paper.bar(counts.ok, all), counts.ok);
-            for (count, what) in
-                [(counts.down, "lost"), (counts.silent, "silent"), (counts.unknown, "not heard from")]
-            {
-                if count > 0 {
-                    text = format!("{text}, {count} {what}");
-                }
-            }
-            put(&self.paper.line_as_is(at, Word::Lines, &text))?;
+        let each: Vec<String> = self
+            .estate
+            .networks
+            .iter()
+            .zip(&now)
+            .map(|(network, counts)| {
+                let bar = self.paper.bar(counts.ok, all);
+                format!("{} {bar} {} of {all}{}", network.name, counts.ok, counts.missing())
+            })
+            .collect();
+        // Two fit side by side; more go under each other.
+        let texts = if each.len() <= 2 { vec![each.join("   ")] } else { each };
+        for text in texts {
+            put(&self.paper.painted_line(at, Word::Lines, &text))?;
         }
-        self.told = now;
+        self.told = Some((at, now));
         Ok(())
     }
 
-    fn tell_mails(&mut self, at: At) -> io::Result<()> {
+    fn tell_mails(&mut self) -> io::Result<()> {
         let mails = std::mem::take(&mut self.mails);
         let (Some(first), Some(last)) = (mails.first(), mails.last()) else { return Ok(()) };
-        let to_staff = mails.iter().filter(|mail| self.staff.iter().any(|one| one.contains(&mail.recipient)));
-        let to_staff = to_staff.count();
-        let to_practices = mails.len() - to_staff;
-        let e_mails = if mails.len() == 1 { "e-mail" } else { "e-mails" };
+        let (to_staff, to_practices): (Vec<_>, Vec<_>) =
+            mails.iter().partition(|mail| self.staff.iter().any(|one| one.contains(&mail.recipient)));
+        let whom = match (to_practices.len(), to_staff.len()) {
+            (practices, 0) => format!("{practices} to practices"),
+            (0, staff) => format!("{staff} to ICB staff"),
+            (practices, staff) => format!("{practices} to practices, {staff} to ICB staff"),
+        };
         let span = last.at.millis_since(first.at) as f64 / 1000.0;
-        let mut text = format!("{} {e_mails} accepted by the mail server", mails.len());
-        if mails.len() > 1 {
-            text = format!("{text} within {span:.2} s: {to_practices} to practices, {to_staff} to ICB staff");
-        } else {
-            text.push_str(if to_staff > 0 { ", to ICB staff" } else { ", to a practice" });
-        }
-        // The time of the line is that of the first message, not of the telling.
-        put(&self.paper.line(first.at.min(at), Word::Mail, &text, Style::Plain))?;
-        let mut subjects: Vec<&str> = Vec::new();
-        for mail in &mails {
-            let staff = self.staff.iter().any(|one| one.contains(&mail.recipient));
-            // One subject of each kind will do: a practice's, and that of the service desk.
-            if subjects.len() < 2 && !subjects.contains(&mail.subject.as_str()) && (subjects.is_empty() || staff) {
-                subjects.push(&mail.subject);
+        let text = match mails.len() {
+            1 => format!("1 e-mail accepted by the mail server: {whom}"),
+            many => format!("{many} e-mails accepted by the mail server within {span:.1} s: {whom}"),
+        };
+        put(&self.paper.line(first.at, Word::Mail, &text, Style::Plain))?;
+        // A subject of each kind stands for the rest.
+        for group in [to_practices, to_staff] {
+            if let Some(mail) = group.first() {
+                put(&self.paper.under(&mail.subject))?;
             }
-        }
-        for subject in subjects {
-            put(&self.paper.under(&format!("“{subject}”")))?;
         }
         Ok(())
     }
+
+    /// Names in place of `component ID`, `service ID` and `network ID`.
+    fn in_words(&self, text: &str) -> String {
+        let estate = &self.estate;
+        let components = estate.components.iter().map(|one| (format!("component {}", one.id), &one.name));
+        let services = estate.services.iter().map(|one| (format!("service {}", one.id), &one.name));
+        let networks = estate.networks.iter().map(|one| (format!("network {}", one.id), &one.name));
+        let mut named: Vec<(String, &String)> = components.chain(services).chain(networks).collect();
+        // `fw` begins `fw-maidstone`, so the longer goes first.
+        named.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
+        named.into_iter().fold(text.to_owned(), |text, (id, name)| text.replace(&id, name))
+    }
+}
+
+fn causes(causes: &[Cause]) -> String {
+    causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn millis(length: std::time::Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A probability for people: never 100 %, which nothing is.
 pub fn percent(probability: f64) -> String {
-    let percent = (probability * 100.0).clamp(0.0, 99.9);
-    format!("{percent:.1} %")
+    // Rounded down, so that 99.97 doesn't become 100.
+    let tenths = (probability.clamp(0.0, 0.9999) * 1000.0).floor() / 10.0;
+    format!("{tenths:.1} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_certain() {
+        assert_eq!(percent(1.0), "99.9 %");
+        assert_eq!(percent(0.9987), "99.8 %");
+        assert_eq!(percent(0.0004), "0.0 %");
+    }
+
+    #[test]
+    fn those_that_do_not_answer_are_counted_by_what_is_known_of_them() {
+        let counts = Counts { ok: 30, down: 7, silent: 2, unknown: 1 };
+        assert_eq!(counts.missing(), " (7 lost, 2 silent, 1 not heard from yet)");
+        assert_eq!(Counts { ok: 40, ..Counts::default() }.missing(), "");
+    }
 }
