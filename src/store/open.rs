@@ -30,16 +30,18 @@ impl Store {
         let lock = prepare(dir, &file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
+            .busy_timeout(limits::STORE_WRITE_TIMEOUT)
+            .disable_statement_logging();
+        let writes = options
+            .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .foreign_keys(true)
-            .busy_timeout(limits::STORE_WRITE_TIMEOUT)
             // An address that is removed shall not linger in a free page.
-            .pragma("secure_delete", "ON")
-            .disable_statement_logging();
+            .pragma("secure_delete", "ON");
         let of = |error: &sqlx::Error| StoreError::of(&file, error);
-        let writer = pool(1).connect_with(options.clone()).await.map_err(|error| of(&error))?;
+        let writer = pool(1).connect_with(writes).await.map_err(|error| of(&error))?;
         check(&file, &writer).await?;
         MIGRATIONS.run(&writer).await.map_err(|error| StoreError::of_migration(&file, &error))?;
         prove_writable(&writer).await.map_err(|error| of(&error))?;

@@ -47,18 +47,20 @@ impl Letter<'_> {
             "“Answers” means that our check gets a reply. It does not prove that everything behind it works."
                 .to_owned(),
         ));
-        blocks.push(Block::List {
+        blocks.push(Block::Section {
             heading: "Where the fault is".to_owned(),
-            items: vec![phrases::whose_fault(event, self.practices, estate)],
+            sentences: phrases::whose_fault(event, self.practices, estate),
         });
-        let instead: Vec<String> = reach
+        let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
+        let router = own.then(|| "Check that your router has power, and that its cables are in.".to_owned());
+        let instead = reach
             .services_down
             .iter()
             .chain(reach.reduced.iter().map(|reduced| &reduced.service))
             .filter_map(|service| {
-                service.instead.as_ref().map(|instead| format!("{}: {instead}", service.name))
-            })
-            .collect();
+                service.instead.as_ref().map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
+            });
+        let instead: Vec<String> = router.into_iter().chain(instead).collect();
         if !instead.is_empty() {
             blocks.push(Block::List { heading: "What to do meanwhile".to_owned(), items: instead });
         }
@@ -70,7 +72,7 @@ impl Letter<'_> {
             ));
         }
         next.push("We will write once more, when it is over. We will not write in between.".to_owned());
-        blocks.push(Block::List { heading: "What happens next".to_owned(), items: next });
+        blocks.push(Block::Section { heading: "What happens next".to_owned(), sentences: next });
         Draft {
             subject: format!(
                 "[linewatch] {} at {} since {since} ({})",
@@ -220,7 +222,7 @@ fn up(reach: &Reach) -> Vec<Block> {
         .map(|reduced| {
             format!(
                 "{} answers, but needs {}, which does not. Expect parts of it to fail.",
-                reduced.service.with_use(),
+                plain::capital(&reduced.service.name),
                 plain::and(&reduced.lacks)
             )
         })

@@ -78,6 +78,7 @@ struct Draft {
 
 enum Block {
     Paragraph(String),
+    Section { heading: String, sentences: Vec<String> },
     List { heading: String, items: Vec<String> },
     Facts { heading: String, rows: Vec<(String, String)> },
 }

@@ -80,8 +80,8 @@ pub(super) const fn phrase(signature: Signature) -> Phrase {
             one: "is partly blocked",
             several: "are partly blocked",
             heading: "What is blocked",
-            one_again: "is open again",
-            several_again: "are open again",
+            one_again: "is no longer blocked",
+            several_again: "are no longer blocked",
         },
     }
 }
@@ -151,37 +151,40 @@ pub(super) fn practice_names(ids: &[String], estate: &Estate) -> Vec<String> {
         .collect()
 }
 
-/// Whose fault it is, as a practice manager wants to know it.
-pub(super) fn whose_fault(event: &Event, practices: &[String], estate: &Estate) -> String {
-    let at_practice = event.cause.iter().find(|cause| cause.kind == Cause::PRACTICE);
-    match (event.cause.as_slice(), at_practice) {
-        ([cause], Some(_)) if practices.len() == 1 && practices[0] == cause.id => {
-            "The fault is at your practice itself: its line, its router or its power.".to_owned()
+/// Where the fault is and whose it is, as a practice manager wants to know it.
+pub(super) fn whose_fault(event: &Event, practices: &[String], estate: &Estate) -> Vec<String> {
+    let all_elsewhere = event.cause.iter().all(|cause| is_elsewhere(cause, estate));
+    let mut sentences = match event.cause.as_slice() {
+        [cause] if is_own(cause, practices) => {
+            vec!["At your practice itself: its line, its router or its power.".to_owned()]
         }
-        ([cause], Some(_)) => {
-            format!("The fault is at {} itself: its line, its router or its power.", name_of(cause, estate))
+        [cause] => vec![format!("{}.", place(cause, estate))],
+        causes => {
+            let places: Vec<String> = causes.iter().map(|cause| place(cause, estate)).collect();
+            vec![format!("One of these, and we cannot tell yet which: {}.", plain::or(&places))]
         }
-        ([cause], None) => {
-            let elsewhere = if is_elsewhere(cause, estate) { " It is not in your building." } else { "" };
-            let owner = component(cause, estate)
-                .and_then(|component| component.owner.as_deref())
-                .map(|owner| format!(" Responsible for it: {}.", plain::name(owner)))
-                .unwrap_or_default();
-            let fault = match cause.kind.as_str() {
-                Cause::NETWORK | Cause::SERVICE => format!("The fault is in {} itself.", name_of(cause, estate)),
-                _ => format!("The fault is in this: {}.", name_of(cause, estate)),
-            };
-            format!("{fault}{elsewhere}{owner}")
-        }
-        (causes, _) => {
-            let names: Vec<String> = causes.iter().map(|cause| name_of(cause, estate)).collect();
-            let elsewhere = if causes.iter().all(|cause| is_elsewhere(cause, estate)) {
-                " Either way, it is not in your building."
-            } else {
-                ""
-            };
-            format!("The fault is in one of these: {}. We cannot tell yet which.{elsewhere}", plain::or(&names))
-        }
+    };
+    if all_elsewhere {
+        sentences.push("It is not in your building.".to_owned());
+    }
+    sentences
+}
+
+/// Whether the cause is the one practice that is spoken to.
+pub(super) fn is_own(cause: &Cause, practices: &[String]) -> bool {
+    cause.kind == Cause::PRACTICE && practices.len() == 1 && practices[0] == cause.id
+}
+
+/// `ICB internet firewall, Maidstone (looked after by: ICB network team)`.
+fn place(cause: &Cause, estate: &Estate) -> String {
+    let name = plain::capital(&name_of(cause, estate));
+    match cause.kind.as_str() {
+        Cause::PRACTICE => format!("{name} itself: its line, its router or its power"),
+        Cause::NETWORK | Cause::SERVICE => format!("{name} itself"),
+        _ => match component(cause, estate).and_then(|component| component.owner.as_deref()) {
+            Some(owner) if plain::name(owner) != name => format!("{name} (looked after by: {})", plain::name(owner)),
+            _ => name,
+        },
     }
 }
 

@@ -68,13 +68,13 @@ fn joined(items: &[String], word: &str) -> String {
     }
 }
 
-/// `08:12` on the day of `seen_from`, `16 March at 08:12` on others.
+/// `08:12` on the day of `seen_from`, `08:12 on 16 March` on others.
 pub(super) fn clock(at: At, seen_from: At, zone: &TimeZone) -> String {
     let local = at.to_timestamp().to_zoned(zone.clone());
     if local.date() == seen_from.to_timestamp().to_zoned(zone.clone()).date() {
         local.strftime("%H:%M").to_string()
     } else {
-        local.strftime("%-d %B at %H:%M").to_string()
+        local.strftime("%H:%M on %-d %B").to_string()
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         let london = TimeZone::get("Europe/London").expect("bundled");
         let summer: At = "2026-07-01T07:12:00Z".parse().expect("a time");
         assert_eq!(clock(summer, summer, &london), "08:12");
-        assert_eq!(clock(summer, summer.plus_millis(86_400_000), &london), "1 July at 08:12");
+        assert_eq!(clock(summer, summer.plus_millis(86_400_000), &london), "08:12 on 1 July");
         assert_eq!(day_and_clock(summer, &london), "Wednesday 1 July 2026, 08:12");
     }
 

@@ -107,11 +107,12 @@ fn service(estate: &Estate, ix: ServiceIx) -> Service {
 }
 
 impl Service {
-    /// `Accurx (texting patients)`.
+    /// `Accurx, used for texting patients`.
     pub(super) fn with_use(&self) -> String {
+        let name = plain::capital(&self.name);
         match &self.used_for {
-            Some(used_for) => format!("{} ({used_for})", self.name),
-            None => self.name.clone(),
+            Some(used_for) => format!("{name}, used for {used_for}"),
+            None => name,
         }
     }
 }

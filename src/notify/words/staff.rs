@@ -1,7 +1,7 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
 use super::{Block, Context, Draft, phrases, plain};
-use crate::incident::{Cause, Event};
+use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
 
@@ -107,6 +107,9 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
         row("Since", plain::day_and_clock(event.since, zone)),
         row("Said at", plain::day_and_clock(event.at, zone)),
     ]);
+    if event.event == EventKind::Resolved {
+        rows.push(row("Lasted", plain::length(event.since, event.at)));
+    }
     rows
 }
 
@@ -172,7 +175,8 @@ fn practices(context: &Context<'_>) -> Vec<Block> {
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
         blocks.push(Block::Paragraph(format!(
-            "{silent} of these have no e-mail address in the configuration, so nobody there has been told."
+            "Without an e-mail address in the configuration, so that nobody there has been told: {silent} of {}.",
+            shown.len()
         )));
     }
     blocks

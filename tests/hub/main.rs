@@ -1,0 +1,11 @@
+//! The hub as its readers see it: a real service on a port of the system's choosing, asked over HTTP and
+//! by the real commands.
+
+mod bench;
+mod commands;
+mod dashboards;
+mod garbage;
+mod incident;
+mod metrics;
+mod pages;
+mod reload;
