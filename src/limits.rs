@@ -337,8 +337,8 @@ pub const CONFIG_PARAGRAPH_CHARS_MAX: usize = 2000;
 pub const CONFIG_LIST_MAX: usize = 1000;
 
 /// Comparisons of names that the loader spends on "did you mean", over a whole reading. Each costs under a
-/// microsecond, so a hostile file can't buy more than about two seconds.
-pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 2_000_000;
+/// microsecond, so a hostile file can't buy more than a quarter of a second.
+pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 200_000;
 
 /// Longest `every`: a check asked less often than daily says nothing about an outage.
 pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);

@@ -6,7 +6,8 @@ use toml::de::DeValue;
 
 use super::errors::{Placed, Span};
 use super::names::{Names, shorten};
-use super::section::{Reader, Section, described, section};
+use super::reader::{Reader, described};
+use super::section::{Section, section};
 use super::{practices, probes, values};
 use crate::estate::{
     Component, ComponentIx, Estate, Icb, Network, Practice, Probe, RoleUse, Service, ServiceIx,
@@ -307,7 +308,8 @@ pub(super) fn via(reader: &mut Reader<'_>, owner: &Section<'_>, names: &Names) -
                         reader.refuse(filled.span, "`any` is empty", HELP);
                         continue;
                     }
-                    None if spares.has("any") => continue,
+                    // What stands there instead has been refused already.
+                    None if !spares.entries().is_empty() => continue,
                     None => {
                         spares.missing(reader, "any");
                         continue;

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::crossings::{Checks, crossings};
 use super::names::Comparisons;
 use super::{Config, PracticeNotices};
-use crate::estate::{ComponentIx, Estate, Hop, NetworkIx, Practice, PracticeIx, ServiceIx};
+use crate::estate::{ComponentIx, Estate, Hop, Practice, ServiceIx};
 
 /// Groups that are spelt out; more are counted.
 const GROUPS_MAX: usize = 20;
@@ -36,100 +37,6 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints.extend(sources(estate));
     hints.extend(unreachable_people(config));
     hints
-}
-
-/// The set of checks that cross something, as a fingerprint: a sum of well-mixed numbers, one a check. Equal
-/// sets have equal sums, and with 128 bits unequal ones don't in practice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Checks {
-    count: u64,
-    mark: u128,
-}
-
-impl Checks {
-    fn of(asker: usize, probe: usize) -> Self {
-        let seed = ((asker as u64) << 32) | probe as u64;
-        let mark = (u128::from(mix(seed)) << 64) | u128::from(mix(!seed));
-        Self { count: 1, mark }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.count += other.count;
-        self.mark = self.mark.wrapping_add(other.mark);
-    }
-}
-
-/// `SplitMix64`: spreads neighbouring integers over all 64 bits.
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// The checks that cross each thing. The same as asking `Estate::path` for every check, but one step a
-/// network instead of one a probe.
-fn crossings(estate: &Estate) -> BTreeMap<Hop, Checks> {
-    let mut crossings: BTreeMap<Hop, Checks> = BTreeMap::new();
-    let crossed_roles: BTreeSet<&str> = estate
-        .networks
-        .iter()
-        .flat_map(|network| &network.through)
-        .chain(estate.practices.iter().flat_map(|practice| practice.through.iter().flat_map(|(_, r)| r)))
-        .map(String::as_str)
-        .collect();
-    for (ix, practice) in estate.practices.iter().enumerate() {
-        let by_network = ask_all(estate, ix, &mut crossings);
-        let mut all = Checks::default();
-        let mut shared: BTreeMap<Hop, Checks> = BTreeMap::new();
-        for (network, checks) in by_network.iter().enumerate() {
-            all.add(*checks);
-            let hops: BTreeSet<Hop> =
-                estate.crossed(practice, NetworkIx::new(network)).map(|used| hop(&used.any)).collect();
-            for hop in hops {
-                shared.entry(hop).or_default().add(*checks);
-            }
-        }
-        for used in practice.via.iter().filter(|used| !crossed_roles.contains(used.role.as_str())) {
-            shared.insert(hop(&used.any), all);
-        }
-        shared.insert(Hop::Practice(PracticeIx::new(ix)), all);
-        for (hop, checks) in shared {
-            crossings.entry(hop).or_default().add(checks);
-        }
-    }
-    let mut all = Checks::default();
-    for checks in ask_all(estate, estate.practices.len(), &mut crossings) {
-        all.add(checks);
-    }
-    let hub: BTreeSet<Hop> = estate.hub_via.iter().map(|used| hop(&used.any)).chain([Hop::Monitor]).collect();
-    for hop in hub {
-        crossings.entry(hop).or_default().add(all);
-    }
-    crossings
-}
-
-/// One asker's checks by network; what they cross beyond the asker's own lines is counted on the way.
-fn ask_all(estate: &Estate, asker: usize, crossings: &mut BTreeMap<Hop, Checks>) -> Vec<Checks> {
-    let mut by_network = vec![Checks::default(); estate.networks.len()];
-    for (ix, probe) in estate.probes.iter().enumerate() {
-        let check = Checks::of(asker, ix);
-        by_network[probe.network.at()].add(check);
-        crossings.entry(Hop::Network(probe.network)).or_default().add(check);
-        let named: BTreeSet<Hop> =
-            probe.resolver.iter().chain(&probe.also).copied().map(Hop::Component).collect();
-        for hop in named.into_iter().chain(probe.service.map(Hop::Service)) {
-            crossings.entry(hop).or_default().add(check);
-        }
-    }
-    by_network
-}
-
-fn hop(any: &[ComponentIx]) -> Hop {
-    match any {
-        [one] => Hop::Component(*one),
-        several => Hop::AnyOf(several.to_vec()),
-    }
 }
 
 fn ambiguities(estate: &Estate) -> Vec<Hint> {
@@ -183,7 +90,7 @@ fn ambiguities(estate: &Estate) -> Vec<Hint> {
             list(&kinds, "and"),
             some(&practices),
         ),
-        help: "declare a component only where several practices share it, or where something else crosses it too"
+        help: "nothing in this file parts them, so an incident will name both; where the practice's router answers from outside, asking it would"
             .to_owned(),
         about: practices,
     }));
@@ -196,6 +103,9 @@ fn anchor(estate: &Estate, hops: &[Hop]) -> String {
     let network = of(|hop| matches!(hop, Hop::Network(_)));
     let service = of(|hop| matches!(hop, Hop::Service(_)));
     let component = of(|hop| matches!(hop, Hop::Component(_) | Hop::AnyOf(_)));
+    if hops.iter().any(|hop| matches!(hop, Hop::Practice(_))) {
+        return "add a second practice: with one, what is shared can't be told from its own site".to_owned();
+    }
     match (network, service, component) {
         (Some(network), Some(service), _) => {
             format!("add a probe on {network} that doesn't ask {service}")

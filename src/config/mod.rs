@@ -5,9 +5,10 @@
 //! every address is one, every time-out is above zero and at most its interval. Nothing that is wrong
 //! becomes a [`Config`], so a broken reload keeps the old one simply by not having a new one.
 //!
-//! How a file is read: `toml` gives tables with spans; [`section`](self) walks them by hand, since serde
-//! would stop at the first error; [`values`](self) holds the rules for single words, which the CSV shares.
+//! How a file is read: `toml` gives tables with spans; `section` walks them by hand, since serde
+//! would stop at the first error; `values` holds the rules for single words, which the CSV shares.
 
+mod crossings;
 mod csv;
 mod errors;
 mod estate_file;
@@ -17,6 +18,7 @@ mod ods;
 mod practices;
 mod practices_csv;
 mod probes;
+mod reader;
 mod section;
 mod settings;
 mod settings_file;
@@ -42,7 +44,8 @@ pub use summary::{LaterKind, Summary, TargetRate};
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;
 use errors::{Placed, Report, Source, Span};
-use section::{Reader, Section, TOP_KEYS};
+use reader::Reader;
+use section::{Section, TOP_KEYS};
 
 /// All that one configuration says, checked.
 #[derive(Debug, Clone)]

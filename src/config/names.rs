@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::errors::{Placed, Source, Span};
-use super::section::Reader;
+use super::reader::Reader;
 use crate::limits::CONFIG_SUGGESTION_COMPARISONS_MAX;
 
 /// So many ids are listed in an error when none is near.
@@ -101,8 +101,8 @@ impl Comparisons {
             let lower = word.to_lowercase();
             let mut distance = strsim::damerau_levenshtein(&wanted, &lower);
             // A word with something added or left off is near however long the rest: `expect-status`.
-            if distance > far && (lower.starts_with(&wanted) || wanted.starts_with(&lower)) && lower.len() > 2
-            {
+            let begins = lower.starts_with(&wanted) || wanted.starts_with(&lower);
+            if distance > far && begins && lower.len().min(wanted.len()) > 2 {
                 distance = far;
             }
             if distance <= far && best.is_none_or(|(least, _)| distance < least) {

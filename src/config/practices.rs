@@ -3,7 +3,8 @@
 use super::errors::{Placed, Span};
 use super::estate_file::{Draft, roles_of, sections, via};
 use super::practices_csv;
-use super::section::{Reader, Section, described, section};
+use super::reader::{Reader, described};
+use super::section::{Section, section};
 use super::values::{self, Refusal, refusal};
 use crate::estate::{NetworkIx, Practice};
 use crate::limits::PRACTICES_MAX;

@@ -10,7 +10,7 @@ use super::errors::{Placed, Source, Span};
 use super::estate_file::{Draft, components_of};
 use super::names::shorten;
 use super::practices::{EMAILS_MAX, LIST_SIZE_MAX, declare, postcode};
-use super::section::Reader;
+use super::reader::Reader;
 use super::values::{self, Refusal, refusal};
 use super::{beside, read_bounded};
 use crate::estate::{ComponentIx, Practice, RoleUse};

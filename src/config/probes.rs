@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::errors::Placed;
 use super::estate_file::{Draft, components_of, declare, sections};
 use super::names::{Names, shorten};
-use super::section::{Reader, Section};
+use super::reader::Reader;
+use super::section::Section;
 use super::values::{self, refusal};
 use crate::estate::{
     Ask, ComponentIx, DnsAsk, HostPort, HttpAsk, IcmpAsk, NetworkIx, Probe, ServiceIx, TcpAsk, UdpAsk,

@@ -2,14 +2,13 @@
 //! that one reading finds all of them.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
-use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::errors::{Placed, Report, Source, Span};
+use super::errors::{Placed, Span};
 use super::names::shorten;
+use super::reader::{Reader, described, example};
 use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
@@ -28,78 +27,6 @@ pub(super) const TOP_KEYS: [&str; 12] = [
     "maintenance",
     "schedule",
 ];
-
-/// The file being read, and the report that errors go to.
-#[derive(Debug)]
-pub(super) struct Reader<'r> {
-    pub source: Arc<Source>,
-    pub report: &'r mut Report,
-    /// Relative paths start here.
-    pub dir: &'r Path,
-}
-
-impl Reader<'_> {
-    pub fn refuse(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.report.add(&self.source, span, message.into(), help.into(), None);
-    }
-
-    /// Two things of one name: the error stands at the second and names the first.
-    pub fn refuse_twice(&mut self, second: Placed<&str>, what: &str, first: Arc<Source>, at: Span) {
-        let place = first.place(at);
-        let message =
-            format!("two {}s are called {:?}: the first is at {place}", what, shorten(second.value));
-        let help = if what == "practice" {
-            "remove one of them, or give a branch surgery a `branch` of its own"
-        } else {
-            "remove one of them, or give it another id"
-        };
-        self.report.add(&self.source, second.span, message, help.to_owned(), Some((first, at)));
-    }
-
-    fn wrong_type(&mut self, key: &str, value: Placed<&DeValue<'_>>, wanted: &str) {
-        let message = format!("`{key}` is {}, not {wanted}", described(value.value));
-        self.refuse(value.span, message, format!("write {}", example(key, wanted)));
-    }
-
-    fn integer_of(
-        &mut self,
-        key: &str,
-        value: Placed<&DeValue<'_>>,
-        range: &RangeInclusive<i64>,
-    ) -> Option<Placed<i64>> {
-        let DeValue::Integer(integer) = value.value else {
-            self.wrong_type(key, value, "a whole number");
-            return None;
-        };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        if let Some(number) = number.filter(|number| range.contains(number)) {
-            return Some(Placed { value: number, span: value.span });
-        }
-        let (low, high) = (range.start(), range.end());
-        self.refuse(
-            value.span,
-            format!("`{key}` is {}, which is out of range", shorten(integer.as_str())),
-            format!("write a whole number from {low} to {high}"),
-        );
-        None
-    }
-
-    /// Puts a value through a rule; a refusal becomes an error at the value's place, naming its key.
-    pub fn judge<T>(
-        &mut self,
-        key: &str,
-        text: Placed<&str>,
-        rule: impl FnOnce(&str) -> Result<T, Refusal>,
-    ) -> Option<Placed<T>> {
-        match rule(text.value) {
-            Ok(value) => Some(Placed { value, span: text.span }),
-            Err(refusal) => {
-                self.refuse(text.span, format!("`{key}`: {}", refusal.message), refusal.help);
-                None
-            }
-        }
-    }
-}
 
 /// One table of the file.
 #[derive(Debug, Clone)]
@@ -290,7 +217,11 @@ impl<'t> Section<'t> {
                 DeValue::String(text) => {
                     texts.push(Placed { value: text.as_ref(), span: value.span().into() });
                 }
-                _ => reader.wrong_type(key, placed(value), "a list of texts"),
+                other => reader.refuse(
+                    value.span().into(),
+                    format!("`{key}` holds {}, where a text in quotes belongs", described(other)),
+                    format!("write {}", example(key, "a list of texts")),
+                ),
             }
         }
         Some(texts)
@@ -364,46 +295,4 @@ pub(super) fn placed<'t>(value: &'t Spanned<DeValue<'t>>) -> Placed<&'t DeValue<
 /// A value as a table, if it is one.
 pub(super) fn section<'t>(value: Placed<&'t DeValue<'t>>, what: String) -> Option<Section<'t>> {
     value.value.as_table().map(|table| Section { table, span: value.span, what })
-}
-
-/// The type of a value, in words.
-pub(super) fn described(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
-}
-
-/// What a key looks like when it is right.
-fn example(key: &str, wanted: &str) -> String {
-    let value = match key {
-        "ods" => "\"G82002\"",
-        "code" => "\"QKS\"",
-        "timezone" => "\"Europe/London\"",
-        "every" => "\"30s\"",
-        "timeout" => "\"5s\"",
-        "keep" | "keep_addresses" => "\"90d\"",
-        "server" | "name_server" => "\"10.0.0.1:53\"",
-        "target" | "connect" => "\"10.0.0.1:443\"",
-        "url" => "\"https://accurx.example/\"",
-        "record" => "\"A\"",
-        "kind" => "\"firewall\" or whatever kind it is",
-        "through" => "[\"carrier\", \"firewall\"]",
-        "email" | "staff" => "[\"service.desk@icb.example\"]",
-        "from" => "\"linewatch@icb.example\"",
-        "also" | "needs" | "what" => "[\"an-id\"]",
-        "source" => "\"127.1.0.2\"",
-        "listen" => "\"127.0.0.1:9460\"",
-        _ => match wanted {
-            "a whole number" | "a number" => "1",
-            "a list of texts" => "[\"…\"]",
-            _ => "\"…\"",
-        },
-    };
-    format!("{key} = {value}")
 }

@@ -10,7 +10,8 @@ use super::errors::Placed;
 use super::estate_file::{Draft, sections, via};
 use super::names::{Names, shorten};
 use super::probes::{one_of, trust};
-use super::section::{Reader, Section, described};
+use super::reader::{Reader, described};
+use super::section::Section;
 use super::settings::{
     HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
     ScheduleSettings,

@@ -68,7 +68,8 @@ impl Summary {
             services: estate.services.len(),
             probes: estate.probes.len(),
             components,
-            checks_per_minute: rates.sum::<f64>() * 60.0,
+            // To a hundredth: what is beyond comes from adding fractions.
+            checks_per_minute: (rates.sum::<f64>() * 6000.0).round() / 100.0,
             targets: targets(config),
             target_rate_max: config.schedule.target_rate_max,
             later_kinds: later

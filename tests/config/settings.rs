@@ -1,0 +1,154 @@
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[schedule]`, and what probes expect.
+
+use std::time::Duration;
+
+use linewatch::config::{MailSecurity, PracticeNotices};
+use linewatch::estate::{Ask, Hop, PracticeIx, ProbeIx, Vantage};
+use secrecy::ExposeSecret;
+
+use super::{GOOD, parse, with};
+
+const MAIL: &str = "[mail]\nrelay = \"127.0.0.1\"\nsecurity = \"plain\"\nfrom = \"linewatch <linewatch@icb.example>\"\nstaff = [\"service.desk@icb.example\"]\n";
+
+fn refused(extra: &str) -> String {
+    parse(&format!("{GOOD}\n{extra}")).expect_err("a mistake").to_string()
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let config = parse(GOOD).expect("a good file");
+    assert_eq!(config.hub.listen.to_string(), "127.0.0.1:9460");
+    assert_eq!(config.hub.data, std::path::Path::new("linewatch-data"));
+    assert_eq!(config.hub.keep, Duration::from_hours(400 * 24));
+    assert_eq!(config.schedule.concurrency_max, 512);
+    assert!(config.mail.is_none() && config.maintenance.is_empty());
+    assert_eq!(config.notices.practices, PracticeNotices::Auto);
+}
+
+#[test]
+fn what_is_said_is_taken() {
+    let text = format!(
+        "{GOOD}\n{MAIL}\n[hub]\nlisten = \"[::1]:0\"\ndata = \"store\"\nkeep = \"30d\"\nvia = {{ carrier = \"bt\" }}\n\
+         [notices]\npractices = \"after-approval\"\n[schedule]\nconcurrency = 8\ntarget_rate = 2.5\n"
+    );
+    let config = parse(&text).expect("a good file");
+    let mail = config.mail.expect("mail");
+    assert_eq!((mail.port, mail.security), (25, MailSecurity::Plain));
+    assert_eq!(mail.staff, ["service.desk@icb.example"]);
+    assert_eq!(config.hub.listen.to_string(), "[::1]:0");
+    assert_eq!(config.notices.practices, PracticeNotices::AfterApproval);
+    assert_eq!(config.schedule.target_rate_max, Some(2.5));
+    assert_eq!(config.estate.hub_via[0].role, "carrier");
+    let path = config.estate.path(Vantage::Hub, ProbeIx(0));
+    assert!(path.contains(&Hop::Component(config.estate.component("bt").expect("declared"))));
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_never_shown() {
+    let errors = parse(&format!("{GOOD}\n{MAIL}user = \"linewatch\"\npassword = \"hunter2\"\n"))
+        .expect_err("a password");
+    let shown: Vec<String> = errors
+        .iter()
+        .map(|problem| format!("{problem}{}{}", problem.help(), problem.excerpt(false)))
+        .collect();
+    let shown = shown.concat();
+    assert!(shown.contains("password_file") && shown.contains("password_env"), "{shown}");
+    // Not in the excerpt of a neighbouring line either.
+    let beside =
+        parse(&format!("{GOOD}\n{MAIL}colour = 1\npassword = \"hunter2\"\n")).expect_err("a password");
+    let beside: String = beside.iter().map(|problem| problem.excerpt(false)).collect();
+    assert!(!shown.contains("hunter2") && !beside.contains("hunter2"), "{shown}{beside}");
+}
+
+#[test]
+fn a_password_comes_from_a_file_and_loses_its_line_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("password"), "hunter2\n").expect("written");
+    let text = format!("{GOOD}\n{MAIL}user = \"linewatch\"\npassword_file = \"password\"\n");
+    let config = linewatch::config::parse("probes.toml", &text, dir.path()).expect("a good file");
+    let password = config.mail.and_then(|mail| mail.password).expect("a password");
+    assert_eq!(password.expose_secret(), "hunter2");
+    let gone = text.replace("\"password\"", "\"nowhere\"");
+    let errors = linewatch::config::parse("probes.toml", &gone, dir.path()).expect_err("no such file");
+    assert!(errors.to_string().contains("no such file"), "{errors}");
+}
+
+#[test]
+fn mail_that_could_not_work_or_would_leak_is_refused() {
+    for (change, says) in [
+        (("staff = [\"service.desk@icb.example\"]", "staff = []"), "`staff` is empty"),
+        (("security = \"plain\"", "security = \"ssl\""), "none of the words"),
+        (("security = \"plain\"", "security = \"plain\"\nuser = \"x\""), "no password"),
+        (("security = \"plain\"", "password_env = \"LINEWATCH_TEST_UNSET\""), "is not set"),
+        (("relay = \"127.0.0.1\"", "relay = \"127.0.0.1\"\nport = 0"), "out of range"),
+        (("linewatch@icb.example", "linewatch"), "not a sender"),
+    ] {
+        let text = MAIL.replace(change.0, change.1);
+        let errors = refused(&text);
+        assert!(errors.contains(says), "{change:?}: {errors}");
+    }
+    let leak = MAIL
+        .replace("127.0.0.1", "relay.example")
+        .replace("security", "user = \"x\"\npassword_env = \"PATH\"\nsecurity");
+    assert!(refused(&leak).contains("unencrypted"));
+}
+
+#[test]
+fn maintenance_without_an_offset_is_local_time() {
+    let window = "[[maintenance]]\nfrom = 2026-07-01T22:00:00\nto = \"2026-07-02T04:00:00Z\"\nwhat = [\"bt\"]\nreason = \"new router\"\n";
+    let config = parse(&format!("{GOOD}\n{window}")).expect("a good file");
+    // British Summer Time.
+    assert_eq!(config.maintenance[0].from.to_string(), "2026-07-01T21:00:00.000Z");
+    assert_eq!(config.maintenance[0].to.to_string(), "2026-07-02T04:00:00.000Z");
+    assert!(refused(&window.replace("\"bt\"", "\"bs\"")).contains("nothing is called \"bs\""));
+    assert!(refused(&window.replace("2026-07-01T22", "2026-07-03T22")).contains("not after"));
+    assert!(refused(&window.replace("2026-07-01T22:00:00", "22:00:00")).contains("not a date and time"));
+    assert!(refused(&window.replace("from", "form")).contains("has no `from`"));
+}
+
+#[test]
+fn settings_are_checked_too() {
+    for (extra, says) in [
+        ("[hub]\nlisten = \"localhost\"", "address and port"),
+        ("[hub]\nkeep = \"1h\"", "under a day"),
+        ("[hub]\nvia = { carrier = \"bs\" }", "no component is called \"bs\""),
+        ("[schedule]\nconcurrency = 0", "out of range"),
+        ("[schedule]\ntarget_rate = \"fast\"", "`target_rate` is a text"),
+        ("[notices]\npractices = \"never\"", "none of the words"),
+        ("hub = 1", "no key `hub`"),
+    ] {
+        let errors = refused(extra);
+        assert!(errors.contains(says), "{extra}: {errors}");
+    }
+}
+
+#[test]
+fn a_name_server_that_is_a_component_is_on_the_path() {
+    let resolver = "[[component]]\nid = \"dns-icb\"\nkind = \"resolver\"\nname = \"ICB resolver\"\naddress = \"127.90.0.53\"\n";
+    for server in ["127.90.0.53:8053", "dns-icb:8053"] {
+        let text = format!("{}\n{resolver}", with("127.90.0.53:8053", server));
+        let estate = parse(&text).expect("a good file").estate;
+        let Ask::Dns(dns) = &estate.probes[1].ask else { panic!("a dns probe") };
+        assert_eq!(dns.server.to_string(), "127.90.0.53:8053");
+        let resolver = Hop::Component(estate.component("dns-icb").expect("declared"));
+        assert!(estate.path(Vantage::Practice(PracticeIx(0)), ProbeIx(1)).contains(&resolver));
+        assert!(!estate.path(Vantage::Practice(PracticeIx(0)), ProbeIx(0)).contains(&resolver));
+    }
+}
+
+#[test]
+fn a_web_probe_expects_what_it_is_told() {
+    let text = with(
+        "url = \"https://accurx.example/\"",
+        "url = \"https://accurx.example/\"\nconnect = \"127.80.0.11:8443\"\nexpect_status = [200, 204]\nexpect_body = \"Sign in\"\ncertificate_days = 14\nredirects = 0",
+    );
+    let Ask::Http(http) = &parse(&text).expect("a good file").estate.probes[0].ask else { panic!("https") };
+    assert_eq!(http.expect_status, [200, 204]);
+    assert_eq!(http.certificate_days_min, Some(14));
+    assert_eq!(http.redirects_max, 0);
+    assert_eq!(http.connect_to.as_ref().map(ToString::to_string).as_deref(), Some("127.80.0.11:8443"));
+    assert!(parse(&text.replace("[200, 204]", "200")).is_ok());
+    assert!(parse(&text.replace("[200, 204]", "999")).is_err());
+    assert!(parse(&text.replace("redirects = 0", "name_server = \"127.0.0.1:53\"")).is_err());
+    assert!(parse(&text.replace("redirects = 0", "trust_file = \"nowhere.pem\"")).is_err());
+}
