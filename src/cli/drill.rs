@@ -161,6 +161,10 @@ impl Drill {
         put(&format!("    status page   {}", paper.paint(&format!("{url}/"), Style::Bold)))?;
         put(&format!("    metrics       {url}/metrics"))?;
         put(&format!("    status        linewatch status --url {url}\n"))?;
+        if cfg!(debug_assertions) {
+            put("  This is a debug build, ten times slower than it need be. On a busy machine its own slowness shows up")?;
+            put("  as slow lines; the real thing is `cargo run --release -- drill`.\n")?;
+        }
         let at = now();
         let when = first.map_or_else(
             || "the scenario breaks nothing".to_owned(),

@@ -10,6 +10,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+// Sixteen practices, not forty: a debug build's correlator is twenty times slower than the real one, and the tests
+// may share two cores with others.
+
 /// `linewatch drill` with these arguments, its temporary folders below `tmp`, in a folder with no files.
 fn drill(tmp: &Path, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_linewatch"))
@@ -32,7 +35,7 @@ fn left_behind(tmp: &Path) -> Vec<std::ffi::OsString> {
 fn a_broken_firewall_is_named_told_once_to_everybody_and_cleared() {
     let tmp = tempfile::tempdir().expect("a folder");
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drill/short.toml");
-    let output = drill(tmp.path(), &["--json", "--scenario", scenario]).wait_with_output().expect("it ends");
+    let output = drill(tmp.path(), &["--json", "--practices", "16", "--scenario", scenario]).wait_with_output().expect("it ends");
     let lines: Vec<Value> = String::from_utf8(output.stdout)
         .expect("UTF-8")
         .lines()
@@ -69,7 +72,9 @@ fn a_broken_firewall_is_named_told_once_to_everybody_and_cleared() {
         assert!(by_recipient.entry(to).or_default().insert(id), "told twice: {mail}");
     }
     assert!(by_recipient.contains_key("service.desk@icb.example"), "{story}");
-    assert_eq!(by_recipient.len(), 39, "38 practices behind it, and the service desk: {story}");
+    let behind = events[0]["practices"].as_array().expect("practices").len();
+    assert_eq!(by_recipient.len(), behind + 2, "the practices behind it, and two at the ICB: {story}");
+    assert!(behind > 10, "{story}");
     assert_eq!(left_behind(tmp.path()), Vec::<std::ffi::OsString>::new());
 }
 

@@ -24,7 +24,8 @@ pub struct Tale {
     last: Option<Event>,
     openings: usize,
     open: BTreeSet<String>,
-    incidents: Vec<String>,
+    /// Whether each named, at some time, what the scenario demands.
+    incidents: BTreeMap<String, bool>,
     mails: Vec<Arc<AcceptedMail>>,
     resolved: Option<At>,
 }
@@ -56,6 +57,8 @@ pub struct Summary {
     /// Repeated Message-IDs to one recipient.
     pub duplicates: usize,
     pub incidents: usize,
+    /// Of those, how many never named anything that the scenario demands.
+    pub unexpected: usize,
     /// Incidents that were still open at the end.
     pub still_open: usize,
 }
@@ -74,7 +77,7 @@ impl Tale {
             last: None,
             openings: 0,
             open: BTreeSet::new(),
-            incidents: Vec::new(),
+            incidents: BTreeMap::new(),
             mails: Vec::new(),
             resolved: None,
         }
@@ -98,7 +101,7 @@ impl Tale {
             EventKind::Opened => {
                 self.openings += 1;
                 self.open.insert(event.incident.clone());
-                self.incidents.push(event.incident.clone());
+                self.incidents.entry(event.incident.clone()).or_default();
             }
             EventKind::Changed => {}
             EventKind::Resolved => {
@@ -112,6 +115,7 @@ impl Tale {
                 if demand.is_met_by(&event.cause) {
                     named |= !demand.met;
                     demand.met = true;
+                    self.incidents.insert(event.incident.clone(), true);
                 }
             }
             if named && self.named.is_none() {
@@ -146,7 +150,7 @@ impl Tale {
     /// The incident that a message is about, by its Message-ID.
     pub fn incident_of(&self, message_id: &str) -> Option<&String> {
         // `…-1` stands in `…-12` too, so the longest that fits is meant.
-        self.incidents.iter().filter(|id| message_id.contains(id.as_str())).max_by_key(|id| id.len())
+        self.incidents.keys().filter(|id| message_id.contains(id.as_str())).max_by_key(|id| id.len())
     }
 
     /// Whether all incidents are over.
@@ -196,6 +200,7 @@ impl Tale {
             recipients: recipients.len(),
             duplicates: copies.values().map(|copies| copies - 1).sum(),
             incidents: self.openings,
+            unexpected: self.incidents.values().filter(|demanded| !**demanded).count(),
             still_open: self.open.len(),
         }
     }
@@ -284,7 +289,7 @@ cause = [{ kind = "network", id = "internet" }, { kind = "firewall", id = "fw" }
             last: None,
             openings: 0,
             open: BTreeSet::new(),
-            incidents: Vec::new(),
+            incidents: BTreeMap::new(),
             mails: Vec::new(),
             resolved: None,
         };
@@ -314,7 +319,8 @@ cause = [{ kind = "network", id = "internet" }, { kind = "firewall", id = "fw" }
         assert_eq!(summary.cause_to_mail_s, Some(0.1));
         assert_eq!(summary.cause_to_last_mail_s, Some(0.4));
         assert_eq!((summary.notices, summary.recipients, summary.duplicates), (5, 2, 1));
-        assert_eq!((summary.incidents, summary.still_open, summary.expected), (1, 0, true));
+        assert_eq!((summary.incidents, summary.unexpected, summary.still_open), (1, 0, 0));
+        assert!(summary.expected);
     }
 
     #[test]
@@ -333,5 +339,6 @@ cause = [{ kind = "network", id = "internet" }, { kind = "firewall", id = "fw" }
         assert!(tale.is_as_expected());
         tale.event(&event(9_000, EventKind::Opened, &[("carrier", "bt")]));
         assert!(!tale.is_as_expected());
+        assert_eq!(tale.summary().unexpected, 1);
     }
 }

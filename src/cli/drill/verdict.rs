@@ -50,12 +50,16 @@ fn verdict(summary: &Summary, paper: &Paper) -> String {
         0 => "none twice".to_owned(),
         some => format!("{some} of them repeats"),
     };
+    let unexpected = match summary.unexpected {
+        0 => String::new(),
+        some => format!(", {some} of which the scenario says nothing"),
+    };
     let open = match summary.still_open {
         0 => String::new(),
         some => format!(", {some} still open"),
     };
     format!(
-        "{judged}\n{} e-mails to {} recipients, {twice}; {} {}{open}.",
+        "{judged}\n{} e-mails to {} recipients, {twice}; {} {}{unexpected}{open}.",
         summary.notices,
         summary.recipients,
         summary.incidents,
