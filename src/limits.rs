@@ -217,8 +217,8 @@ pub const COMMAND_QUEUE: usize = 16;
 /// that is redrawn ten times a second sees at most a few hundred observations in between.
 pub const SUBSCRIBER_LAG: usize = 4096;
 
-/// How long stopping may take before what hangs is left to itself: a service manager sends SIGKILL after
-/// ten seconds at the earliest.
+/// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
+/// itself. With [`DESK_STOP_GRACE`] all of them stay below half a minute; service managers allow 90 s.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 
 /// From one removal of what has been kept for long enough to the next.

@@ -144,7 +144,7 @@ impl Schedule {
             .duties
             .iter()
             .enumerate()
-            .map(|(number, planned)| Reverse(planned.entry(number, planned.slot_after(now_ms))))
+            .map(|(number, planned)| Reverse(Entry::new(number, planned.slot_after(now_ms))))
             .collect();
     }
 
@@ -187,7 +187,7 @@ impl Schedule {
                 let next_ms = planned.slot_after(now_ms);
                 let missed = (next_ms - entry.slot_ms) / planned.period_ms;
                 self.skipped = self.skipped.saturating_add(u64::try_from(missed).unwrap_or(0));
-                self.queue.push(Reverse(planned.entry(number, next_ms)));
+                self.queue.push(Reverse(Entry::new(number, next_ms)));
                 continue;
             }
             if let (Some(target), false) = (planned.target, entry.has_turn) {
@@ -202,22 +202,24 @@ impl Schedule {
                 }
             }
             let due = Due { number, duty: planned.duty, slot: At::from_millis(entry.due_ms) };
-            self.queue.push(Reverse(planned.entry(number, entry.slot_ms + planned.period_ms)));
+            self.queue.push(Reverse(Entry::new(number, entry.slot_ms + planned.period_ms)));
             return Some(due);
         }
     }
 }
 
 impl Planned {
-    fn entry(&self, number: usize, slot_ms: i64) -> Entry {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        Entry { due_ms: slot_ms, number, slot_ms, has_turn: false }
-    }
-
     /// The first slot of its comb after `now_ms`.
     fn slot_after(&self, now_ms: i64) -> i64 {
         let since = (now_ms - self.phase_ms).rem_euclid(self.period_ms);
         now_ms - since + self.period_ms
+    }
+}
+
+impl Entry {
+    fn new(number: usize, slot_ms: i64) -> Self {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        Self { due_ms: slot_ms, number, slot_ms, has_turn: false }
     }
 }
 
@@ -323,7 +325,11 @@ mod tests {
         Estate {
             icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },
             components: Vec::new(),
-            networks: vec![Network { id: "internet".into(), name: "the internet".into(), through: Vec::new() }],
+            networks: vec![Network {
+                id: "internet".into(),
+                name: "the internet".into(),
+                through: Vec::new(),
+            }],
             services: Vec::new(),
             probes: every.iter().enumerate().map(probe).collect(),
             practices: (0..practices).map(practice).collect(),

@@ -158,7 +158,7 @@ impl<F: Field> Workers<F> {
         drop(in_flight);
         let gone = begun.elapsed();
         let wall_ms = self.field.now().millis_since(at);
-        if wall_ms.saturating_sub(millis(gone)).unsigned_abs() > CLOCK_STEP_MIN.as_millis() as u64 {
+        if wall_ms.saturating_sub(millis(gone)).abs() > millis(CLOCK_STEP_MIN) {
             self.meters.discarded.inc();
             return;
         }
@@ -394,7 +394,7 @@ mod tests {
     async fn no_more_checks_are_under_way_than_allowed_and_the_lateness_shows() {
         let field = Paused::new(Duration::from_secs(4));
         let bench = begin(&field, 40, 3, None);
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let late = bench.meters.late_seconds(field.now());
         let skipped = bench.meters.skipped.get();
         let reports = bench.end().await;
@@ -409,7 +409,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_check_that_does_not_keep_its_deadline_is_this_machines_own_fault() {
-        let field = Paused::new(Duration::from_secs(3600));
+        let field = Paused::new(Duration::from_hours(1));
         let bench = begin(&field, 0, 512, None);
         tokio::time::sleep(Duration::from_secs(20)).await;
         let reports = bench.end().await;

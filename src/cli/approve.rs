@@ -27,7 +27,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         let path = ["api", "v1", "incidents", &args.incident, "approve"];
         match client.approve::<ApproveAnswer>(&path, &request).await {
             Ok(answer) => {
-                print(args.json, &answer, || words(&answer))?;
+                print(args.json, &answer, || Ok(words(&answer)))?;
                 Ok(Exit::Fine)
             }
             Err(ClientError::NotFound(error)) => {

@@ -35,7 +35,9 @@ pub enum ClientError {
     Url(String),
     #[error("{file}: the configuration is broken, so the address is not known; give it with --url")]
     Config { file: String, source: Box<crate::config::Errors> },
-    #[error("linewatch does not answer at {url}: {why}. Is `linewatch run` running there? Say where with --url")]
+    #[error(
+        "linewatch does not answer at {url}: {why}. Is `linewatch run` running there? Say where with --url"
+    )]
     Unreachable { url: String, why: String },
     #[error("the answer from {url} is not linewatch's: {why}")]
     NotOurs { url: String, why: String },
@@ -49,8 +51,10 @@ pub enum ClientError {
 impl Where {
     fn url(&self) -> Result<String, ClientError> {
         if let Some(file) = &self.config {
-            let config = crate::config::load(file)
-                .map_err(|source| ClientError::Config { file: file.display().to_string(), source: Box::new(source) })?;
+            let config = crate::config::load(file).map_err(|source| ClientError::Config {
+                file: file.display().to_string(),
+                source: Box::new(source),
+            })?;
             let mut address = config.hub.listen;
             if address.ip().is_unspecified() {
                 address.set_ip(if address.is_ipv4() {
@@ -110,7 +114,8 @@ impl Client {
         if let Some(body) = body {
             request = request.header("X-Linewatch", "approve").json(body);
         }
-        let unreachable = |error: &reqwest::Error| ClientError::Unreachable { url: place.clone(), why: reason(error) };
+        let unreachable =
+            |error: &reqwest::Error| ClientError::Unreachable { url: place.clone(), why: reason(error) };
         let mut answer = request.send().await.map_err(|error| unreachable(&error))?;
         let status = answer.status();
         let mut bytes = Vec::new();

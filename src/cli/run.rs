@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Exit;
 use super::client::plain;
+use super::{Exit, config_or_say};
 use crate::config::Config;
 use crate::hub::service::{self, NotBuilt, Options, Running};
 
@@ -20,16 +20,13 @@ pub struct Args {
     listen: Option<std::net::SocketAddr>,
 }
 
-/// Exit status: 0 stopped in good order, 1 the configuration is broken or asks for what isn't built yet,
-/// 3 it could not start, or something essential ended on its own.
+/// Exit status: 0 stopped in good order, 1 the configuration asks for what isn't built yet, 2 it is broken,
+/// 3 it could not be read, nothing could be started, or something essential ended on its own.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     log_to_stderr();
-    let config = match crate::config::load(&args.config) {
+    let config = match config_or_say(&args.config) {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error:#}");
-            return Ok(Exit::BadNews);
-        }
+        Err(exit) => return Ok(exit),
     };
     if let Err(error) = service::refuse_unbuilt(&config.estate, Some(&args.config)) {
         return Ok(refused(&error));
@@ -107,8 +104,10 @@ fn greeting(config: &Config, file: &Path) -> String {
             estate.practices.len()
         ),
     };
+    let told =
+        if config.mail.is_some() { "" } else { "\nThere is no [mail] section: nobody is told of anything." };
     format!(
-        "linewatch {} watches {}: {} practices, {} probes, {} checks ({})\n{sees}",
+        "linewatch {} watches {}: {} practices, {} probes, {} checks ({})\n{sees}{told}",
         env!("CARGO_PKG_VERSION"),
         plain(&estate.icb.name),
         estate.practices.len(),

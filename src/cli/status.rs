@@ -1,5 +1,6 @@
 //! `linewatch status`: where the estate stands, asked from a running linewatch.
 
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
 use comfy_table::{Table, presets};
@@ -23,13 +24,13 @@ pub struct Args {
 }
 
 /// Exit status: 0 fine, 1 an incident is open, 2 there is no such practice, 3 nobody answers.
-pub fn run(args: Args) -> anyhow::Result<Exit> {
+pub fn run(Args { place, practice, json }: Args) -> anyhow::Result<Exit> {
     block_on(async {
-        let client = Client::new(&args.place)?;
-        match &args.practice {
+        let client = Client::new(&place)?;
+        match practice {
             None => {
                 let status: Status = client.get(&["api", "v1", "status"]).await?;
-                print(args.json, &status, || overview(&status))?;
+                print(json, &status, || overview(&status))?;
                 Ok(exit(!status.incidents.is_empty()))
             }
             Some(id) => {
@@ -37,12 +38,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 segments.extend(id.split('/'));
                 match client.get::<PracticeStatus>(&segments).await {
                     Ok(practice) => {
-                        print(args.json, &practice, || one_practice(&practice))?;
+                        print(json, &practice, || one_practice(&practice))?;
                         let trouble = practice.networks.iter().any(|network| network.standing == "down");
                         Ok(exit(trouble || !practice.incidents.is_empty()))
                     }
                     Err(ClientError::NotFound(_)) => {
-                        eprintln!("linewatch: there is no practice {}", plain(id));
+                        eprintln!("linewatch: there is no practice {}", plain(&id));
                         Ok(Exit::Usage)
                     }
                     Err(error) => Err(error.into()),
@@ -57,8 +58,12 @@ const fn exit(trouble: bool) -> Exit {
 }
 
 /// Prints JSON as one line, or text. A reader that has gone away (`| head`) is no error.
-pub fn print(json: bool, value: &impl serde::Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-    let mut page = if json { serde_json::to_string(value)? } else { text() };
+pub fn print(
+    json: bool,
+    value: &impl serde::Serialize,
+    text: impl FnOnce() -> Result<String, fmt::Error>,
+) -> anyhow::Result<()> {
+    let mut page = if json { serde_json::to_string(value)? } else { text()? };
     if !page.ends_with('\n') {
         page.push('\n');
     }
@@ -68,7 +73,7 @@ pub fn print(json: bool, value: &impl serde::Serialize, text: impl FnOnce() -> S
     }
 }
 
-fn overview(status: &Status) -> String {
+fn overview(status: &Status) -> Result<String, fmt::Error> {
     let mut out = format!("{} ({}), {}\n\n", plain(&status.icb_name), plain(&status.icb), status.at);
     let totals = &status.practices;
     let mut table = table(["practices", ""]);
@@ -79,21 +84,21 @@ fn overview(status: &Status) -> String {
     }
     table.add_row(["silent".to_owned(), totals.silent.to_string()]);
     table.add_row(["unknown".to_owned(), totals.unknown.to_string()]);
-    out += &format!("{table}\n\n");
-    out += &incidents(&status.incidents, "No open incident.");
-    out += &notes(&status.notes);
-    out
+    writeln!(out, "{table}\n")?;
+    out += &incidents(&status.incidents, "No open incident.")?;
+    out += &notes(&status.notes)?;
+    Ok(out)
 }
 
-fn one_practice(practice: &PracticeStatus) -> String {
+fn one_practice(practice: &PracticeStatus) -> Result<String, fmt::Error> {
     let mut out = format!("{} ({}), {}\n\n", plain(&practice.name), plain(&practice.id), practice.at);
     for network in &practice.networks {
         let word = if network.standing == "ok" { "fine" } else { &network.standing };
-        out += &format!("{}: {}\n", plain(&network.id), plain(word));
+        writeln!(out, "{}: {}", plain(&network.id), plain(word))?;
     }
     match practice.last_heard {
-        Some(heard) => out += &format!("last heard {heard}\n\n"),
-        None => out += "never heard from yet\n\n",
+        Some(heard) => writeln!(out, "last heard {heard}\n")?,
+        None => writeln!(out, "never heard from yet\n")?,
     }
     let mut table = table(["check", "network", "service", "result", "since", "took"]);
     for check in &practice.checks {
@@ -112,43 +117,44 @@ fn one_practice(practice: &PracticeStatus) -> String {
             check.ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default(),
         ]);
     }
-    out += &format!("{table}\n\n");
-    out += &incidents(&practice.incidents, "No open incident affects it.");
-    out += &notes(&practice.notes);
-    out
+    writeln!(out, "{table}\n")?;
+    out += &incidents(&practice.incidents, "No open incident affects it.")?;
+    out += &notes(&practice.notes)?;
+    Ok(out)
 }
 
-fn incidents(incidents: &[Event], none: &str) -> String {
+fn incidents(incidents: &[Event], none: &str) -> Result<String, fmt::Error> {
     if incidents.is_empty() {
-        return format!("{none}\n");
+        return Ok(format!("{none}\n"));
     }
     let mut out = format!("Open incidents: {}\n", incidents.len());
     for event in incidents {
-        out += &format!(
+        write!(
+            out,
             "\n  {}  since {}, probability {:.3}\n  {}\n  why: linewatch why {}\n",
             plain(&event.incident),
             event.since,
             event.probability,
             plain(&event.sentence),
             plain(&event.incident),
-        );
+        )?;
     }
-    out
+    Ok(out)
 }
 
-fn notes(notes: &[NoteLine]) -> String {
+fn notes(notes: &[NoteLine]) -> Result<String, fmt::Error> {
     if notes.is_empty() {
-        return String::new();
+        return Ok(String::new());
     }
     let mut out = format!("\nNotes: {}\n", notes.len());
     for note in notes.iter().take(STATUS_NOTES_SHOWN) {
-        out += &format!("  {} (since {})\n", plain(&note.text), note.since);
+        writeln!(out, "  {} (since {})", plain(&note.text), note.since)?;
     }
     let more = notes.len().saturating_sub(STATUS_NOTES_SHOWN);
     if more > 0 {
-        out += &format!("  and {more} more: --json has them all\n");
+        writeln!(out, "  and {more} more: --json has them all")?;
     }
-    out
+    Ok(out)
 }
 
 fn table<const N: usize>(head: [&str; N]) -> Table {

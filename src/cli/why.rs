@@ -1,5 +1,7 @@
 //! `linewatch why INCIDENT`: what convicts, what acquits, what is missing.
 
+use std::fmt::{self, Write as _};
+
 use super::Exit;
 use super::client::{Client, ClientError, Where, block_on, plain};
 use super::status::print;
@@ -18,16 +20,16 @@ pub struct Args {
 }
 
 /// Exit status: 0 explained, 2 there is no such incident, 3 nobody answers.
-pub fn run(args: Args) -> anyhow::Result<Exit> {
+pub fn run(Args { incident, place, json }: Args) -> anyhow::Result<Exit> {
     block_on(async {
-        let client = Client::new(&args.place)?;
-        match client.get::<Why>(&["api", "v1", "incidents", &args.incident, "why"]).await {
+        let client = Client::new(&place)?;
+        match client.get::<Why>(&["api", "v1", "incidents", &incident, "why"]).await {
             Ok(why) => {
-                print(args.json, &why, || explain(&why))?;
+                print(json, &why, || explain(&why))?;
                 Ok(Exit::Fine)
             }
             Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}: {}", plain(&args.incident), plain(&error));
+                eprintln!("linewatch: {}: {}", plain(&incident), plain(&error));
                 Ok(Exit::Usage)
             }
             Err(error) => Err(error.into()),
@@ -35,7 +37,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn explain(why: &Why) -> String {
+fn explain(why: &Why) -> Result<String, fmt::Error> {
     let event = &why.event;
     let mut out = format!(
         "{}\n\nincident     {}\nsince        {}\ncause        {}\nprobability  {:.3}\n",
@@ -47,12 +49,13 @@ fn explain(why: &Why) -> String {
     );
     match &why.runner_up {
         Some(other) => {
-            out += &format!(
-                "runner-up    {}, probability {:.3} (log odds against it {:.1})\n",
+            writeln!(
+                out,
+                "runner-up    {}, probability {:.3} (log odds against it {:.1})",
                 causes(&other.cause),
                 other.probability,
                 why.log_odds
-            );
+            )?;
         }
         None => out += "runner-up    none worth naming\n",
     }
@@ -61,15 +64,15 @@ fn explain(why: &Why) -> String {
         ("What acquits others", &why.acquits),
         ("What is missing", &why.missing),
     ] {
-        out += &format!("\n{title}\n");
+        writeln!(out, "\n{title}")?;
         if lines.is_empty() {
             out += "  nothing\n";
         }
         for line in lines {
-            out += &format!("  {}\n", plain(line));
+            writeln!(out, "  {}", plain(line))?;
         }
     }
-    out
+    Ok(out)
 }
 
 fn causes(causes: &[Cause]) -> String {

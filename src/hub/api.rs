@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
@@ -184,7 +184,9 @@ async fn approve(
     } else {
         match serde_json::from_slice(&body) {
             Ok(request) => request,
-            Err(error) => return problem(StatusCode::BAD_REQUEST, format!("the body is not understood: {error}")),
+            Err(error) => {
+                return problem(StatusCode::BAD_REQUEST, format!("the body is not understood: {error}"));
+            }
         }
     };
     let by: String = request.by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();

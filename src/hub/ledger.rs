@@ -58,12 +58,17 @@ impl Ledger {
     /// The ledger of another estate, with what both know.
     pub fn carried_over(&self, from: &Estate, to: &Estate) -> Self {
         let next = Self::new(to);
-        let practices: HashMap<&str, usize> =
-            from.practices.iter().enumerate().map(|(row, practice)| (practice.id.as_str(), row + 1)).collect();
+        let practices: HashMap<&str, usize> = from
+            .practices
+            .iter()
+            .enumerate()
+            .map(|(row, practice)| (practice.id.as_str(), row + 1))
+            .collect();
         let probes: Vec<Option<ProbeIx>> = to.probes.iter().map(|probe| from.probe(&probe.id)).collect();
         let before = self.lock();
         let mut after = next.lock();
-        let rows = std::iter::once(Some(0)).chain(to.practices.iter().map(|p| practices.get(&*p.id).copied()));
+        let rows =
+            std::iter::once(Some(0)).chain(to.practices.iter().map(|p| practices.get(&*p.id).copied()));
         for (row, old_row) in rows.enumerate() {
             for (column, old_column) in probes.iter().enumerate() {
                 if let (Some(old_row), Some(old_column)) = (old_row, old_column) {

@@ -39,7 +39,7 @@ pub struct Scrape {
 pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) -> String {
     let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     numbers.store_ok.set(i64::from(scrape.store_ok));
-    numbers.mail_ok.set(i64::from(!matches!(scrape.desk.relay, RelayHealth::Failing { .. })));
+    numbers.mail_ok.set(i64::from(matches!(scrape.desk.relay, RelayHealth::None | RelayHealth::Fine)));
     numbers.blind.set(i64::from(view.is_blind()));
     numbers.queue.set(signed(scrape.queue));
     numbers.notes.set(signed(scrape.notes));
@@ -166,7 +166,7 @@ fn practice_up(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
 fn practice_silent(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
     let silent = view.watched().any(|network| view.standing(practice, network) == Standing::Silent);
     let labels = [("practice", view.estate.practices[practice.at()].id.as_str())];
-    sample(out, "linewatch_practice_silent", &labels, if silent { 1 } else { 0 });
+    sample(out, "linewatch_practice_silent", &labels, u8::from(silent));
 }
 
 fn agent_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: At) {
@@ -191,7 +191,7 @@ fn row_up(out: &mut String, view: &View, from: Vantage, id: &str, now: At) {
         if fresh(&cell, probe, now) {
             let network = &view.estate.networks[probe.network.at()].id;
             let labels = [("practice", id), ("probe", probe.id.as_str()), ("network", network.as_str())];
-            sample(out, "linewatch_check_up", &labels, if cell.ok { 1 } else { 0 });
+            sample(out, "linewatch_check_up", &labels, u8::from(cell.ok));
         }
     }
 }
@@ -269,12 +269,9 @@ fn totals(out: &mut String, view: &View) {
     let totals = super::status::Totals::new(view);
     let name = "linewatch_practices";
     describe(out, name, "Practices by how they stand; \"total\" is all of them.", "gauge");
-    for (standing, count) in [
-        ("total", totals.total),
-        ("ok", totals.ok),
-        ("silent", totals.silent),
-        ("unknown", totals.unknown),
-    ] {
+    for (standing, count) in
+        [("total", totals.total), ("ok", totals.ok), ("silent", totals.silent), ("unknown", totals.unknown)]
+    {
         sample(out, name, &[("standing", standing)], count);
     }
     let name = "linewatch_practices_down";

@@ -10,7 +10,8 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::api::history;
 use super::pages_words::{
-    CheckLine, FINE, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark, local, standing_mark,
+    CheckLine, FINE, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark, local,
+    standing_mark,
 };
 use super::state::Hub;
 use super::status::{NoteLine, PracticeStatus, Status, Totals};
@@ -198,10 +199,7 @@ pub async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
 }
 
 pub async fn style() -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")],
-        STYLE,
-    )
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], STYLE)
         .into_response()
 }
 
@@ -262,7 +260,6 @@ fn headline(status: &Status, blind: bool) -> (&'static str, &'static str, String
     }
 }
 
-
 fn note_items(view: &View, notes: &[NoteLine]) -> Vec<NoteItem> {
     notes.iter().take(PAGE_NOTES_MAX).map(|note| NoteItem::new(view, note)).collect()
 }
@@ -283,7 +280,8 @@ fn page(template: &impl Template) -> Response {
         Ok(html) => Html(html).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; see the log\n").into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; see the log\n")
+                .into_response()
         }
     }
 }

@@ -305,6 +305,63 @@ async fn sleep(length: Duration) {
 mod tests {
     use super::*;
 
+    fn idle() -> (Pipeline, watch::Receiver<Arc<View>>, mpsc::Receiver<Event>) {
+        let estate = Arc::new(Estate {
+            icb: crate::estate::Icb {
+                code: "QKS".into(),
+                name: "Kent".into(),
+                timezone: jiff::tz::TimeZone::UTC,
+            },
+            components: Vec::new(),
+            networks: Vec::new(),
+            services: Vec::new(),
+            probes: Vec::new(),
+            practices: Vec::new(),
+            hub_via: Vec::new(),
+        });
+        let picture = Arc::new(Correlator::new(estate.clone()).picture());
+        let ledger = Arc::new(super::super::ledger::Ledger::new(&estate));
+        let view = Arc::new(View::new(estate, picture.clone(), ledger));
+        let (views, seen) = watch::channel(view.clone());
+        let (told, to_tell) = mpsc::channel(2);
+        let outlets = Outlets {
+            events: broadcast::channel(8).0,
+            observations: broadcast::channel(8).0,
+            picture: watch::channel(picture).0,
+            view: views,
+            told,
+            transitions: mpsc::channel(1).0,
+        };
+        let (numbers, _meters) = Numbers::new().expect("fresh metrics");
+        let notes = Arc::new(OwnNotes::default());
+        let pulse = Arc::new(Pulse::default());
+        let pipeline = Pipeline::new(view, Vec::new(), None, outlets, notes, Arc::new(numbers), pulse);
+        (pipeline, seen, to_tell)
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_noted_and_stream_time_goes_on_from_the_new_clock() {
+        let (mut pipeline, _seen, _to_tell) = idle();
+        pipeline.latest = clock::now() + Duration::from_hours(2);
+        pipeline.begin_again(Step::Jumped { by_ms: -7_200_000 });
+        assert!(pipeline.stream_now().millis_since(clock::now()) < 1_000, "it doesn't wait for two hours");
+        let notes = pipeline.notes.list(clock::now());
+        assert!(notes[0].text.contains("set back by 7200 s"), "{notes:?}");
+        assert_eq!(pipeline.numbers.clock_jumps.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_it_is_told_to_although_somebody_could_still_report() {
+        let (pipeline, seen, _to_tell) = idle();
+        let (reports, reported) = mpsc::channel(1);
+        let (_commands, commanded) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        pipeline.run(reported, commanded, stop).await;
+        assert!(reports.is_closed());
+        assert!(seen.borrow().picture.at > At::default(), "it published what it knew");
+    }
+
     #[test]
     fn incidents_of_one_day_are_ordered_by_number_not_by_letters() {
         assert!(is_later("2026-03-16-10", "2026-03-16-9"));

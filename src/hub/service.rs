@@ -28,7 +28,10 @@ use crate::config::{Config, HubSettings, ScheduleSettings};
 use crate::correlate::Picture;
 use crate::estate::Estate;
 use crate::incident::Event;
-use crate::limits::{COMMAND_QUEUE, EVENT_QUEUE, OBSERVATION_QUEUE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE};
+use crate::limits::{
+    COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, OBSERVATION_QUEUE, STOP_DEADLINE, SUBSCRIBER_LAG,
+    TRANSITION_QUEUE,
+};
 use crate::notify::{Delivery, Desk};
 use crate::observation::Observation;
 use crate::store::Store;
@@ -108,11 +111,7 @@ pub async fn start(config: Config, options: Options) -> anyhow::Result<Running> 
 }
 
 /// The same, in a field of the caller's making.
-pub async fn start_in<F: Field>(
-    field: Arc<F>,
-    config: Config,
-    options: Options,
-) -> anyhow::Result<Running> {
+pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options) -> anyhow::Result<Running> {
     let descriptors_for = descriptors::raise();
     let listen = options.listen.unwrap_or(config.hub.listen);
     let listener = TcpListener::bind(listen)
@@ -146,10 +145,15 @@ pub async fn start_in<F: Field>(
     let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger));
     let (picture, picture_seen) = watch::channel(view.picture.clone());
     let (views, view_seen) = watch::channel(view.clone());
-    let outlets =
-        Outlets { events: events.clone(), observations: observations.clone(), picture, view: views, told, transitions };
-    let pipeline =
-        Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
+    let outlets = Outlets {
+        events: events.clone(),
+        observations: observations.clone(),
+        picture,
+        view: views,
+        told,
+        transitions,
+    };
+    let pipeline = Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
 
     let hub = Arc::new(Hub {
         listen: address,
@@ -302,7 +306,11 @@ impl Running {
     pub async fn reload(&self) -> anyhow::Result<Reloaded> {
         match self.reload_or_say_why().await {
             Ok(reloaded) => {
-                tracing::info!(practices = reloaded.practices, probes = reloaded.probes, "configuration reloaded");
+                tracing::info!(
+                    practices = reloaded.practices,
+                    probes = reloaded.probes,
+                    "configuration reloaded"
+                );
                 self.hub.notes.clear(About::Reload);
                 self.hub.numbers.reload_ok.set(1);
                 self.hub.numbers.last_reload.set(clock::now().as_secs_f64());
@@ -323,7 +331,8 @@ impl Running {
     }
 
     async fn reload_or_say_why(&self) -> anyhow::Result<Reloaded> {
-        let path = self.config_path.clone().context("this process was started without a configuration file")?;
+        let path =
+            self.config_path.clone().context("this process was started without a configuration file")?;
         let file = path.clone();
         let config = tokio::task::spawn_blocking(move || crate::config::load(&file))
             .await
@@ -389,9 +398,9 @@ impl Running {
         stop_desk.cancel();
         let store = hub.store.clone();
         if let Some(hub) = Arc::into_inner(hub)
-            && tokio::time::timeout(STOP_DEADLINE, hub.desk.stop()).await.is_err()
+            && tokio::time::timeout(DESK_STOP_GRACE + STOP_DEADLINE, hub.desk.stop()).await.is_err()
         {
-            tracing::warn!("the notices did not end within {} s", STOP_DEADLINE.as_secs());
+            tracing::warn!("the notices did not end in time; what is queued is in the store");
         }
         if tokio::time::timeout(STOP_DEADLINE, store.close()).await.is_err() {
             tracing::warn!("the store did not close within {} s", STOP_DEADLINE.as_secs());

@@ -47,12 +47,19 @@ impl Hub {
             StoreHealth::Failing { since, why } => self.notes.set(
                 About::Store,
                 since,
-                format!("The store can't be written ({why}). linewatch goes on from memory: checks, status \
-                         and mail work, but what happens now is lost at a restart."),
+                format!(
+                    "The store can't be written ({why}). linewatch goes on from memory: checks, status \
+                         and mail work, but what happens now is lost at a restart."
+                ),
             ),
         }
         match self.desk.stats().relay {
             RelayHealth::None | RelayHealth::Fine => self.notes.clear(About::Mail),
+            RelayHealth::Unusable { why } => self.notes.set(
+                About::Mail,
+                clock::now(),
+                format!("`[mail]` can't be used as it stands ({why}). Notices wait in the outbox."),
+            ),
             RelayHealth::Failing { since, why } => self.notes.set(
                 About::Mail,
                 since,

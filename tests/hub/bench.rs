@@ -150,15 +150,25 @@ impl Bench {
     /// Returns when every check has been answered once.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("probes.toml");
-        std::fs::write(&config, config_text()).unwrap();
-        let loaded = linewatch::config::load(&config).unwrap_or_else(|errors| panic!("{errors}"));
-        let script = Arc::new(Script::default());
-        let options = Options { config_path: Some(config.clone()), ..Options::default() };
-        let running = start_in(script.clone(), loaded, options).await.unwrap();
-        let bench = Self { script, running, config, http: client(), _folder: folder };
+        std::fs::write(folder.path().join("probes.toml"), config_text()).unwrap();
+        let bench = Self::start_over(folder, Arc::new(Script::default())).await;
         bench.picture_until(|status| status["practices"]["ok"] == status["practices"]["total"]).await;
         bench
+    }
+
+    /// Stops in good order and starts again, with the same folder and the same script.
+    pub async fn restart(self) -> Self {
+        let Self { script, running, _folder: folder, .. } = self;
+        running.stop().await;
+        Self::start_over(folder, script).await
+    }
+
+    async fn start_over(folder: tempfile::TempDir, script: Arc<Script>) -> Self {
+        let config = folder.path().join("probes.toml");
+        let loaded = linewatch::config::load(&config).unwrap_or_else(|errors| panic!("{errors}"));
+        let options = Options { config_path: Some(config.clone()), ..Options::default() };
+        let running = start_in(script.clone(), loaded, options).await.unwrap();
+        Self { script, running, config, http: client(), _folder: folder }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -194,10 +204,7 @@ impl Bench {
     }
 
     /// Waits for an event of this kind.
-    pub async fn event(
-        events: &mut tokio::sync::broadcast::Receiver<Event>,
-        kind: EventKind,
-    ) -> Event {
+    pub async fn event(events: &mut tokio::sync::broadcast::Receiver<Event>, kind: EventKind) -> Event {
         tokio::time::timeout(DEADLINE, async {
             loop {
                 let event = events.recv().await.unwrap();

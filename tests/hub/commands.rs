@@ -114,7 +114,8 @@ fn run_refuses_by_name_what_is_not_built_before_it_touches_anything() {
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains(&file) && said.contains("phones (sip)"), "{said}");
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["probes.toml"], "nothing was written");
 }
 
@@ -124,7 +125,7 @@ fn run_does_not_start_on_a_broken_file_or_a_port_that_is_taken() {
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
     let file = write_config(folder.path(), &target, "nonsense");
     let broken = output(&["run", "--config", &file]);
-    assert_eq!(broken.status.code(), Some(1));
+    assert_eq!(broken.status.code(), Some(2));
     assert!(String::from_utf8(broken.stderr).unwrap().contains("probes.toml:"));
 
     let file = write_config(folder.path(), &target, "");

@@ -46,7 +46,8 @@ fn labels_used(text: &str) -> Vec<(String, String)> {
         let Some(braces) = rest[name.len()..].strip_prefix('{') else { continue };
         let inside = braces.split('}').next().unwrap();
         for matcher in inside.split(',') {
-            let label: String = matcher.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let label: String =
+                matcher.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             used.push((name.clone(), label));
         }
     }
@@ -86,8 +87,10 @@ async fn every_metric_and_label_that_a_dashboard_or_rule_names_is_exported() {
 #[test]
 fn every_dashboard_is_whole_and_has_an_id_of_its_own() {
     let mut uids = BTreeSet::new();
-    for (path, text) in files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "json")) {
-        let board: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for (path, text) in files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "json"))
+    {
+        let board: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(uids.insert(board["uid"].as_str().unwrap().to_owned()), "{}: uid twice", path.display());
         let mut ids = BTreeSet::new();
         for panel in board["panels"].as_array().unwrap() {
@@ -96,7 +99,11 @@ fn every_dashboard_is_whole_and_has_an_id_of_its_own() {
             if panel["type"] == "row" {
                 continue;
             }
-            assert!(!panel["targets"].as_array().unwrap().is_empty(), "{}: {title} asks nothing", path.display());
+            assert!(
+                !panel["targets"].as_array().unwrap().is_empty(),
+                "{}: {title} asks nothing",
+                path.display()
+            );
             for target in panel["targets"].as_array().unwrap() {
                 let expr = target["expr"].as_str().unwrap();
                 for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {

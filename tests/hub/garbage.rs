@@ -79,11 +79,9 @@ async fn ten_megabytes_of_garbage_leave_no_trace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_name_that_points_here_gets_nothing() {
     let bench = Bench::start().await;
-    let answer = throw(
-        &bench,
-        b"GET /api/v1/status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-    )
-    .await;
+    let answer =
+        throw(&bench, b"GET /api/v1/status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+            .await;
     assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
     assert!(!answer.contains("G82"), "{answer}");
     bench.running.stop().await;

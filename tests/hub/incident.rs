@@ -34,7 +34,8 @@ async fn a_firewall_that_fails_is_told_everywhere_in_the_same_words() {
     let id = opened.incident.clone();
 
     let told = |status: &Value| {
-        status["practices"]["internet_down"] == 6 && status["incidents"][0]["incident"] == Value::String(id.clone())
+        status["practices"]["internet_down"] == 6
+            && status["incidents"][0]["incident"] == Value::String(id.clone())
     };
     let status = bench.picture_until(told).await;
     assert_eq!(status["practices"]["hscn_down"], 0, "the other network is judged apart");
@@ -107,7 +108,8 @@ async fn an_approval_is_taken_from_the_command_and_from_no_foreign_page() {
     let url = bench.url("/api/v1/incidents/2001-01-01-1/approve");
     let bare = bench.http.post(&url).send().await.unwrap();
     assert_eq!(bare.status(), 403, "a plain form could send this");
-    let foreign = bench.http.post(&url).header("X-Linewatch", "approve").header("Origin", "https://evil.example");
+    let foreign =
+        bench.http.post(&url).header("X-Linewatch", "approve").header("Origin", "https://evil.example");
     assert_eq!(foreign.send().await.unwrap().status(), 403);
     let marked = bench.http.post(&url).header("X-Linewatch", "approve").send().await.unwrap();
     assert_eq!(marked.status(), 404, "heard, but there is no such incident");

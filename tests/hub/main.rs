@@ -1,6 +1,8 @@
 //! The hub as its readers see it: a real service on a port of the system's choosing, asked over HTTP and
 //! by the real commands.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod bench;
 mod commands;
 mod dashboards;
@@ -9,3 +11,4 @@ mod incident;
 mod metrics;
 mod pages;
 mod reload;
+mod restart;
