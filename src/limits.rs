@@ -23,6 +23,27 @@ pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 
 // The county on loopback (`world::loopback`).
+// ---- schedule and hub ----
+
+/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
+
+// ---- the world in virtual time ----
+
+/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
+/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
+pub const WORLD_SPOOL_ALL: usize = 2_000_000;
+
+/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
+pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
+
+/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
+/// day's arrears are in after half an hour, and the hub never gets a flood.
+pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
+// --- probes -------------------------------------------------------------------------------------------
 
 /// Connections and datagrams under way at once at one server or stand-in of the county. 400 practices with
 /// a dozen checks each, all black-holed for a two-second time-out, hold some 2,000. Beyond this, new ones are

@@ -32,7 +32,7 @@ const HOLD_SILENT_MS: i64 = 10_000;
 /// An incident is over when all has been well for this share of the time that it lasted …
 const QUIET_SHARE: i64 = 4;
 /// … but no later than this …
-const QUIET_MS_MAX: i64 = 10 * 60_000;
+const QUIET_MS_MAX: i64 = 5 * 60_000;
 /// … unless it came back before: then each time doubles it, up to this.
 const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
 /// Times that a fault comes back before it is called flapping.
@@ -350,7 +350,7 @@ impl LifeCycle {
         if incident.relapses == 0 {
             return once;
         }
-        let doubled = once.max(QUIET_MS_MAX / 2).saturating_mul(1 << incident.relapses.min(8));
+        let doubled = once.max(QUIET_MS_MAX).saturating_mul(1 << incident.relapses.min(8));
         doubled.min(QUIET_FLAPPING_MS_MAX)
     }
 

@@ -136,10 +136,14 @@ impl<'a> Search<'a> {
             return Findings::default();
         }
         let mut chosen: Vec<Candidate> = Vec::new();
+        let mut first = Vec::new();
         let mut last = Vec::new();
         for _ in 0..FAULTS_MAX {
             self.rebase(&chosen);
             last = self.candidates(&chosen);
+            if chosen.is_empty() {
+                first.clone_from(&last);
+            }
             match best(&last) {
                 Some(candidate) if candidate.score > 0.0 => chosen.push(candidate),
                 _ => break,
@@ -149,10 +153,14 @@ impl<'a> Search<'a> {
         let mut faults: Vec<Fault> = Vec::new();
         let mut position = 0;
         while position < chosen.len() {
-            let mut others = chosen.clone();
-            others.remove(position);
-            self.rebase(&others);
-            let slot = self.candidates(&others);
+            let slot = if chosen.len() == 1 {
+                first.clone()
+            } else {
+                let mut others = chosen.clone();
+                others.remove(position);
+                self.rebase(&others);
+                self.candidates(&others)
+            };
             match best(&slot) {
                 Some(candidate) if candidate.score > 0.0 => {
                     chosen[position] = candidate;
@@ -333,15 +341,19 @@ impl<'a> Search<'a> {
     }
 
     /// The rows behind a candidate. One machine that asks for everybody stands before every check.
-    fn members(&self, candidate: &Candidate) -> Vec<Member> {
-        let node = &self.topology.nodes[candidate.node];
-        if candidate.mode == Mode::SharedMachine {
-            let cover = node.members(self.topology.rows).next().map_or(0, |member| member.cover);
-            return (0..self.topology.rows)
-                .map(|row| Member { row: crate::estate::PracticeIx::new(row).0, cover, spared: false })
-                .collect();
-        }
-        node.members(self.topology.rows).collect()
+    fn members(&self, candidate: &Candidate) -> impl Iterator<Item = Member> + use<'a> {
+        let topology = self.topology;
+        let node = &topology.nodes[candidate.node];
+        let everybody = (candidate.mode == Mode::SharedMachine).then(|| {
+            let cover = node.members(topology.rows).next().map_or(0, |member| member.cover);
+            (0..topology.rows).map(move |row| Member {
+                row: crate::estate::PracticeIx::new(row).0,
+                cover,
+                spared: false,
+            })
+        });
+        let behind = everybody.is_none().then(|| node.members(topology.rows));
+        everybody.into_iter().flatten().chain(behind.into_iter().flatten())
     }
 
     fn probes_of(&self, cover: &'a Cover, candidate: &Candidate) -> impl Iterator<Item = u32> + use<'a> {
@@ -489,8 +501,11 @@ impl<'a> Search<'a> {
             _ => {}
         }
         if kind != NodeKind::Monitor {
-            modes.extend([0.15, 0.3, 0.5, 0.7].map(Mode::Partial));
-            modes.extend([0.05, 0.15, 0.3, 0.5, 0.8].map(Mode::Sticky));
+            let near = |seen: f64| move |rate: &f64| *rate < seen * 2.5 && seen < *rate * 2.5;
+            let partial = [0.15, 0.3, 0.5, 0.7].into_iter().filter(near(seen.bad_share));
+            modes.extend(partial.map(Mode::Partial));
+            let sticky = [0.05, 0.15, 0.3, 0.5, 0.8].into_iter().filter(near(seen.row_share));
+            modes.extend(sticky.map(Mode::Sticky));
         }
         if matches!(kind, NodeKind::SharedRisk(_)) && facet.is_none() {
             modes.extend([0.05, 0.2, 0.5].map(Mode::Rolling));
@@ -549,14 +564,14 @@ impl<'a> Search<'a> {
                 let entry = seen.entry(*node).or_insert_with(|| Seen::new(self.topology.networks));
                 let mut bad = 0;
                 for probe in &cover.probes {
-                    let (check, fresh, _) = self.check(*row, *probe);
-                    if fresh && check.class.bad() {
+                    let (check, fresh, at) = self.check(*row, *probe);
+                    if fresh && check.class.bad() && !self.touched[at] {
                         bad += 1;
                         entry.classes[check.class as usize] += 1;
                         entry.by_network[self.topology.probes[*probe as usize].network] += 1;
                     }
                 }
-                let silent = dirty.late && (cover.everything || monitor);
+                let silent = dirty.late && !dirty.cut && (cover.everything || monitor);
                 entry.rows += u32::from(bad > 0 || silent);
                 entry.hard_rows += u32::from(bad > 1 || silent);
                 entry.bad += bad;
@@ -565,19 +580,20 @@ impl<'a> Search<'a> {
         }
         seen.retain(|node, seen| {
             let node_ref = &self.topology.nodes[*node];
+            let members = node_ref.member_count(self.topology.rows);
+            let probes = node_ref
+                .members(self.topology.rows)
+                .next()
+                .map_or(1, |member| self.topology.covers[member.cover].probes.len());
+            seen.bad_share = f64::from(seen.bad) / (members * probes).max(1) as f64;
+            seen.row_share = f64::from(seen.rows) / members.max(1) as f64;
             if self.open.contains(node) {
                 return seen.rows > 0;
             }
             if node_ref.kind == NodeKind::Monitor {
                 return seen.hub || seen.hard_rows >= 2;
             }
-            let members = node_ref.member_count(self.topology.rows);
-            let probes = node_ref
-                .members(self.topology.rows)
-                .next()
-                .map_or(1, |member| self.topology.covers[member.cover].probes.len());
-            let share = f64::from(seen.bad) / (members * probes).max(1) as f64;
-            seen.rows >= 2 && (seen.hard_rows >= 2 || share >= BAD_SHARE_MIN)
+            seen.rows >= 2 && (seen.hard_rows >= 2 || seen.bad_share >= BAD_SHARE_MIN)
         });
         seen
     }
@@ -701,7 +717,8 @@ impl<'a> Search<'a> {
             let (bad, good) = self.answers_since(best, member);
             let hit = match best.mode {
                 Mode::Partial(_) => true,
-                Mode::Sticky(_) | Mode::Rolling(_) => self.is_hit(best, &shares, member),
+                Mode::Sticky(_) => hearing.late || bad > good && self.is_hit(best, &shares, member),
+                Mode::Rolling(_) => self.is_hit(best, &shares, member),
                 Mode::Slow => bad > 0,
                 _ if member.spared => bad > 0,
                 _ => bad > 0 || good == 0,
@@ -811,6 +828,9 @@ struct Seen {
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
+    /// Share of the checks behind it that are bad, and of the rows in which any is.
+    bad_share: f64,
+    row_share: f64,
 }
 
 impl Seen {
@@ -822,6 +842,8 @@ impl Seen {
             classes: [0; super::evidence::CLASSES],
             by_network: vec![0; networks],
             hub: false,
+            bad_share: 0.0,
+            row_share: 0.0,
         }
     }
 }
