@@ -380,7 +380,7 @@ pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Staff hear of changes of one incident this often at most, unless its cause changed: a fault that is being
 /// worked on changes every few seconds, and a service desk needs to read.
-pub const STAFF_UPDATE_EVERY: Duration = Duration::from_secs(600);
+pub const STAFF_UPDATE_EVERY: Duration = Duration::from_mins(10);
 
 /// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
 /// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a
@@ -411,16 +411,16 @@ pub const SMTP_IDLE: Duration = Duration::from_secs(5);
 /// First and longest wait before a mail that was put off is tried again; each wait is twice the last. Mailboxes that
 /// greylist open after one to five minutes.
 pub const MAIL_RETRY_FIRST: Duration = Duration::from_secs(15);
-pub const MAIL_RETRY_LONGEST: Duration = Duration::from_secs(600);
+pub const MAIL_RETRY_LONGEST: Duration = Duration::from_mins(10);
 
 /// The same for the mail server as a whole. Shorter: one connection a minute disturbs nobody, and an outage that ends
 /// is the moment at which people want to hear.
 pub const RELAY_REST_FIRST: Duration = Duration::from_secs(1);
-pub const RELAY_REST_LONGEST: Duration = Duration::from_secs(60);
+pub const RELAY_REST_LONGEST: Duration = Duration::from_mins(1);
 
 /// A notice that couldn't be delivered for this long is given up: the longest outage in Kent lasted five days, and
 /// its all-clear was still news.
-pub const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// How often the desk looks after itself: writes that wait for the disk, notices to give up, notices left on disk.
 pub const DESK_CHORES_EVERY: Duration = Duration::from_secs(5);

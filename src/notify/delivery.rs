@@ -21,7 +21,7 @@ use crate::store::Settlement;
 
 /// Takes notices as they become due, until it is cancelled.
 pub(super) async fn work(shared: Arc<Shared>, cancel: CancellationToken) {
-    let mut worker = Worker { shared, line: None };
+    let mut worker = Worker { shared, cancel: cancel.clone(), line: None };
     loop {
         let shared = Arc::clone(&worker.shared);
         // Listening begins before looking, so that what comes in between is heard.
@@ -60,6 +60,7 @@ async fn sleep(time: Option<Duration>) {
 
 struct Worker {
     shared: Arc<Shared>,
+    cancel: CancellationToken,
     /// The connection, and the number of the settings that it was made with.
     line: Option<(Line, u64)>,
 }
@@ -88,20 +89,20 @@ impl Worker {
         self.shared.settle(*pending, relay, done).await;
     }
 
-    async fn hand_over(
-        &mut self,
-        relay: &Relay,
-        number: u64,
-        mail: &lettre::Message,
-    ) -> Result<(), Trouble> {
+    async fn hand_over(&mut self, relay: &Relay, number: u64, mail: &lettre::Message) -> Result<(), Trouble> {
         if self.line.as_ref().is_some_and(|(_, made_with)| *made_with != number) {
             self.hang_up().await;
         }
         let patience = self.shared.patience;
         loop {
-            let mut line = match self.line.take() {
-                Some((line, _)) => line,
-                None => relay.connect(patience.connect).await?,
+            let mut line = if let Some((line, _)) = self.line.take() {
+                line
+            } else {
+                // Nothing is lost by breaking off here, so stopping doesn't wait for a silent server.
+                tokio::select! {
+                    line = relay.connect(patience.connect) => line?,
+                    () = self.cancel.cancelled() => return Err(Trouble::Stopped),
+                }
             };
             let was_used = line.used;
             match line.send(mail, patience.send).await {
@@ -173,6 +174,11 @@ impl Shared {
             Err(Trouble::Unsendable(why)) => {
                 self.relay_news(RelayNews::None);
                 Outcome::Rejected { why: scrub(&why) }
+            }
+            Err(Trouble::Stopped) => {
+                self.queue().retry(notice, notice.due, pending.attempts);
+                self.relay_news(RelayNews::None);
+                return;
             }
             // Not this notice's affair: it keeps its place and its number of attempts.
             Err(Trouble::Relay(why)) => {

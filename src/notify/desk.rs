@@ -209,7 +209,9 @@ impl Desk {
         })
         .await;
         if stopped.is_err() {
-            tracing::warn!("mails that were being handed over were cut off; they are sent again at the next start");
+            tracing::warn!(
+                "mails that were being handed over were cut off; they are sent again at the next start"
+            );
             tasks.shutdown().await;
         }
         drop(shared.store.flush().await);

@@ -52,7 +52,7 @@ fn backoff(first: Duration, longest: Duration, who: &str, attempt: u32) -> Durat
     let wait = first.saturating_mul(doubled).min(longest);
     let hash = stable_hash(&[who.as_bytes(), &attempt.to_be_bytes()]);
     let share = u32::try_from(hash % 1000).unwrap_or(0);
-    wait - wait / 4 * share / 1000
+    wait.saturating_sub(wait / 4 * share / 1000)
 }
 
 #[cfg(test)]

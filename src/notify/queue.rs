@@ -126,7 +126,9 @@ impl Queue {
         }
         let Some(key) = self.known.get(&notice.id).cloned() else { return false };
         let Some(lane) = self.lanes.get_mut(&key) else { return false };
-        let Some(at) = lane.waiting.iter().position(|pending| pending.notice.id == notice.id) else { return false };
+        let Some(at) = lane.waiting.iter().position(|pending| pending.notice.id == notice.id) else {
+            return false;
+        };
         if at == 0 && lane.ready.is_none() {
             return false;
         }

@@ -224,9 +224,13 @@ impl Shared {
         let to = masked(&notice.recipient);
         let (incident, kind, about) = (&notice.incident, notice.kind.as_str(), notice.audience.label());
         match &outcome {
-            Outcome::Accepted => tracing::info!(incident, kind, about, to, "notice accepted by the mail server"),
+            Outcome::Accepted => {
+                tracing::info!(incident, kind, about, to, "notice accepted by the mail server");
+            }
             Outcome::Deferred { why } => tracing::info!(incident, kind, about, to, why, "notice put off"),
-            Outcome::Rejected { why } => tracing::warn!(incident, kind, about, to, why, "notice not delivered"),
+            Outcome::Rejected { why } => {
+                tracing::warn!(incident, kind, about, to, why, "notice not delivered");
+            }
             Outcome::Withheld { why } => tracing::info!(incident, kind, about, to, why, "notice withheld"),
         }
         let delivery = Delivery {

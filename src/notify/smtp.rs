@@ -43,6 +43,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// This mail, for good: it can't even be put together.
     Unsendable(String),
+    /// The process is about to end; nothing was tried.
+    Stopped,
 }
 
 impl Relay {
@@ -50,7 +52,8 @@ impl Relay {
     ///
     /// A fragment that says which setting of `[mail]` can't be used.
     pub(super) fn new(mail: &MailSettings) -> Result<Self, String> {
-        let from = mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))?;
+        let from =
+            mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))?;
         let tls = match mail.security {
             MailSecurity::Plain => None,
             MailSecurity::StartTls | MailSecurity::Tls => Some(tls(mail)?),
@@ -138,10 +141,9 @@ impl Line {
         let sent = timeout(patience, self.try_send(mail.envelope(), &mail.formatted())).await;
         match sent {
             Ok(sent) => sent,
-            Err(_) => Err((
-                Trouble::Unknown(format!("no answer within {} s", patience.as_secs_f64())),
-                false,
-            )),
+            Err(_) => {
+                Err((Trouble::Unknown(format!("no answer within {} s", patience.as_secs_f64())), false))
+            }
         }
     }
 
@@ -151,7 +153,10 @@ impl Line {
         let addresses = envelope.to().iter().chain(envelope.from());
         if addresses.into_iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
             if !server.supports_feature(Extension::SmtpUtfEight) {
-                return Err((Trouble::Refused("the mail server takes no addresses beyond ASCII".into()), true));
+                return Err((
+                    Trouble::Refused("the mail server takes no addresses beyond ASCII".into()),
+                    true,
+                ));
             }
             options.push(MailParameter::SmtpUtfEight);
         }
@@ -217,7 +222,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WHY_CHARS_MAX).collect();
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WHY_CHARS_MAX).collect();
     line.trim().to_owned()
 }
 

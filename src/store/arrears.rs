@@ -53,7 +53,7 @@ impl Arrears {
     /// What goes into the next transaction, and the number to report to [`Self::written`].
     pub(super) fn waiting(&self) -> (Vec<Write>, u64) {
         let batch = || self.waiting.iter().take(limits::STORE_BATCH);
-        let up_to = batch().last().map_or(0, |(number, _)| number + 1);
+        let up_to = batch().next_back().map_or(0, |(number, _)| number + 1);
         (batch().map(|(_, write)| write.clone()).collect(), up_to)
     }
 

@@ -39,10 +39,10 @@ use crate::time::At;
 
 use arrears::Arrears;
 pub use error::StoreError;
-pub use read::{OpenIncident, Snapshot, Unsent};
+pub use read::{Snapshot, Unsent};
 pub use retention::Pruned;
 pub use write::Settlement;
-use write::Write;
+use write::{Write, Writer};
 
 /// The store of one data folder. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub struct Store {
 struct Inner {
     /// For messages; the store in memory keeps the name of the file that it stands in for.
     file: PathBuf,
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     /// Held by whoever writes, so that writes and arrears keep their order.
     turn: tokio::sync::Mutex<()>,
@@ -69,7 +69,10 @@ struct Inner {
 pub enum StoreHealth {
     Fine,
     /// linewatch goes on from memory.
-    Failing { since: At, why: String },
+    Failing {
+        since: At,
+        why: String,
+    },
 }
 
 /// A check changed from fine to failing or back.

@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Row, SqlitePool};
 
 use super::arrears::Arrears;
+use super::write::Writer;
 use super::{Inner, Store, StoreError, StoreHealth};
 use crate::limits;
 use crate::time::At;
@@ -54,10 +55,7 @@ impl Store {
 
     /// Opens the store in `dir`, or, when that can't be done, one in memory that lasts as long as the process;
     /// then the error says what to mend. A damaged file is left as it is.
-    ///
-    /// # Panics
-    ///
-    /// Never: should SQLite fail even in memory, every call on the store answers with an error.
+    /// After [`StoreError::InUse`] a hub must not go on: it would send every notice that the other one sends.
     pub async fn open_or_memory(dir: &Path) -> (Self, Option<StoreError>) {
         match Self::open(dir).await {
             Ok(store) => (store, None),
@@ -66,7 +64,8 @@ impl Store {
     }
 
     async fn in_memory(dir: &Path, because: &StoreError) -> Self {
-        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true).disable_statement_logging();
+        let options =
+            SqliteConnectOptions::new().in_memory(true).foreign_keys(true).disable_statement_logging();
         // One connection for all: a second one would be a second, empty database.
         let pool = pool(1).connect_lazy_with(options);
         if let Err(error) = MIGRATIONS.run(&pool).await {
@@ -88,7 +87,7 @@ impl Store {
     ) -> Self {
         let inner = Inner {
             file: file.to_owned(),
-            writer,
+            writer: Writer::new(writer),
             readers,
             turn: tokio::sync::Mutex::new(()),
             arrears: Mutex::new(Arrears::default()),
@@ -101,7 +100,7 @@ impl Store {
     /// Closes the files. Every clone of the store is closed with it.
     pub async fn close(&self) {
         self.inner.readers.close().await;
-        self.inner.writer.close().await;
+        self.inner.writer.pool.close().await;
     }
 }
 
@@ -116,8 +115,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 }
 
 fn prepare(dir: &Path, file: &Path) -> Result<FolderLock, StoreError> {
-    let folder =
-        |error: std::io::Error| StoreError::Folder { dir: dir.to_owned(), why: error.to_string() };
+    let folder = |error: std::io::Error| StoreError::Folder { dir: dir.to_owned(), why: error.to_string() };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
     let lock = OpenOptions::new()
         .create(true)
@@ -129,9 +127,13 @@ fn prepare(dir: &Path, file: &Path) -> Result<FolderLock, StoreError> {
     let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, _)| StoreError::InUse { dir: dir.to_owned() })?;
     // SQLite gives its side files the permissions of the file itself.
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file).map_err(|error| {
-        StoreError::ReadOnly { file: file.to_owned(), why: error.to_string() }
-    })?;
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(|error| StoreError::ReadOnly { file: file.to_owned(), why: error.to_string() })?;
     Ok(lock)
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::write::Write;
 use super::{Approval, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
+use crate::notify::policy::OpenIncident;
 use crate::notify::{Audience, Notice, NoticeState};
 use crate::time::At;
 
@@ -20,15 +21,6 @@ pub struct Snapshot {
     pub open: Vec<OpenIncident>,
     /// Notices of any incident that are queued or held, oldest first, up to [`limits::OUTBOX_LOADED_MAX`].
     pub unsent: Vec<Unsent>,
-}
-
-#[derive(Debug, Clone)]
-pub struct OpenIncident {
-    /// The last event.
-    pub event: Event,
-    pub approved: bool,
-    /// Every notice about it, in the order in which they were planned.
-    pub notices: Vec<Notice>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,9 +64,11 @@ impl Store {
     /// The id of the incident that was opened last.
     pub async fn last_incident(&self) -> Result<Option<String>, StoreError> {
         self.read(async {
-            sqlx::query_scalar("SELECT id FROM incidents ORDER BY opened_at DESC, length(id) DESC, id DESC LIMIT 1")
-                .fetch_optional(&self.inner.readers)
-                .await
+            sqlx::query_scalar(
+                "SELECT id FROM incidents ORDER BY opened_at DESC, length(id) DESC, id DESC LIMIT 1",
+            )
+            .fetch_optional(&self.inner.readers)
+            .await
         })
         .await
     }
@@ -109,7 +103,9 @@ impl Store {
     /// Whether somebody has approved the incident.
     pub async fn approved(&self, incident: &str) -> Result<bool, StoreError> {
         let waiting = self.arrears(|arrears| {
-            arrears.iter().any(|write| matches!(write, Write::Approve { incident: id, .. } if **id == *incident))
+            arrears
+                .iter()
+                .any(|write| matches!(write, Write::Approve { incident: id, .. } if **id == *incident))
         });
         let approved = self
             .read(async {

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::write::Tx;
 use super::{Store, StoreError};
 use crate::time::At;
 
@@ -37,46 +38,57 @@ impl Store {
 
     async fn remove(&self, before: At, addresses_before: At) -> Result<Pruned, sqlx::Error> {
         let _turn = self.inner.turn.lock().await;
-        let before = before.as_millis();
-        let mut tx = self.inner.writer.begin_with("BEGIN IMMEDIATE").await?;
-        // Outbox rows are all that an address is in, and never outlive their incident's own record.
-        let notices = sqlx::query(
-            "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held')
-             AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)",
-        )
-        .bind(addresses_before.as_millis().max(before))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")
-            .bind(before)
-            .execute(&mut *tx)
-            .await?;
-        let journal = sqlx::query(
-            "DELETE FROM journal WHERE at < ?
-             AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)
-             AND incident NOT IN (SELECT incident FROM notices WHERE state IN ('queued', 'held'))",
-        )
-        .bind(before)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        let incidents = sqlx::query(
-            "DELETE FROM incidents WHERE resolved_at < ? AND id NOT IN (SELECT incident FROM journal)",
-        )
-        .bind(before)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        let transitions = sqlx::query("DELETE FROM transitions WHERE at < ?")
-            .bind(before)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        tx.commit().await?;
+        let writer = &self.inner.writer;
+        let mut tx = writer.begin().await?;
+        let pruned = match remove_rows(&mut tx, before.as_millis(), addresses_before.as_millis()).await {
+            Ok(pruned) => pruned,
+            Err(error) => {
+                writer.roll_back(tx).await;
+                return Err(error);
+            }
+        };
+        writer.commit(tx).await?;
         // The log still holds what was removed until it is folded into the file.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.inner.writer).await?;
-        sqlx::query("PRAGMA incremental_vacuum").execute(&self.inner.writer).await?;
-        Ok(Pruned { incidents, journal, transitions, notices })
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&writer.pool).await?;
+        sqlx::query("PRAGMA incremental_vacuum").execute(&writer.pool).await?;
+        Ok(pruned)
     }
+}
+
+async fn remove_rows(tx: &mut Tx, before: i64, addresses_before: i64) -> Result<Pruned, sqlx::Error> {
+    // Outbox rows are all that an address is in, and never outlive their incident's own record.
+    let notices = sqlx::query(
+        "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held')
+         AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)",
+    )
+    .bind(addresses_before.max(before))
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")
+        .bind(before)
+        .execute(&mut **tx)
+        .await?;
+    let journal = sqlx::query(
+        "DELETE FROM journal WHERE at < ?
+         AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)
+         AND incident NOT IN (SELECT incident FROM notices WHERE state IN ('queued', 'held'))",
+    )
+    .bind(before)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    let incidents = sqlx::query(
+        "DELETE FROM incidents WHERE resolved_at < ? AND id NOT IN (SELECT incident FROM journal)",
+    )
+    .bind(before)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    let transitions = sqlx::query("DELETE FROM transitions WHERE at < ?")
+        .bind(before)
+        .execute(&mut **tx)
+        .await?
+        .rows_affected();
+    Ok(Pruned { incidents, journal, transitions, notices })
 }

@@ -2,9 +2,11 @@
 //! again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool};
 
 use super::Transition;
 use crate::incident::{Event, EventKind};
@@ -34,32 +36,79 @@ pub struct Settlement {
     pub outcome: Outcome,
 }
 
-type Tx = Transaction<'static, Sqlite>;
+pub(super) type Tx = PoolConnection<Sqlite>;
+
+/// The one connection that writes, and whether the last transaction on it came to an end.
+///
+/// Transactions are begun and ended by hand. When a commit fails for want of space, SQLite rolls back by itself, and
+/// sqlx's own transaction, which then fails to roll back, would refuse to begin another one for ever.
+pub(super) struct Writer {
+    pub pool: SqlitePool,
+    unfinished: AtomicBool,
+}
+
+impl Writer {
+    pub(super) const fn new(pool: SqlitePool) -> Self {
+        Self { pool, unfinished: AtomicBool::new(false) }
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        let mut tx = self.pool.acquire().await?;
+        if self.unfinished.swap(true, Ordering::Relaxed) {
+            // Whoever began it failed, or was dropped half-way. An error means that SQLite has ended it already.
+            drop(sqlx::query("ROLLBACK").execute(&mut *tx).await);
+        }
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// Ends the transaction of somebody who failed.
+    pub(super) async fn roll_back(&self, mut tx: Tx) {
+        // An error means that SQLite has ended it already.
+        drop(sqlx::query("ROLLBACK").execute(&mut *tx).await);
+    }
+
+    pub(super) async fn commit(&self, mut tx: Tx) -> Result<(), sqlx::Error> {
+        sqlx::query("COMMIT").execute(&mut *tx).await?;
+        self.unfinished.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
 
 /// All of them, in order, or none.
-pub(super) async fn apply(writer: &SqlitePool, writes: &[Write]) -> Result<(), sqlx::Error> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+pub(super) async fn apply(writer: &Writer, writes: &[Write]) -> Result<(), sqlx::Error> {
+    let mut tx = writer.begin().await?;
+    match apply_each(&mut tx, writes).await {
+        Ok(()) => writer.commit(tx).await,
+        Err(error) => {
+            writer.roll_back(tx).await;
+            Err(error)
+        }
+    }
+}
+
+async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
     for write in writes {
         match write {
             Write::Event { event, notices, settled } => {
-                record_event(&mut tx, event).await?;
+                record_event(tx, event).await?;
                 for notice in notices.iter() {
-                    record_notice(&mut tx, event.at, notice).await?;
+                    record_notice(tx, event.at, notice).await?;
                 }
                 for settlement in settled.iter() {
-                    settle(&mut tx, settlement).await?;
+                    settle(tx, settlement).await?;
                 }
             }
-            Write::Settle(settlement) => settle(&mut tx, settlement).await?,
+            Write::Settle(settlement) => settle(tx, settlement).await?,
             Write::Transitions(transitions) => {
                 for transition in transitions.iter() {
-                    record_transition(&mut tx, transition).await?;
+                    record_transition(tx, transition).await?;
                 }
             }
-            Write::Approve { incident, by, at } => approve(&mut tx, incident, by, *at).await?,
+            Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
         }
     }
-    tx.commit().await
+    Ok(())
 }
 
 async fn record_event(tx: &mut Tx, event: &Event) -> Result<(), sqlx::Error> {
@@ -218,13 +267,7 @@ async fn journal_notice(
     journal(tx, at, "notice", incident, &body).await.map(drop)
 }
 
-async fn journal(
-    tx: &mut Tx,
-    at: At,
-    subject: &str,
-    incident: &str,
-    body: &str,
-) -> Result<i64, sqlx::Error> {
+async fn journal(tx: &mut Tx, at: At, subject: &str, incident: &str, body: &str) -> Result<i64, sqlx::Error> {
     sqlx::query("INSERT INTO journal (at, subject, incident, body) VALUES (?, ?, ?, ?)")
         .bind(at.as_millis())
         .bind(subject)

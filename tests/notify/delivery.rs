@@ -10,7 +10,7 @@ use linewatch::store::Store;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{config, impatient, manager, next, opened, resolved, with_mail};
+use crate::estate::{config, failing, impatient, manager, next, opened, resolved, with_mail};
 use crate::relay::{Answer, Relay, Step, counted};
 
 /// A desk over a store of its own.
@@ -183,6 +183,25 @@ async fn a_mail_server_that_turns_everybody_away_is_left_alone_and_tried_again()
 }
 
 #[tokio::test]
+async fn a_password_that_is_refused_is_the_servers_affair_and_stays_secret() {
+    let relay = Relay::start(|step| match step {
+        Step::SignIn => Answer::Say("535 5.7.8 no"),
+        _ => Answer::Fine,
+    })
+    .await;
+    let config = with_mail(config(1, relay.address), |mail| {
+        mail.user = Some("linewatch".to_owned());
+        mail.password = Some("correct horse".to_owned().into());
+    });
+    let (desk, ..) = desk(&config).await;
+    desk.tell(&opened(1)).await;
+    let why = failing(&desk).await;
+    assert!(why.contains("signing in") && why.contains("535"), "{why}");
+    assert!(!why.contains("correct horse") && !format!("{config:?}").contains("correct horse"), "{why}");
+    assert_eq!((desk.stats().queued, desk.stats().rejected), (2, 0), "no mail is given up for it");
+}
+
+#[tokio::test]
 async fn a_name_that_means_harm_adds_no_header_and_no_recipient() {
     let mut relay = Relay::kind().await;
     let mut config = config(1, relay.address);
@@ -229,7 +248,11 @@ async fn held_notices_survive_a_restart_and_leave_when_somebody_approves() {
     desk.tell(&event).await;
     let to_staff = relay.next().await;
     assert_eq!(to_staff.to, "desk@icb.example");
-    assert!(to_staff.data.replace("=\r\n", "").contains("linewatch approve 2026-03-16-1"), "{}", to_staff.data);
+    assert!(
+        to_staff.data.replace("=\r\n", "").contains("linewatch approve 2026-03-16-1"),
+        "{}",
+        to_staff.data
+    );
     assert_eq!(desk.stats().held, 3);
     desk.stop().await;
     store.close().await;

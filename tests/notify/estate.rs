@@ -9,7 +9,7 @@ use linewatch::config::{
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
-use linewatch::notify::{Delivery, Patience};
+use linewatch::notify::{Delivery, Desk, Patience, RelayHealth};
 use linewatch::time::At;
 use tokio::sync::broadcast;
 
@@ -45,8 +45,8 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         hub: HubSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data: "unused".into(),
-            keep: Duration::from_secs(400 * 86_400),
-            keep_addresses: Duration::from_secs(90 * 86_400),
+            keep: Duration::from_hours(400 * 24),
+            keep_addresses: Duration::from_hours(90 * 24),
         },
         mail: Some(MailSettings {
             relay: relay.ip().to_string(),
@@ -129,6 +129,20 @@ pub async fn next(deliveries: &mut broadcast::Receiver<Delivery>) -> Delivery {
         .await
         .expect("a delivery before the deadline")
         .expect("the desk lives")
+}
+
+/// Waits until the desk says that the mail server can't be used, and why.
+pub async fn failing(desk: &Desk) -> String {
+    tokio::time::timeout(DEADLINE, async {
+        loop {
+            if let RelayHealth::Failing { why, .. } = desk.stats().relay {
+                return why;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it fails before the deadline")
 }
 
 /// A database connection beside the store's own, to look and to break things.

@@ -1,9 +1,11 @@
 //! Notices and store from the outside: real files, a real mail server on loopback, processes that are killed.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod delivery;
 mod disk;
 mod estate;
 mod relay;
-mod storm;
 mod store;
+mod storm;
 mod tls;

@@ -25,6 +25,7 @@ pub struct Mail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
     Greeting,
+    SignIn,
     MailFrom,
     To(&'a str),
     /// The whole mail is there, and is kept unless the server refuses it.
@@ -130,7 +131,11 @@ impl Relay {
     }
 }
 
-async fn greet(socket: TcpStream, mut manners: Manners, took: mpsc::UnboundedSender<Mail>) -> std::io::Result<()> {
+async fn greet(
+    socket: TcpStream,
+    mut manners: Manners,
+    took: mpsc::UnboundedSender<Mail>,
+) -> std::io::Result<()> {
     if manners.open.wait_for(|open| *open).await.is_err() && !*manners.open.borrow() {
         return Ok(());
     }
@@ -166,12 +171,15 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 line_out(stream, "250-relay.example").await?;
                 line_out(stream, "250 STARTTLS").await?;
             } else {
-                line_out(stream, "250 relay.example").await?;
+                line_out(stream, "250-relay.example").await?;
+                line_out(stream, "250 AUTH PLAIN LOGIN").await?;
             }
             true
         } else if upper.starts_with("STARTTLS") {
             line_out(stream, "220 go on").await?;
             return Ok(true);
+        } else if upper.starts_with("AUTH") {
+            say(stream, (manners.manner)(Step::SignIn), "235 welcome").await?
         } else if upper.starts_with("MAIL FROM") {
             say(stream, (manners.manner)(Step::MailFrom), "250 yes").await?
         } else if upper.starts_with("RCPT TO") {

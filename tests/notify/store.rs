@@ -13,7 +13,7 @@ use linewatch::time::At;
 
 use crate::estate::{beside, config, manager, opened, resolved};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn notice(event: &Event, practice: usize) -> Notice {
     Notice {
@@ -69,7 +69,10 @@ async fn a_new_store_is_its_owners_alone_and_remembers() {
     assert_eq!(store.health(), StoreHealth::Fine);
     assert_eq!(store.open_incidents().await.expect("an answer"), std::slice::from_ref(&event));
     assert_eq!(store.last_incident().await.expect("an answer"), Some(event.incident.clone()));
-    assert_eq!(store.incident_history(&event.incident).await.expect("an answer"), std::slice::from_ref(&event));
+    assert_eq!(
+        store.incident_history(&event.incident).await.expect("an answer"),
+        std::slice::from_ref(&event)
+    );
     assert_eq!(store.notices_of(&event.incident).await.expect("an answer"), notices);
     assert_eq!(store.unsent().await.expect("an answer").len(), 2);
 
@@ -102,7 +105,10 @@ async fn a_damaged_file_is_left_as_it_is_and_memory_serves() {
     let (store, error) = Store::open_or_memory(dir.path()).await;
     let error = error.expect("it is damaged");
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-    assert!(error.to_string().contains("linewatch.db") && error.to_string().contains("move it away"), "{error}");
+    assert!(
+        error.to_string().contains("linewatch.db") && error.to_string().contains("move it away"),
+        "{error}"
+    );
     serves(&store).await;
     assert_eq!(std::fs::read(&file).expect("still there"), garbage);
 }
@@ -131,7 +137,10 @@ async fn a_file_with_a_damaged_page_is_found_out_at_the_start() {
 async fn a_folder_that_cannot_be_made_leaves_memory() {
     let (store, error) = Store::open_or_memory(Path::new("/proc/linewatch-test")).await;
     let error = error.expect("nobody makes folders there");
-    assert!(error.to_string().contains("/proc/linewatch-test") && error.to_string().contains("[hub] data"), "{error}");
+    assert!(
+        error.to_string().contains("/proc/linewatch-test") && error.to_string().contains("[hub] data"),
+        "{error}"
+    );
     serves(&store).await;
 }
 
@@ -178,7 +187,10 @@ async fn an_event_is_recorded_with_all_its_notices_or_not_at_all() {
     let StoreHealth::Failing { why, .. } = store.health() else { panic!("it can't write") };
     assert!(why.contains("linewatch.db"), "{why}");
     // `why INCIDENT` knows of it all the same.
-    assert_eq!(store.incident_history(&event.incident).await.expect("an answer"), std::slice::from_ref(&event));
+    assert_eq!(
+        store.incident_history(&event.incident).await.expect("an answer"),
+        std::slice::from_ref(&event)
+    );
 
     sqlx::query("ALTER TABLE away RENAME TO notices").execute(&other).await.expect("a mended store");
     store.flush().await.expect("what waited is written");

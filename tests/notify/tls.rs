@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{DEADLINE, config, impatient, next, opened, with_mail};
+use crate::estate::{config, failing, impatient, next, opened, with_mail};
 use crate::relay::Relay;
 
 /// A server's TLS for `localhost`, and the PEM that makes one trust it.
@@ -36,24 +36,10 @@ async fn desk(config: &Config) -> (Desk, TempDir) {
 
 fn starttls(relay: &Relay, trust_pem: Option<String>) -> Config {
     with_mail(config(1, relay.address), |mail| {
-        mail.relay = "localhost".to_owned();
+        "localhost".clone_into(&mut mail.relay);
         mail.security = MailSecurity::StartTls;
         mail.trust_pem = trust_pem;
     })
-}
-
-/// Waits until the desk says that the mail server can't be used, and why.
-async fn failing(desk: &Desk) -> String {
-    tokio::time::timeout(DEADLINE, async {
-        loop {
-            if let RelayHealth::Failing { why, .. } = desk.stats().relay {
-                return why;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("it fails before the deadline")
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
             Some(Manager::Unmailed) | None => {}
         }
         let opening = opening(record.approved, event, &address, practices, rules);
-        let manager = if rules.mail { Manager::Opened { opening: opening.clone() } } else { Manager::Unmailed };
+        let manager =
+            if rules.mail { Manager::Opened { opening: opening.clone() } } else { Manager::Unmailed };
         record.managers.insert(key, manager);
         plan.notices.push(opening);
     }
@@ -50,7 +51,8 @@ pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, p
         }
         match survivor.managers.get(&key) {
             Some(Manager::Opened { opening: other }) if unsent(other, event.at) => {
-                plan.withdrawn.push((other.clone(), format!("incident {} said it already", record.event.incident)));
+                plan.withdrawn
+                    .push((other.clone(), format!("incident {} said it already", record.event.incident)));
             }
             Some(Manager::Opened { .. } | Manager::Over) => continue,
             Some(Manager::Unmailed) | None => {}
@@ -72,13 +74,7 @@ fn withdraw_unsent(record: &mut Record, event: &Event, why: &str, plan: &mut Pla
 }
 
 /// Tells those whose practices are no longer affected, while the incident goes on.
-fn release(
-    record: &mut Record,
-    event: &Event,
-    ids: &BTreeSet<&str>,
-    affected: &Affected,
-    plan: &mut Plan,
-) {
+fn release(record: &mut Record, event: &Event, ids: &BTreeSet<&str>, affected: &Affected, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
         let Manager::Opened { opening } = &manager else {
             record.managers.insert(key, manager);

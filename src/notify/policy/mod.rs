@@ -20,15 +20,16 @@ mod staff;
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::config::{MaintenanceWindow, PracticeNotices};
 use crate::estate::Estate;
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
-use crate::store::OpenIncident;
 use crate::time::At;
 
+pub use record::OpenIncident;
 use record::Record;
 
 /// Why a notice is withheld when there is nothing to send it with.
@@ -71,12 +72,13 @@ pub struct Released {
 impl Ledger {
     /// Takes up what an earlier process left.
     pub fn restore(open: &[OpenIncident]) -> Self {
-        let incidents = open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
+        let incidents =
+            open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
         Self { incidents }
     }
 
     /// The last event of each open incident.
-    pub fn open(&self) -> impl Iterator<Item = &Event> {
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Event>> {
         self.incidents.values().map(|record| &record.event)
     }
 
@@ -97,7 +99,9 @@ impl Ledger {
         let mut record = known.unwrap_or_else(|| Record::new(event));
         let mut plan = Plan::default();
         match (event.event, event.reason, event.into.as_ref()) {
-            (EventKind::Opened | EventKind::Changed, ..) => managers::follow(&mut record, event, rules, &mut plan),
+            (EventKind::Opened | EventKind::Changed, ..) => {
+                managers::follow(&mut record, event, rules, &mut plan);
+            }
             (EventKind::Resolved, Some(Reason::Merged), Some(into)) if self.knows(into) => {
                 if let Some(survivor) = self.incidents.get_mut(into) {
                     managers::merge(&mut record, survivor, event, &mut plan);
@@ -111,7 +115,7 @@ impl Ledger {
         }
         staff::follow(&mut record, event, rules, &mut plan);
         if event.event != EventKind::Resolved {
-            record.event = event.clone();
+            record.event = Arc::new(event.clone());
             self.incidents.insert(event.incident.clone(), record);
         }
         plan
@@ -129,7 +133,10 @@ impl Ledger {
 
     /// Practices, by id, whose manager couldn't be told of the incident because the mail server refused the address.
     pub fn refused(&self, incident: &str) -> Vec<String> {
-        self.incidents.get(incident).map(|record| record.refused.iter().cloned().collect()).unwrap_or_default()
+        self.incidents
+            .get(incident)
+            .map(|record| record.refused.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The mail server refused an opening for good, or it was given up: its recipient was not told, so there is

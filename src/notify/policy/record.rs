@@ -1,17 +1,17 @@
 //! What was said about one incident, and to whom.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Released, key};
 use crate::incident::{Cause, Event};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
-use crate::store::OpenIncident;
 use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
-    /// The last event.
-    pub event: Event,
+    /// The last event; shared with the letters that are being written.
+    pub event: Arc<Event>,
     pub approved: bool,
     /// By address.
     pub managers: BTreeMap<String, Manager>,
@@ -19,6 +19,16 @@ pub(super) struct Record {
     pub staff: BTreeMap<String, Staff>,
     /// Practices, by id, whose opening the mail server refused.
     pub refused: BTreeSet<String>,
+}
+
+/// An open incident as an earlier process left it.
+#[derive(Debug, Clone)]
+pub struct OpenIncident {
+    /// The last event.
+    pub event: Event,
+    pub approved: bool,
+    /// Every notice about it, in the order in which they were planned.
+    pub notices: Vec<Notice>,
 }
 
 /// Where a practice manager stands with the incident.
@@ -45,7 +55,7 @@ pub(super) struct Staff {
 impl Record {
     pub(super) fn new(event: &Event) -> Self {
         Self {
-            event: event.clone(),
+            event: Arc::new(event.clone()),
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
@@ -71,7 +81,9 @@ impl Record {
             | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
                 Manager::Opened { opening: notice.clone() }
             }
-            (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => Manager::Unmailed,
+            (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
+                Manager::Unmailed
+            }
             // An opening that was withdrawn before it left: as if it had never been.
             (NoticeKind::Opening, NoticeState::Withheld { .. }) => {
                 self.managers.remove(&key(&notice.recipient));
@@ -126,7 +138,6 @@ impl Record {
             }
         }
     }
-
 }
 
 fn practices_of(notice: &Notice) -> Vec<String> {

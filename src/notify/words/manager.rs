@@ -39,7 +39,8 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let since = self.clock(event.since);
-        let reach = Reach::of(estate, self.practices, self.context.open.iter().chain([event]));
+        let reach =
+            Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
         let mut blocks = vec![Block::Paragraph(format!("It began at about {since}.{}", self.not_alone()))];
         blocks.push(down(event, &reach));
         blocks.extend(up(&reach));
@@ -58,7 +59,10 @@ impl Letter<'_> {
             .iter()
             .chain(reach.reduced.iter().map(|reduced| &reduced.service))
             .filter_map(|service| {
-                service.instead.as_ref().map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
+                service
+                    .instead
+                    .as_ref()
+                    .map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
             });
         let instead: Vec<String> = router.into_iter().chain(instead).collect();
         if !instead.is_empty() {
@@ -94,7 +98,8 @@ impl Letter<'_> {
             "It began at about {since} and was over by {now}: {}.",
             plain::length(event.since, event.at)
         ))];
-        let others = self.context.open.iter().filter(|other| other.incident != event.incident);
+        let open = self.context.open.iter().map(AsRef::as_ref);
+        let others = open.filter(|other: &&Event| other.incident != event.incident);
         let reach = Reach::of(estate, self.practices, others);
         let still: Vec<String> = still_down(&reach);
         if !still.is_empty() {

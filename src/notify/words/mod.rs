@@ -20,6 +20,8 @@ mod staff;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use askama::Template;
 
 use super::notice::{Audience, Notice};
@@ -41,7 +43,7 @@ pub struct Context<'a> {
     /// The event that the notice tells of.
     pub event: &'a Event,
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
-    pub open: &'a [Event],
+    pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.
     pub staff_told: bool,
     /// Practice managers of this incident wait for an approval.

@@ -146,7 +146,9 @@ pub(super) fn component<'a>(cause: &Cause, estate: &'a Estate) -> Option<&'a Com
 pub(super) fn practice_names(ids: &[String], estate: &Estate) -> Vec<String> {
     ids.iter()
         .map(|id| {
-            estate.practice(id).map_or_else(|| plain::name(id), |ix| plain::name(&estate.practices[ix.at()].name))
+            estate
+                .practice(id)
+                .map_or_else(|| plain::name(id), |ix| plain::name(&estate.practices[ix.at()].name))
         })
         .collect()
 }
@@ -182,7 +184,9 @@ fn place(cause: &Cause, estate: &Estate) -> String {
         Cause::PRACTICE => format!("{name} itself: its line, its router or its power"),
         Cause::NETWORK | Cause::SERVICE => format!("{name} itself"),
         _ => match component(cause, estate).and_then(|component| component.owner.as_deref()) {
-            Some(owner) if plain::name(owner) != name => format!("{name} (looked after by: {})", plain::name(owner)),
+            Some(owner) if plain::name(owner) != name => {
+                format!("{name} (looked after by: {})", plain::name(owner))
+            }
             _ => name,
         },
     }
@@ -211,8 +215,5 @@ fn is_elsewhere(cause: &Cause, estate: &Estate) -> bool {
 /// its role.
 fn is_shared_risk(cause: &Cause, estate: &Estate) -> bool {
     let Some(ix) = estate.component(&cause.id) else { return false };
-    estate
-        .practices
-        .iter()
-        .any(|practice| estate.shared_risks(practice).any(|used| used.any.contains(&ix)))
+    estate.practices.iter().any(|practice| estate.shared_risks(practice).any(|used| used.any.contains(&ix)))
 }

@@ -43,8 +43,9 @@ impl Reach {
             down.extend(incident.services.iter().filter_map(|id| estate.service(id)));
             if hits_networks(incident) {
                 networks.extend(
-                    (0..estate.networks.len())
-                        .filter(|ix| incident.network.as_ref().is_none_or(|id| *id == estate.networks[*ix].id)),
+                    (0..estate.networks.len()).filter(|ix| {
+                        incident.network.as_ref().is_none_or(|id| *id == estate.networks[*ix].id)
+                    }),
                 );
             }
         }

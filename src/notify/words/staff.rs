@@ -18,7 +18,8 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         (NoticeKind::Update | NoticeKind::Inherited, Some(_)) => "Merged",
         (NoticeKind::Update | NoticeKind::Inherited, None) => "Changed",
     };
-    let causes: Vec<String> = event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
+    let causes: Vec<String> =
+        event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::Paragraph(plain::sentences(&event.sentence))];
     blocks.extend(remark(notice, context).map(Block::Paragraph));
@@ -38,12 +39,19 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
         items.extend(more(context.refused.len(), REFUSED_NAMED_MAX));
-        blocks.push(Block::List { heading: "Managers whose address the mail server refused".to_owned(), items });
+        blocks.push(Block::List {
+            heading: "Managers whose address the mail server refused".to_owned(),
+            items,
+        });
     }
     Draft {
         subject: format!(
             "[linewatch] {word}: {} since {}, {} ({})",
-            if blind(event) { "linewatch is blind".to_owned() } else { phrases::short(event, context.estate) },
+            if blind(event) {
+                "linewatch is blind".to_owned()
+            } else {
+                phrases::short(event, context.estate)
+            },
             plain::clock(event.since, notice.due, zone),
             plain::or(&causes),
             plain::name(&event.incident)
@@ -63,7 +71,10 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
 fn remark(notice: &Notice, context: &Context<'_>) -> Option<String> {
     let event = context.event;
     if let (NoticeKind::Update, Some(into)) = (notice.kind, &event.into) {
-        return Some(format!("It proved to be the same fault as incident {}, which goes on.", plain::name(into)));
+        return Some(format!(
+            "It proved to be the same fault as incident {}, which goes on.",
+            plain::name(into)
+        ));
     }
     match notice.kind {
         NoticeKind::Back | NoticeKind::Correction => None,
@@ -83,10 +94,8 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
     let event = context.event;
     let zone = &context.estate.icb.timezone;
     let row = |name: &str, value: String| (name.to_owned(), value);
-    let mut rows = vec![
-        row("Cause", causes_of(&event.cause, context)),
-        row("Probability", percent(event.probability)),
-    ];
+    let mut rows =
+        vec![row("Cause", causes_of(&event.cause, context)), row("Probability", percent(event.probability))];
     for component in event.cause.iter().filter_map(|cause| phrases::component(cause, context.estate)) {
         let told = [component.owner.as_deref(), component.contact.as_deref()];
         let told: Vec<String> = told.into_iter().flatten().map(plain::name).collect();
@@ -116,7 +125,10 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
 fn evidence(event: &Event) -> Vec<(String, String)> {
     let evidence = &event.evidence;
     vec![
-        ("Behind the cause".to_owned(), format!("{} of {} practices fail", evidence.failing, evidence.behind)),
+        (
+            "Behind the cause".to_owned(),
+            format!("{} of {} practices fail", evidence.failing, evidence.behind),
+        ),
         (
             "Elsewhere".to_owned(),
             format!("{} of {} practices fail", evidence.elsewhere_failing, evidence.elsewhere),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::estate::{
-    Ask, Component, ComponentIx, HostPort, Icb, Network, NetworkIx, Practice, Probe, RoleUse, Service, ServiceIx,
-    TcpAsk,
+    Ask, Component, ComponentIx, HostPort, Icb, Network, NetworkIx, Practice, Probe, RoleUse, Service,
+    ServiceIx, TcpAsk,
 };
 use crate::incident::{Alternative, Cause, EventKind, Evidence, Reason, Signature};
 use crate::notify::notice::{NoticeKind, NoticeState};
@@ -18,13 +18,14 @@ fn estate() -> Estate {
         owner: owner.map(str::to_owned),
         contact: owner.map(|_| "01622 000000".to_owned()),
     };
-    let service = |id: &str, name: &str, used_for: &str, instead: Option<&str>, needs: Vec<ServiceIx>| Service {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        used_for: Some(used_for.to_owned()),
-        instead: instead.map(str::to_owned),
-        needs,
-    };
+    let service =
+        |id: &str, name: &str, used_for: &str, instead: Option<&str>, needs: Vec<ServiceIx>| Service {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            used_for: Some(used_for.to_owned()),
+            instead: instead.map(str::to_owned),
+            needs,
+        };
     let probe = |id: &str, network: usize, service: Option<usize>| Probe {
         id: id.to_owned(),
         network: NetworkIx::new(network),
@@ -61,7 +62,11 @@ fn estate() -> Estate {
             component("bt", "carrier", "BT", Some("BT")),
         ],
         networks: vec![
-            Network { id: "internet".to_owned(), name: "the internet".to_owned(), through: vec!["firewall".to_owned()] },
+            Network {
+                id: "internet".to_owned(),
+                name: "the internet".to_owned(),
+                through: vec!["firewall".to_owned()],
+            },
             Network { id: "hscn".to_owned(), name: "the NHS network".to_owned(), through: Vec::new() },
         ],
         services: vec![
@@ -140,8 +145,9 @@ fn manager() -> Audience {
 }
 
 fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], estate: &Estate) -> Letter {
+    let open: Vec<Arc<Event>> = open.iter().cloned().map(Arc::new).collect();
     let context =
-        Context { estate, event, open, staff_told: true, awaits_approval: false, refused: &[] };
+        Context { estate, event, open: &open, staff_told: true, awaits_approval: false, refused: &[] };
     letter(&notice(kind, audience, event), &context).expect("templates render")
 }
 
@@ -181,7 +187,10 @@ fn a_manager_of_two_practices_reads_of_both() {
 #[test]
 fn a_manager_reads_that_it_is_over() {
     let event = over(firewall(), Reason::Recovered);
-    insta::assert_snapshot!("manager_back", shown(&write(NoticeKind::Back, manager(), &event, &[], &estate())));
+    insta::assert_snapshot!(
+        "manager_back",
+        shown(&write(NoticeKind::Back, manager(), &event, &[], &estate()))
+    );
 }
 
 #[test]
@@ -202,8 +211,7 @@ fn nothing_is_said_to_answer_that_another_fault_has_hit() {
     hscn.services = vec!["emis".to_owned(), "eps".to_owned()];
     let opening = write(NoticeKind::Opening, manager(), &firewall(), std::slice::from_ref(&hscn), &estate());
     assert!(opening.text.contains("Nothing else that we check answers."), "{}", opening.text);
-    let back =
-        write(NoticeKind::Back, manager(), &over(firewall(), Reason::Recovered), &[hscn], &estate());
+    let back = write(NoticeKind::Back, manager(), &over(firewall(), Reason::Recovered), &[hscn], &estate());
     insta::assert_snapshot!("manager_back_but_another_fault", shown(&back));
 }
 
@@ -271,7 +279,11 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
     let letter =
         letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context).expect("templates render");
     assert!(letter.text.contains("linewatch approve 2023-03-16-1"), "{}", letter.text);
-    assert!(letter.text.contains("MANAGERS WHOSE ADDRESS THE MAIL SERVER REFUSED\n- G82002"), "{}", letter.text);
+    assert!(
+        letter.text.contains("MANAGERS WHOSE ADDRESS THE MAIL SERVER REFUSED\n- G82002"),
+        "{}",
+        letter.text
+    );
 }
 
 #[test]
@@ -303,15 +315,18 @@ fn a_name_that_means_harm_stays_a_name() {
 fn every_signature_reads_as_a_sentence() {
     use Signature::{Dns, Down, Dropped, Flapping, Intercepted, Partial, Policy, Refused, Silent, Slow, Tls};
     let all = [Down, Dropped, Refused, Dns, Tls, Intercepted, Partial, Slow, Flapping, Policy, Silent];
-    let mut lines = String::new();
-    for signature in all {
-        let one = Event { signature, ..firewall() };
-        let both = Event { network: None, ..one.clone() };
-        let word = signature.as_str();
-        for event in [one, both] {
-            let estate = estate();
-            lines += &format!("{word}: {}. {}.\n", phrases::says(&event, &estate), phrases::says_again(&event, &estate));
-        }
-    }
+    let estate = estate();
+    let line = |event: &Event| {
+        let (says, again) = (phrases::says(event, &estate), phrases::says_again(event, &estate));
+        format!("{}: {says}. {again}.\n", event.signature.as_str())
+    };
+    let lines: String = all
+        .into_iter()
+        .flat_map(|signature| {
+            let one = Event { signature, ..firewall() };
+            let both = Event { network: None, ..one.clone() };
+            [line(&one), line(&both)]
+        })
+        .collect();
     insta::assert_snapshot!("signatures", lines);
 }
