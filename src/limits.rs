@@ -83,11 +83,6 @@ pub const COUNTY_MAIL_RECIPIENTS_MAX: usize = 100;
 /// every practice and event is a few thousand; a reader that falls behind reads the list instead.
 pub const COUNTY_MAIL_QUEUE: usize = 4096;
 
-// ---- schedule and hub ----
-
-/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
-pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
-
 /// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
 /// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
 pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
@@ -245,10 +240,6 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// From one removal of what has been kept for long enough to the next.
 pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
-/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
-/// recording at all must not fill the terminal.
-pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
-
 /// How long a command waits for a running linewatch: its own server gives up after
 /// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
@@ -300,18 +291,7 @@ pub const PROBE_ECHO_BYTES: usize = 56;
 
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
-// ---- the world in virtual time ----
 
-/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
-/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
-pub const WORLD_SPOOL_ALL: usize = 2_000_000;
-
-/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
-pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
-
-/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
-/// day's arrears are in after half an hour, and the hub never gets a flood.
-pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
 // Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
@@ -367,7 +347,6 @@ pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
 /// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
 /// process may seldom have more than this many.
 pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
-// --- probes -------------------------------------------------------------------------------------------
 
 /// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
 /// services send under 8 KiB; cookies and content policies of the worst reach 20.

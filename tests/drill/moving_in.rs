@@ -64,6 +64,9 @@ async fn each_practice_gets_a_source_of_its_own() {
     county.stop().await;
 }
 
+/// Leads one place of a configuration out.
+type Spoil = fn(&mut Config, HostPort);
+
 /// Each place of a configuration that could lead out, led out by hand: the check must see it although the
 /// rewriting is right.
 #[tokio::test]
@@ -71,7 +74,7 @@ async fn refuses_anything_that_leads_out() {
     let (county, inside) = moved(&config());
     refuse_others(&inside).expect("all inside");
     let out = || HostPort { host: "203.0.113.7".to_owned(), port: 443 };
-    let spoilt: [(&str, fn(&mut Config, HostPort)); 7] = [
+    let spoilt: [(&str, Spoil); 7] = [
         ("server", |config, out| match &mut config.estate.probes[DNS.at()].ask {
             Ask::Dns(ask) => ask.server = out,
             _ => unreachable!(),
