@@ -39,7 +39,7 @@ pub struct Args {
     /// The scenario: a file, or the name of a shipped one [default: kent-2023]
     #[arg(long, value_name = "FILE")]
     scenario: Option<String>,
-    /// The estate [default: the shipped probes.toml]
+    /// The estate [default: the shipped probes.toml, or what the scenario makes up when it doesn't fit]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How many practices; more than the estate has are made up after its pattern
@@ -64,7 +64,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 async fn play(args: Args) -> anyhow::Result<Exit> {
     let mut scenario = stage::scenario(args.scenario.as_deref())?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    let mut config = stage::config(args.config.as_deref())?;
+    let mut config = match &args.config {
+        Some(path) => stage::config(Some(path))?,
+        None => stage::config_for(&scenario)?,
+    };
     if let Some(wanted) = args.practices {
         stage::resize(&mut config.estate, usize::from(wanted));
     }
@@ -88,7 +91,8 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     };
 
     let began = now();
-    let world = World::new(Arc::clone(&estate), &scenario, Clock::Drill { began })?;
+    let script_begins = began + stage::lead_in(&estate, &scenario);
+    let world = World::new(Arc::clone(&estate), &scenario, Clock::Drill { began: script_begins })?;
     let teller = if args.json {
         Teller::Program
     } else {
@@ -98,7 +102,7 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
         tale: Tale::new(&scenario, &world),
         turns: world.turns(&scenario).into(),
         last_turn: world.turns(&scenario).last().map_or(began, |(at, _)| *at),
-        ends: began + scenario.drill_length + DRILL_OVERTIME,
+        ends: script_begins + scenario.drill_length + DRILL_OVERTIME,
         keep_running: args.keep_running,
         teller,
     };

@@ -6,12 +6,19 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use crate::config::{self, Config};
-use crate::estate::Estate;
+use crate::estate::{Ask, Estate, PracticeIx};
+use crate::limits::{DRILL_LEAD_IN_MAX, DRILL_REPORTS_BEFORE_SILENCE};
+use crate::time::At;
+use crate::world::estates;
+use crate::world::faults::World;
 use crate::world::scenario::{Scenario, shipped};
+use crate::world::timetable::Clock;
 
 /// The shipped estate, so that a drill needs no file.
 const PROBES_TOML: &str = include_str!("../../../probes.toml");
@@ -53,6 +60,42 @@ pub fn config(path: Option<&Path>) -> anyhow::Result<Config> {
         None => config::parse("probes.toml", PROBES_TOML, Path::new("")),
     };
     read.map_err(|errors| anyhow::anyhow!("the configuration has errors:\n{errors}"))
+}
+
+/// The shipped estate where the scenario fits it; else the one that the scenario makes up, asked at the shipped
+/// rhythm, so that a drill of it is short too.
+pub fn config_for(scenario: &Scenario) -> anyhow::Result<Config> {
+    let mut shipped = config(None)?;
+    let clock = Clock::Drill { began: scenario.start };
+    if World::new(Arc::new(shipped.estate.clone()), scenario, clock).is_ok() {
+        return Ok(shipped);
+    }
+    let rhythm = shipped.estate.probes.first().map(|probe| (probe.every, probe.timeout));
+    shipped.estate = estates::build(&scenario.plan);
+    shipped.estate.probes.retain(|probe| !matches!(probe.ask, Ask::Later { .. }));
+    for probe in &mut shipped.estate.probes {
+        (probe.every, probe.timeout) = rhythm.unwrap_or((probe.every, probe.timeout));
+    }
+    Ok(shipped)
+}
+
+/// How much later than it says the script begins. A practice that is cut off altogether is only silent, and silence
+/// can be told from a pause once the rhythm of its reports is known: so a scenario that silences anybody waits
+/// until everybody has reported [`DRILL_REPORTS_BEFORE_SILENCE`] times.
+pub fn lead_in(estate: &Estate, scenario: &Scenario) -> Duration {
+    let clock = Clock::Drill { began: At::default() };
+    let Ok(world) = World::new(Arc::new(estate.clone()), scenario, clock) else { return Duration::ZERO };
+    let begins: Vec<At> =
+        (0..scenario.faults.len()).filter_map(|n| world.fault_span(n)).map(|(begins, _)| begins).collect();
+    let silences = |at: &At| {
+        (0..estate.practices.len())
+            .any(|n| world.report_arrives(PracticeIx::new(n), at.plus_millis(1)).is_none())
+    };
+    let Some(first) = begins.iter().filter(|at| silences(at)).min() else { return Duration::ZERO };
+    let reports_a_second: f64 = estate.probes.iter().map(|probe| probe.every.as_secs_f64().recip()).sum();
+    let needed = DRILL_REPORTS_BEFORE_SILENCE / reports_a_second.max(f64::MIN_POSITIVE);
+    let lead_secs = (needed - first.as_secs_f64()).clamp(0.0, DRILL_LEAD_IN_MAX.as_secs_f64());
+    Duration::from_secs_f64(lead_secs)
 }
 
 /// Cuts or stretches the estate to `wanted` practices. When it is cut, one practice behind each component
@@ -185,6 +228,23 @@ mod tests {
         std::fs::write(path.join("store.sqlite"), "x").expect("a file in it");
         drop(folder);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn every_shipped_scenario_has_an_estate_and_only_silence_needs_a_lead_in() {
+        for (name, _) in crate::world::scenario::SHIPPED {
+            let Ok(scenario) = scenario(Some(name)) else { continue };
+            let config = config_for(&scenario).expect("the shipped estate, or one made up");
+            let clock = Clock::Drill { began: At::default() };
+            World::new(Arc::new(config.estate.clone()), &scenario, clock).expect("fits");
+            assert!(config.estate.practices.iter().all(|practice| !practice.email.is_empty()), "{name}");
+            let lead = lead_in(&config.estate, &scenario).as_secs();
+            match *name {
+                "kent-2023" | "facebook-dns-2021" => assert_eq!(lead, 0, "{name}"),
+                "carrier-down" | "own-goal" => assert!((5..=30).contains(&lead), "{name}: {lead} s"),
+                _ => {}
+            }
+        }
     }
 
     #[test]

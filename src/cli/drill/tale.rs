@@ -131,8 +131,8 @@ impl Tale {
         self.mails.push(mail);
     }
 
-    /// First and last acceptance of the messages by which each recipient first heard of the named incident,
-    /// while it was open. Worked out at the end: a message may be seen before its event is.
+    /// First and last acceptance of the messages by which each recipient first heard of the named cause, while
+    /// its incident was open. Worked out at the end: a message may be seen before its event is.
     fn first_wave(&self) -> Option<(At, At)> {
         let named = self.named.as_ref()?;
         let over = self.resolved.unwrap_or(At::from_millis(i64::MAX));
@@ -140,7 +140,9 @@ impl Tale {
         let mut wave = self
             .mails
             .iter()
-            .filter(|mail| self.incident_of(&mail.message_id) == Some(&named.incident) && mail.at < over)
+            .filter(|mail| self.incident_of(&mail.message_id) == Some(&named.incident))
+            // What went out before told of another cause.
+            .filter(|mail| named.at <= mail.at && mail.at < over)
             .filter(|mail| told.insert(&mail.recipient))
             .map(|mail| mail.at);
         let first = wave.next()?;
