@@ -110,7 +110,7 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     drill.title(&moved, &scenario, &running)?;
     let ended = drill.watch(&running, &county, &mut endings).await;
     // A closed pipe is no reason to leave anything behind either.
-    let told = ended.and_then(|ended| drill.close().map(|()| ended));
+    let told = ended.and_then(|ended| drill.close(ended).map(|()| ended));
     stop(running, county, folder).await;
     Ok(match told {
         Ok(Ended::Interrupted) => Exit::Interrupted,
@@ -158,15 +158,24 @@ impl Drill {
         let estate = &config.estate;
         let url = format!("http://{}", running.address);
         put(&format!("\n{}\n", paper.paint(&format!("linewatch drill: {}", scenario.title), Style::Bold)))?;
-        put(&format!("  {} of {}, {}, on loopback sockets of this machine.", practices(estate), estate.icb.name, checks(estate)))?;
-        put("  Servers, mail relay and firewall are the drill's own. Workers, correlator, outbox and mail client are real.")?;
+        put(&format!(
+            "  {} of {}, {}, on loopback sockets of this machine.",
+            practices(estate),
+            estate.icb.name,
+            checks(estate)
+        ))?;
+        put(
+            "  Servers, mail relay and firewall are the drill's own. Workers, correlator, outbox and mail client are real.",
+        )?;
         put("  Nothing is sent beyond 127.0.0.0/8. Ctrl-C ends it and leaves nothing behind.\n")?;
         put("  Look meanwhile, in a browser or a second terminal:")?;
         put(&format!("    status page   {}", paper.paint(&format!("{url}/"), Style::Bold)))?;
         put(&format!("    metrics       {url}/metrics"))?;
         put(&format!("    status        linewatch status --url {url}\n"))?;
         if cfg!(debug_assertions) {
-            put("  This is a debug build, ten times slower than it need be. On a busy machine its own slowness shows up")?;
+            put(
+                "  This is a debug build, ten times slower than it need be. On a busy machine its own slowness shows up",
+            )?;
             put("  as slow lines; the real thing is `cargo run --release -- drill`.\n")?;
         }
         let at = now();
@@ -255,12 +264,18 @@ impl Drill {
         if let Some(paper) = self.teller.paper() {
             put(&verdict::page(&self.tale, paper))?;
         }
-        self.teller.say(now(), Word::Drill, "the story is over; the checks go on in fine weather until Ctrl-C")
+        self.teller.say(
+            now(),
+            Word::Drill,
+            "the story is over; the checks go on in fine weather until Ctrl-C",
+        )
     }
 
     /// The last word: the table, or the summary object.
-    fn close(&mut self) -> std::io::Result<()> {
+    fn close(&mut self, ended: Ended) -> std::io::Result<()> {
+        let judged = ended == Ended::Over || self.tale.is_as_expected();
         match self.teller.paper() {
+            Some(_) if !judged => put("\nEnded before the story was over.\n"),
             Some(paper) => put(&verdict::page(&self.tale, paper)),
             None => put(&serde_json::to_string(&self.tale.summary())?),
         }

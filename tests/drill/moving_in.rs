@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use linewatch::config::{Config, MailSecurity, MailSettings};
 use linewatch::estate::{Ask, HostPort};
+use linewatch::world::loopback::County;
 use linewatch::world::loopback::rewrite::{NotLoopback, refuse_others};
 use linewatch::world::loopback::weather::Weather;
-use linewatch::world::loopback::County;
 
 use crate::support::{DNS, HTTP, HTTPS, ICMP, ToOrder, config};
 

@@ -76,11 +76,8 @@ async fn in_fine_weather_every_kind_of_probe_is_well() {
 #[tokio::test]
 async fn dropped_connections_never_open() {
     let timeout = Failure::Timeout;
-    let expected = [
-        (HTTPS, timeout, Phase::Connect),
-        (HTTP, timeout, Phase::Connect),
-        (TCP, timeout, Phase::Connect),
-    ];
+    let expected =
+        [(HTTPS, timeout, Phase::Connect), (HTTP, timeout, Phase::Connect), (TCP, timeout, Phase::Connect)];
     under(Fate::Drop, &expected).await;
 }
 
@@ -96,19 +93,21 @@ async fn dropped_datagrams_have_no_answer() {
 
 #[tokio::test]
 async fn each_fault_shows_as_what_it_is() {
-    under(Fate::Dns(DnsAnswer::Servfail), &[
-        (DNS, Failure::Servfail, Phase::Dns),
-        (HTTPS, Failure::Servfail, Phase::Dns),
-    ])
+    under(
+        Fate::Dns(DnsAnswer::Servfail),
+        &[(DNS, Failure::Servfail, Phase::Dns), (HTTPS, Failure::Servfail, Phase::Dns)],
+    )
     .await;
     under(Fate::Dns(DnsAnswer::Nxdomain), &[(HTTPS, Failure::Nxdomain, Phase::Dns)]).await;
     under(Fate::Tls, &[(HTTPS, Failure::Tls, Phase::Tls)]).await;
     // Somebody else's certificate. Whose it is, the probe can't say yet: it says that it isn't trusted.
     under(Fate::Intercept, &[(HTTPS, Failure::Untrusted, Phase::Tls)]).await;
     under(Fate::Status(503), &[(HTTPS, Failure::Status, Phase::FirstByte)]).await;
-    under(Fate::Reset, &[(HTTPS, Failure::Reset, Phase::Tls), (HTTP, Failure::Reset, Phase::FirstByte)]).await;
+    under(Fate::Reset, &[(HTTPS, Failure::Reset, Phase::Tls), (HTTP, Failure::Reset, Phase::FirstByte)])
+        .await;
     // It can't refuse one practice's connection and not another's, so a port check's is dropped.
-    under(Fate::Refuse, &[(TCP, Failure::Timeout, Phase::Connect), (HTTPS, Failure::Reset, Phase::Tls)]).await;
+    under(Fate::Refuse, &[(TCP, Failure::Timeout, Phase::Connect), (HTTPS, Failure::Reset, Phase::Tls)])
+        .await;
 }
 
 #[tokio::test]

@@ -56,7 +56,10 @@ pub fn config() -> Config {
         ),
         ("https", http("https://accurx.example/login?next=home", true)),
         ("tcp", Ask::Tcp(TcpAsk { target: far(9100) })),
-        ("udp", Ask::Udp(UdpAsk { target: far(7), send: "hello".to_owned(), expect: Some("world".to_owned()) })),
+        (
+            "udp",
+            Ask::Udp(UdpAsk { target: far(7), send: "hello".to_owned(), expect: Some("world".to_owned()) }),
+        ),
         ("http", http("http://203.0.113.7:8080/", false)),
         ("icmp", Ask::Icmp(IcmpAsk { host: "203.0.113.7".to_owned(), count: 3, loss_max: 0.5 })),
     ];

@@ -35,7 +35,9 @@ fn left_behind(tmp: &Path) -> Vec<std::ffi::OsString> {
 fn a_broken_firewall_is_named_told_once_to_everybody_and_cleared() {
     let tmp = tempfile::tempdir().expect("a folder");
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/drill/short.toml");
-    let output = drill(tmp.path(), &["--json", "--practices", "16", "--scenario", scenario]).wait_with_output().expect("it ends");
+    let output = drill(tmp.path(), &["--json", "--practices", "16", "--scenario", scenario])
+        .wait_with_output()
+        .expect("it ends");
     let lines: Vec<Value> = String::from_utf8(output.stdout)
         .expect("UTF-8")
         .lines()
@@ -85,7 +87,8 @@ fn ctrl_c_ends_it_at_once_and_leaves_nothing_behind() {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     // Its first happening means that all is up; the folder is there as long as it runs.
-    let up = lines.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.contains("the checks have started"));
+    let up =
+        lines.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.contains("the checks have started"));
     assert!(up.is_some());
     assert_eq!(left_behind(tmp.path()).len(), 1);
     kill(pid, Signal::SIGINT).expect("it runs");
@@ -100,8 +103,9 @@ fn a_scenario_that_does_not_fit_the_estate_is_refused_before_anything_starts() {
     let scenario = tmp.path().join("odd.toml");
     let text = include_str!("short.toml").replace("\"fw-maidstone\"\nonly", "\"fw-maidstne\"\nonly");
     std::fs::write(&scenario, text).expect("a file");
-    let output =
-        drill(tmp.path(), &["--scenario", &scenario.display().to_string()]).wait_with_output().expect("it ends");
+    let output = drill(tmp.path(), &["--scenario", &scenario.display().to_string()])
+        .wait_with_output()
+        .expect("it ends");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("fw-maidstne") && stderr.contains("fw-maidstone"), "{stderr}");

@@ -97,7 +97,10 @@ impl Paper {
         Self {
             colour: io::stdout().is_terminal() && set("NO_COLOR").is_none() && !dumb,
             blocks: locale.contains("utf-8") || locale.contains("utf8"),
-            width: set("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(WIDTH_DEFAULT).clamp(60, 140),
+            width: set("COLUMNS")
+                .and_then(|columns| columns.parse().ok())
+                .unwrap_or(WIDTH_DEFAULT)
+                .clamp(60, 140),
             began,
             latest: began,
         }
@@ -129,7 +132,8 @@ impl Paper {
     pub fn line(&mut self, at: At, word: Word, text: &str, style: Style) -> String {
         self.latest = self.latest.max(at);
         let seconds = self.seconds(self.latest);
-        let mut line = format!("{seconds:>6.1} s  {}  ", self.paint(&format!("{:<6}", word.text()), word.style()));
+        let mut line =
+            format!("{seconds:>6.1} s  {}  ", self.paint(&format!("{:<6}", word.text()), word.style()));
         for (n, part) in wrap(text, self.width.saturating_sub(MARGIN)).into_iter().enumerate() {
             if n > 0 {
                 line.push('\n');

@@ -156,7 +156,10 @@ impl Folder {
                 }
             }
         }
-        bail!("a hundred folders of drills that were killed lie in {}: remove them", std::env::temp_dir().display())
+        bail!(
+            "a hundred folders of drills that were killed lie in {}: remove them",
+            std::env::temp_dir().display()
+        )
     }
 
     pub fn path(&self) -> &Path {

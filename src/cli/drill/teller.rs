@@ -116,16 +116,14 @@ impl Teller {
 
     pub fn mail(&mut self, mail: &Arc<AcceptedMail>, tale: &Tale) -> io::Result<()> {
         match self {
-            Self::Program => put(
-                &json!({"mail": {
-                    "at": mail.at,
-                    "to": mail.recipient,
-                    "subject": mail.subject,
-                    "message_id": mail.message_id,
-                    "incident": tale.incident_of(&mail.message_id),
-                }})
-                .to_string(),
-            ),
+            Self::Program => put(&json!({"mail": {
+                "at": mail.at,
+                "to": mail.recipient,
+                "subject": mail.subject,
+                "message_id": mail.message_id,
+                "incident": tale.incident_of(&mail.message_id),
+            }})
+            .to_string()),
             Self::Person(person) => {
                 person.mails.push(Arc::clone(mail));
                 Ok(())
@@ -136,11 +134,13 @@ impl Teller {
     /// Tells what has gathered and is complete as far as one can see.
     pub fn catch_up(&mut self, at: At, picture: &Picture) -> io::Result<()> {
         let Self::Person(person) = self else { return Ok(()) };
-        let quiet = person.mails.last().is_some_and(|mail| at.millis_since(mail.at) >= millis(DRILL_MAIL_QUIET));
+        let quiet =
+            person.mails.last().is_some_and(|mail| at.millis_since(mail.at) >= millis(DRILL_MAIL_QUIET));
         if quiet {
             person.tell_mails()?;
         }
-        let due = person.told.as_ref().is_none_or(|(when, _)| at.millis_since(*when) >= millis(DRILL_LINES_EVERY));
+        let due =
+            person.told.as_ref().is_none_or(|(when, _)| at.millis_since(*when) >= millis(DRILL_LINES_EVERY));
         if due { person.tell_lines(at, picture) } else { Ok(()) }
     }
 
@@ -160,18 +160,26 @@ impl Person {
         let (word, text) = match (event.event, event.reason) {
             (EventKind::Opened, _) => {
                 let next = event.alternatives.first().map_or_else(String::new, |next| {
-                    format!("; the next best explanation, {}, {}", causes(&next.cause), percent(next.probability))
+                    format!(
+                        "; the next best explanation, {}, {}",
+                        causes(&next.cause),
+                        percent(next.probability)
+                    )
                 });
                 (Word::Cause, format!("{sentence} Probability {sure}{next}. Incident {incident}."))
             }
             (EventKind::Changed, _) => (Word::Change, format!("{sentence} Probability {sure}.")),
             (EventKind::Resolved, Some(Reason::Merged)) => {
                 let into = event.into.as_deref().unwrap_or("another");
-                (Word::Change, format!("Incident {incident} proved to be the same fault as {into}, and goes on there."))
+                (
+                    Word::Change,
+                    format!("Incident {incident} proved to be the same fault as {into}, and goes on there."),
+                )
             }
-            (EventKind::Resolved, Some(Reason::Withdrawn)) => {
-                (Word::Clear, format!("Withdrawn, it was never so: {sentence} Incident {incident} is closed."))
-            }
+            (EventKind::Resolved, Some(Reason::Withdrawn)) => (
+                Word::Clear,
+                format!("Withdrawn, it was never so: {sentence} Incident {incident} is closed."),
+            ),
             (EventKind::Resolved, _) => (Word::Clear, format!("{sentence} Incident {incident} is closed.")),
         };
         put(&self.paper.line(event.at, word, &text, Style::Bold))
@@ -184,10 +192,11 @@ impl Person {
         }
         let now: Vec<Counts> =
             (0..self.estate.networks.len()).map(|network| Counts::of(picture, network)).collect();
-        if self.told.as_ref().is_some_and(|(_, told)| *told == now) {
+        let all = self.estate.practices.len();
+        let nothing_yet = self.told.is_none() && now.iter().all(|counts| counts.unknown == all);
+        if nothing_yet || self.told.as_ref().is_some_and(|(_, told)| *told == now) {
             return Ok(());
         }
-        let all = self.estate.practices.len();
         let each: Vec<String> = self
             .estate
             .networks
@@ -198,8 +207,9 @@ impl Person {
                 format!("{} {bar} {} of {all}{}", network.name, counts.ok, counts.missing())
             })
             .collect();
-        // Two fit side by side; more go under each other.
-        let texts = if each.len() <= 2 { vec![each.join("   ")] } else { each };
+        // Two fit side by side when they are short; else they go under each other.
+        let short = each.len() <= 2 && now.iter().all(|counts| counts.unknown + counts.silent == 0);
+        let texts = if short { vec![each.join("   ")] } else { each };
         for text in texts {
             put(&self.paper.painted_line(at, Word::Lines, &text))?;
         }
@@ -213,6 +223,8 @@ impl Person {
         let (to_staff, to_practices): (Vec<_>, Vec<_>) =
             mails.iter().partition(|mail| self.staff.iter().any(|one| one.contains(&mail.recipient)));
         let whom = match (to_practices.len(), to_staff.len()) {
+            (1, 0) => "to a practice".to_owned(),
+            (0, 1) => "to ICB staff".to_owned(),
             (practices, 0) => format!("{practices} to practices"),
             (0, staff) => format!("{staff} to ICB staff"),
             (practices, staff) => format!("{practices} to practices, {staff} to ICB staff"),

@@ -10,7 +10,11 @@ use crate::time::At;
 /// The table of steps, and the verdict under it.
 pub fn page(tale: &Tale, paper: &Paper) -> String {
     let mut table = Table::new();
-    table.load_preset(if paper.has_blocks() { presets::UTF8_BORDERS_ONLY } else { presets::ASCII_BORDERS_ONLY });
+    table.load_preset(if paper.has_blocks() {
+        presets::UTF8_BORDERS_ONLY
+    } else {
+        presets::ASCII_BORDERS_ONLY
+    });
     table.set_header(["step", "at", "took"]);
     let [fault, failure, named, first_mail, last_mail, over] = tale.moments();
     let steps = [
@@ -44,7 +48,9 @@ fn verdict(summary: &Summary, paper: &Paper) -> String {
     let judged = if summary.expected {
         paper.paint("RIGHT", Style::Green) + ": named as the scenario demands: " + &named
     } else {
-        paper.paint("WRONG", Style::Red) + ": the scenario demands something else than what was named: " + &named
+        paper.paint("WRONG", Style::Red)
+            + ": the scenario demands something else than what was named: "
+            + &named
     };
     let twice = match summary.duplicates {
         0 => "none twice".to_owned(),

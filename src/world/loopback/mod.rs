@@ -60,7 +60,8 @@ impl County {
         let tasks = Tasks::default();
         let servers = Arc::new(Servers::new(&tasks, &estate)?);
         // Those that every county needs start at once, so that what can't work fails here.
-        for server in [Server::Names, Server::Web { tls: true }, Server::Web { tls: false }, Server::Tcp, Server::Udp]
+        for server in
+            [Server::Names, Server::Web { tls: true }, Server::Web { tls: false }, Server::Tcp, Server::Udp]
         {
             servers.address(server)?;
         }

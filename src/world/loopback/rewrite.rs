@@ -28,13 +28,17 @@ pub struct Places<'a> {
 /// A drill refuses to start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotLoopback {
-    #[error("a drill stays on loopback, and {what} is {address}: this is a fault of linewatch, please report it")]
+    #[error(
+        "a drill stays on loopback, and {what} is {address}: this is a fault of linewatch, please report it"
+    )]
     Address { what: String, address: String },
     #[error("probe `{probe}` has a URL that the drill can't read: {url}")]
     Url { probe: String, url: String },
     #[error("probe `{probe}` has no door in the county: this is a fault of linewatch, please report it")]
     NoDoor { probe: String },
-    #[error("probe `{probe}` is of the kind `{kind}`, which this version can't ask yet: leave it out of the drill's file")]
+    #[error(
+        "probe `{probe}` is of the kind `{kind}`, which this version can't ask yet: leave it out of the drill's file"
+    )]
     Later { probe: String, kind: String },
 }
 
@@ -64,8 +68,8 @@ pub fn rewrite(config: &Config, places: &Places<'_>) -> Result<Config, NotLoopba
     let mut moved = config.clone();
     settle(&mut moved.estate);
     for (at, probe) in moved.estate.probes.iter_mut().enumerate() {
-        let door = (places.door)(ProbeIx::new(at))
-            .ok_or_else(|| NotLoopback::NoDoor { probe: probe.id.clone() })?;
+        let door =
+            (places.door)(ProbeIx::new(at)).ok_or_else(|| NotLoopback::NoDoor { probe: probe.id.clone() })?;
         probe.ask = move_ask(&probe.id, &probe.ask, door, places.trust_pem)?;
     }
     moved.hub.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -30,9 +30,16 @@ pub enum Server {
     /// Gives 127.0.0.1 for every name: looks up the hosts of URLs.
     NamesHome,
     NamesFailing(DnsAnswer),
-    Web { tls: bool },
-    WebStatus { tls: bool, status: u16 },
-    WebIntercepted { tls: bool },
+    Web {
+        tls: bool,
+    },
+    WebStatus {
+        tls: bool,
+        status: u16,
+    },
+    WebIntercepted {
+        tls: bool,
+    },
     WebBrokenTls,
     Tcp,
     Udp,
@@ -97,8 +104,7 @@ impl Servers {
         match running.entry(server) {
             Entry::Occupied(there) => Ok(*there.get()),
             Entry::Vacant(place) => {
-                let address =
-                    self.start(server).map_err(|source| ServersError::Listen { server, source })?;
+                let address = self.start(server).map_err(|source| ServersError::Listen { server, source })?;
                 Ok(*place.insert(address))
             }
         }

@@ -121,9 +121,7 @@ pub fn start(tasks: &Tasks, zone: &Arc<Zone>, manner: Manner) -> io::Result<Sock
     let address = listener.local_addr()?;
     tasks.spawn(datagrams(socket, Arc::clone(zone), manner));
     let zone = Arc::clone(zone);
-    tasks.serve(listener, move |stream, _peer| {
-        streams(stream, Arc::clone(&zone), manner)
-    });
+    tasks.serve(listener, move |stream, _peer| streams(stream, Arc::clone(&zone), manner));
     Ok(address)
 }
 
@@ -185,10 +183,9 @@ fn default_answer(record: RecordType) -> Option<RData> {
         RecordType::MX => RData::MX(MX::new(10, host)),
         RecordType::TXT => RData::TXT(TXT::new(vec!["linewatch drill".to_owned()])),
         RecordType::SRV => rdata(record, "0 0 443 host.county.example")?,
-        RecordType::SOA => rdata(
-            record,
-            "host.county.example. hostmaster.county.example. 1 3600 600 86400 60",
-        )?,
+        RecordType::SOA => {
+            rdata(record, "host.county.example. hostmaster.county.example. 1 3600 600 86400 60")?
+        }
         _ => return None,
     })
 }
