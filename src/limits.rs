@@ -418,3 +418,116 @@ pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
 pub const DELIVERY_NEWS: usize = 4096;
+// ---- schedule, hub, and the commands that ask it ----
+
+/// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
+/// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
+
+/// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
+pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A program that is to look at the clock every second, and didn't for this long, stood still. A loaded
+/// machine is late by a second or two; ten is a stopped process or a paused virtual machine.
+pub const STANDSTILL_MIN: Duration = Duration::from_secs(10);
+
+/// How much longer than its timeout a check may take before the worker gives it up: the probe keeps its own
+/// deadline, so this only ever runs out when the machine itself is short of breath.
+pub const ASK_GRACE: Duration = Duration::from_secs(1);
+
+/// Over how long `linewatch_schedule_late_seconds` remembers the worst: longer than the usual 15 s between
+/// two scrapes, so that no lateness falls between them.
+pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
+
+/// Descriptors kept for the server's connections, the store, the mail relay and the terminal.
+pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384;
+
+/// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
+/// morning also reads why.
+pub const CLOCK_NOTE_STANDS: Duration = Duration::from_hours(1);
+
+/// Reports taken from the queue at a time: the correlator's clock moves once a batch, and a batch of this
+/// size costs it about a millisecond.
+pub const REPORT_BATCH: usize = 512;
+
+/// From one published picture to the next, while things change. People refresh every few seconds and
+/// Prometheus every fifteen, so four a second is as fresh as anybody can see.
+pub const PICTURE_EVERY: Duration = Duration::from_millis(250);
+
+/// The same for an estate with more checks than [`PICTURE_LARGE_CHECKS`], where a picture costs milliseconds.
+pub const PICTURE_EVERY_LARGE: Duration = Duration::from_secs(1);
+
+/// From this many checks an estate is large: a picture of it is a megabyte or more.
+pub const PICTURE_LARGE_CHECKS: usize = 20_000;
+
+/// Batches of changes of checks that wait for the store. One a second, so that a store may hang for a
+/// minute; after that the history of single checks is let go of, and counted.
+pub const TRANSITION_QUEUE: usize = 64;
+
+/// Practices written at a time into `/metrics`: with a dozen checks of half a dozen phases each, a piece is
+/// about half a megabyte, and writing it holds a worker thread for a millisecond.
+pub const METRICS_PIECE_PRACTICES: usize = 64;
+
+/// Connections to the status page and API at once. A county's service desk is dozens; each costs a few
+/// kilobytes and a descriptor. More wait in the system's queue.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// Header lines of one request, and bytes of all of them: browsers send about twenty lines and 2 KiB.
+pub const HTTP_HEADERS_MAX: usize = 64;
+pub const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// No connection lasts longer, so that one that is read a byte at a time is let go in the end.
+pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
+
+/// How long a busy connection may take to end once it was asked to.
+pub const HTTP_FAREWELL: Duration = Duration::from_secs(2);
+
+/// After a connection couldn't be taken: long enough not to spin, short enough for nobody to notice.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest name that `linewatch approve --by` may give, in bytes. It is written into the journal.
+pub const APPROVER_BYTES_MAX: usize = 200;
+
+/// How long the pipeline may not have gone round before `/healthz` calls it hung: it goes round at least
+/// once a second, and a loaded machine may owe it a few.
+pub const PIPELINE_PULSE_MAX: Duration = Duration::from_secs(15);
+
+/// How long the API waits for the pipeline to explain an incident.
+pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Up to this many practices, the overview draws each of them; a larger estate's healthy ones are only
+/// counted, so that what is wrong isn't lost among six thousand cells.
+pub const PAGE_GRID_ALL_MAX: usize = 400;
+
+/// Cells drawn for one network at most: more than anybody reads, and a page of a hundred kilobytes.
+pub const PAGE_CELLS_MAX: usize = 500;
+
+/// Notes on the overview, and events in an incident's history, that are drawn at most.
+pub const PAGE_NOTES_MAX: usize = 100;
+pub const PAGE_HISTORY_MAX: usize = 200;
+
+/// Questions that wait for the pipeline: reloads and explanations, asked by people.
+pub const COMMAND_QUEUE: usize = 16;
+
+/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
+/// that is redrawn ten times a second sees at most a few hundred observations in between.
+pub const SUBSCRIBER_LAG: usize = 4096;
+
+/// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
+/// itself. With [`DESK_STOP_GRACE`] all of them stay below half a minute; service managers allow 90 s.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// From one removal of what has been kept for long enough to the next.
+pub const PRUNE_EVERY: Duration = Duration::from_hours(1);
+
+/// How long a command waits for a running linewatch: its own server gives up after
+/// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Longest answer that a command takes, in bytes: a status with two hundred open incidents of six thousand
+/// practices each is about twenty million.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
+pub const STATUS_NOTES_SHOWN: usize = 20;
+// --- probes -------------------------------------------------------------------------------------------

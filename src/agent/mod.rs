@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`schedule`] | the comb: when each check is due; pure |
+//! | [`load`] | what the checks ask of each target, and of this machine at its worst |
 //! | [`workers`] | act for each practice on one machine, as the comb says |
 //! | [`clock`] | notices that the clock was set or the machine stood still |
 //! | [`meters`] | how late the schedule runs, and the other numbers about the asking itself |
@@ -10,6 +11,7 @@
 
 pub mod clock;
 pub mod descriptors;
+pub mod load;
 pub mod meters;
 pub mod schedule;
 pub mod workers;

@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
+use super::load::{target, target_rates};
 use crate::config::ScheduleSettings;
-use crate::estate::{Ask, Estate, HostPort, PracticeIx, ProbeIx, Vantage};
+use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB};
 use crate::time::At;
@@ -167,7 +168,7 @@ impl Schedule {
         self.skipped
     }
 
-    /// Targets that are asked less often than their probes' `every` says, because of `target_rate_max`.
+    /// Targets that are asked less often than their probes' `every` says, because of `[schedule] target_rate`.
     pub fn stretched(&self) -> &[Stretched] {
         &self.stretched
     }
@@ -254,54 +255,20 @@ fn cap_targets(estate: &Estate, cap: f64) -> (Vec<Capped>, Vec<Stretched>) {
     (by_probe, stretched)
 }
 
-/// Checks a second that each target sees from the whole estate, the hub included, by target.
-pub fn target_rates(estate: &Estate) -> Vec<(String, f64)> {
-    let askers = (estate.practices.len() + 1) as f64;
-    let mut rates: BTreeMap<String, f64> = BTreeMap::new();
-    for probe in &estate.probes {
-        *rates.entry(target(&probe.ask)).or_default() += askers / probe.every.as_secs_f64().max(0.001);
-    }
-    rates.into_iter().collect()
-}
-
-/// Whom a probe bothers: `host:port`, or the host alone for echoes.
-pub fn target(ask: &Ask) -> String {
-    match ask {
-        Ask::Dns(dns) => dns.server.to_string(),
-        Ask::Http(http) => match &http.connect_to {
-            Some(HostPort { host, port }) => HostPort { host: host.clone(), port: *port }.to_string(),
-            None => authority(&http.url, http.tls),
-        },
-        Ask::Tcp(tcp) => tcp.target.to_string(),
-        Ask::Udp(udp) => udp.target.to_string(),
-        Ask::Icmp(icmp) => icmp.host.clone(),
-        Ask::Later { target, .. } => target.clone(),
-    }
-}
-
-/// `host:port` of a URL that the loader has accepted.
-fn authority(url: &str, tls: bool) -> String {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or(after_scheme);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    if has_port { host } else { format!("{host}:{}", if tls { 443 } else { 80 }) }
-}
-
 fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::estate::{Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
+    use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
     const NOW: At = At::from_millis(1_700_000_000_123);
 
-    fn estate(practices: usize, every: &[u64]) -> Estate {
+    pub fn estate(practices: usize, every: &[u64]) -> Estate {
         let probe = |(position, every): (usize, &u64)| Probe {
             id: format!("probe-{position}"),
             network: NetworkIx(0),
@@ -432,15 +399,6 @@ mod tests {
         }
         let fewest = dues.iter().map(|due| counts[due.number]).min().unwrap();
         assert!(fewest >= 8, "each had its turn every 20 s or so: {fewest}");
-    }
-
-    #[test]
-    fn targets_are_named_the_same_way_however_a_url_writes_them() {
-        assert_eq!(authority("https://Accurx.example/x?y", true), "accurx.example:443");
-        assert_eq!(authority("http://accurx.example", false), "accurx.example:80");
-        assert_eq!(authority("http://[::1]:8080/", false), "[::1]:8080");
-        assert_eq!(authority("http://[::1]/", false), "[::1]:80");
-        assert_eq!(authority("http://user@accurx.example:81/", false), "accurx.example:81");
     }
 
     proptest! {

@@ -247,6 +247,12 @@ impl Evidence {
         any
     }
 
+    /// When the next report of this row was due, at the latest.
+    pub fn due(&self, row: Row) -> At {
+        let hearing = &self.hearings[row as usize];
+        hearing.last.plus_millis(hearing.patience_ms(self.timeout_ms_max))
+    }
+
     /// Somebody is being heard, so somebody can fall silent.
     pub fn anybody_heard(&self) -> bool {
         self.hearings.iter().any(|hearing| hearing.ever() && !hearing.late && !hearing.away)

@@ -12,6 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
+use super::search::Known;
 use super::topology::{Row, Topology};
 use super::verdict::{Scope, Verdict};
 
@@ -33,8 +34,12 @@ const HOLD_SILENT_MS: i64 = 10_000;
 const QUIET_SHARE: i64 = 4;
 /// … but no later than this …
 const QUIET_MS_MAX: i64 = 5 * 60_000;
-/// … unless it came back before: then each time doubles it, up to this.
+/// … unless it came back before: then half as long again as it was ever well in between, up to this.
 const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
+/// A fault that comes back within this time after it was over is the same one: its incident opens again.
+const REOPEN_MS: i64 = 6 * 3_600_000;
+/// Another cause for an open incident is believed when it has stood this long.
+const CAUSE_STEADY_MS: i64 = 5_000;
 /// Times that a fault comes back before it is called flapping.
 const FLAPPING_RELAPSES: u32 = 2;
 /// Closed incidents are kept for `why` this long, and for knowing a fault that comes back.
@@ -47,12 +52,71 @@ pub struct Incident {
     pub verdict: Verdict,
     /// Practices that were affected at any time.
     pub ever: BTreeSet<Row>,
+    /// When the present failure began: the last time that it came back, where it was away.
+    onset: At,
     opened: At,
     last_said: At,
     /// No verdict carries it since then.
     quiet_since: Option<At>,
     relapses: u32,
+    /// The longest that it was well between two failures, milliseconds.
+    well_ms: i64,
+    /// How it looks now, and since when. While a fault begins or ends it looks like many things for a moment.
+    looks: Steady<Signature>,
+    blames: Steady<Vec<Cause>>,
+    /// Practices and services that come or go, and since when: scope, too, must be steady to be news.
+    practices: Settling<Row>,
+    services: Settling<usize>,
     pub closed: Option<At>,
+}
+
+/// A value, and since when it has been so.
+#[derive(Debug, Clone)]
+struct Steady<T> {
+    value: T,
+    since: At,
+}
+
+impl<T: PartialEq + Clone> Steady<T> {
+    const fn new(value: T, since: At) -> Self {
+        Self { value, since }
+    }
+
+    /// Takes the value as it is now; returns for how long it has been so, in milliseconds.
+    fn see(&mut self, value: &T, now: At) -> i64 {
+        if self.value != *value {
+            *self = Self { value: value.clone(), since: now };
+        }
+        now.millis_since(self.since)
+    }
+}
+
+/// A set of which members come and go; a move counts when it has lasted.
+#[derive(Debug, Clone)]
+struct Settling<T> {
+    settled: BTreeSet<T>,
+    moving: BTreeMap<T, At>,
+}
+
+impl<T: Ord + Copy> Settling<T> {
+    const fn new(settled: BTreeSet<T>) -> Self {
+        Self { settled, moving: BTreeMap::new() }
+    }
+
+    fn see(&mut self, seen: &BTreeSet<T>, now: At, join_ms: i64, leave_ms: i64) {
+        let differs: BTreeSet<T> = self.settled.symmetric_difference(seen).copied().collect();
+        self.moving.retain(|item, _| differs.contains(item));
+        for item in differs {
+            let since = *self.moving.entry(item).or_insert(now);
+            let needed = if seen.contains(&item) { join_ms } else { leave_ms };
+            if now.millis_since(since) >= needed {
+                self.moving.remove(&item);
+                if !self.settled.remove(&item) {
+                    self.settled.insert(item);
+                }
+            }
+        }
+    }
 }
 
 /// A verdict that isn't believed yet.
@@ -92,6 +156,36 @@ pub enum StillBad {
     Unknown,
 }
 
+impl Incident {
+    fn new(event: Event, verdict: Verdict) -> Self {
+        let at = event.at;
+        Self {
+            ever: verdict.rows.clone(),
+            looks: Steady::new(verdict.signature, at),
+            blames: Steady::new(verdict.causes.clone(), at),
+            practices: Settling::new(verdict.rows.clone()),
+            services: Settling::new(verdict.services.clone()),
+            onset: verdict.since,
+            event,
+            verdict,
+            opened: at,
+            last_said: at,
+            quiet_since: None,
+            relapses: 0,
+            well_ms: 0,
+            closed: None,
+        }
+    }
+
+    /// Takes its verdict as it is: it has been held for long enough already.
+    fn take_as_settled(&mut self, since: At) {
+        self.looks = Steady::new(self.verdict.signature, since);
+        self.blames = Steady::new(self.verdict.causes.clone(), since);
+        self.practices = Settling::new(self.verdict.rows.clone());
+        self.services = Settling::new(self.verdict.services.clone());
+    }
+}
+
 impl LifeCycle {
     /// Takes all that is the matter now.
     pub fn step(&mut self, verdicts: Vec<Verdict>, facts: &Facts<'_>) {
@@ -129,14 +223,38 @@ impl LifeCycle {
         let waiting = !self.pending.is_empty()
             || self.open().any(|incident| {
                 incident.quiet_since.is_some()
-                    || incident.event.practices.len() != incident.verdict.rows.len()
+                    || !incident.practices.moving.is_empty()
+                    || !incident.services.moving.is_empty()
+                    || incident.event.practices.len() != incident.practices.settled.len()
                     || incident.event.cause != incident.verdict.causes
+                    || incident.event.signature != incident.looks.value
+                        && incident.event.signature != Signature::Flapping
             });
         waiting.then(|| now.plus_millis(tick_ms))
     }
 
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.incidents.iter().filter(|incident| incident.closed.is_none())
+    }
+
+    /// Nothing waits to be believed.
+    pub fn settled(&self) -> bool {
+        self.pending.is_empty() && self.open().next().is_some()
+    }
+
+    /// What is failed, or was until lately, as far as incidents tell.
+    pub fn known_nodes(&self, round_ms: i64) -> Known {
+        let mut known = Known::default();
+        for incident in self.open() {
+            let nodes = incident.verdict.nodes.iter().copied();
+            if incident.quiet_since.is_none() {
+                let latest = incident.onset.plus_millis(round_ms);
+                known.failed.extend(nodes.map(|node| (node, latest)));
+            } else {
+                known.recovering.extend(nodes);
+            }
+        }
+        known
     }
 
     pub fn find(&self, id: &str) -> Option<&Incident> {
@@ -157,6 +275,8 @@ impl LifeCycle {
                 carried.push((position, verdicts.remove(found)));
             }
         }
+        // One thing may fail in two ways at once, partly dead and slow for the rest: one incident.
+        verdicts.retain(|verdict| !carried.iter().any(|(_, other)| alike(verdict, other)));
         let claimed: Vec<usize> = carried.iter().map(|(position, _)| *position).collect();
         for (position, verdict) in carried {
             self.go_on(position, verdict, facts);
@@ -172,8 +292,14 @@ impl LifeCycle {
     /// An open incident has this verdict now.
     fn go_on(&mut self, position: usize, verdict: Verdict, facts: &Facts<'_>) {
         let incident = &mut self.incidents[position];
-        if incident.quiet_since.take().is_some() && incident.event.practices.is_empty() {
+        if let Some(quiet) = incident.quiet_since.take()
+            && incident.event.practices.is_empty()
+        {
             incident.relapses += 1;
+            incident.well_ms = incident.well_ms.max(facts.now.millis_since(quiet));
+        }
+        if incident.event.practices.is_empty() || verdict.signature != incident.looks.value {
+            incident.onset = verdict.since;
         }
         let since = incident.event.since;
         incident.ever.extend(&verdict.rows);
@@ -189,18 +315,30 @@ impl LifeCycle {
         if incident.relapses >= FLAPPING_RELAPSES {
             verdict.signature = Signature::Flapping;
         }
+        let now = facts.now;
+        // What hits all alike takes its practices at once; a share of them must be seen to stay.
+        let join_ms = if verdict.scope == Scope::SharedPartly { facts.round_ms } else { 0 };
+        let over = incident.quiet_since.is_some() && verdict.rows.is_empty();
+        let leave_ms = if over { 0 } else { facts.round_ms / 2 };
+        incident.practices.see(&verdict.rows, now, join_ms, leave_ms);
+        incident.services.see(&verdict.services, now, join_ms, if over { 0 } else { facts.round_ms });
+        verdict.rows.clone_from(&incident.practices.settled);
+        verdict.services.clone_from(&incident.services.settled);
         let said = &incident.event;
-        let practices = practice_ids(facts.estate, &verdict.rows);
-        let services = service_ids(facts.estate, &verdict.services);
-        let same_scope = said.practices == practices && said.services == services;
-        // A sum of chances may pass between two signatures from one moment to the next; a change of it
-        // alone is news only when it has lasted.
-        let steady = facts.now.millis_since(incident.last_said) >= facts.round_ms.max(CHANGE_EVERY_MS);
-        let same_signature = said.signature == verdict.signature || !steady && same_scope;
-        if same_scope && same_signature && said.cause == verdict.causes {
+        if incident.blames.see(&verdict.causes, now) < CAUSE_STEADY_MS {
+            verdict.causes.clone_from(&said.cause);
+        }
+        // When nobody is affected any more, it keeps the looks that it had.
+        let looks = incident.looks.see(&verdict.signature, now);
+        if verdict.rows.is_empty() || looks < facts.round_ms && said.cause == verdict.causes {
+            verdict.signature = said.signature;
+        }
+        let same_scope = said.practices == practice_ids(facts.estate, &verdict.rows)
+            && said.services == service_ids(facts.estate, &verdict.services);
+        if same_scope && said.signature == verdict.signature && said.cause == verdict.causes {
             return;
         }
-        if facts.now.millis_since(incident.last_said) < CHANGE_EVERY_MS {
+        if now.millis_since(incident.last_said) < CHANGE_EVERY_MS {
             return;
         }
         let id = said.incident.clone();
@@ -223,7 +361,15 @@ impl LifeCycle {
             .map(|(position, _)| position)
             .collect();
         let Some((&oldest, younger)) = explained.split_first() else {
-            self.open_new(verdict, facts);
+            let before = self.incidents.iter().rposition(|known| {
+                known.event.reason == Some(Reason::Recovered)
+                    && known.closed.is_some_and(|closed| facts.now.millis_since(closed) <= REOPEN_MS)
+                    && alike(&known.verdict, &verdict)
+            });
+            match before {
+                Some(before) => self.reopen(before, verdict, facts),
+                None => self.open_new(verdict, facts),
+            }
             return;
         };
         let survivor = self.incidents[oldest].event.incident.clone();
@@ -236,6 +382,7 @@ impl LifeCycle {
         let since = incident.event.since.min(verdict.since);
         incident.verdict = verdict;
         incident.verdict.since = since;
+        incident.take_as_settled(facts.now.plus_millis(-facts.round_ms.max(CAUSE_STEADY_MS)));
         self.say_change(oldest, facts);
     }
 
@@ -249,26 +396,28 @@ impl LifeCycle {
         let number = self.numbers.entry(day.clone()).or_default();
         *number += 1;
         let id = format!("{day}-{number}");
-        // A fault that was over a while ago and is back is known to come back.
-        let relapses = self
-            .incidents
-            .iter()
-            .filter(|known| known.closed.is_some() && alike(&known.verdict, &verdict))
-            .map(|known| known.relapses + 1)
-            .max()
-            .unwrap_or(0);
         let event = event(facts, EventKind::Opened, id, &verdict);
         self.events.push_back(event.clone());
-        self.incidents.push(Incident {
-            event,
-            ever: verdict.rows.clone(),
-            verdict,
-            opened: facts.now,
-            last_said: facts.now,
-            quiet_since: None,
-            relapses,
-            closed: None,
-        });
+        self.incidents.push(Incident::new(event, verdict));
+    }
+
+    /// A fault that was over a while ago is back: its incident opens again, and will be slower to close.
+    fn reopen(&mut self, position: usize, verdict: Verdict, facts: &Facts<'_>) {
+        let known = &self.incidents[position];
+        let id = known.event.incident.clone();
+        let (opened, relapses, ever) = (known.opened, known.relapses + 1, known.ever.clone());
+        let well = known.quiet_since.or(known.closed).map_or(0, |quiet| facts.now.millis_since(quiet));
+        let well_ms = known.well_ms.max(well);
+        let mut verdict = verdict;
+        if relapses >= FLAPPING_RELAPSES {
+            verdict.signature = Signature::Flapping;
+        }
+        let event = event(facts, EventKind::Opened, id, &verdict);
+        self.events.push_back(event.clone());
+        let mut incident = Incident::new(event, verdict);
+        (incident.opened, incident.relapses, incident.well_ms) = (opened, relapses, well_ms);
+        incident.ever.extend(ever);
+        self.incidents[position] = incident;
     }
 
     /// Looks after the incidents that no verdict carries.
@@ -350,8 +499,8 @@ impl LifeCycle {
         if incident.relapses == 0 {
             return once;
         }
-        let doubled = once.max(QUIET_MS_MAX).saturating_mul(1 << incident.relapses.min(8));
-        doubled.min(QUIET_FLAPPING_MS_MAX)
+        // It has been well before for this long and failed again: wait for longer than that.
+        once.max(incident.well_ms.saturating_mul(3) / 2).min(QUIET_FLAPPING_MS_MAX)
     }
 
     fn close(&mut self, position: usize, reason: Reason, into: Option<String>, facts: &Facts<'_>) {
@@ -379,10 +528,13 @@ impl LifeCycle {
 
     fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
         match verdict.scope {
-            Scope::Shared | Scope::Monitor => HOLD_SHARED_MS,
+            Scope::Shared => HOLD_SHARED_MS,
+            Scope::Monitor => HOLD_PARTLY_MS,
             Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
             Scope::Practice | Scope::PracticeSilent => {
                 let base = if verdict.scope == Scope::Practice { HOLD_PRACTICE_MS } else { HOLD_SILENT_MS };
+                // A third of its checks is asked again meanwhile.
+                let base = base.max(facts.round_ms / 3);
                 // When a shared fault ends, its practices are asked again before theirs is said to go on.
                 let after_shared = self.incidents.iter().any(|incident| {
                     incident.verdict.scope != Scope::Practice
@@ -440,19 +592,9 @@ impl LifeCycle {
                     Scope::Shared
                 },
                 kept: vec![0; facts.topology.networks],
-                rows: rows.clone(),
+                rows,
             };
-            let said = event.at;
-            self.incidents.push(Incident {
-                verdict,
-                ever: rows,
-                opened: said,
-                last_said: said,
-                quiet_since: None,
-                relapses: 0,
-                closed: None,
-                event,
-            });
+            self.incidents.push(Incident::new(event, verdict));
         }
     }
 

@@ -28,16 +28,18 @@ use crate::time::At;
 use self::evidence::{Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
 use self::search::{Findings, Search};
-use self::topology::{NodeIx, NodeKind, Row, Topology};
+use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
 
-/// Evidence is judged at most this often. A shared fault shows in many checks a second; judging each alone
-/// would say the same many times over.
+/// Evidence is judged at most this often: a shared fault shows in many checks a second; judging each
+/// alone would say the same many times over …
 const EVALUATE_EVERY_MS: i64 = 250;
+/// … and this often while an incident is open and nothing waits to become one.
+const EVALUATE_SETTLED_MS: i64 = 1_000;
 /// While anything is bad, it is judged at least this often: evidence ages by itself.
-const EVALUATE_IDLE_MS: i64 = 5_000;
+const EVALUATE_IDLE_MS: i64 = 60_000;
 /// Agents are looked for this often …
 const TICK_MS: i64 = 1_000;
 /// … but less and less often while nothing at all is heard, so that a gap of years in a recording costs a
@@ -240,7 +242,8 @@ impl Correlator {
     }
 
     fn evaluate_soon(&mut self, now: At) {
-        let due = now.max(self.last_evaluated.plus_millis(EVALUATE_EVERY_MS));
+        let every = if self.life.settled() { EVALUATE_SETTLED_MS } else { EVALUATE_EVERY_MS };
+        let due = now.max(self.last_evaluated.plus_millis(every));
         if self.evaluate_at.is_none_or(|at| at > due) {
             self.evaluate_at = Some(due);
         }
@@ -277,9 +280,8 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let open: Vec<NodeIx> =
-            self.life.open().flat_map(|incident| incident.verdict.nodes.iter().copied()).collect();
-        self.findings = Search::new(&self.topology, &self.evidence, now, &open).run();
+        let known = self.life.known_nodes(self.round_ms);
+        self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
         let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();

@@ -28,14 +28,34 @@ pub enum Mode {
     Policy,
     /// It passes late.
     Slow,
-    /// Each asking fails with this chance.
-    Partial(f64),
-    /// This share of the practices behind it is dead, the others are fine.
-    Sticky(f64),
+    /// Each asking fails with this chance, in this way.
+    Partial(f64, Shape),
+    /// This share of the practices behind it fails in this way, the others are fine.
+    Sticky(f64, Shape),
     /// This share of the practices behind it has failed, each in its own time.
     Rolling(f64),
     /// The machine that asks for everybody is cut off: every check of everybody fails with it.
     SharedMachine,
+}
+
+/// What a failed asking looks like, where not all fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Dead,
+    Refusing,
+    Nameless,
+    Wrong,
+}
+
+impl Shape {
+    const fn shares(self) -> Shares {
+        match self {
+            Self::Dead => DEAD,
+            Self::Refusing => REFUSING,
+            Self::Nameless => NAMELESS,
+            Self::Wrong => WRONG,
+        }
+    }
 }
 
 /// A dead thing lets this share of the results through.
@@ -55,15 +75,16 @@ const SLUGGISH: Shares = [0.25, 0.66, 0.06, 0.005, 0.005, 0.01, 0.005, 0.004, 0.
 impl Mode {
     fn shares(self) -> Shares {
         match self {
-            Self::Total | Self::Sticky(_) | Self::Rolling(_) | Self::SharedMachine => DEAD,
+            Self::Total | Self::Rolling(_) | Self::SharedMachine => DEAD,
+            Self::Sticky(_, shape) => shape.shares(),
             Self::Refused => REFUSING,
             Self::Tls => INTERCEPTING,
             Self::Dns => NAMELESS,
             Self::Content => WRONG,
             Self::Policy => OPEN,
             Self::Slow => SLUGGISH,
-            Self::Partial(rate) => {
-                let mut shares = DEAD.map(|share| share / (1.0 - THROUGH) * rate);
+            Self::Partial(rate, shape) => {
+                let mut shares = shape.shares().map(|share| share / (1.0 - THROUGH) * rate);
                 shares[Class::Ok as usize] = 1.0 - rate;
                 shares
             }
@@ -79,14 +100,14 @@ impl Mode {
     pub fn shows_in(self, probe: &ProbeFacts) -> bool {
         match self {
             Self::Tls => probe.tls,
-            Self::Dns => probe.named,
+            Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => probe.named,
             _ => true,
         }
     }
 
     /// Everything behind it is hit alike, so one good answer speaks against it.
     pub const fn uniform(self) -> bool {
-        !matches!(self, Self::Partial(_) | Self::Sticky(_) | Self::Rolling(_) | Self::Slow)
+        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Rolling(_) | Self::Slow)
     }
 }
 
@@ -185,13 +206,22 @@ pub const HEARD_CUT_OFF: f64 = -0.1;
 /// log P(the agent is heard | it is switched off).
 pub const HEARD_SILENT: f64 = -12.0;
 
-/// log(Σ exp(x)), stable.
-pub fn log_sum_exp(terms: impl IntoIterator<Item = f64> + Clone) -> f64 {
-    let max = terms.clone().into_iter().fold(f64::NEG_INFINITY, f64::max);
+/// Terms this far below the largest add nothing that a verdict could notice.
+const NEGLIGIBLE: f64 = -40.0;
+
+/// log(Σ exp(x)), stable; minus infinity for no terms.
+pub fn log_sum_exp(terms: &[f64]) -> f64 {
+    let max = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if max == f64::NEG_INFINITY {
         return max;
     }
-    max + terms.into_iter().map(|term| (term - max).exp()).sum::<f64>().ln()
+    let sum: f64 = terms
+        .iter()
+        .map(|term| term - max)
+        .filter(|below| *below > NEGLIGIBLE)
+        .map(|below| if below == 0.0 { 1.0 } else { below.exp() })
+        .sum();
+    max + sum.ln()
 }
 
 #[cfg(test)]
@@ -208,7 +238,7 @@ mod tests {
             Mode::Content,
             Mode::Policy,
             Mode::Slow,
-            Mode::Partial(0.3),
+            Mode::Partial(0.3, Shape::Dead),
         ];
         for mode in modes {
             let sum: f64 = mode.shares().iter().sum();
@@ -218,8 +248,8 @@ mod tests {
 
     #[test]
     fn sums_of_tiny_chances_do_not_vanish() {
-        let sum = log_sum_exp([-1000.0, -1000.0]);
+        let sum = log_sum_exp(&[-1000.0, -1000.0]);
         assert!((sum - (-1000.0 + 2_f64.ln())).abs() < 1e-9);
-        assert!(log_sum_exp([f64::NEG_INFINITY]).is_infinite());
+        assert!(log_sum_exp(&[f64::NEG_INFINITY]).is_infinite());
     }
 }

@@ -13,8 +13,8 @@ use crate::time::At;
 
 use super::evidence::{Check, Class, Evidence};
 use super::model::{
-    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, failed, fine,
-    log_sum_exp, own_prior,
+    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, Shape, failed,
+    fine, log_sum_exp, own_prior,
 };
 use super::topology::{Cover, Member, NodeIx, NodeKind, Row, Topology};
 
@@ -69,6 +69,15 @@ pub struct OwnFault {
     pub alternatives: Vec<(Vec<NodeIx>, f64)>,
 }
 
+/// Nodes of open incidents.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Each with the latest onset that is still the same failure.
+    pub failed: Vec<(NodeIx, At)>,
+    /// They answer again, but not for long yet.
+    pub recovering: Vec<NodeIx>,
+}
+
 /// Everything that the evidence says now.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
@@ -85,6 +94,8 @@ struct Dirty {
     /// (state, networks that it explains, log P(those checks | state), since).
     states: Vec<(Own, Option<usize>, f64, At)>,
     late: bool,
+    /// The report that didn't come was due by then, when it is late.
+    due: At,
     /// What has been chosen cuts its reports off.
     cut: bool,
     /// Its own failure is one of a series that has been chosen.
@@ -98,8 +109,8 @@ pub struct Search<'a> {
     topology: &'a Topology,
     evidence: &'a Evidence,
     now: At,
-    /// Nodes of open incidents: what has failed is likely to be failed still.
-    open: &'a [NodeIx],
+    /// What has failed is likely to be failed still.
+    known: &'a Known,
     /// log P(check | what has been chosen so far), by check.
     base: Vec<f64>,
     /// Checks that what has been chosen explains.
@@ -108,13 +119,13 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, open: &'a [NodeIx]) -> Self {
+    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, known: &'a Known) -> Self {
         let checks = evidence.checks.len();
         let mut search = Self {
             topology,
             evidence,
             now,
-            open,
+            known,
             base: vec![0.0; checks],
             touched: vec![false; checks],
             dirty: BTreeMap::new(),
@@ -213,7 +224,7 @@ impl<'a> Search<'a> {
             more => vec![more[0], more[more.len() / 3], more[more.len() * 2 / 3]],
         };
         let dead = Mode::Total.row();
-        let lossy = Mode::Partial(LOSSY).row();
+        let lossy = Mode::Partial(LOSSY, Shape::Dead).row();
         let tls = Mode::Tls.row();
         let mut states: Vec<(Own, Option<usize>, f64, At)> = Vec::new();
         let best =
@@ -231,7 +242,7 @@ impl<'a> Search<'a> {
                 let out = self.network_log(row, network, &dead, Mode::Total, since);
                 all += out;
                 best(&mut states, Own::Out(network), Some(network), out, since);
-                let lossy = self.network_log(row, network, &lossy, Mode::Partial(LOSSY), since);
+                let lossy = self.network_log(row, network, &lossy, Mode::Partial(LOSSY, Shape::Dead), since);
                 best(&mut states, Own::Lossy(network), Some(network), lossy, since);
                 let intercepted = self.network_log(row, network, &tls, Mode::Tls, since);
                 best(&mut states, Own::Intercepted(network), Some(network), intercepted, since);
@@ -242,7 +253,8 @@ impl<'a> Search<'a> {
         if hearing.late && !states.iter().any(|(own, ..)| *own == Own::Dark) {
             states.push((Own::Dark, None, 0.0, hearing.last));
         }
-        Dirty { base, states, late: hearing.late, cut: false, in_series: false, z: 0.0 }
+        let due = self.evidence.due(row);
+        Dirty { base, states, late: hearing.late, due, cut: false, in_series: false, z: 0.0 }
     }
 
     fn network_log(&self, row: Row, network: usize, shares: &LogShares, mode: Mode, since: At) -> f64 {
@@ -317,9 +329,8 @@ impl<'a> Search<'a> {
                 self.base[at] = combine(check, self.base[at], under, self.touched[at]);
                 self.touched[at] = true;
             }
-            let cuts = cuts_off(candidate, cover);
             if let Some(dirty) = self.dirty.get_mut(&member.row) {
-                dirty.cut |= cuts;
+                dirty.cut |= cuts_off(candidate, cover, dirty);
             }
             if self.dirty.contains_key(&member.row) {
                 self.sum_up(member.row);
@@ -329,7 +340,7 @@ impl<'a> Search<'a> {
             let rows: Vec<Row> = self.dirty.keys().copied().collect();
             for row in rows {
                 if let Some(dirty) = self.dirty.get_mut(&row) {
-                    dirty.cut |= dirty.late;
+                    dirty.cut |= dirty.late && candidate.since <= dirty.due;
                 }
                 self.sum_up(row);
             }
@@ -388,7 +399,7 @@ impl<'a> Search<'a> {
         }
         match self.dirty.get(&member.row) {
             None => by_network.iter().sum(),
-            Some(dirty) => own_sum(dirty, by_network, cuts_off(candidate, cover)) - dirty.z,
+            Some(dirty) => own_sum(dirty, by_network, cuts_off(candidate, cover, dirty)) - dirty.z,
         }
     }
 
@@ -399,16 +410,16 @@ impl<'a> Search<'a> {
                 // Each practice fails in its own time, by itself as it seems, but more often than by itself.
                 let Some(dirty) = self.dirty.get(&member.row) else { return (1.0 - share).ln() };
                 let own = own_if_failed(dirty);
-                return log_sum_exp([(1.0 - share).ln(), share.ln() + own - dirty.z]);
+                return log_sum_exp(&[(1.0 - share).ln(), share.ln() + own - dirty.z]);
             }
-            Mode::Sticky(share) => Some(share),
+            Mode::Sticky(share, _) => Some(share),
             _ if member.spared => Some(0.5),
             _ => None,
         };
         let hit = self.hit_gain(candidate, shares, member);
         match share {
             None => hit,
-            Some(share) => log_sum_exp([(1.0 - share).ln(), share.ln() + hit]),
+            Some(share) => log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit]),
         }
     }
 
@@ -419,7 +430,9 @@ impl<'a> Search<'a> {
                 .dirty
                 .get(&member.row)
                 .is_some_and(|dirty| share.ln() + own_if_failed(dirty) - dirty.z > (1.0 - share).ln()),
-            Mode::Sticky(share) => share.ln() + self.hit_gain(candidate, shares, member) > (1.0 - share).ln(),
+            Mode::Sticky(share, _) => {
+                share.ln() + self.hit_gain(candidate, shares, member) > (1.0 - share).ln()
+            }
             _ if member.spared => self.hit_gain(candidate, shares, member) > 0.0,
             _ => true,
         }
@@ -436,7 +449,7 @@ impl<'a> Search<'a> {
                 if let Some(dirty) = self.dirty.get(&crate::estate::PracticeIx::new(row).0)
                     && dirty.late
                 {
-                    sum += own_sum(dirty, &[], true) - dirty.z;
+                    sum += own_sum(dirty, &[], candidate.since <= dirty.due) - dirty.z;
                 } else if hearing.ever() && !hearing.away && hearing.last > candidate.since {
                     sum += shares.of(Class::Ok);
                 }
@@ -462,8 +475,11 @@ impl<'a> Search<'a> {
                 facets.push(Some(only));
             }
             for facet in facets {
-                if !taken(facet) {
-                    self.try_modes(node, facet, &seen, &mut all);
+                // What passes through a thing that has partly failed may well be slow, too.
+                let slow_too = taken(facet)
+                    && !chosen.iter().any(|other| other.node == node && other.mode == Mode::Slow);
+                if !taken(facet) || slow_too {
+                    self.try_modes(node, facet, &seen, slow_too, &mut all);
                 }
             }
         }
@@ -479,7 +495,14 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn try_modes(&self, node: NodeIx, facet: Option<usize>, seen: &Seen, all: &mut Vec<Candidate>) {
+    fn try_modes(
+        &self,
+        node: NodeIx,
+        facet: Option<usize>,
+        seen: &Seen,
+        only_slow: bool,
+        all: &mut Vec<Candidate>,
+    ) {
         let kind = self.topology.nodes[node].kind;
         let bad: u32 = seen.classes.iter().sum();
         let share = |class: Class| f64::from(seen.classes[class as usize]) / f64::from(bad.max(1));
@@ -502,13 +525,23 @@ impl<'a> Search<'a> {
         }
         if kind != NodeKind::Monitor {
             let near = |seen: f64| move |rate: &f64| *rate < seen * 2.5 && seen < *rate * 2.5;
+            let shapes = [
+                (Shape::Refusing, share(Class::Refused)),
+                (Shape::Nameless, names),
+                (Shape::Wrong, share(Class::Content)),
+            ];
+            let shape =
+                shapes.iter().find(|(_, share)| *share > 0.5).map_or(Shape::Dead, |(shape, _)| *shape);
             let partial = [0.15, 0.3, 0.5, 0.7].into_iter().filter(near(seen.bad_share));
-            modes.extend(partial.map(Mode::Partial));
+            modes.extend(partial.map(|rate| Mode::Partial(rate, shape)));
             let sticky = [0.05, 0.15, 0.3, 0.5, 0.8].into_iter().filter(near(seen.row_share));
-            modes.extend(sticky.map(Mode::Sticky));
+            modes.extend(sticky.map(|rate| Mode::Sticky(rate, shape)));
         }
         if matches!(kind, NodeKind::SharedRisk(_)) && facet.is_none() {
             modes.extend([0.05, 0.2, 0.5].map(Mode::Rolling));
+        }
+        if only_slow {
+            modes.retain(|mode| *mode == Mode::Slow);
         }
         let uniform = self.onset(node, facet, false);
         let among_failing = self.onset(node, facet, true);
@@ -516,14 +549,19 @@ impl<'a> Search<'a> {
             let since = if mode.uniform() { uniform } else { among_failing };
             let mut candidate = Candidate { node, facet, mode, since, gain: 0.0, score: 0.0 };
             candidate.gain = self.gain(&candidate);
-            candidate.score = candidate.gain + self.prior(node, facet, mode);
+            candidate.score = candidate.gain + self.prior(node, facet, mode, since);
             all.push(candidate);
         }
     }
 
-    fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode) -> f64 {
-        let kind: f64 = if self.open.contains(&node) {
+    fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode, since: At) -> f64 {
+        let open = self.known.failed.iter().find(|(failed, _)| *failed == node);
+        // What began a moment ago isn't what has failed all along.
+        let goes_on = open.is_some_and(|(_, latest)| !mode.uniform() || since <= *latest);
+        let kind: f64 = if goes_on {
             0.5
+        } else if open.is_some() || self.known.recovering.contains(&node) {
+            1e-3
         } else {
             match self.topology.nodes[node].kind {
                 NodeKind::Component(_) | NodeKind::SharedRisk(_) => 1e-5,
@@ -536,7 +574,7 @@ impl<'a> Search<'a> {
             Mode::Total => 0.5,
             Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
-            Mode::Partial(_) | Mode::Sticky(_) | Mode::Rolling(_) => 0.03,
+            Mode::Partial(..) | Mode::Sticky(..) | Mode::Rolling(_) => 0.03,
         };
         let where_: f64 = if facet.is_some() { 0.1 } else { 1.0 };
         (kind * how * where_).ln()
@@ -587,7 +625,7 @@ impl<'a> Search<'a> {
                 .map_or(1, |member| self.topology.covers[member.cover].probes.len());
             seen.bad_share = f64::from(seen.bad) / (members * probes).max(1) as f64;
             seen.row_share = f64::from(seen.rows) / members.max(1) as f64;
-            if self.open.contains(node) {
+            if self.known.failed.iter().any(|(failed, _)| failed == node) {
                 return seen.rows > 0;
             }
             if node_ref.kind == NodeKind::Monitor {
@@ -611,10 +649,10 @@ impl<'a> Search<'a> {
         let candidate = Candidate { node, facet, mode: Mode::Total, since: start, gain: 0.0, score: 0.0 };
         let monitor = self.is_monitor(node);
         for member in self.members(&candidate) {
-            if among_failing && !self.dirty.contains_key(&member.row) {
+            let cover = &self.topology.covers[member.cover];
+            if among_failing && !self.mostly_bad(cover, &candidate, member.row) {
                 continue;
             }
-            let cover = &self.topology.covers[member.cover];
             for probe in self.probes_of(cover, &candidate) {
                 let (check, fresh, at) = self.check(member.row, probe);
                 if !fresh || self.touched[at] && check.class.bad() {
@@ -636,12 +674,11 @@ impl<'a> Search<'a> {
                         .cover_of(**row)
                         .is_some_and(|cover| self.topology.covers[cover].everything))
         });
-        for (row, _) in late {
-            // The last report that came is the last that the fault let through.
-            let after = self.evidence.hearings[*row as usize].last.plus_millis(1);
-            let slot = place(after);
+        for (_, dirty) in late {
+            // Any fault that began before the report was due explains that it didn't come.
+            let slot = place(dirty.due);
             weight[slot] += 8.0;
-            earliest[slot] = earliest[slot].min(after);
+            earliest[slot] = earliest[slot].min(dirty.due);
         }
         let mut best = (0.0, self.now);
         let mut sum = 0.0;
@@ -654,6 +691,21 @@ impl<'a> Search<'a> {
             }
         }
         best.1
+    }
+
+    /// At least half of what a candidate carries of a row is bad now.
+    fn mostly_bad(&self, cover: &'a Cover, candidate: &Candidate, row: Row) -> bool {
+        if !self.dirty.contains_key(&row) {
+            return false;
+        }
+        let (mut bad, mut good) = (0, 0);
+        for probe in self.probes_of(cover, candidate) {
+            let (check, fresh, _) = self.check(row, probe);
+            if fresh {
+                if check.class.bad() { bad += 1 } else { good += 1 }
+            }
+        }
+        bad > 0 && bad >= good
     }
 
     fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
@@ -670,7 +722,7 @@ impl<'a> Search<'a> {
         if group.iter().any(|node| !self.topology.nodes[*node].causes.is_empty()) {
             group.retain(|node| !self.topology.nodes[*node].causes.is_empty());
         }
-        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode);
+        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode, best.since);
         group.sort_by(|a, b| prior(b).total_cmp(&prior(a)).then(a.cmp(b)));
         group.dedup();
         let ranked = posteriors(slot, |candidate| {
@@ -716,8 +768,8 @@ impl<'a> Search<'a> {
             }
             let (bad, good) = self.answers_since(best, member);
             let hit = match best.mode {
-                Mode::Partial(_) => true,
-                Mode::Sticky(_) => hearing.late || bad > good && self.is_hit(best, &shares, member),
+                Mode::Partial(..) => true,
+                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &shares, member),
                 Mode::Rolling(_) => self.is_hit(best, &shares, member),
                 Mode::Slow => bad > 0,
                 _ if member.spared => bad > 0,
@@ -744,7 +796,7 @@ impl<'a> Search<'a> {
     }
 
     fn own_faults(&self, shared: &[Candidate]) -> Vec<OwnFault> {
-        let total = log_sum_exp(shared.iter().map(|candidate| candidate.score).chain([0.0]));
+        let total = log_total(shared);
         let mut found = Vec::new();
         for (row, dirty) in self.dirty.iter().filter(|(_, dirty)| !dirty.in_series) {
             let (own, since, log) = own_best(dirty);
@@ -859,10 +911,11 @@ fn combine(check: &Check, base: f64, under: f64, touched: bool) -> f64 {
 }
 
 /// Whether no report of a row gets out when `candidate` has failed.
-fn cuts_off(candidate: &Candidate, cover: &Cover) -> bool {
+fn cuts_off(candidate: &Candidate, cover: &Cover, dirty: &Dirty) -> bool {
     cover.everything
+        && (!dirty.late || candidate.since <= dirty.due)
         && candidate.facet.is_none()
-        && matches!(candidate.mode, Mode::Total | Mode::Sticky(_) | Mode::SharedMachine)
+        && matches!(candidate.mode, Mode::Total | Mode::Sticky(..) | Mode::SharedMachine)
 }
 
 fn reports(late: bool, cut: bool) -> f64 {
@@ -913,10 +966,18 @@ fn own_sum(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
     let mut terms = [f64::NEG_INFINITY; 32];
     terms[0] = fine_log(dirty, moved, cut);
     terms[1] = silent_log(dirty, moved);
+    let mut used = 2;
     for (slot, (own, network, log, _)) in terms[2..].iter_mut().zip(&dirty.states) {
         *slot = state_log(dirty, moved, cut, (*own, *network, *log));
+        used += 1;
     }
-    log_sum_exp(terms)
+    log_sum_exp(&terms[..used])
+}
+
+/// log of the weight of all candidates together with "none of these".
+fn log_total(candidates: &[Candidate]) -> f64 {
+    let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
+    log_sum_exp(&scores)
 }
 
 /// log P(row | it has failed in some way), the ways being equally likely.
@@ -930,7 +991,7 @@ fn own_if_failed(dirty: &Dirty) -> f64 {
         })
         .chain([silent_log(dirty, &[]) - own_prior(Own::Silent)])
         .collect();
-    log_sum_exp(terms) - ways.ln()
+    log_sum_exp(&terms) - ways.ln()
 }
 
 /// The most probable state of a row, since when, and its logarithm.
@@ -955,7 +1016,7 @@ fn best(candidates: &[Candidate]) -> Option<Candidate> {
 
 /// Sums candidates by `name`, over all of them and "none of these".
 fn posteriors(candidates: &[Candidate], name: impl Fn(&Candidate) -> Vec<NodeIx>) -> Vec<(Vec<NodeIx>, f64)> {
-    let total = log_sum_exp(candidates.iter().map(|candidate| candidate.score).chain([0.0]));
+    let total = log_total(candidates);
     let mut sums: BTreeMap<Vec<NodeIx>, f64> = BTreeMap::new();
     for candidate in candidates {
         *sums.entry(name(candidate)).or_default() += (candidate.score - total).exp();

@@ -122,7 +122,7 @@ impl View<'_> {
                 }
                 let hit = rows.contains(&member.row);
                 let unasked = !fresh || check.last_at < best.since;
-                let down = fresh && check.class.bad() || best.mode.uniform() && unasked;
+                let down = hearing.late || fresh && check.class.bad() || best.mode.uniform() && unasked;
                 if hit
                     && down
                     && let Some(service) = facts.service
@@ -156,7 +156,14 @@ impl View<'_> {
             _ if spans.len() == 1 => spans.first().copied(),
             _ => None,
         };
-        let since = if monitor { best.since } else { best.since.min(self.now) };
+        // The last report that came is the last that the fault let through.
+        let last_heard = rows
+            .iter()
+            .map(|row| &self.evidence.hearings[*row as usize])
+            .filter(|hearing| hearing.late)
+            .map(|hearing| hearing.last)
+            .max();
+        let since = last_heard.map_or(best.since, |last| last.min(best.since));
         Verdict {
             causes: self.causes(&fault.group),
             probability: rounded(fault.probability),
@@ -383,7 +390,7 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
             return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
         }
         Mode::Content => return Signature::Down,
-        Mode::Partial(_) | Mode::Sticky(_) => return Signature::Partial,
+        Mode::Partial(..) | Mode::Sticky(..) => return Signature::Partial,
         Mode::Total | Mode::Rolling(_) | Mode::SharedMachine => {}
     }
     let total = seen.total();

@@ -125,3 +125,95 @@ fn row_of(from: Vantage) -> usize {
 fn seconds(ms: f64) -> f32 {
     (ms / 1000.0) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::workers::blank;
+    use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
+    use std::time::Duration;
+
+    const START: At = At::from_millis(1_700_000_000_000);
+    const WEB: ProbeIx = ProbeIx(0);
+    const FIRST: Vantage = Vantage::Practice(PracticeIx(0));
+
+    fn estate(practices: &[&str], probes: &[&str]) -> Estate {
+        let practice = |id: &&str| Practice {
+            id: (*id).to_owned(),
+            name: String::new(),
+            postcode: None,
+            list_size: None,
+            email: Vec::new(),
+            source: None,
+            via: Vec::new(),
+            through: Vec::new(),
+        };
+        let probe = |id: &&str| Probe {
+            id: (*id).to_owned(),
+            network: NetworkIx(0),
+            service: None,
+            every: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            also: Vec::new(),
+            resolver: None,
+            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+        };
+        Estate {
+            icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },
+            components: Vec::new(),
+            networks: vec![Network { id: "internet".into(), name: String::new(), through: Vec::new() }],
+            services: Vec::new(),
+            probes: probes.iter().map(probe).collect(),
+            practices: practices.iter().map(practice).collect(),
+            hub_via: Vec::new(),
+        }
+    }
+
+    fn seen(after_ms: i64, failure: Option<Failure>) -> Observation {
+        let mut seen = blank(START.plus_millis(after_ms), "G82002", "web");
+        seen.ok = failure.is_none();
+        seen.failure = failure;
+        seen.ms = 250.0;
+        seen.phases_ms.set(Phase::Connect, 200.0);
+        seen
+    }
+
+    #[test]
+    fn a_check_turns_when_it_fails_first_and_when_it_changes() {
+        let ledger = Ledger::new(&estate(&["G82002"], &["web"]));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(0, None)), Entered::Same, "fine is no news");
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(1, Some(Failure::Timeout))), Entered::Turned);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(2, Some(Failure::Refused))), Entered::Same);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(3, None)), Entered::Turned);
+        assert_eq!(ledger.enter(Vantage::Hub, WEB, &seen(3, Some(Failure::Timeout))), Entered::Turned);
+        let cell = ledger.row(FIRST)[0];
+        assert!(cell.ok && (cell.seconds - 0.25).abs() < 1e-6);
+        assert_eq!(cell.phases().collect::<Vec<_>>(), [(Phase::Connect, 0.2)]);
+    }
+
+    #[test]
+    fn this_machines_own_fault_and_old_news_change_nothing() {
+        let ledger = Ledger::new(&estate(&["G82002"], &["web"]));
+        ledger.enter(FIRST, WEB, &seen(10, None));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(20, Some(Failure::Local))), Entered::Ignored);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(5, Some(Failure::Timeout))), Entered::Ignored);
+        let nowhere = Vantage::Practice(PracticeIx(7));
+        assert_eq!(ledger.enter(nowhere, WEB, &seen(20, None)), Entered::Ignored);
+        assert_eq!(ledger.row(FIRST)[0].at, Some(START.plus_millis(10)));
+    }
+
+    #[test]
+    fn another_estate_keeps_what_both_have_wherever_it_now_stands() {
+        let before = estate(&["G82002", "G82003"], &["web", "dns"]);
+        let ledger = Ledger::new(&before);
+        ledger.enter(Vantage::Practice(PracticeIx(1)), ProbeIx(1), &seen(1, None));
+        ledger.enter(Vantage::Hub, ProbeIx(0), &seen(2, None));
+        let after = estate(&["G82009", "G82003"], &["dns", "new", "web"]);
+        let ledger = ledger.carried_over(&before, &after);
+        let known =
+            |from: Vantage| -> Vec<bool> { ledger.row(from).iter().map(|cell| cell.at.is_some()).collect() };
+        assert_eq!(known(Vantage::Practice(PracticeIx(1))), [true, false, false]);
+        assert_eq!(known(Vantage::Practice(PracticeIx(0))), [false, false, false], "a new practice");
+        assert_eq!(known(Vantage::Hub), [false, false, true]);
+    }
+}

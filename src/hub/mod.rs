@@ -3,6 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | [`service`] | all of `run` in one process: start, reload, stop |
+//! | [`field`] | where the real workers stand: this machine's clock and sockets |
+//! | [`background`] | the tasks that wait for the desk and the store |
 //! | [`pipeline`] | the one task that owns the correlator |
 //! | [`view`] | what readers see: estate and picture, replaced as a whole |
 //! | [`ledger`] | the last result of each check, and its changes |

@@ -16,6 +16,7 @@ pub enum About {
     Store,
     Mail,
     Schedule,
+    Concurrency,
     Descriptors,
 }
 
@@ -50,5 +51,33 @@ impl OwnNotes {
         let fresh = now - CLOCK_NOTE_STANDS;
         notes.retain(|about, note| *about != About::Clock || note.since >= fresh);
         notes.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_that_says_the_same_again_keeps_its_time() {
+        let notes = OwnNotes::default();
+        let start = At::from_millis(1_700_000_000_000);
+        notes.set(About::Store, start, "The disk is full.");
+        notes.set(About::Store, start.plus_millis(5_000), "The disk is full.");
+        assert_eq!(notes.list(start), [OwnNote { since: start, text: "The disk is full.".into() }]);
+        notes.clear(About::Store);
+        assert!(notes.list(start).is_empty());
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_old_news_after_an_hour_and_a_broken_store_is_not() {
+        let notes = OwnNotes::default();
+        let start = At::from_millis(1_700_000_000_000);
+        notes.set(About::Clock, start, "The clock was set.");
+        notes.set(About::Store, start, "The disk is full.");
+        assert_eq!(notes.list(start + CLOCK_NOTE_STANDS).len(), 2);
+        let later = notes.list((start + CLOCK_NOTE_STANDS).plus_millis(1));
+        assert_eq!(later.len(), 1);
+        assert_eq!(later[0].text, "The disk is full.");
     }
 }

@@ -20,6 +20,7 @@ use super::pipeline::{Command, Outlets, Pipeline, Pulse};
 use super::server;
 use super::state::Hub;
 use super::view::View;
+use crate::agent::load::under_way_max;
 use crate::agent::schedule::Schedule;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
@@ -229,16 +230,27 @@ fn crew_starter<F: Field>(
                     )
                 });
                 let text = format!(
-                    "Checks are asked less often than their `every` says, because of `target_rate_max`: {}.",
+                    "Checks are asked less often than their `every` says, because of `target_rate`: {}.",
                     each.collect::<Vec<_>>().join("; ")
                 );
                 notes.set(About::Schedule, now, text);
             }
         }
+        let under_way = under_way_max(&estate);
+        if under_way > settings.concurrency_max {
+            let text = format!(
+                "If every check timed out at once, {under_way} would be under way; `[schedule] concurrency` \
+                 allows {}, so they would run late. Set it to {under_way} where the machine can bear it.",
+                settings.concurrency_max
+            );
+            notes.set(About::Concurrency, now, text);
+        } else {
+            notes.clear(About::Concurrency);
+        }
         if settings.concurrency_max > descriptors_for {
             let text = format!(
                 "The system lets this process open files for {descriptors_for} checks at once, not for the \
-                 {} of `concurrency_max`. Raise the limit (`ulimit -n`, or LimitNOFILE in systemd).",
+                 {} of `concurrency`. Raise the limit (`ulimit -n`, or LimitNOFILE in systemd).",
                 settings.concurrency_max
             );
             notes.set(About::Descriptors, now, text);

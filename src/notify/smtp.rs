@@ -4,6 +4,7 @@
 //! so every step here stands under ours; and a connection that our time-out interrupts in the middle of a mail
 //! would go back into the pool, where the next mail would become the rest of the last. Here it is dropped.
 
+use std::fmt;
 use std::time::Duration;
 
 use lettre::address::Envelope;
@@ -138,7 +139,9 @@ impl Line {
     /// trouble says so.
     pub(super) async fn send(&mut self, mail: &Message, patience: Duration) -> Result<(), (Trouble, bool)> {
         self.used = true;
-        let sent = timeout(patience, self.try_send(mail.envelope(), &mail.formatted())).await;
+        let sent =
+            timeout(patience, self.try_send(mail.envelope(), &String::from_utf8_lossy(&mail.formatted())))
+                .await;
         match sent {
             Ok(sent) => sent,
             Err(_) => {
@@ -147,7 +150,7 @@ impl Line {
         }
     }
 
-    async fn try_send(&mut self, envelope: &Envelope, bytes: &[u8]) -> Result<(), (Trouble, bool)> {
+    async fn try_send(&mut self, envelope: &Envelope, content: &str) -> Result<(), (Trouble, bool)> {
         let server = self.connection.server_info();
         let mut options = Vec::new();
         let addresses = envelope.to().iter().chain(envelope.from());
@@ -160,7 +163,7 @@ impl Line {
             }
             options.push(MailParameter::SmtpUtfEight);
         }
-        if !bytes.is_ascii() && server.supports_feature(Extension::EightBitMime) {
+        if !content.is_ascii() && server.supports_feature(Extension::EightBitMime) {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let from = Mail::new(envelope.from().cloned(), options);
@@ -172,7 +175,7 @@ impl Line {
         }
         let invited = self.connection.command(Data).await;
         self.settled(invited.map(drop), false).await?;
-        let taken = self.connection.message(bytes).await;
+        let taken = self.connection.command(Content(content)).await;
         self.settled(taken.map(drop), true).await
     }
 
@@ -198,6 +201,23 @@ impl Line {
     /// Says goodbye, without insisting on an answer.
     pub(super) async fn close(mut self, patience: Duration) {
         drop(timeout(patience, self.connection.quit()).await);
+    }
+}
+
+/// A mail as it goes over the wire, in one piece. lettre would write the last line apart, and that line would wait
+/// some 40 ms for the acknowledgement of what came before it (Nagle's algorithm meets delayed acknowledgement).
+struct Content<'a>(&'a str);
+
+impl fmt::Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0.split_inclusive('\n') {
+            // A line that begins with a dot would end the mail.
+            if line.starts_with('.') {
+                f.write_str(".")?;
+            }
+            f.write_str(line)?;
+        }
+        f.write_str("\r\n.\r\n")
     }
 }
 
@@ -229,3 +249,13 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// A server's answer may be long; this much of it explains enough.
 const WHY_CHARS_MAX: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_a_dot_does_not_end_the_mail() {
+        assert_eq!(Content("a\r\n.\r\n.b\r\nc.").to_string(), "a\r\n..\r\n..b\r\nc.\r\n.\r\n");
+    }
+}

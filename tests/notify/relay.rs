@@ -77,9 +77,11 @@ impl Relay {
     }
 
     /// One that greets nobody until the sender says true.
-    pub async fn closed() -> (Self, watch::Sender<bool>) {
+    pub async fn closed(
+        manner: impl Fn(Step<'_>) -> Answer + Send + Sync + 'static,
+    ) -> (Self, watch::Sender<bool>) {
         let (open, opened) = watch::channel(false);
-        (Self::listen(|_| Answer::Fine, Some(opened), None).await, open)
+        (Self::listen(manner, Some(opened), None).await, open)
     }
 
     /// One that offers STARTTLS.

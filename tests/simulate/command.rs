@@ -16,12 +16,12 @@ fn a_recording_ends_with_the_end_and_is_the_same_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = |name: &str| {
         let path = folder.path().join(name);
-        simulate(&["kent-2023", "--length", "5m", "--record", path.to_str().expect("UTF-8")]);
+        simulate(&["one-practice-down", "--length", "5m", "--record", path.to_str().expect("UTF-8")]);
         std::fs::read_to_string(path).expect("a recording")
     };
     let first = record("a");
     assert!(
-        first.ends_with("{\"at\":\"2023-03-16T08:05:00.000Z\",\"end\":true}\n"),
+        first.ends_with("{\"at\":\"2026-03-02T09:05:00.000Z\",\"end\":true}\n"),
         "{}",
         &first[first.len() - 80..]
     );

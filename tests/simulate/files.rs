@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use linewatch::world::faults::World;
 use linewatch::world::scenario::{Expected, Mode, SHIPPED, Scenario, Target};
+use linewatch::world::timetable::Clock;
 
 use super::{scenario, world};
 
@@ -79,6 +81,33 @@ fn kent_2023_tells_of_five_days_behind_one_firewall() {
     assert_eq!(kent.faults[0].only_network.as_deref(), Some("internet"));
     assert!(kent.faults[0].when.until.expect("an end") > Duration::from_secs(5 * 86_400));
     assert!(kent.faults[0].recovery.iter().filter(|step| step.drill_at.is_some()).count() >= 2);
+}
+
+/// The drill plays it on the shipped estate, not on a made-up one.
+#[test]
+fn the_drills_scenarios_fit_the_shipped_estate() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/probes.toml");
+    let estate = linewatch::config::load(std::path::Path::new(path)).expect("the shipped probes.toml").estate;
+    let estate = std::sync::Arc::new(estate);
+    for name in [
+        "kent-2023",
+        "carrier-down",
+        "crowdstrike-2024",
+        "emis-2023",
+        "firewall-total",
+        "hscn-core-down",
+        "london-ambulance-2022",
+        "one-practice-down",
+        "one-service-down",
+        "optus-2023",
+        "own-goal",
+        "staffs-n3",
+    ] {
+        let clock = Clock::Drill { began: "2026-11-23T12:00:00Z".parse().expect("a time") };
+        if let Err(unknown) = World::new(std::sync::Arc::clone(&estate), &scenario(name), clock) {
+            panic!("{unknown}");
+        }
+    }
 }
 
 fn troubles(text: &str) -> String {

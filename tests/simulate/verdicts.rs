@@ -32,16 +32,27 @@ fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
 }
 
 /// Makes a test of each scenario. `met` must meet every expectation; `not_yet` must not, and has a reason:
-/// when a scenario comes to be met, its line fails until it says so.
+/// when a scenario comes to be met, its line fails until it says so. `slow` ones run only where they are
+/// optimised, with `cargo test --release --test simulate`.
 macro_rules! scenarios {
-    ($($test:ident: $name:literal $how:ident $(($reason:literal))?,)*) => {
-        const TESTED: &[&str] = &[$($name),*];
+    (quick { $($quick:ident: $quick_name:literal $quick_how:ident $(($quick_reason:literal))?,)* }
+     slow { $($slow:ident: $slow_name:literal $slow_how:ident $(($slow_reason:literal))?,)* }) => {
+        const TESTED: &[&str] = &[$($quick_name,)* $($slow_name,)*];
 
         $(
             #[test]
-            fn $test() {
-                let (events, unmet) = told(&scenario($name));
-                $how(&events, &unmet, concat!($name $(, " (", $reason, ")")?));
+            fn $quick() {
+                let (events, unmet) = told(&scenario($quick_name));
+                $quick_how(&events, &unmet, concat!($quick_name $(, " (", $quick_reason, ")")?));
+            }
+        )*
+
+        $(
+            #[test]
+            #[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
+            fn $slow() {
+                let (events, unmet) = told(&scenario($slow_name));
+                $slow_how(&events, &unmet, concat!($slow_name $(, " (", $slow_reason, ")")?));
             }
         )*
     };
@@ -61,24 +72,28 @@ fn not_yet(_: &[Event], unmet: &[String], what: &str) {
 }
 
 scenarios! {
-    quiet_year: "quiet-year" met,
-    allerton_2022: "allerton-2022" not_yet("no model yet"),
-    carrier_down: "carrier-down" not_yet("no model yet"),
-    crowdstrike_2024: "crowdstrike-2024" not_yet("no model yet"),
-    emis_2023: "emis-2023" not_yet("no model yet"),
-    facebook_dns_2021: "facebook-dns-2021" not_yet("no model yet"),
-    firewall_total: "firewall-total" not_yet("no model yet"),
-    hscn_core_down: "hscn-core-down" not_yet("no model yet"),
-    kent_2021: "kent-2021" not_yet("no model yet"),
-    kent_2023: "kent-2023" not_yet("no model yet"),
-    kent_2026_apr: "kent-2026-apr" not_yet("no model yet"),
-    kent_2026_jan: "kent-2026-jan" not_yet("no model yet"),
-    london_ambulance_2022: "london-ambulance-2022" not_yet("no model yet"),
-    one_practice_down: "one-practice-down" not_yet("no model yet"),
-    one_service_down: "one-service-down" not_yet("no model yet"),
-    optus_2023: "optus-2023" not_yet("no model yet"),
-    own_goal: "own-goal" not_yet("no model yet"),
-    staffs_n3: "staffs-n3" not_yet("no model yet"),
+    quick {
+        allerton_2022: "allerton-2022" not_yet("two silent sites are taken for the monitor's own fault"),
+        carrier_down: "carrier-down" met,
+        one_practice_down: "one-practice-down" met,
+    }
+    slow {
+        crowdstrike_2024: "crowdstrike-2024" met,
+        emis_2023: "emis-2023" met,
+        facebook_dns_2021: "facebook-dns-2021" met,
+        firewall_total: "firewall-total" met,
+        hscn_core_down: "hscn-core-down" met,
+        kent_2021: "kent-2021" met,
+        kent_2023: "kent-2023" not_yet("eight incidents open beside the firewall in the first 34 hours"),
+        kent_2026_apr: "kent-2026-apr" not_yet("needs sites that fail at different times as one cause"),
+        kent_2026_jan: "kent-2026-jan" not_yet("the monitor is suspected beside the gateway"),
+        london_ambulance_2022: "london-ambulance-2022" not_yet("not seen to its end: the correlator takes too long over it"),
+        one_service_down: "one-service-down" met,
+        optus_2023: "optus-2023" not_yet("goes on as flapping after the carrier is back"),
+        own_goal: "own-goal" not_yet("carriers are suspected beside the monitor"),
+        quiet_year: "quiet-year" met,
+        staffs_n3: "staffs-n3" not_yet("one flapping carrier is three incidents"),
+    }
 }
 
 #[test]
@@ -90,6 +105,6 @@ fn no_shipped_scenario_goes_untested() {
 
 #[test]
 fn the_same_scenario_is_told_in_the_same_words_twice() {
-    let scenario = scenario("firewall-total");
+    let scenario = scenario("carrier-down");
     assert_eq!(told(&scenario).0, told(&scenario).0);
 }
