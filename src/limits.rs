@@ -22,153 +22,6 @@ pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest body that the API accepts, in bytes. Nothing in this version takes a body beyond a few words.
 pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 
-// The county on loopback (`world::loopback`).
-// ---- schedule and hub ----
-
-/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
-pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
-
-// ---- the world in virtual time ----
-
-/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
-/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
-pub const WORLD_SPOOL_ALL: usize = 2_000_000;
-
-/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
-pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
-
-/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
-/// day's arrears are in after half an hour, and the hub never gets a flood.
-pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
-/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
-/// recording at all must not fill the terminal.
-pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
-// --- probes -------------------------------------------------------------------------------------------
-
-/// Connections and datagrams under way at once at one server or stand-in of the county. 400 practices with
-/// a dozen checks each, all black-holed for a two-second time-out, hold some 2,000. Beyond this, new ones are
-/// closed or left unanswered, and the checks say so.
-pub const COUNTY_CONVERSATIONS_MAX: usize = 4096;
-
-/// Connections that wait to be accepted, at one listener of the county. The comb spreads checks evenly, so a
-/// few wait at most; 1,024 covers a machine that stood still for some seconds.
-pub const COUNTY_BACKLOG: i32 = 1024;
-
-/// How long one conversation with the county may last. No check may take longer than its interval, and no
-/// shipped interval is longer than a minute.
-pub const COUNTY_CONVERSATION_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How often the stand-in asks the weather which practices' connections are surely dropped. In between, a
-/// connection is judged when it is accepted, so nothing passes for being early; only the phase in which it
-/// hangs differs.
-pub const COUNTY_FILTER_EVERY: Duration = Duration::from_millis(200);
-
-/// Instructions of one socket filter at most. The kernel takes 4,096, and charges them against
-/// `net.core.optmem_max`, which is 20 KiB on older kernels: 1,000 at 8 bytes fit in twice over, which
-/// replacing a filter needs. Above this the stand-in accepts and stays silent instead.
-pub const COUNTY_FILTER_INSTRUCTIONS_MAX: usize = 1000;
-
-/// Longest line that the county's mail server reads, in bytes. RFC 5321 says 1,000 for text; senders of
-/// unfolded headers go beyond it.
-pub const COUNTY_MAIL_LINE_BYTES_MAX: usize = 8 * 1024;
-
-/// Largest message that the county's mail server takes, in bytes. A notice with both its parts is under
-/// 32 KiB.
-pub const COUNTY_MAIL_BYTES_MAX: usize = 1024 * 1024;
-
-/// Recipients of one message at most: the least that RFC 5321 lets a server promise.
-pub const COUNTY_MAIL_RECIPIENTS_MAX: usize = 100;
-
-/// Accepted messages waiting for the drill to print them. It only coalesces and counts, and a storm of
-/// every practice and event is a few thousand; a reader that falls behind reads the list instead.
-pub const COUNTY_MAIL_QUEUE: usize = 4096;
-
-/// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
-/// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
-pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
-
-/// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
-pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// A program that is to look at the clock every second, and didn't for this long, stood still. A loaded
-/// machine is late by a second or two; ten is a stopped process or a paused virtual machine.
-pub const STANDSTILL_MIN: Duration = Duration::from_secs(10);
-
-/// How much longer than its timeout a check may take before the worker gives it up: the probe keeps its own
-/// deadline, so this only ever runs out when the machine itself is short of breath.
-pub const ASK_GRACE: Duration = Duration::from_secs(1);
-
-/// Over how long `linewatch_schedule_late_seconds` remembers the worst: longer than the usual 15 s between
-/// two scrapes, so that no lateness falls between them.
-pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
-
-/// Descriptors kept for the server's connections, the store, the mail relay and the terminal.
-pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384;
-
-/// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
-/// morning also reads why.
-pub const CLOCK_NOTE_STANDS: Duration = Duration::from_secs(3600);
-
-/// Reports taken from the queue at a time: the correlator's clock moves once a batch, and a batch of this
-/// size costs it about a millisecond.
-pub const REPORT_BATCH: usize = 512;
-
-/// From one published picture to the next, while things change. People refresh every few seconds and
-/// Prometheus every fifteen, so four a second is as fresh as anybody can see.
-pub const PICTURE_EVERY: Duration = Duration::from_millis(250);
-
-/// The same for an estate with more checks than [`PICTURE_LARGE_CHECKS`], where a picture costs milliseconds.
-pub const PICTURE_EVERY_LARGE: Duration = Duration::from_secs(1);
-
-/// From this many checks an estate is large: a picture of it is a megabyte or more.
-pub const PICTURE_LARGE_CHECKS: usize = 20_000;
-
-/// Batches of changes of checks that wait for the store. One a second, so that a store may hang for a
-/// minute; after that the history of single checks is let go of, and counted.
-pub const TRANSITION_QUEUE: usize = 64;
-
-/// Practices written at a time into `/metrics`: with a dozen checks of half a dozen phases each, a piece is
-/// about half a megabyte, and writing it holds a worker thread for a millisecond.
-pub const METRICS_PIECE_PRACTICES: usize = 64;
-
-/// Connections to the status page and API at once. A county's service desk is dozens; each costs a few
-/// kilobytes and a descriptor. More wait in the system's queue.
-pub const HTTP_CONNECTIONS_MAX: usize = 256;
-
-/// Header lines of one request, and bytes of all of them: browsers send about twenty lines and 2 KiB.
-pub const HTTP_HEADERS_MAX: usize = 64;
-pub const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
-
-/// No connection lasts longer, so that one that is read a byte at a time is let go in the end.
-pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
-
-/// How long a busy connection may take to end once it was asked to.
-pub const HTTP_FAREWELL: Duration = Duration::from_secs(2);
-
-/// After a connection couldn't be taken: long enough not to spin, short enough for nobody to notice.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Longest name that `linewatch approve --by` may give, in bytes. It is written into the journal.
-pub const APPROVER_BYTES_MAX: usize = 200;
-
-/// How long the pipeline may not have gone round before `/healthz` calls it hung: it goes round at least
-/// once a second, and a loaded machine may owe it a few.
-pub const PIPELINE_PULSE_MAX: Duration = Duration::from_secs(15);
-
-/// How long the API waits for the pipeline to explain an incident.
-pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Up to this many practices, the overview draws each of them; a larger estate's healthy ones are only
-/// counted, so that what is wrong isn't lost among six thousand cells.
-pub const PAGE_GRID_ALL_MAX: usize = 400;
-
-/// Cells drawn for one network at most: more than anybody reads, and a page of a hundred kilobytes.
-pub const PAGE_CELLS_MAX: usize = 500;
-
-/// Notes on the overview, and events in an incident's history, that are drawn at most.
-pub const PAGE_NOTES_MAX: usize = 100;
-pub const PAGE_HISTORY_MAX: usize = 200;
-
 // The store.
 
 /// Longest that one transaction may take before the disk counts as failing. A commit takes milliseconds on a
@@ -203,166 +56,6 @@ pub const STORE_READ_TIMEOUT: Duration = Duration::from_secs(4);
 /// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
 pub const OUTBOX_LOADED_MAX: usize = 50_000;
 
-// The drill (`cli::drill`).
-
-/// How often a drill looks whether there is something to tell: often enough to read like live.
-pub const DRILL_TELL_EVERY: Duration = Duration::from_millis(200);
-
-/// How often a drill tells where practices stand, at most: forty practices lost at once are a line or two, not
-/// forty.
-pub const DRILL_LINES_EVERY: Duration = Duration::from_secs(1);
-
-/// How long no e-mail must have been accepted before a drill tells of those that were: one wave, one line.
-pub const DRILL_MAIL_QUIET: Duration = Duration::from_millis(400);
-
-/// How long nothing must have happened, after the script's last turn, before a drill says that it is over.
-/// The last e-mails follow the all-clear within a second.
-pub const DRILL_CALM: Duration = Duration::from_secs(3);
-
-/// How long a drill waits, beyond its scenario's length, for what the scenario demands and for the all-clear.
-/// With the shipped lengths of 75 s this keeps it below two minutes.
-pub const DRILL_OVERTIME: Duration = Duration::from_secs(28);
-
-/// Reports of each practice before a drill silences one. The correlator believes the rhythm of an agent's reports
-/// after 48 of them (`correlate::evidence`); before that, silence means something after 75 s only.
-pub const DRILL_REPORTS_BEFORE_SILENCE: f64 = 52.0;
-
-/// Longest wait for those reports, so that a drill of an estate with slow checks still ends. The longest shipped
-/// one takes 22 s from the start.
-pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
-
-/// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
-/// seconds in the shipped file.
-pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Questions that wait for the pipeline: reloads and explanations, asked by people.
-pub const COMMAND_QUEUE: usize = 16;
-
-/// How far a subscriber to events or observations may fall behind before it misses the oldest. A terminal
-/// that is redrawn ten times a second sees at most a few hundred observations in between.
-pub const SUBSCRIBER_LAG: usize = 4096;
-
-/// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
-/// itself. With [`DESK_STOP_GRACE`] all of them stay below half a minute; service managers allow 90 s.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
-
-/// From one removal of what has been kept for long enough to the next.
-pub const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-
-/// How long a command waits for a running linewatch: its own server gives up after
-/// [`HTTP_REQUEST_TIMEOUT`], so a little longer.
-pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// Longest answer that a command takes, in bytes: a status with two hundred open incidents of six thousand
-/// practices each is about twenty million.
-pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
-/// patience with the first one shorter.
-pub const PROBE_ADDRESSES_MAX: usize = 3;
-
-/// Look-ups by the system's resolver under way at once. Each holds a thread that nothing can stop; when the
-/// resolver hangs, further checks wait for a place (and time out in phase `dns`, which is the truth).
-pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
-
-/// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
-pub const PROBE_TRUST_SETS_MAX: usize = 64;
-
-/// Certificates of a chain that are described. Real chains have two to four.
-pub const PROBE_CERTIFICATES_MAX: usize = 8;
-
-/// Names of a certificate, answers of a name server and the like that are kept for a person to read.
-pub const PROBE_LISTED_MAX: usize = 32;
-
-/// Characters kept of a text that came from the network or describes a failure.
-pub const PROBE_TEXT_CHARS_MAX: usize = 240;
-
-/// Buffer for a DNS answer over UDP. Without EDNS an answer has at most 512 bytes; some servers send more
-/// all the same. What doesn't fit is cut by the kernel and then reads as broken.
-pub const PROBE_DNS_UDP_BYTES_MAX: usize = 4096;
-
-/// Datagrams that aren't answers to the question, after which a DNS check gives up with `protocol` instead of
-/// reading a flood until its deadline.
-pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
-
-/// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
-pub const PROBE_UDP_BYTES_MAX: usize = 2048;
-
-/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them; and the
-/// check's `ms` holds these pauses, so they stay short (`phases_ms.echo` is the round trip).
-pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(100);
-
-/// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
-pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
-
-/// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
-pub const PROBE_ECHO_BYTES: usize = 56;
-
-/// ICMP ids tried when another process on this machine has the first one.
-pub const PROBE_ECHO_IDS_MAX: u16 = 16;
-
-/// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
-pub const STATUS_NOTES_SHOWN: usize = 20;
-// Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
-
-/// Largest `probes.toml` or `practices.csv`, in bytes. All 6,200 practices of England as TOML are under
-/// 3 MiB; beyond this it is the wrong file.
-pub const CONFIG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// Largest certificate or password file that a configuration names, in bytes. A whole platform's root
-/// store is about 250 KiB.
-pub const CONFIG_SIDE_FILE_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Errors kept of one reading; more are counted only. Nobody mends a thousand by hand: it is one mistake
-/// made a thousand times.
-pub const CONFIG_ERRORS_MAX: usize = 1000;
-
-/// Practices of one estate: thirty times England.
-pub const PRACTICES_MAX: usize = 200_000;
-
-/// Components of one estate: a circuit for each practice, and fifty thousand besides.
-pub const COMPONENTS_MAX: usize = 250_000;
-
-/// Networks of one estate. There are two; the rest is room for trials.
-pub const NETWORKS_MAX: usize = 16;
-
-/// Services, and also probes, of one estate: more than a GP practice has programs.
-pub const SERVICES_AND_PROBES_MAX: usize = 1000;
-
-/// Checks of one estate (practices × probes). Each holds some hundred bytes for ever, so this is under
-/// 1 GiB; the whole of England with 12 probes is 75,000.
-pub const CHECKS_MAX: usize = 4_000_000;
-
-/// Longest id of anything, in bytes: ids become metric labels and e-mail headers.
-pub const ID_BYTES_MAX: usize = 64;
-
-/// Longest name or other single line of the configuration, in characters.
-pub const CONFIG_LINE_CHARS_MAX: usize = 200;
-
-/// Longest paragraph of the configuration (`instead`), in characters: it goes into every e-mail.
-pub const CONFIG_PARAGRAPH_CHARS_MAX: usize = 2000;
-
-/// Entries of one list in the configuration (`also`, `staff`, `needs`, spares of a role, addresses of one
-/// practice, …).
-pub const CONFIG_LIST_MAX: usize = 1000;
-
-/// Comparisons of names that the loader spends on "did you mean", over a whole reading. Each costs under a
-/// microsecond, so a hostile file can't buy more than a quarter of a second.
-pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 200_000;
-
-/// Longest `every`: a check asked less often than daily says nothing about an outage.
-pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
-
-/// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
-/// process may seldom have more than this many.
-pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
-
-/// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
-/// services send under 8 KiB; cookies and content policies of the worst reach 20.
-pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// Bytes of an HTTP body that a check reads; it hangs up after them. The text that a check looks for stands
-/// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
-pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
 // Notices.
 
 /// Staff hear of changes of one incident this often at most, unless its cause changed: a fault that is being
@@ -418,6 +111,133 @@ pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
 pub const DELIVERY_NEWS: usize = 4096;
+// ---- schedule and hub ----
+
+/// From one heartbeat of a practice's worker to the next: what the contract asks for at least.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
+
+// ---- the world in virtual time ----
+
+/// Results that wait on the disks of all simulated agents together, at most: 48 bytes each, so 100 MB. A
+/// practice has an even part of it; when that is full its oldest result goes, as on a real agent's disk.
+pub const WORLD_SPOOL_ALL: usize = 2_000_000;
+
+/// Results that wait on one simulated agent's disk, at most: 14 hours of twelve checks every 30 s.
+pub const WORLD_SPOOL_PER_PRACTICE: usize = 20_000;
+
+/// Old results that go out with one report that gets through. A practice reports 26 times a minute, so a
+/// day's arrears are in after half an hour, and the hub never gets a flood.
+pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
+/// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
+/// recording at all must not fill the terminal.
+pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
+// --- probes -------------------------------------------------------------------------------------------
+
+/// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
+/// services send under 8 KiB; cookies and content policies of the worst reach 20.
+pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an HTTP body that a check reads; it hangs up after them. The text that a check looks for stands
+/// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
+pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
+/// patience with the first one shorter.
+pub const PROBE_ADDRESSES_MAX: usize = 3;
+
+/// Look-ups by the system's resolver under way at once. Each holds a thread that nothing can stop; when the
+/// resolver hangs, further checks wait for a place (and time out in phase `dns`, which is the truth).
+pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
+
+/// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
+pub const PROBE_TRUST_SETS_MAX: usize = 64;
+
+/// Certificates of a chain that are described. Real chains have two to four.
+pub const PROBE_CERTIFICATES_MAX: usize = 8;
+
+/// Names of a certificate, answers of a name server and the like that are kept for a person to read.
+pub const PROBE_LISTED_MAX: usize = 32;
+
+/// Characters kept of a text that came from the network or describes a failure.
+pub const PROBE_TEXT_CHARS_MAX: usize = 240;
+
+/// Buffer for a DNS answer over UDP. Without EDNS an answer has at most 512 bytes; some servers send more
+/// all the same. What doesn't fit is cut by the kernel and then reads as broken.
+pub const PROBE_DNS_UDP_BYTES_MAX: usize = 4096;
+
+/// Datagrams that aren't answers to the question, after which a DNS check gives up with `protocol` instead of
+/// reading a flood until its deadline.
+pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
+
+/// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
+pub const PROBE_UDP_BYTES_MAX: usize = 2048;
+
+/// Longest time between two echoes of one ICMP check. A short burst of loss should not take all of them; and the
+/// check's `ms` holds these pauses, so they stay short (`phases_ms.echo` is the round trip).
+pub const PROBE_ECHO_SPACING_MAX: Duration = Duration::from_millis(100);
+
+/// How long before its deadline a check that waits for several answers stops, so that those which came are counted.
+pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
+
+/// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
+pub const PROBE_ECHO_BYTES: usize = 56;
+
+/// ICMP ids tried when another process on this machine has the first one.
+pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+// Configuration: bounds on what a file may ask of the loader, far above any estate that exists.
+
+/// Largest `probes.toml` or `practices.csv`, in bytes. All 6,200 practices of England as TOML are under
+/// 3 MiB; beyond this it is the wrong file.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Largest certificate or password file that a configuration names, in bytes. A whole platform's root
+/// store is about 250 KiB.
+pub const CONFIG_SIDE_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Errors kept of one reading; more are counted only. Nobody mends a thousand by hand: it is one mistake
+/// made a thousand times.
+pub const CONFIG_ERRORS_MAX: usize = 1000;
+
+/// Practices of one estate: thirty times England.
+pub const PRACTICES_MAX: usize = 200_000;
+
+/// Components of one estate: a circuit for each practice, and fifty thousand besides.
+pub const COMPONENTS_MAX: usize = 250_000;
+
+/// Networks of one estate. There are two; the rest is room for trials.
+pub const NETWORKS_MAX: usize = 16;
+
+/// Services, and also probes, of one estate: more than a GP practice has programs.
+pub const SERVICES_AND_PROBES_MAX: usize = 1000;
+
+/// Checks of one estate (practices × probes). Each holds some hundred bytes for ever, so this is under
+/// 1 GiB; the whole of England with 12 probes is 75,000.
+pub const CHECKS_MAX: usize = 4_000_000;
+
+/// Longest id of anything, in bytes: ids become metric labels and e-mail headers.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// Longest name or other single line of the configuration, in characters.
+pub const CONFIG_LINE_CHARS_MAX: usize = 200;
+
+/// Longest paragraph of the configuration (`instead`), in characters: it goes into every e-mail.
+pub const CONFIG_PARAGRAPH_CHARS_MAX: usize = 2000;
+
+/// Entries of one list in the configuration (`also`, `staff`, `needs`, spares of a role, addresses of one
+/// practice, …).
+pub const CONFIG_LIST_MAX: usize = 1000;
+
+/// Comparisons of names that the loader spends on "did you mean", over a whole reading. Each costs under a
+/// microsecond, so a hostile file can't buy more than a quarter of a second.
+pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 200_000;
+
+/// Longest `every`: a check asked less often than daily says nothing about an outage.
+pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
+
+/// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
+/// process may seldom have more than this many.
+pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
+
 // ---- schedule, hub, and the commands that ask it ----
 
 /// How far the wall clock and the monotonic clock may drift apart from one look to the next before it
@@ -531,3 +351,75 @@ pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
 // --- probes -------------------------------------------------------------------------------------------
+
+// ---- the county on loopback (`world::loopback`) ----
+
+/// Connections and datagrams under way at once at one server or stand-in of the county. 400 practices with
+/// a dozen checks each, all black-holed for a two-second time-out, hold some 2,000. Beyond this, new ones are
+/// closed or left unanswered, and the checks say so.
+pub const COUNTY_CONVERSATIONS_MAX: usize = 4096;
+
+/// Connections that wait to be accepted, at one listener of the county. The comb spreads checks evenly, so a
+/// few wait at most; 1,024 covers a machine that stood still for some seconds.
+pub const COUNTY_BACKLOG: i32 = 1024;
+
+/// How long one conversation with the county may last. No check may take longer than its interval, and no
+/// shipped interval is longer than a minute.
+pub const COUNTY_CONVERSATION_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How often the stand-in asks the weather which practices' connections are surely dropped. In between, a
+/// connection is judged when it is accepted, so nothing passes for being early; only the phase in which it
+/// hangs differs.
+pub const COUNTY_FILTER_EVERY: Duration = Duration::from_millis(200);
+
+/// Instructions of one socket filter at most. The kernel takes 4,096, and charges them against
+/// `net.core.optmem_max`, which is 20 KiB on older kernels: 1,000 at 8 bytes fit in twice over, which
+/// replacing a filter needs. Above this the stand-in accepts and stays silent instead.
+pub const COUNTY_FILTER_INSTRUCTIONS_MAX: usize = 1000;
+
+/// Longest line that the county's mail server reads, in bytes. RFC 5321 says 1,000 for text; senders of
+/// unfolded headers go beyond it.
+pub const COUNTY_MAIL_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Largest message that the county's mail server takes, in bytes. A notice with both its parts is under
+/// 32 KiB.
+pub const COUNTY_MAIL_BYTES_MAX: usize = 1024 * 1024;
+
+/// Recipients of one message at most: the least that RFC 5321 lets a server promise.
+pub const COUNTY_MAIL_RECIPIENTS_MAX: usize = 100;
+
+/// Accepted messages waiting for the drill to print them. It only coalesces and counts, and a storm of
+/// every practice and event is a few thousand; a reader that falls behind reads the list instead.
+pub const COUNTY_MAIL_QUEUE: usize = 4096;
+
+// ---- the drill (`cli::drill`) ----
+
+/// How often a drill looks whether there is something to tell: often enough to read like live.
+pub const DRILL_TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a drill tells where practices stand, at most: forty practices lost at once are a line or two, not
+/// forty.
+pub const DRILL_LINES_EVERY: Duration = Duration::from_secs(1);
+
+/// How long no e-mail must have been accepted before a drill tells of those that were: one wave, one line.
+pub const DRILL_MAIL_QUIET: Duration = Duration::from_millis(400);
+
+/// How long nothing must have happened, after the script's last turn, before a drill says that it is over.
+/// The last e-mails follow the all-clear within a second.
+pub const DRILL_CALM: Duration = Duration::from_secs(3);
+
+/// How long a drill waits, beyond its scenario's length, for what the scenario demands and for the all-clear.
+/// With the shipped lengths of 75 s this keeps it below two minutes.
+pub const DRILL_OVERTIME: Duration = Duration::from_secs(28);
+
+/// Reports of each practice before a drill silences one. The correlator believes the rhythm of an agent's reports
+/// after 48 of them (`correlate::evidence`); before that, silence means something after 75 s only.
+pub const DRILL_REPORTS_BEFORE_SILENCE: f64 = 52.0;
+
+/// Longest wait for those reports, so that a drill of an estate with slow checks still ends. The longest shipped
+/// one takes 22 s from the start.
+pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
+
+/// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
+/// seconds in the shipped file.
+pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
