@@ -62,6 +62,8 @@ pub enum Exit {
     Usage = 2,
     /// Could not ask.
     CouldNotAsk = 3,
+    /// Cut short by Ctrl-C or SIGTERM, and ended in good order: what a shell reports for SIGINT.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

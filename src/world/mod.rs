@@ -10,6 +10,7 @@
 //! | [`virtual_time`] | the stream of observations that an estate under a scenario would report |
 //! | [`reports`] | over which network each report gets out, and what waits on the agent's disk |
 //! | [`noise`] | latencies, the odd lost packet, lines that are always bad |
+//! | [`loopback`] | the same faults on real sockets, for `drill` |
 //! | [`verdicts`] | whether the incidents told are the ones that the scenario expects |
 //! | [`dice`] | hashing in place of random numbers |
 //!
@@ -20,6 +21,7 @@ mod crossings;
 pub mod dice;
 pub mod estates;
 pub mod faults;
+pub mod loopback;
 mod names;
 pub mod noise;
 pub mod reports;
