@@ -462,9 +462,11 @@ impl<'a> Search<'a> {
     fn candidates(&self, chosen: &[Candidate]) -> Vec<Candidate> {
         let mut all = Vec::new();
         for (node, seen) in self.worth_trying() {
-            let taken = |facet: Option<usize>| {
+            let taken = |facet: Option<usize>, slow: bool| {
                 chosen.iter().any(|other| {
-                    other.node == node && (other.facet == facet || other.facet.is_none() || facet.is_none())
+                    other.node == node
+                        && (other.mode == Mode::Slow) == slow
+                        && (other.facet == facet || other.facet.is_none() || facet.is_none())
                 })
             };
             let mut facets = vec![None];
@@ -476,11 +478,13 @@ impl<'a> Search<'a> {
             }
             for facet in facets {
                 // What passes through a thing that has partly failed may well be slow, too.
-                let slow_too = taken(facet)
-                    && !chosen.iter().any(|other| other.node == node && other.mode == Mode::Slow);
-                if !taken(facet) || slow_too {
-                    self.try_modes(node, facet, &seen, slow_too, &mut all);
-                }
+                let open = match (taken(facet, false), taken(facet, true)) {
+                    (false, false) => Open::All,
+                    (true, false) => Open::OnlySlow,
+                    (false, true) => Open::NotSlow,
+                    (true, true) => continue,
+                };
+                self.try_modes(node, facet, &seen, open, &mut all);
             }
         }
         all
@@ -500,7 +504,7 @@ impl<'a> Search<'a> {
         node: NodeIx,
         facet: Option<usize>,
         seen: &Seen,
-        only_slow: bool,
+        open: Open,
         all: &mut Vec<Candidate>,
     ) {
         let kind = self.topology.nodes[node].kind;
@@ -540,8 +544,13 @@ impl<'a> Search<'a> {
         if matches!(kind, NodeKind::SharedRisk(_)) && facet.is_none() {
             modes.extend([0.05, 0.2, 0.5].map(Mode::Rolling));
         }
-        if only_slow {
-            modes.retain(|mode| *mode == Mode::Slow);
+        modes.retain(|mode| match open {
+            Open::All => true,
+            Open::OnlySlow => *mode == Mode::Slow,
+            Open::NotSlow => *mode != Mode::Slow,
+        });
+        if modes.is_empty() {
+            return;
         }
         let uniform = self.onset(node, facet, false);
         let among_failing = self.onset(node, facet, true);
@@ -868,6 +877,14 @@ impl<'a> Search<'a> {
         let hearing = &self.evidence.hearings[row as usize];
         hearing.ever() && !hearing.away && !hearing.late
     }
+}
+
+/// Modes of a node that are still to be tried, given what has been chosen.
+#[derive(Debug, Clone, Copy)]
+enum Open {
+    All,
+    OnlySlow,
+    NotSlow,
 }
 
 /// What is bad behind a node.
