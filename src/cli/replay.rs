@@ -44,18 +44,19 @@ struct Tally {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let config = match super::config_or_say(&args.config) {
+    let Args { config, json, file } = args;
+    let config = match super::config_or_say(&config) {
         Ok(config) => config,
         Err(exit) => return Ok(exit),
     };
     let correlator = Correlator::new(Arc::new(config.estate));
     let out = BufWriter::new(io::stdout().lock());
-    let done = if args.file.as_os_str() == "-" {
-        replay(correlator, io::stdin().lock(), out, args.json)
+    let done = if file.as_os_str() == "-" {
+        replay(correlator, io::stdin().lock(), out, json)
     } else {
-        let file = File::open(&args.file)
-            .with_context(|| format!("cannot read the recording {}", args.file.display()))?;
-        replay(correlator, BufReader::with_capacity(1 << 16, file), out, args.json)
+        let recording =
+            File::open(&file).with_context(|| format!("cannot read the recording {}", file.display()))?;
+        replay(correlator, BufReader::with_capacity(1 << 16, recording), out, json)
     };
     match done {
         Ok(tally) => {

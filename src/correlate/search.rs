@@ -437,7 +437,7 @@ impl<'a> Search<'a> {
     fn gain(&self, candidate: &Candidate) -> f64 {
         let shares = candidate.mode.row();
         let mut sum: f64 =
-            self.members(candidate).into_iter().map(|member| self.row_gain(candidate, &shares, member)).sum();
+            self.members(candidate).map(|member| self.row_gain(candidate, &shares, member)).sum();
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total {
             // The arrival of every report crosses the monitor.
             for row in 0..self.topology.rows - 1 {

@@ -1,5 +1,11 @@
 //! The world in virtual time: scenarios as data, what they do to an estate, and what linewatch says.
 
+#![expect(
+    clippy::expect_used,
+    clippy::duration_suboptimal_units,
+    reason = "a test fails by panicking; lengths stand as the files have them"
+)]
+
 mod command;
 mod fates;
 mod files;
