@@ -29,6 +29,9 @@ const MINOR_CHANGE_EVERY_MS: i64 = 10 * 60_000;
 const HOLD_SHARED_MS: i64 = 750;
 /// A partial fault looks for a moment like several practices' own, and the other way round.
 const HOLD_PARTLY_MS: i64 = 3_000;
+/// Slowness is never urgent and often passing: a busy minute, a backup, a machine that is short of breath. It
+/// must be there for this many rounds of all checks.
+const HOLD_SLOW_ROUNDS: i64 = 3;
 /// A practice's own notice waits this long at least, to see whether the fault is shared.
 const HOLD_PRACTICE_MS: i64 = 4_000;
 /// One silent agent may be a restart.
@@ -266,6 +269,8 @@ impl LifeCycle {
 
     /// Hands each verdict to the open incident that it carries; returns those that carry none.
     fn carry_on(&mut self, mut verdicts: Vec<Verdict>, facts: &Facts<'_>) -> Vec<Verdict> {
+        // What is dead matters more than what is slow.
+        verdicts.sort_by_key(|verdict| verdict.signature == Signature::Slow);
         let mut carried: Vec<(usize, Verdict)> = Vec::new();
         for (position, incident) in self.incidents.iter().enumerate() {
             if incident.closed.is_some() {
@@ -544,6 +549,7 @@ impl LifeCycle {
 
     fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
         match verdict.scope {
+            Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_SLOW_ROUNDS * facts.round_ms,
             Scope::Shared => HOLD_SHARED_MS,
             Scope::Monitor => HOLD_PARTLY_MS,
             Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),

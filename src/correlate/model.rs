@@ -45,6 +45,7 @@ pub enum Shape {
     Refusing,
     Nameless,
     Wrong,
+    Sluggish,
 }
 
 impl Shape {
@@ -54,6 +55,7 @@ impl Shape {
             Self::Refusing => REFUSING,
             Self::Nameless => NAMELESS,
             Self::Wrong => WRONG,
+            Self::Sluggish => SLUGGISH,
         }
     }
 }
@@ -106,6 +108,11 @@ impl Mode {
             Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => probe.named,
             _ => true,
         }
+    }
+
+    /// It passes, but late.
+    pub const fn slow(self) -> bool {
+        matches!(self, Self::Slow | Self::Sticky(_, Shape::Sluggish))
     }
 
     /// Everything behind it is hit alike, so one good answer speaks against it.

@@ -164,14 +164,10 @@ impl<'a> Search<'a> {
         let mut faults: Vec<Fault> = Vec::new();
         let mut position = 0;
         while position < chosen.len() {
-            let slot = if chosen.len() == 1 {
-                first.clone()
-            } else {
-                let mut others = chosen.clone();
-                others.remove(position);
-                self.rebase(&others);
-                self.candidates(&others)
-            };
+            let mut others = chosen.clone();
+            others.remove(position);
+            self.rebase(&others);
+            let slot = if others.is_empty() { first.clone() } else { self.candidates(&others) };
             match best(&slot) {
                 Some(candidate) if candidate.score > 0.0 => {
                     chosen[position] = candidate;
@@ -465,7 +461,7 @@ impl<'a> Search<'a> {
             let taken = |facet: Option<usize>, slow: bool| {
                 chosen.iter().any(|other| {
                     other.node == node
-                        && (other.mode == Mode::Slow) == slow
+                        && other.mode.slow() == slow
                         && (other.facet == facet || other.facet.is_none() || facet.is_none())
                 })
             };
@@ -533,11 +529,14 @@ impl<'a> Search<'a> {
                 (Shape::Refusing, share(Class::Refused)),
                 (Shape::Nameless, names),
                 (Shape::Wrong, share(Class::Content)),
+                (Shape::Sluggish, share(Class::Slow)),
             ];
             let shape =
                 shapes.iter().find(|(_, share)| *share > 0.5).map_or(Shape::Dead, |(shape, _)| *shape);
             let partial = [0.15, 0.3, 0.5, 0.7].into_iter().filter(near(seen.bad_share));
-            modes.extend(partial.map(|rate| Mode::Partial(rate, shape)));
+            if shape != Shape::Sluggish {
+                modes.extend(partial.map(|rate| Mode::Partial(rate, shape)));
+            }
             let sticky = [0.05, 0.15, 0.3, 0.5, 0.8].into_iter().filter(near(seen.row_share));
             modes.extend(sticky.map(|rate| Mode::Sticky(rate, shape)));
         }
@@ -546,8 +545,8 @@ impl<'a> Search<'a> {
         }
         modes.retain(|mode| match open {
             Open::All => true,
-            Open::OnlySlow => *mode == Mode::Slow,
-            Open::NotSlow => *mode != Mode::Slow,
+            Open::OnlySlow => mode.slow(),
+            Open::NotSlow => !mode.slow(),
         });
         if modes.is_empty() {
             return;

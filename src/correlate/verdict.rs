@@ -8,7 +8,7 @@ use crate::observation::Failure;
 use crate::time::At;
 
 use super::evidence::{Class, Evidence};
-use super::model::{Mode, Own};
+use super::model::{Mode, Own, Shape};
 use super::search::{Candidate, Fault, OwnFault};
 use super::topology::{Member, Members, NodeIx, NodeKind, Row, Topology};
 
@@ -385,7 +385,7 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
         Mode::Refused => return Signature::Refused,
         Mode::Dns => return Signature::Dns,
         Mode::Policy => return Signature::Policy,
-        Mode::Slow => return Signature::Slow,
+        Mode::Slow | Mode::Sticky(_, Shape::Sluggish) => return Signature::Slow,
         Mode::Tls => {
             return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
         }
