@@ -56,7 +56,9 @@ fn a_recording_that_was_damaged() {
 fn numbers_and_times_beyond_all_measure() {
     let county = County::of(3);
     let mut lines = String::new();
-    for ms in ["1e308", "-1e308", "1e999", "-5", "null", "NaN", "\"5\"", "1e-320", "99999999999999999999999999"] {
+    for ms in
+        ["1e308", "-1e308", "1e999", "-5", "null", "NaN", "\"5\"", "1e-320", "99999999999999999999999999"]
+    {
         for at in [
             "2026-03-16T07:00:00Z",
             "9999-12-30T22:00:00Z",
@@ -95,5 +97,8 @@ fn lines_that_are_too_long_or_too_deep() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0));
     assert!(stderr.contains("3 broken lines"), "{stderr}");
-    assert!(stderr.contains("line 1: ") && stderr.contains("line 2: ") && stderr.contains("line 3: "), "{stderr}");
+    assert!(
+        stderr.contains("line 1: ") && stderr.contains("line 2: ") && stderr.contains("line 3: "),
+        "{stderr}"
+    );
 }

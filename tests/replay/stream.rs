@@ -163,7 +163,9 @@ pub fn end(s: f64) -> String {
 
 /// FNV-1a: any fixed number of two words.
 pub fn hash(a: &str, b: &str) -> u32 {
-    a.bytes().chain([0]).chain(b.bytes()).fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    }) >> 3
+    a.bytes()
+        .chain([0])
+        .chain(b.bytes())
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+        >> 3
 }

@@ -57,7 +57,9 @@ fn everybody_says_goodbye_and_nothing_is_wrong() {
     recording.push_str(&end(7200.0));
     let heard = events(&county, &recording);
     assert!(
-        heard.iter().all(|event| !cause(event).starts_with("practice") && !cause(event).starts_with("carrier")),
+        heard
+            .iter()
+            .all(|event| !cause(event).starts_with("practice") && !cause(event).starts_with("carrier")),
         "{}",
         brief(&heard)
     );
@@ -66,9 +68,8 @@ fn everybody_says_goodbye_and_nothing_is_wrong() {
 #[test]
 fn a_practice_that_was_never_heard_from_is_unknown_and_not_silent() {
     let county = County::of(12);
-    let lines = stream(&county, USUAL, 1800, |asked| {
-        if asked.at("G82007") { Answer::Unheard } else { Answer::Well }
-    });
+    let lines =
+        stream(&county, USUAL, 1800, |asked| if asked.at("G82007") { Answer::Unheard } else { Answer::Well });
     assert!(events(&county, &text(&lines, 1800)).is_empty());
 }
 
@@ -115,7 +116,8 @@ fn what_arrives_late_opens_nothing() {
         if asked.during(600.0, 1200.0) && asked.site.is_some() { Answer::Unheard } else { Answer::Well }
     });
     lines.retain(|line| line.at < at(600.0) || line.at > at(1200.0));
-    let mut late = stream(&county, USUAL, 7200, |asked| if outage(asked) { TIMED_OUT } else { Answer::Unheard });
+    let mut late =
+        stream(&county, USUAL, 7200, |asked| if outage(asked) { TIMED_OUT } else { Answer::Unheard });
     for line in &mut late {
         line.received = Some(at(4800.0));
     }
