@@ -1,0 +1,15 @@
+//! What other programs rely on: recorded observations in, incident events out, byte for byte the same.
+//!
+//! Most of this looks at linewatch from outside, through `linewatch replay`, as a program that feeds it a
+//! recording would. Properties that need thousands of runs use the correlator directly.
+
+mod ambiguous;
+mod county;
+mod faults;
+mod garbage;
+mod notes_and_scope;
+mod properties;
+mod reading;
+mod stream;
+mod timing;
+mod told;
