@@ -1,6 +1,8 @@
 //! The faults that linewatch must name, on small estates of several sizes and paces: the cause, the network,
 //! who is hit, and the all-clear. Each is told once through the program, and on every shape without it.
 
+use std::fmt::Write as _;
+
 use linewatch::observation::{Failure, Phase};
 use serde_json::Value;
 
@@ -124,7 +126,7 @@ fn always(
         let lines = stream(&county, shape.habits, acts.seconds, |asked| weather(asked, acts));
         let heard = told(&county.estate(), &lines, acts.seconds);
         if let Err(why) = judge(&heard, &shape, acts, &want(&county)) {
-            wrong.push_str(&format!("{shape:?}: {why}\n{}\n", brief(&heard)));
+            let _ = writeln!(wrong, "{shape:?}: {why}\n{}", brief(&heard));
         }
         if !through_program {
             through_program = true;
@@ -368,7 +370,7 @@ fn everybody_falls_silent_at_once_and_the_hub_has_no_checks_of_its_own() {
         });
         let heard = told(&county.estate(), &lines, acts.seconds);
         if of_kind(&heard, "opened").iter().any(|event| cause(event).starts_with("practice")) {
-            wrong.push_str(&format!("{shape:?}\n{}\n", brief(&heard)));
+            let _ = writeln!(wrong, "{shape:?}\n{}", brief(&heard));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -1,5 +1,7 @@
 //! Bytes that are no recording: `replay` reports them and ends well.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -71,11 +73,12 @@ fn numbers_and_times_beyond_all_measure() {
             "+1000000-01-01T00:00:00Z",
         ] {
             for ok in ["true", "false"] {
-                lines.push_str(&format!(
+                let _ = write!(
+                    lines,
                     "{{\"at\":\"{at}\",\"practice\":\"G82001\",\"probe\":\"eps-tcp\",\"ok\":{ok},\"ms\":{ms}}}\n\
                      {{\"at\":\"{at}\",\"received\":\"{at}\",\"practice\":\"@hub\",\"probe\":\"eps-tcp\",\"ok\":{ok},\
                      \"ms\":{ms},\"loss\":{ms}}}\n{{\"at\":\"{at}\",\"end\":true}}\n"
-                ));
+                );
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Most of this looks at linewatch from outside, through `linewatch replay`, as a program that feeds it a
 //! recording would. Properties that need thousands of runs use the correlator directly.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod ambiguous;
 mod county;
 mod faults;

@@ -39,7 +39,7 @@ fn single_lost_answers_all_over_the_county_open_nothing() {
     let lines = stream(&county, USUAL, 7200, |asked| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a test")]
         let turn = asked.s as usize / 97;
-        let hit = turn % 3 == 0
+        let hit = turn.is_multiple_of(3)
             && asked.at(&county.sites[turn * 5 % 12].ods)
             && asked.question == QUESTIONS.get(turn * 7 % QUESTIONS.len()).copied();
         if hit { TIMED_OUT } else { Answer::Well }

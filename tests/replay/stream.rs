@@ -94,8 +94,8 @@ pub fn stream(
     let mut put = |asked: Asked<'_>| {
         let mut seen = blank();
         seen.at = at(asked.s);
-        seen.practice = asked.site.map_or(HUB, |site| &site.ods).to_owned();
-        seen.probe = asked.question.map_or(ALIVE, |question| question.id).to_owned();
+        asked.site.map_or(HUB, |site| &site.ods).clone_into(&mut seen.practice);
+        asked.question.map_or(ALIVE, |question| question.id).clone_into(&mut seen.probe);
         if asked.question.is_some() {
             seen.ms = 20.0 + f64::from(hash(&seen.practice, &seen.probe) % 60);
         }
