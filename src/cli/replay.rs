@@ -43,7 +43,6 @@ struct Tally {
     broken: u64,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let Args { config, json, file } = args;
     let config = match super::config_or_say(&config) {

@@ -72,6 +72,15 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32]) -> String {
         text.push_str(": linewatch cannot see the practices now, and says nothing about them.");
         return text;
     }
+    if affected == 0 {
+        // It isn't over yet, but nobody is affected now.
+        let behind = if kind == Cause::PRACTICE {
+            "its checks answer".to_owned()
+        } else {
+            format!("none of the {} practices behind it fails now", counts.behind)
+        };
+        return format!("{subject} answers again: {behind}. linewatch waits to see that it stays so.");
+    }
     if kind == Cause::PRACTICE {
         match event.signature {
             Signature::Silent => text.push_str(": nothing is heard from it"),
@@ -87,8 +96,6 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32]) -> String {
             "; {} of the {} other practices fail there too",
             counts.elsewhere_failing, counts.elsewhere
         );
-    } else if affected == 0 {
-        let _ = write!(text, ": none of the {} practices behind it fails now", counts.behind);
     } else {
         let verb = match (event.signature, kind) {
             (Signature::Slow, _) => "find it slow".to_owned(),

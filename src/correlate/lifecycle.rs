@@ -12,7 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
-use super::search::Known;
+use super::search::{Excuse, Known};
 use super::topology::{Row, Topology};
 use super::verdict::{Scope, Verdict};
 
@@ -24,7 +24,7 @@ const CARRY_PROBABILITY_MIN: f64 = 0.5;
 const CHANGE_EVERY_MS: i64 = 10_000;
 /// A change of a partial fault's scope by less than one part in this many is minor, and is said this often.
 const MINOR_SHARE: usize = 5;
-const MINOR_CHANGE_EVERY_MS: i64 = 10 * 60_000;
+const MINOR_CHANGE_EVERY_MS: i64 = 60_000;
 /// A shared fault that hits all alike needs no more than to be seen twice.
 const HOLD_SHARED_MS: i64 = 750;
 /// A partial fault looks for a moment like several practices' own, and the other way round.
@@ -249,8 +249,8 @@ impl LifeCycle {
     }
 
     /// What is failed, or was until lately, as far as incidents tell.
-    pub fn known_nodes(&self, round_ms: i64) -> Known {
-        let mut known = Known::default();
+    pub fn known_nodes(&self, now: At, round_ms: i64) -> Known {
+        let mut known = Known { excuses: self.excuses(now, round_ms), ..Known::default() };
         for incident in self.open() {
             let nodes = incident.verdict.nodes.iter().copied();
             if incident.quiet_since.is_none() {
@@ -261,6 +261,27 @@ impl LifeCycle {
             }
         }
         known
+    }
+
+    /// Failures that belong to an incident which has stood for a while, or which ended a moment ago. One that
+    /// is young may still prove to be something else.
+    fn excuses(&self, now: At, round_ms: i64) -> Vec<Excuse> {
+        let shared =
+            |incident: &&Incident| matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly);
+        self.incidents
+            .iter()
+            .filter(shared)
+            .filter_map(|incident| {
+                let ended = incident.quiet_since.or(incident.closed);
+                let lately = incident.closed.is_none_or(|closed| now.millis_since(closed) <= 2 * round_ms);
+                let stood = now.millis_since(incident.opened) >= round_ms;
+                (lately && stood).then(|| Excuse {
+                    nodes: incident.verdict.nodes.clone(),
+                    from: incident.event.since.plus_millis(-round_ms),
+                    until: ended.unwrap_or(At::from_millis(i64::MAX)),
+                })
+            })
+            .collect()
     }
 
     pub fn find(&self, id: &str) -> Option<&Incident> {
@@ -351,7 +372,9 @@ impl LifeCycle {
             return;
         }
         // Who is hit by a partial fault varies from asking to asking; a few more or fewer can wait.
-        let moved = incident.practices.settled.len().abs_diff(said.practices.len());
+        let said_rows: BTreeSet<Row> =
+            said.practices.iter().filter_map(|id| facts.topology.row(id)).collect();
+        let moved = incident.practices.settled.symmetric_difference(&said_rows).count();
         let minor = verdict.scope == Scope::SharedPartly
             && said.cause == verdict.causes
             && said.signature == verdict.signature
@@ -534,9 +557,9 @@ impl LifeCycle {
         }
         let mut verdict = incident.verdict.clone();
         verdict.since = since;
-        if incident.relapses >= FLAPPING_RELAPSES {
-            verdict.signature = Signature::Flapping;
-        }
+        // It ends as it was known, not as its last moments looked.
+        verdict.signature = incident.event.signature;
+        verdict.causes.clone_from(&incident.event.cause);
         let mut event = event(facts, EventKind::Resolved, id, &verdict);
         event.reason = Some(reason);
         event.into = into;

@@ -280,7 +280,7 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let known = self.life.known_nodes(self.round_ms);
+        let known = self.life.known_nodes(now, self.round_ms);
         self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
         let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };

@@ -25,6 +25,10 @@ const ONSET_STEPS: usize = 128;
 const ONSET_STEPS_MS: i64 = 128;
 /// Candidates with likelihoods closer than this explain the same checks: the data can't tell them apart.
 const SAME: f64 = 1e-6;
+/// Odds of nine to one, the least at which a cause may be named.
+const NAMED_SCORE_MIN: f64 = 2.2;
+/// Shared causes that can't be named take at most this from a practice's own.
+const UNNAMED_MAX: f64 = 0.08;
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
 const CLASS_SHARE_MIN: f64 = 0.3;
 /// Share of bad checks behind a node from which it is worth trying, unless two practices fail hard.
@@ -76,6 +80,18 @@ pub struct Known {
     pub failed: Vec<(NodeIx, At)>,
     /// They answer again, but not for long yet.
     pub recovering: Vec<NodeIx>,
+    pub excuses: Vec<Excuse>,
+}
+
+/// Failures that an incident has explained convict nothing else, until the checks have been asked again
+/// after it ended: what shares a fault is asked again before another cause is named.
+#[derive(Debug)]
+pub struct Excuse {
+    pub nodes: Vec<NodeIx>,
+    /// Runs of failures that began at or after this …
+    pub from: At,
+    /// … and that haven't been asked since this.
+    pub until: At,
 }
 
 /// Everything that the evidence says now.
@@ -115,6 +131,8 @@ pub struct Search<'a> {
     base: Vec<f64>,
     /// Checks that what has been chosen explains.
     touched: Vec<bool>,
+    /// Checks that an incident has explained: one more than its position among the excuses; 0: none.
+    excused: Vec<u16>,
     dirty: BTreeMap<Row, Dirty>,
 }
 
@@ -128,8 +146,10 @@ impl<'a> Search<'a> {
             known,
             base: vec![0.0; checks],
             touched: vec![false; checks],
+            excused: vec![0; checks],
             dirty: BTreeMap::new(),
         };
+        search.excuse();
         for row in 0..topology.rows {
             let row = crate::estate::PracticeIx::new(row).0;
             let hearing = &evidence.hearings[row as usize];
@@ -156,7 +176,7 @@ impl<'a> Search<'a> {
                 first.clone_from(&last);
             }
             match best(&last) {
-                Some(candidate) if candidate.score > 0.0 => chosen.push(candidate),
+                Some(candidate) if candidate.score > self.needed(&candidate) => chosen.push(candidate),
                 _ => break,
             }
         }
@@ -169,7 +189,7 @@ impl<'a> Search<'a> {
             self.rebase(&others);
             let slot = if others.is_empty() { first.clone() } else { self.candidates(&others) };
             match best(&slot) {
-                Some(candidate) if candidate.score > 0.0 => {
+                Some(candidate) if candidate.score > self.needed(&candidate) => {
                     chosen[position] = candidate;
                     faults.push(self.fault(candidate, &slot));
                     position += 1;
@@ -191,6 +211,42 @@ impl<'a> Search<'a> {
         Findings { faults, own, suspects }
     }
 
+    /// Marks the failures that incidents have explained.
+    fn excuse(&mut self) {
+        let topology = self.topology;
+        let excuses = self.known.excuses.iter().zip(1_u16..);
+        for (excuse, number) in excuses {
+            for node in &excuse.nodes {
+                for member in topology.nodes[*node].members(topology.rows) {
+                    if self.evidence.bad[member.row as usize] == 0 {
+                        continue;
+                    }
+                    for probe in &topology.covers[member.cover].probes {
+                        let at = topology.check(member.row, *probe);
+                        let check = &self.evidence.checks[at];
+                        if check.class.bad()
+                            && check.run_since >= excuse.from
+                            && check.last_at <= excuse.until
+                        {
+                            self.excused[at] = number;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a check is excused as far as this node is concerned.
+    fn excused_for(&self, at: usize, node: NodeIx) -> bool {
+        let number = usize::from(self.excused[at]);
+        number > 0 && !self.known.excuses[number - 1].nodes.contains(&node)
+    }
+
+    /// log P(run | nothing has failed), an excused failure needing no other reason.
+    fn fine(&self, check: &Check, fresh: bool, at: usize) -> f64 {
+        if self.excused[at] > 0 { 0.0 } else { fine(check, fresh) }
+    }
+
     fn check(&self, row: Row, probe: u32) -> (&'a Check, bool, usize) {
         let at = self.topology.check(row, probe);
         let check = &self.evidence.checks[at];
@@ -206,9 +262,9 @@ impl<'a> Search<'a> {
         for probe in 0..probes {
             let probe = crate::estate::ProbeIx::new(probe).0;
             let (check, fresh, at) = self.check(row, probe);
-            self.base[at] = fine(check, fresh);
+            self.base[at] = self.fine(check, fresh, at);
             base[self.topology.probes[probe as usize].network] += self.base[at];
-            if fresh && check.class.bad() {
+            if fresh && check.class.bad() && self.excused[at] == 0 {
                 onsets.push(check.run_since);
             }
         }
@@ -276,7 +332,7 @@ impl<'a> Search<'a> {
         for row in &rows {
             for probe in 0..self.topology.probes.len() {
                 let (check, fresh, at) = self.check(*row, crate::estate::ProbeIx::new(probe).0);
-                self.base[at] = fine(check, fresh);
+                self.base[at] = self.fine(check, fresh, at);
             }
             if let Some(dirty) = self.dirty.get_mut(row) {
                 (dirty.cut, dirty.in_series) = (false, false);
@@ -343,6 +399,12 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The score from which a candidate explains anything: it must be fit to be named, unless it goes on.
+    fn needed(&self, candidate: &Candidate) -> f64 {
+        let known = self.known.failed.iter().any(|(node, _)| *node == candidate.node);
+        if known { 0.0 } else { NAMED_SCORE_MIN }
+    }
+
     fn is_monitor(&self, node: NodeIx) -> bool {
         self.topology.nodes[node].kind == NodeKind::Monitor
     }
@@ -388,10 +450,15 @@ impl<'a> Search<'a> {
             if !fresh {
                 continue;
             }
+            if self.excused_for(at, candidate.node) {
+                continue;
+            }
             let facts = &self.topology.probes[probe as usize];
             let under = failed(check, fresh, shares, candidate.since, facts);
-            by_network[facts.network] +=
-                combine(check, self.base[at], under, self.touched[at]) - self.base[at];
+            // For the incident's own cause, what it explains is evidence as ever.
+            let base =
+                if self.excused[at] > 0 && !self.touched[at] { fine(check, true) } else { self.base[at] };
+            by_network[facts.network] += combine(check, base, under, self.touched[at]) - base;
         }
         match self.dirty.get(&member.row) {
             None => by_network.iter().sum(),
@@ -582,6 +649,7 @@ impl<'a> Search<'a> {
             Mode::Total => 0.5,
             Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
+            Mode::Sticky(..) if !goes_on => 2e-4,
             Mode::Partial(..) | Mode::Sticky(..) | Mode::Rolling(_) => 0.03,
         };
         let where_: f64 = if facet.is_some() { 0.1 } else { 1.0 };
@@ -611,7 +679,7 @@ impl<'a> Search<'a> {
                 let mut bad = 0;
                 for probe in &cover.probes {
                     let (check, fresh, at) = self.check(*row, *probe);
-                    if fresh && check.class.bad() && !self.touched[at] {
+                    if fresh && check.class.bad() && !self.touched[at] && !self.excused_for(at, *node) {
                         bad += 1;
                         entry.classes[check.class as usize] += 1;
                         entry.by_network[self.topology.probes[*probe as usize].network] += 1;
@@ -663,12 +731,12 @@ impl<'a> Search<'a> {
             }
             for probe in self.probes_of(cover, &candidate) {
                 let (check, fresh, at) = self.check(member.row, probe);
-                if !fresh || self.touched[at] && check.class.bad() {
+                if !fresh || check.class.bad() && (self.touched[at] || self.excused_for(at, node)) {
                     continue;
                 }
                 if check.class.bad() {
                     let slot = place(check.run_since);
-                    weight[slot] -= self.base[at];
+                    weight[slot] -= fine(check, true);
                     earliest[slot] = earliest[slot].min(check.run_since);
                 } else {
                     weight[place(check.last_at)] -= 3.9;
@@ -830,7 +898,8 @@ impl<'a> Search<'a> {
             alternatives.retain(|(nodes, _)| !self.topology.nodes[nodes[0]].causes.is_empty());
             alternatives.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             alternatives.truncate(3);
-            let probability = not_fine * (1.0 - elsewhere).max(0.0);
+            // While no shared cause can be named, what is known to be down is the practice.
+            let probability = not_fine * (1.0 - elsewhere.min(UNNAMED_MAX));
             for (_, chance) in &mut alternatives {
                 *chance = chance.min(1.0 - probability);
             }
