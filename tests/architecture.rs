@@ -78,7 +78,7 @@ const LINES_MAX: usize = 700;
 /// Files that may be longer, up to where, and why.
 const LONGER: &[(&str, usize, &str)] = &[(
     "src/correlate/search.rs",
-    1100,
+    1010,
     "the search over sets of faults, which a later issue replaces whole with CORRELATOR.md's",
 )];
 

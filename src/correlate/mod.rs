@@ -13,8 +13,10 @@ mod evidence;
 mod explain;
 mod lifecycle;
 mod model;
+mod own;
 mod picture;
 mod search;
+mod settling;
 mod topology;
 mod verdict;
 

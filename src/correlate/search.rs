@@ -12,10 +12,8 @@ use std::collections::BTreeMap;
 use crate::time::At;
 
 use super::evidence::{Check, Class, Evidence};
-use super::model::{
-    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, Shape, failed,
-    fine, log_sum_exp, own_prior,
-};
+use super::model::{LOSSY, LogShares, Mode, Own, Shape, failed, fine, log_sum_exp};
+use super::own::{Dirty, fine_log, own_best, own_if_failed, own_sum};
 use super::topology::{Cover, Member, NodeIx, NodeKind, Row, Topology};
 
 /// Shared faults that are told apart at once. More than that at one time is a story for people.
@@ -101,23 +99,6 @@ pub struct Findings {
     pub own: Vec<OwnFault>,
     /// Posterior of each node that was worth trying and isn't among the faults.
     pub suspects: Vec<(NodeIx, f64)>,
-}
-
-/// What is known of a row in which something is bad.
-struct Dirty {
-    /// log P(checks of the network | what has been chosen so far), by network.
-    base: Vec<f64>,
-    /// (state, networks that it explains, log P(those checks | state), since).
-    states: Vec<(Own, Option<usize>, f64, At)>,
-    late: bool,
-    /// The report that didn't come was due by then, when it is late.
-    due: At,
-    /// What has been chosen cuts its reports off.
-    cut: bool,
-    /// Its own failure is one of a series that has been chosen.
-    in_series: bool,
-    /// log Σ over its own states.
-    z: f64,
 }
 
 /// One evaluation.
@@ -1003,96 +984,10 @@ fn cuts_off(candidate: &Candidate, cover: &Cover, dirty: &Dirty) -> bool {
         && matches!(candidate.mode, Mode::Total | Mode::Sticky(..) | Mode::SharedMachine)
 }
 
-fn reports(late: bool, cut: bool) -> f64 {
-    match (late, cut) {
-        (true, true) => LATE_CUT_OFF,
-        (true, false) => LATE_BY_ITSELF,
-        (false, true) => HEARD_CUT_OFF,
-        (false, false) => 0.0,
-    }
-}
-
-/// log P(row, fine by itself | what is chosen, with `moved` added by network).
-fn fine_log(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
-    own_prior(Own::Fine)
-        + dirty.base.iter().sum::<f64>()
-        + moved.iter().sum::<f64>()
-        + reports(dirty.late, dirty.cut || cut)
-}
-
-fn state_log(dirty: &Dirty, moved: &[f64], cut: bool, (own, network, log): (Own, Option<usize>, f64)) -> f64 {
-    let elsewhere: f64 = dirty
-        .base
-        .iter()
-        .enumerate()
-        .filter(|(other, _)| network.is_some_and(|network| *other != network))
-        .map(|(other, base)| base + moved.get(other).copied().unwrap_or(0.0))
-        .sum();
-    let heard = match own {
-        Own::Dark => {
-            if dirty.late {
-                LATE_CUT_OFF
-            } else {
-                HEARD_CUT_OFF
-            }
-        }
-        _ => reports(dirty.late, dirty.cut || cut),
-    };
-    own_prior(own) + log + elsewhere + heard
-}
-
-fn silent_log(dirty: &Dirty, moved: &[f64]) -> f64 {
-    let heard = if dirty.late { LATE_CUT_OFF } else { HEARD_SILENT };
-    own_prior(Own::Silent) + dirty.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
-}
-
-/// log Σ over a row's own states.
-fn own_sum(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
-    let mut terms = [f64::NEG_INFINITY; 32];
-    terms[0] = fine_log(dirty, moved, cut);
-    terms[1] = silent_log(dirty, moved);
-    let mut used = 2;
-    for (slot, (own, network, log, _)) in terms[2..].iter_mut().zip(&dirty.states) {
-        *slot = state_log(dirty, moved, cut, (*own, *network, *log));
-        used += 1;
-    }
-    log_sum_exp(&terms[..used])
-}
-
 /// log of the weight of all candidates together with "none of these".
 fn log_total(candidates: &[Candidate]) -> f64 {
     let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
     log_sum_exp(&scores)
-}
-
-/// log P(row | it has failed in some way), the ways being equally likely.
-fn own_if_failed(dirty: &Dirty) -> f64 {
-    let ways = dirty.states.len() as f64 + 1.0;
-    let terms: Vec<f64> = dirty
-        .states
-        .iter()
-        .map(|(own, network, log, _)| {
-            state_log(dirty, &[], dirty.cut, (*own, *network, *log)) - own_prior(*own)
-        })
-        .chain([silent_log(dirty, &[]) - own_prior(Own::Silent)])
-        .collect();
-    log_sum_exp(&terms) - ways.ln()
-}
-
-/// The most probable state of a row, since when, and its logarithm.
-fn own_best(dirty: &Dirty) -> (Own, At, f64) {
-    let mut best = (Own::Fine, At::default(), fine_log(dirty, &[], dirty.cut));
-    let silent = silent_log(dirty, &[]);
-    if silent > best.2 {
-        best = (Own::Silent, At::default(), silent);
-    }
-    for (own, network, log, since) in &dirty.states {
-        let total = state_log(dirty, &[], dirty.cut, (*own, *network, *log));
-        if total > best.2 {
-            best = (*own, *since, total);
-        }
-    }
-    best
 }
 
 fn best(candidates: &[Candidate]) -> Option<Candidate> {
