@@ -47,6 +47,8 @@ const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
 const REOPEN_MS: i64 = 6 * 3_600_000;
 /// Another cause for an open incident is believed when it has stood this long.
 const CAUSE_STEADY_MS: i64 = 5_000;
+/// One practice left of more than this many is a straggler.
+pub const STRAGGLER_OF_MIN: usize = 4;
 /// Times that a fault comes back before it is called flapping.
 const FLAPPING_RELAPSES: u32 = 2;
 /// Closed incidents are kept for `why` this long, and for knowing a fault that comes back.
@@ -227,7 +229,9 @@ impl LifeCycle {
                 let ended = incident.quiet_since.or(incident.closed);
                 let lately = incident.closed.is_none_or(|closed| now.millis_since(closed) <= 2 * round_ms);
                 let stood = now.millis_since(incident.opened) >= round_ms;
-                (lately && stood).then(|| Excuse {
+                // The last of many that is still out may well be out for a reason of its own.
+                let straggler = incident.verdict.rows.len() == 1 && incident.ever.len() > STRAGGLER_OF_MIN;
+                (lately && stood && !straggler).then(|| Excuse {
                     nodes: incident.verdict.nodes.clone(),
                     from: incident.event.since.plus_millis(-round_ms),
                     until: ended.unwrap_or(At::from_millis(i64::MAX)),
@@ -627,6 +631,11 @@ fn explains(verdict: &Verdict, incident: &Incident, round_ms: i64) -> bool {
     };
     let apart_ms = verdict.since.millis_since(incident.event.since).abs();
     let practice = incident.verdict.causes.iter().any(|cause| cause.kind == Cause::PRACTICE);
+    // One practice's own fault is no explanation of what took several.
+    let own = matches!(verdict.scope, Scope::Practice | Scope::PracticeSilent);
+    if own && incident.ever.len() > 1 {
+        return false;
+    }
     networks && shared > 0 && shared * 2 >= rows.len() && (practice || apart_ms <= 4 * round_ms)
 }
 

@@ -28,7 +28,7 @@ use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
 use self::evidence::{Change, Evidence};
-use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
+use self::lifecycle::{Facts, Incident, LifeCycle, STRAGGLER_OF_MIN, StillBad};
 use self::search::{Findings, Search};
 use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
@@ -341,7 +341,8 @@ fn round_ms(topology: &Topology) -> i64 {
     topology.probes.iter().map(|probe| probe.every_ms + probe.timeout_ms).max().unwrap_or(0) + 1_000
 }
 
-/// Rows of an incident of which this share still fails keep it open; fewer is the noise of single checks.
+/// Rows of an incident of which this share still fails keep it open; fewer is the noise of single checks, or a
+/// straggler with a fault of its own.
 const STILL_BAD_SHARE: f64 = 0.05;
 
 fn still_bad(view: &View<'_>, incident: &Incident) -> StillBad {
@@ -368,7 +369,8 @@ fn still_bad(view: &View<'_>, incident: &Incident) -> StillBad {
         }
     }
     let count = rows.len().max(1);
-    if failing as f64 > STILL_BAD_SHARE * count as f64 {
+    let spared = if count > STRAGGLER_OF_MIN { 1.0 } else { 0.0 };
+    if failing as f64 > (STILL_BAD_SHARE * count as f64).max(spared) {
         StillBad::Yes
     } else if known * 2 < count {
         StillBad::Unknown

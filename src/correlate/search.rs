@@ -185,7 +185,9 @@ impl<'a> Search<'a> {
             last = self.candidates(&chosen);
         }
         let own = self.own_faults(&last);
-        let suspects = posteriors(&last, |candidate| vec![candidate.node])
+        // Suspicion is what each alone would explain, so that it moves with the evidence and not with what
+        // happens to have been chosen.
+        let suspects = posteriors(&first, |candidate| vec![candidate.node])
             .into_iter()
             .map(|(nodes, probability)| (nodes[0], probability))
             .collect();
@@ -631,7 +633,8 @@ impl<'a> Search<'a> {
             Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
             Mode::Sticky(..) if !goes_on => 2e-4,
-            Mode::Partial(..) | Mode::Sticky(..) | Mode::Rolling(_) => 0.03,
+            Mode::Sticky(..) => 5e-3,
+            Mode::Partial(..) | Mode::Rolling(_) => 0.03,
         };
         let where_: f64 = if facet.is_some() { 0.1 } else { 1.0 };
         (kind * how * where_).ln()
