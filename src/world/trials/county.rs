@@ -60,7 +60,11 @@ impl Shape {
             Tier::Missing | Tier::WrongMap => vec![draw.count(15, 100)],
             Tier::Large if is_long => (0..8).map(|_| draw.count(3, 8)).collect(),
             Tier::Large if draw.chance(0.25) => (0..42).map(|_| draw.count(5, 15)).collect(),
-            Tier::Large => (0..8).map(|_| draw.count(8, 40)).collect(),
+            // Some ICBs are ten times the size of others.
+            Tier::Large => {
+                let first = if draw.chance(0.15) { draw.count(100, 300) } else { draw.count(8, 40) };
+                std::iter::once(first).chain((1..8).map(|_| draw.count(8, 40))).collect()
+            }
         };
         let several = tier == Tier::WrongMap || icbs.len() > 1;
         let needs_gateways = family == Family::GatewayMornings;
@@ -73,9 +77,8 @@ impl Shape {
         let firewalls = if several { 2 } else { draw.pick(1, &[1, 2, 2, 2]) };
         // The main one where the story is about the pair; else the other one, if there is another.
         let paired = match family {
-            Family::FirewallSticky if draw.chance(0.5) => Some(0),
-            _ if draw.chance(0.2) => Some(1),
-            _ => None,
+            Family::FirewallSticky => draw.chance(0.5).then_some(0),
+            _ => draw.chance(0.2).then_some(1),
         };
         let hub = if family == Family::HubUplink { 0.85 } else { 0.7 };
         Self {

@@ -7,8 +7,9 @@ use super::family::Family;
 use super::story::{Story, fault, named, window};
 use super::truth::Kind;
 use super::waves;
-use crate::estate::{Ask, ComponentIx};
+use crate::estate::{Ask, ComponentIx, Practice};
 use crate::incident::Cause;
+use crate::world::crossings::usual_spare;
 use crate::world::scenario::{DnsAnswer, Fault, Mode, Target, Window};
 
 /// Draws up the faults of one trial of this family.
@@ -130,18 +131,13 @@ fn site_lossy(story: &mut Story<'_>) {
 
 fn sticky(story: &mut Story<'_>) {
     let when = story.usual();
-    let pairs: Vec<ComponentIx> = story
-        .real
-        .practices
-        .iter()
-        .flat_map(|practice| &practice.via)
-        .filter_map(|used| match used.any.as_slice() {
-            [first, _, ..] => Some(*first),
-            _ => None,
-        })
-        .collect();
-    // As often as practices are behind the pair.
-    if let [pair] = story.draw.some(&pairs, 1).as_slice() {
+    // As often as practices are stuck to it.
+    let stuck = |practice: &Practice| {
+        let pair = practice.via.iter().find(|used| used.any.len() > 1)?;
+        pair.any.get(usual_spare(&practice.id, pair.any.len())).copied()
+    };
+    let usual: Vec<ComponentIx> = story.real.practices.iter().filter_map(stuck).collect();
+    if let [pair] = story.draw.some(&usual, 1).as_slice() {
         let id = story.real.components[pair.at()].id.clone();
         let target = Target::Component(id.clone());
         let dead = Fault { failover: false, ..fault(&target, Mode::Total, when) };

@@ -50,6 +50,7 @@ fn truths_name_what_the_told_estate_has() {
                 assert!(truth.since < truth.until && truth.until <= trial.end, "{trial:?}");
                 assert!(truth.since >= trial.begin, "{trial:?}");
                 assert_eq!(truth.practices.is_empty(), truth.cause.kind == Cause::MONITOR, "{trial:?}");
+                assert!(trial.is_shared(), "{trial:?}");
                 if truth.kind == Kind::Practice {
                     assert!(!trial.missing.contains(&truth.practices[0]), "{trial:?}");
                 }
@@ -183,4 +184,29 @@ fn a_quiet_day_leaks_as_much_as_it_says_and_its_hub_asks_or_does_not() {
     assert!((0.003..0.010).contains(&leak), "{leak} of {asked}: {trial:?}");
     let hubless = first(Family::Quiet, Tier::Hard, |trial| !trial.hub_asks());
     assert!(hubless.stream().take(3_000).all(|seen| seen.practice != HUB));
+}
+
+#[test]
+fn what_happens_to_one_asking_does_not_depend_on_whether_others_are_asked() {
+    let trial =
+        first(Family::TwoFaults, Tier::Hard, |trial| trial.hub_asks() && trial.estate.practices.len() < 9);
+    let practices_alone = VirtualTime::without_hub(&trial.world, &trial.scenario);
+    assert!(trial.stream().filter(|seen| seen.practice != HUB).eq(practices_alone), "{trial:?}");
+}
+
+#[test]
+fn clocks_are_wrong_and_some_reports_are_lost() {
+    let trial = Trial::new(Family::Quiet, Tier::Easy, 1);
+    let probes = trial.estate.probes.len() as f64;
+    let rounds = 60.0;
+    let until = trial.begin + trial.every * 60;
+    let mut early = 0_u32;
+    let mut count = 0_u32;
+    for seen in trial.stream().take_while(|seen| seen.arrival() < until) {
+        count += u32::from(seen.practice != HUB && seen.probe != ALIVE);
+        early += u32::from(seen.ended() > seen.arrival());
+    }
+    assert!(early > 0, "some agents' clocks are fast");
+    let share = f64::from(count) / (probes * rounds * trial.estate.practices.len() as f64);
+    assert!((0.97..0.995).contains(&share), "{share} of the askings are reported");
 }
