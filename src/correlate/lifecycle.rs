@@ -32,15 +32,15 @@ const HOLD_SHARED_MS: i64 = 750;
 const HOLD_PARTLY_MS: i64 = 3_000;
 /// Slowness is never urgent and often passing: a busy minute, a backup, a machine that is short of breath. It
 /// must be there for this many rounds of all checks.
-const HOLD_SLOW_ROUNDS: i64 = 3;
+const HOLD_SLOW_ROUNDS: i64 = 1;
 /// A practice's own notice waits this long at least, to see whether the fault is shared.
 const HOLD_PRACTICE_MS: i64 = 4_000;
-/// One silent agent may be a restart.
-const HOLD_SILENT_MS: i64 = 10_000;
 /// An incident is over when all has been well for this share of the time that it lasted …
 const QUIET_SHARE: i64 = 4;
+/// … for this many rounds of all checks, where it was shared: what is mended fails again soon, if at all …
+const QUIET_SHARED_ROUNDS: i64 = 10;
 /// … but no later than this …
-const QUIET_MS_MAX: i64 = 5 * 60_000;
+const QUIET_MS_MAX: i64 = 6 * 60_000;
 /// … unless it came back before: then half as long again as it was ever well in between, up to this.
 const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
 /// A fault that comes back within this time after it was over is the same one: its incident opens again.
@@ -168,7 +168,9 @@ impl LifeCycle {
                 self.pending.push(Pending { verdict: verdict.clone(), first_seen: now });
                 now
             };
-            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) {
+            let lasted = now.millis_since(verdict.since);
+            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) && lasted >= verdict.lasts_ms_min
+            {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
                 self.open_or_take_over(verdict, facts);
             }
@@ -326,6 +328,16 @@ impl LifeCycle {
 
     /// Opens an incident, or gives this cause to the open one that it explains better.
     fn open_or_take_over(&mut self, verdict: Verdict, facts: &Facts<'_>) {
+        let before = self.incidents.iter().rposition(|known| {
+            known.event.reason == Some(Reason::Recovered)
+                && known.closed.is_some_and(|closed| facts.now.millis_since(closed) <= REOPEN_MS)
+                && alike(&known.verdict, &verdict)
+        });
+        if let Some(before) = before {
+            // What else it explains is merged into it as soon as nothing else carries it.
+            self.reopen(before, verdict, facts);
+            return;
+        }
         let explained: Vec<usize> = self
             .incidents
             .iter()
@@ -338,15 +350,7 @@ impl LifeCycle {
             .map(|(position, _)| position)
             .collect();
         let Some((&oldest, younger)) = explained.split_first() else {
-            let before = self.incidents.iter().rposition(|known| {
-                known.event.reason == Some(Reason::Recovered)
-                    && known.closed.is_some_and(|closed| facts.now.millis_since(closed) <= REOPEN_MS)
-                    && alike(&known.verdict, &verdict)
-            });
-            match before {
-                Some(before) => self.reopen(before, verdict, facts),
-                None => self.open_new(verdict, facts),
-            }
+            self.open_new(verdict, facts);
             return;
         };
         let survivor = self.incidents[oldest].event.incident.clone();
@@ -472,7 +476,9 @@ impl LifeCycle {
     fn quiet_needed_ms(&self, position: usize, facts: &Facts<'_>) -> i64 {
         let incident = &self.incidents[position];
         let lasted = incident.quiet_since.unwrap_or(facts.now).millis_since(incident.event.since);
-        let once = (lasted / QUIET_SHARE).min(QUIET_MS_MAX).max(facts.round_ms);
+        let shared = matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly);
+        let rounds = if shared { QUIET_SHARED_ROUNDS * facts.round_ms } else { 0 };
+        let once = (lasted / QUIET_SHARE).max(rounds).min(QUIET_MS_MAX).max(facts.round_ms);
         if incident.relapses == 0 {
             return once;
         }
@@ -510,9 +516,8 @@ impl LifeCycle {
             Scope::Monitor => HOLD_PARTLY_MS,
             Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
             Scope::Practice | Scope::PracticeSilent => {
-                let base = if verdict.scope == Scope::Practice { HOLD_PRACTICE_MS } else { HOLD_SILENT_MS };
                 // A third of its checks is asked again meanwhile.
-                let base = base.max(facts.round_ms / 3);
+                let base = HOLD_PRACTICE_MS.max(facts.round_ms / 3);
                 // When a shared fault ends, its practices are asked again before theirs is said to go on.
                 let after_shared = self.incidents.iter().any(|incident| {
                     incident.verdict.scope != Scope::Practice
@@ -570,6 +575,7 @@ impl LifeCycle {
                     Scope::Shared
                 },
                 kept: vec![0; facts.topology.networks],
+                lasts_ms_min: 0,
                 rows,
             };
             self.incidents.push(Incident::new(event, verdict));

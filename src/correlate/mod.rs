@@ -41,6 +41,8 @@ pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePictur
 const EVALUATE_EVERY_MS: i64 = 250;
 /// … and this often while an incident is open and nothing waits to become one.
 const EVALUATE_SETTLED_MS: i64 = 1_000;
+/// … and this often when only checks come and go of which an open incident says that they do.
+const EVALUATE_CHURN_MS: i64 = 5_000;
 /// While anything is bad, it is judged at least this often: evidence ages by itself.
 const EVALUATE_IDLE_MS: i64 = 60_000;
 /// Agents are looked for this often …
@@ -61,14 +63,24 @@ pub struct Correlator {
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
     nameless: Vec<Verdict>,
-    /// Rows whose failures are explained by something that is open, so that they teach nothing.
-    explained: Vec<bool>,
+    /// By row: whether something that is open explains its failures.
+    explained: Vec<Explained>,
     now: At,
     last_arrival: At,
     last_evaluated: At,
     evaluate_at: Option<At>,
     tick_at: Option<At>,
     round_ms: i64,
+}
+
+/// Whether something that is open explains a row's failures, so that they teach nothing and are no news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explained {
+    No,
+    /// All of them.
+    Wholly,
+    /// Some come and go: a partial fault.
+    Partly,
 }
 
 /// What became of one observation.
@@ -100,7 +112,7 @@ impl Correlator {
         let topology = Topology::new(&estate);
         let evidence = Evidence::new(&topology);
         let round_ms = round_ms(&topology);
-        let explained = vec![false; topology.rows];
+        let explained = vec![Explained::No; topology.rows];
         let start = At::from_millis(i64::MIN);
         Self {
             estate,
@@ -230,9 +242,12 @@ impl Correlator {
         }
         // An agent whose clock is ahead can't have asked after its answer arrived.
         let at = seen.at.min(arrival);
-        let learn = !self.explained[row as usize];
-        if self.evidence.take(asked, at, seen, learn) == Change::Run {
-            self.evaluate_soon(arrival);
+        let explained = self.explained[row as usize];
+        let learn = explained == Explained::No;
+        match (self.evidence.take(asked, at, seen, learn), explained) {
+            (Change::None, _) | (Change::Grew, Explained::Wholly) => {}
+            (_, Explained::Partly) if self.life.settled() => self.evaluate_within(arrival, EVALUATE_CHURN_MS),
+            _ => self.evaluate_soon(arrival),
         }
         Taken::Counted
     }
@@ -246,7 +261,10 @@ impl Correlator {
     }
 
     fn evaluate_soon(&mut self, now: At) {
-        let every = if self.life.settled() { EVALUATE_SETTLED_MS } else { EVALUATE_EVERY_MS };
+        self.evaluate_within(now, if self.life.settled() { EVALUATE_SETTLED_MS } else { EVALUATE_EVERY_MS });
+    }
+
+    fn evaluate_within(&mut self, now: At, every: i64) {
         let due = now.max(self.last_evaluated.plus_millis(every));
         if self.evaluate_at.is_none_or(|at| at > due) {
             self.evaluate_at = Some(due);
@@ -302,18 +320,23 @@ impl Correlator {
     }
 
     fn mark_explained(&mut self) {
-        self.explained.fill(false);
-        for incident in self.life.open() {
-            if incident.verdict.scope == Scope::Monitor {
-                self.explained.fill(true);
-            }
-            for row in &incident.ever {
-                self.explained[*row as usize] = true;
-            }
-        }
+        self.explained.fill(Explained::No);
         for verdict in &self.nameless {
             for row in &verdict.rows {
-                self.explained[*row as usize] = true;
+                self.explained[*row as usize] = Explained::Wholly;
+            }
+        }
+        for incident in self.life.open() {
+            let how = match incident.verdict.scope {
+                Scope::Monitor => {
+                    self.explained.fill(Explained::Wholly);
+                    continue;
+                }
+                Scope::SharedPartly => Explained::Partly,
+                _ => Explained::Wholly,
+            };
+            for row in &incident.ever {
+                self.explained[*row as usize] = how;
             }
         }
     }

@@ -30,6 +30,8 @@ pub struct Verdict {
     pub scope: Scope,
     /// Practices affected of which another network still answers, by network.
     pub kept: Vec<u32>,
+    /// It opens nothing before it has lasted this long.
+    pub lasts_ms_min: i64,
     /// Nodes of the group, or of what looks the same as the practice.
     pub nodes: Vec<NodeIx>,
 }
@@ -48,6 +50,10 @@ pub enum Scope {
     /// The monitor itself.
     Monitor,
 }
+
+/// One silent agent may be a restart, or a line that is busy for a moment: heartbeats come every 30 s, and two
+/// that are missed and half of another are a silence.
+const SILENCE_MS_MIN: i64 = 75_000;
 
 /// What a verdict is made from.
 pub struct View<'a> {
@@ -172,6 +178,7 @@ impl View<'_> {
             network,
             since,
             kept: self.kept(&rows),
+            lasts_ms_min: if failures.reach * 2 > failures.total() { self.blip_ms(node.kind) } else { 0 },
             rows,
             services,
             counts,
@@ -244,6 +251,7 @@ impl View<'_> {
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
+            lasts_ms_min: if silent { SILENCE_MS_MIN } else { 0 },
             rows,
             services,
             counts,
@@ -254,6 +262,17 @@ impl View<'_> {
             },
             nodes: fault.same.clone(),
         }
+    }
+
+    /// A far end that doesn't answer for one interval and is back is a blip; by then a quarter of the practices
+    /// have asked again.
+    fn blip_ms(&self, kind: NodeKind) -> i64 {
+        let asked = self.topology.probes.iter().enumerate().filter(|(probe, facts)| match kind {
+            NodeKind::Service(service) => facts.service == Some(service),
+            NodeKind::Target(target) => *probe == target,
+            _ => false,
+        });
+        asked.map(|(_, facts)| facts.every_ms + facts.every_ms / 4).max().unwrap_or(0)
     }
 
     fn practices(&self) -> impl Iterator<Item = Row> + use<> {
