@@ -82,6 +82,8 @@ pub struct Check {
     pub run: u32,
     pub class: Class,
     pub failure: Option<Failure>,
+    /// How far its last asking got.
+    pub phase: Option<Phase>,
     /// Its own failure rate when nothing else is the matter, learned.
     pub leak: f32,
     /// What it usually takes, in milliseconds; 0: not known yet.
@@ -109,6 +111,7 @@ impl Check {
         run: 0,
         class: Class::Ok,
         failure: None,
+        phase: None,
         leak: LEAK_START,
         usual_ms: 0.0,
         learned: 0,
@@ -286,6 +289,7 @@ impl Evidence {
         check.last_at = at;
         check.class = class;
         check.failure = seen.failure;
+        check.phase = seen.phase;
         if same {
             check.run = check.run.saturating_add(1);
         } else {

@@ -11,10 +11,13 @@
 
 mod evidence;
 mod explain;
+mod explanation;
 mod lifecycle;
 mod model;
+mod next_probe;
 mod own;
 mod picture;
+mod rhythm;
 mod search;
 mod settling;
 mod topology;
@@ -34,6 +37,7 @@ use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
+pub use self::rhythm::{History, Rhythm};
 
 /// Evidence is judged at most this often: a shared fault shows in many checks a second; judging each
 /// alone would say the same many times over …

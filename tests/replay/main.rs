@@ -15,3 +15,4 @@ mod reading;
 mod stream;
 mod timing;
 mod told;
+mod why;
