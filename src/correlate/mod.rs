@@ -179,6 +179,7 @@ impl Correlator {
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
     /// taken as the latest one seen.
     pub fn advance(&mut self, now: At) {
+        let now = now.min(At::LATEST);
         while let Some((due, reason)) = self.next_wake() {
             if due > now {
                 break;
@@ -201,7 +202,7 @@ impl Correlator {
 
     /// Takes one observation that arrived at `arrival`. Call [`Self::advance`] with the same time first.
     pub fn observe(&mut self, arrival: At, seen: &Observation) -> Taken {
-        let arrival = self.now.max(arrival);
+        let arrival = self.now.max(arrival.min(At::LATEST));
         self.now = arrival;
         let Some(row) = self.topology.row(&seen.practice) else { return Taken::UnknownPractice };
         let heartbeat = seen.probe == ALIVE || seen.probe == BYE;

@@ -8,10 +8,12 @@
 mod ambiguous;
 mod county;
 mod faults;
+mod fuzz;
 mod garbage;
 mod notes_and_scope;
 mod properties;
 mod reading;
+mod storms;
 mod stream;
 mod timing;
 mod told;
