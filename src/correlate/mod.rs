@@ -9,6 +9,7 @@
 //! 3. it takes the events with [`Correlator::poll_event`] until there are none;
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
+mod acquittal;
 mod evidence;
 mod explain;
 mod explanation;
