@@ -103,6 +103,8 @@ pub struct Check {
     /// Newest first; `kept` of them mean something.
     recent: [Answer; KEPT],
     kept: u8,
+    /// How far its last asking got.
+    pub phase: Option<Phase>,
     /// Its own failure rate when nothing else is the matter, learned.
     pub leak: f32,
     /// What it usually takes, in milliseconds; 0: not known yet.
@@ -138,6 +140,7 @@ impl Check {
         failure: None,
         recent: [Answer { before_ms: 0, class: Class::Ok }; KEPT],
         kept: 0,
+        phase: None,
         leak: LEAK_START,
         usual_ms: 0.0,
         spread_ms: 0.0,
@@ -364,6 +367,7 @@ impl Evidence {
         check.last_at = at;
         check.class = class;
         check.failure = seen.failure;
+        check.phase = seen.phase;
         if same {
             check.run = check.run.saturating_add(1);
         } else {

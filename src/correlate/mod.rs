@@ -9,12 +9,16 @@
 //! 3. it takes the events with [`Correlator::poll_event`] until there are none;
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
+mod acquittal;
 mod evidence;
 mod explain;
+mod explanation;
 mod lifecycle;
 mod model;
+mod next_probe;
 mod own;
 mod picture;
+mod rhythm;
 mod search;
 mod settling;
 mod topology;
@@ -35,6 +39,7 @@ use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
+pub use self::rhythm::{History, Rhythm};
 
 /// Evidence is judged at most this often: a shared fault shows in many checks a second; judging each
 /// alone would say the same many times over …
@@ -188,6 +193,7 @@ impl Correlator {
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
     /// taken as the latest one seen.
     pub fn advance(&mut self, now: At) {
+        let now = now.min(At::LATEST);
         while let Some((due, reason)) = self.next_wake() {
             if due > now {
                 break;
@@ -210,7 +216,7 @@ impl Correlator {
 
     /// Takes one observation that arrived at `arrival`. Call [`Self::advance`] with the same time first.
     pub fn observe(&mut self, arrival: At, seen: &Observation) -> Taken {
-        let arrival = self.now.max(arrival);
+        let arrival = self.now.max(arrival.min(At::LATEST));
         self.now = arrival;
         let Some(row) = self.topology.row(&seen.practice) else { return Taken::UnknownPractice };
         let heartbeat = seen.probe == ALIVE || seen.probe == BYE;
