@@ -4,6 +4,7 @@
 //! Beside its probes, each practice has one more check: whether its agent is heard at all. It crosses what all
 //! probes of the practice cross, and the monitor. So silence is evidence for everybody.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -41,7 +42,6 @@ pub struct Candidate {
 
 #[derive(Debug)]
 pub struct Facts {
-    pub estate: Arc<Estate>,
     pub missing: HashSet<usize>,
     pub candidates: Vec<Candidate>,
     /// By check: the candidates that it crosses.
@@ -64,44 +64,40 @@ impl Facts {
         let estate = Arc::clone(&trial.estate);
         let probes = estate.probes.len();
         let practices = estate.practices.len();
-        let missing: HashSet<usize> = trial.missing.iter().copied().collect();
         let slots = probes + 1;
-        let mut carried: BTreeMap<Vec<Cause>, Carried> = BTreeMap::new();
-        for asker in 0..=practices {
-            let vantage = if asker < practices {
-                Vantage::Practice(PracticeIx::new(asker))
-            } else {
-                Vantage::Hub
-            };
-            let mut paths: Vec<Vec<Hop>> =
-                (0..probes).map(|probe| estate.path(vantage, ProbeIx::new(probe))).collect();
-            if asker < practices {
+        let missing: HashSet<usize> = trial.missing.iter().copied().collect();
+        let mut carried = Carried::default();
+        // Practices that name the same components differ in the first step of their paths alone.
+        let mut routes: HashMap<_, Vec<Vec<Step>>> = HashMap::new();
+        for (asker, practice) in estate.practices.iter().enumerate() {
+            let names = (practice.via.as_slice(), practice.through.as_slice());
+            let routes = routes.entry(names).or_insert_with(|| {
+                let vantage = Vantage::Practice(PracticeIx::new(asker));
+                let mut paths: Vec<Vec<Hop>> =
+                    (0..probes).map(|probe| estate.path(vantage, ProbeIx::new(probe))).collect();
                 paths.push(heard_over(&paths));
-            }
-            for (slot, path) in paths.iter().enumerate() {
+                paths.iter().map(|path| carried.steps(&estate, &path[1..])).collect()
+            });
+            let own = Cause { kind: Cause::PRACTICE.to_owned(), id: practice.id.clone() };
+            let own = carried.thing(own, Level::Practice);
+            for (slot, steps) in routes.iter().enumerate() {
                 let check = position(asker * slots + slot);
-                for (depth, hop) in path.iter().enumerate() {
-                    for cause in causes_of(&estate, hop) {
-                        let at = carried.entry(vec![cause]).or_default();
-                        at.level = Some(level_of(hop));
-                        at.depth = at.depth.max(depth);
-                        at.checks.push(check);
-                        if asker < practices {
-                            at.practices.insert(position(asker));
-                        }
-                    }
+                carried.cross(Step { thing: own, depth: 0 }, check, Some(asker));
+                for step in steps {
+                    carried.cross(*step, check, Some(asker));
                 }
             }
         }
-        let behind = carried
-            .iter()
-            .map(|(causes, at)| {
-                let mut practices: Vec<u32> = at.practices.iter().copied().collect();
-                practices.sort_unstable();
-                (causes[0].clone(), practices)
-            })
-            .collect();
-        let candidates = group(carried, slots, &missing);
+        for probe in 0..probes {
+            let path = estate.path(Vantage::Hub, ProbeIx::new(probe));
+            for step in carried.steps(&estate, &path) {
+                carried.cross(step, position(practices * slots + probe), None);
+            }
+        }
+        let things = carried.things;
+        let behind =
+            things.iter().map(|thing| (thing.cause.clone(), thing.practices.clone())).collect();
+        let candidates = group(things, slots, &missing);
         let mut crossed = vec![Vec::new(); (practices + 1) * slots];
         for (ix, candidate) in candidates.iter().enumerate() {
             for check in &candidate.checks {
@@ -128,7 +124,6 @@ impl Facts {
                 .enumerate()
                 .map(|(ix, it)| (it.id.clone(), position(ix)))
                 .collect(),
-            estate,
         }
     }
 
@@ -159,12 +154,62 @@ impl Facts {
     }
 }
 
-#[derive(Default)]
-struct Carried {
-    level: Option<Level>,
+/// One step of a path: what is crossed, and how far out.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    thing: usize,
+    depth: usize,
+}
+
+/// Something with a name, and all that crosses it.
+struct Thing {
+    cause: Cause,
+    level: Level,
     depth: usize,
     checks: Vec<u32>,
-    practices: HashSet<u32>,
+    practices: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Carried {
+    things: Vec<Thing>,
+    by_cause: HashMap<Cause, usize>,
+}
+
+impl Carried {
+    fn thing(&mut self, cause: Cause, level: Level) -> usize {
+        if let Some(known) = self.by_cause.get(&cause) {
+            return *known;
+        }
+        let new = self.things.len();
+        self.by_cause.insert(cause.clone(), new);
+        self.things.push(Thing { cause, level, depth: 0, checks: Vec::new(), practices: Vec::new() });
+        new
+    }
+
+    fn steps(&mut self, estate: &Estate, hops: &[Hop]) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(hops.len());
+        for (depth, hop) in hops.iter().enumerate() {
+            for cause in causes_of(estate, hop) {
+                steps.push(Step { thing: self.thing(cause, level_of(hop)), depth: depth + 1 });
+            }
+        }
+        steps
+    }
+
+    fn cross(&mut self, step: Step, check: u32, practice: Option<usize>) {
+        let thing = &mut self.things[step.thing];
+        thing.depth = thing.depth.max(step.depth);
+        // Askers come in order, so what is already there stands last.
+        if thing.checks.last() != Some(&check) {
+            thing.checks.push(check);
+        }
+        if let Some(practice) = practice.map(position)
+            && thing.practices.last() != Some(&practice)
+        {
+            thing.practices.push(practice);
+        }
+    }
 }
 
 /// A report gets out over any network, so it crosses only what all of them cross; and the hub.
@@ -205,27 +250,28 @@ fn level_of(hop: &Hop) -> Level {
 }
 
 /// Merges what carries the same checks of agents that report, and drops what carries none.
-fn group(carried: BTreeMap<Vec<Cause>, Carried>, slots: usize, missing: &HashSet<usize>) -> Vec<Candidate> {
+fn group(things: Vec<Thing>, slots: usize, missing: &HashSet<usize>) -> Vec<Candidate> {
     let mut by_checks: BTreeMap<Vec<u32>, Candidate> = BTreeMap::new();
-    for (causes, at) in carried {
-        let mut checks = at.checks;
+    for Thing { cause, level, depth, mut checks, mut practices } in things {
         checks.retain(|check| !missing.contains(&(*check as usize / slots)));
-        checks.sort_unstable();
-        checks.dedup();
-        let Some(level) = at.level.filter(|_| !checks.is_empty()) else { continue };
-        let mut practices: Vec<u32> =
-            at.practices.into_iter().filter(|ix| !missing.contains(&(*ix as usize))).collect();
-        practices.sort_unstable();
-        by_checks
-            .entry(checks.clone())
-            .and_modify(|known| {
-                known.causes.extend(causes.iter().cloned());
+        practices.retain(|ix| !missing.contains(&(*ix as usize)));
+        if checks.is_empty() {
+            continue;
+        }
+        match by_checks.entry(checks) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.causes.push(cause);
                 // A circuit that serves one practice is that practice's own.
                 let practice = known.level == Level::Practice || level == Level::Practice;
                 known.level = if practice { Level::Practice } else { known.level.max(level) };
-                known.depth = known.depth.max(at.depth);
-            })
-            .or_insert(Candidate { causes, level, checks, practices, depth: at.depth });
+                known.depth = known.depth.max(depth);
+            }
+            Entry::Vacant(new) => {
+                let checks = new.key().clone();
+                new.insert(Candidate { causes: vec![cause], level, checks, practices, depth });
+            }
+        }
     }
     by_checks.into_values().collect()
 }

@@ -8,8 +8,13 @@
 //! | `diagnoser` | the seam: observations in, incident events out; linewatch as one of them |
 //! | `run` | trials over threads |
 //! | `score`, `marks` | what was said against the truth, and sums of it |
+//! | `tables`, `bar` | the results as Markdown |
+//! | `baselines` | the six others |
+//! | `tune` | chooses their constants, on seeds that are never reported |
 //! | `show` | one trial in full, for whoever improves the model |
 
+mod bar;
+mod baselines;
 mod diagnoser;
 mod facts;
 mod marks;
@@ -17,22 +22,34 @@ mod options;
 mod run;
 mod score;
 mod show;
+mod tables;
+mod tune;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use clap::Parser as _;
-use linewatch::world::trials::Trial;
+use linewatch::world::trials::{Family, Tier, Trial};
 use linewatch::world::virtual_time::blank;
 
+use crate::baselines::{Baseline, Method, constants};
 use crate::diagnoser::{Diagnoser, Linewatch};
+use crate::facts::Facts;
 use crate::marks::Marks;
 use crate::options::Options;
 use crate::score::Judge;
+use crate::tables::Results;
+
+/// As `--only` has it.
+const LINEWATCH: &str = "linewatch";
+/// Trials from one word about progress to the next.
+const PROGRESS_EVERY: usize = 50;
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let (mut tiers, mut families) = (options.tiers(), options.families());
-    if options.is_smoke_test() {
+    if Options::is_smoke_test() {
         tiers.truncate(1);
         families.truncate(1);
     }
@@ -40,34 +57,85 @@ fn main() -> anyhow::Result<()> {
     if let (Some(path), Some(job)) = (&options.record, jobs.first()) {
         return record(&Trial::new(job.family, job.tier, job.seed), path);
     }
-    let total = jobs.len();
-    let results = run::spread(
+    if options.tune {
+        tune::tune(&options);
+        return Ok(());
+    }
+    let names: Vec<&'static str> =
+        [LINEWATCH].into_iter().chain(Method::NAMES).filter(|name| options.wants(name)).collect();
+    anyhow::ensure!(
+        !names.is_empty(),
+        "--only names none of {LINEWATCH}, {}",
+        Method::NAMES.join(", ")
+    );
+    let began = std::time::Instant::now();
+    let outcomes = run::spread(
         &jobs,
         options.threads(),
-        |trial, facts| {
-            let mut diagnosers: Vec<Box<dyn Diagnoser>> = vec![Box::new(Linewatch::new(&trial.estate))];
-            let said = run::listen(trial, facts, &mut diagnosers);
-            let judge = Judge::new(trial, facts);
-            let (marks, faults) = judge.judge(&said[0]);
-            let story = (options.show && (options.all || !faults.is_empty()))
-                .then(|| show::story(trial, facts, &judge, &said[0], &faults));
-            (marks, story)
-        },
+        |trial, facts| outcome(trial, facts, &names, &options),
         |done| {
-            if done % 100 == 0 {
-                eprintln!("{done} of {total} trials");
+            if done % PROGRESS_EVERY == 0 {
+                eprintln!("{done} of {} trials after {:.0} s", jobs.len(), began.elapsed().as_secs_f64());
             }
         },
     );
-    let mut sum = Marks::default();
-    for (marks, story) in &results {
-        sum.merge(marks);
+    let mut cells: BTreeMap<(Tier, Family), Vec<Marks>> = BTreeMap::new();
+    for (job, (marks, story)) in jobs.iter().zip(&outcomes) {
+        let sums =
+            cells.entry((job.tier, job.family)).or_insert_with(|| vec![Marks::default(); names.len()]);
+        sums.iter_mut().zip(marks).for_each(|(sum, marks)| sum.merge(marks));
         if let Some(story) = story {
-            print!("{story}");
+            println!("{story}");
         }
     }
-    println!("{sum:#?}");
+    let first = options.first_seed();
+    println!(
+        "{} trials: seeds {first} to {} of {} families in {} tiers; {:.0} s on {} threads.",
+        jobs.len(),
+        first + options.runs() as u64 - 1,
+        families.len(),
+        tiers.len(),
+        began.elapsed().as_secs_f64(),
+        options.threads()
+    );
+    let results = Results { names, cells };
+    tables::by_tier(&results);
+    tables::totals(&results);
+    if results.names[0] == LINEWATCH {
+        tables::calibration(&results);
+        tables::wins(&results);
+        bar::bar(&results);
+    }
     Ok(())
+}
+
+/// One trial: everybody's marks, and what linewatch said if it is to be shown.
+fn outcome(
+    trial: &Trial,
+    facts: &Arc<Facts>,
+    names: &[&str],
+    options: &Options,
+) -> (Vec<Marks>, Option<String>) {
+    let tuned = constants::of(trial.tier);
+    let mut diagnosers: Vec<Box<dyn Diagnoser>> = Vec::with_capacity(names.len());
+    for name in names {
+        diagnosers.push(match Method::NAMES.iter().position(|method| method == name) {
+            Some(method) => Box::new(Baseline::new(facts, tuned[method])),
+            None => Box::new(Linewatch::new(&trial.estate)),
+        });
+    }
+    let said = run::listen(trial, facts, &mut diagnosers);
+    let judge = Judge::new(trial, facts);
+    let mut marks = Vec::with_capacity(names.len());
+    let mut story = None;
+    for said in &said {
+        let (these, faults) = judge.judge(said);
+        if marks.is_empty() && options.show && (options.all || !faults.is_empty()) {
+            story = Some(show::story(trial, facts, &judge, said, &faults));
+        }
+        marks.push(these);
+    }
+    (marks, story)
 }
 
 /// Writes a trial's observations as JSON lines, in order of arrival.

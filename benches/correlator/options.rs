@@ -22,6 +22,7 @@ const RUNS_FULL: usize = 200;
 const RUNS_TUNED: usize = 6;
 
 /// Scores linewatch's correlator and six baselines on simulated faults.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Parser)]
 #[command(name = "correlator")]
 pub struct Options {
@@ -46,7 +47,8 @@ pub struct Options {
     /// The first seed.
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
-    /// Only these diagnosers; may be given several times.
+    /// Only these diagnosers (linewatch, ratio, rules, parents, score, 007, flock); may be given several times.
+    /// With `--show`, the first of them is shown.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
     /// Print the truth and linewatch's events of each trial that it got wrong.
@@ -104,7 +106,7 @@ impl Options {
     }
 
     /// `cargo test` runs benches too, without `--bench`: then the least that shows that everything runs.
-    pub fn is_smoke_test(&self) -> bool {
+    pub fn is_smoke_test() -> bool {
         std::env::args().len() == 1
     }
 }

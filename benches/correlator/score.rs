@@ -255,7 +255,7 @@ impl<'a> Judge<'a> {
         }
         for (ix, _) in self.must_be_named() {
             let right = |it: &&Said| self.fit(&it.causes, ix) >= Fit::Right;
-            if lives.values().filter(|events| events.iter().any(|it| right(it))).count() > 1 {
+            if lives.values().filter(|events| events.iter().any(&right)).count() > 1 {
                 faults.push(Fault::Split(ix));
             }
         }

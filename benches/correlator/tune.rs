@@ -1,0 +1,178 @@
+//! Chooses the baselines' constants, on seeds that are never reported: `cargo bench --bench correlator -- --tune`.
+//!
+//! For each tier and method, so many sets of constants are drawn from the lists below; each runs on the same
+//! trials; that which is worth most is kept, and printed as `baselines/constants.rs` has it. Worth of a trial with
+//! something to name: the share of truths that are right at onset + 1 interval, and the same at + 3, both by half; less a
+//! penalty for every false shared-cause incident and every needless or false practice incident, of which one alone takes
+//! half of what naming everything gives, and no trial loses more than it can gain. A trial without anything to name is
+//! worth one less those penalties.
+
+use std::collections::BTreeMap;
+
+use linewatch::world::dice::{mix, unit};
+use linewatch::world::trials::{Kind, Tier};
+
+use crate::baselines::{Baseline, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
+use crate::diagnoser::Diagnoser;
+use crate::marks::Marks;
+use crate::options::Options;
+use crate::run;
+use crate::score::Judge;
+
+/// Sets of constants tried for each method.
+const SETS: u64 = 48;
+/// What a false shared-cause incident, and a needless or false practice incident, take from a trial's worth.
+const PENALTY_SHARED: f64 = 0.5;
+const PENALTY_PRACTICE: f64 = 0.25;
+/// A trial loses at most this by what is false.
+const PENALTY_MAX: f64 = 1.0;
+
+pub fn tune(options: &Options) {
+    let methods: Vec<Method> =
+        (0..Method::NAMES.len()).filter(|ix| options.wants(Method::NAMES[*ix])).flat_map(candidates).collect();
+    for tier in options.tiers() {
+        let jobs = run::jobs(&[tier], &options.families(), options.first_seed(), options.runs());
+        let results = run::spread(
+            &jobs,
+            options.threads(),
+            |trial, facts| {
+                let mut diagnosers: Vec<Box<dyn Diagnoser>> = methods
+                    .iter()
+                    .map(|method| Tuned { method: *method, probability: 1.0 })
+                    .map(|tuned| Box::new(Baseline::new(facts, tuned)) as Box<dyn Diagnoser>)
+                    .collect();
+                let judge = Judge::new(trial, facts);
+                let said = run::listen(trial, facts, &mut diagnosers);
+                let nothing = !trial.truths.iter().any(|it| matches!(it.kind, Kind::Shared | Kind::Practice));
+                said.iter()
+                    .map(|said| {
+                        let (marks, _) = judge.judge(said);
+                        (worth(&marks, nothing), marks)
+                    })
+                    .collect::<Vec<_>>()
+            },
+            |done| eprint!("\r{}: {done} of {} trials ", tier.name(), jobs.len()),
+        );
+        print(tier, &methods, &results);
+    }
+}
+
+fn worth(marks: &Marks, nothing_to_name: bool) -> f64 {
+    let all = marks.all();
+    let named = f64::from(all.right[0] + all.right[1]) / f64::from(2 * all.truths.max(1));
+    let false_practice = f64::from(marks.needless_incidents() + marks.false_practice);
+    let penalty = PENALTY_SHARED * f64::from(marks.false_shared + marks.corrected)
+        + PENALTY_PRACTICE * false_practice;
+    let gained = if nothing_to_name { 1.0 } else { named };
+    gained - penalty.min(PENALTY_MAX)
+}
+
+/// The best set of each method, as a line of `baselines/constants.rs`.
+fn print(tier: Tier, methods: &[Method], results: &[Vec<(f64, Marks)>]) {
+    let mut best: BTreeMap<usize, (f64, Method, Marks)> = BTreeMap::new();
+    for (ix, method) in methods.iter().enumerate() {
+        let mean = results.iter().map(|trial| trial[ix].0).sum::<f64>() / results.len().max(1) as f64;
+        let mut sum = Marks::default();
+        for trial in results {
+            sum.merge(&trial[ix].1);
+        }
+        let kind = kind(method);
+        if best.get(&kind).is_none_or(|(known, ..)| mean > *known) {
+            best.insert(kind, (mean, *method, sum));
+        }
+    }
+    println!("\n        Tier::{tier:?} => [");
+    for (mean, method, sum) in best.values() {
+        let calibration = &sum.calibration;
+        let probability = f64::from(calibration.came_true()) / f64::from(calibration.events().max(1));
+        println!(
+            "            Tuned {{ method: Method::{method:?}, probability: {probability:.3} }}, // worth {mean:.3}"
+        );
+    }
+    println!("        ],");
+}
+
+fn kind(method: &Method) -> usize {
+    match method {
+        Method::Ratio(_) => 0,
+        Method::Rules(_) => 1,
+        Method::Parents(_) => 2,
+        Method::Score(_) => 3,
+        Method::Votes(_) => 4,
+        Method::Flock(_) => 5,
+    }
+}
+
+/// Sets of constants of one method.
+fn candidates(kind: usize) -> Vec<Method> {
+    let mut all: Vec<Method> = Vec::new();
+    for set in 0..SETS {
+        let mut pick = Pick { state: mix(mix(0x7153, kind as u64), set) };
+        let method = match kind {
+            0 => Method::Ratio(Ratio {
+                window: pick.of(&[1, 2, 3]),
+                share: pick.of(&[0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7]),
+                practices_min: pick.of(&[2, 3, 4]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+            1 => Method::Rules(Rules {
+                window: pick.of(&[1, 2, 3]),
+                network: pick.of(&[0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 0.99]),
+                component: pick.of(&[0.1, 0.15, 0.25, 0.4, 0.6, 0.8, 0.9]),
+                service: pick.of(&[0.1, 0.2, 0.3, 0.5, 0.7, 0.9]),
+                practice: pick.of(&[0.15, 0.25, 0.4, 0.5, 0.7]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 1.0]),
+                hold_practice: pick.of(&[0.25, 0.5, 1.0]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+            2 => Method::Parents(Parents {
+                attempts: pick.of(&[1, 2, 3]),
+                share: pick.of(&[0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0]),
+                practice: pick.of(&[0.15, 0.25, 0.4, 0.5, 0.7, 1.0]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+            3 => Method::Score(Score {
+                window: pick.of(&[1, 2, 3]),
+                hit: pick.of(&[0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9]),
+                failures_min: pick.of(&[2, 3, 4, 6]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+            4 => Method::Votes(Votes {
+                window: pick.of(&[1, 2, 3]),
+                share: pick.of(&[0.02, 0.05, 0.08, 0.12]),
+                least: pick.of(&[0.3, 0.5, 0.8, 1.5, 3.0]),
+                tie: pick.of(&[0.6, 0.7, 0.8, 0.9, 0.97]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+            _ => Method::Flock(Flock {
+                window: pick.of(&[1, 2, 3]),
+                broken: pick.of(&[0.2, 0.3, 0.5, 0.7, 0.9, 0.98]),
+                noise: pick.of(&[0.003, 0.01, 0.03]),
+                prior: pick.of(&[4.0, 6.0, 9.0, 12.0, 16.0]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                keep: pick.of(&[1.0, 2.0, 6.0]),
+            }),
+        };
+        if !all.contains(&method) {
+            all.push(method);
+        }
+    }
+    all
+}
+
+/// Draws from lists; the same every time.
+struct Pick {
+    state: u64,
+}
+
+impl Pick {
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        self.state = mix(self.state, 1);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the list's length")]
+        let at = (unit(self.state) * list.len() as f64) as usize;
+        list[at.min(list.len() - 1)]
+    }
+}
