@@ -24,6 +24,8 @@ const PURE: &[&str] = &[
     "src/world/dice.rs",
     "src/world/faults.rs",
     "src/world/noise.rs",
+    "src/world/rough.rs",
+    "src/world/trials/",
     "src/world/virtual_time.rs",
 ];
 

@@ -78,6 +78,15 @@ impl Crossings {
         self.list(self.askings.get(row * self.probes + probe.at()))
     }
 
+    /// Whether any asking of this row meets this fault.
+    pub(super) fn meets(&self, row: usize, fault: u32) -> bool {
+        let askings = self.askings.get(row * self.probes..(row + 1) * self.probes).unwrap_or_default();
+        askings.iter().flat_map(|number| self.list(Some(number))).any(|touch| match touch {
+            Touch::One(one) => *one == fault,
+            Touch::Spares(spares) => spares.iter().any(|faults| faults.contains(&fault)),
+        })
+    }
+
     /// What a report meets on each network, in the order in which agents try them.
     pub(super) fn of_reports(&self, practice: PracticeIx) -> impl Iterator<Item = (NetworkIx, &[Touch])> {
         let row = practice.at() * self.uplinks.len();
@@ -131,13 +140,13 @@ impl Walker<'_> {
 }
 
 /// Whether a probe can feel a fault of this mode, by what it does on the wire.
-fn feels(probe: &Probe, mode: Mode) -> bool {
+pub(super) fn feels(probe: &Probe, mode: Mode) -> bool {
     match mode {
         Mode::Total | Mode::Refused | Mode::Unreachable | Mode::Slow { .. } => true,
         Mode::Reset => matches!(probe.ask, Ask::Http(_) | Ask::Tcp(_) | Ask::Later { .. }),
         Mode::Dns(_) => resolves(&probe.ask),
-        Mode::Tls | Mode::Intercepted => matches!(&probe.ask, Ask::Http(ask) if ask.tls),
-        Mode::Status(_) => matches!(probe.ask, Ask::Http(_)),
+        Mode::Tls | Mode::Intercepted | Mode::Untrusted => matches!(&probe.ask, Ask::Http(ask) if ask.tls),
+        Mode::Status(_) | Mode::Large => matches!(probe.ask, Ask::Http(_)),
         Mode::Off => false,
     }
 }
@@ -166,9 +175,10 @@ fn host_of(url: &str) -> &str {
 }
 
 /// A report is sent again until it arrives, so only what stops nearly everything stops it. It goes by
-/// address, over TLS with the hub's own certificate.
-fn stops_reports(fault: &Fault) -> bool {
-    let stops = !matches!(fault.mode, Mode::Slow { .. } | Mode::Dns(_) | Mode::Status(_) | Mode::Off);
+/// address, over TLS with the hub's own certificate, and is small.
+pub(super) fn stops_reports(fault: &Fault) -> bool {
+    let stops =
+        !matches!(fault.mode, Mode::Slow { .. } | Mode::Dns(_) | Mode::Status(_) | Mode::Large | Mode::Off);
     stops && fault.rate >= 0.9 && fault.only_probes.is_empty()
 }
 

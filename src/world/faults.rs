@@ -26,6 +26,10 @@ pub enum Fate {
     Status(u16),
     /// The answer carries somebody else's certificate.
     Intercept,
+    /// The answer carries a certificate that nobody vouches for.
+    Untrusted,
+    /// The connection stands, and then nothing large comes through.
+    Stall,
     /// The TLS handshake breaks off.
     Tls,
     /// The connection is reset once it stands.
@@ -48,12 +52,14 @@ impl Fate {
             Self::Slow { .. } => 1,
             Self::Status(_) => 2,
             Self::Intercept => 3,
-            Self::Tls => 4,
-            Self::Reset => 5,
-            Self::Refuse => 6,
-            Self::Dns(_) => 7,
-            Self::Unreachable => 8,
-            Self::Drop => 9,
+            Self::Untrusted => 4,
+            Self::Tls => 5,
+            Self::Stall => 6,
+            Self::Reset => 7,
+            Self::Refuse => 8,
+            Self::Dns(_) => 9,
+            Self::Unreachable => 10,
+            Self::Drop => 11,
         }
     }
 
@@ -95,6 +101,11 @@ impl World {
     /// When the scenario names components, services, networks, practices or probes that the estate hasn't.
     pub fn new(estate: Arc<Estate>, scenario: &Scenario, clock: Clock) -> Result<Self, Unknown> {
         known(&estate, scenario)?;
+        Ok(Self::of_known(estate, scenario, clock))
+    }
+
+    /// For a scenario whose names were taken from this very estate.
+    pub(super) fn of_known(estate: Arc<Estate>, scenario: &Scenario, clock: Clock) -> Self {
         let mut faults = Vec::new();
         for (of, fault) in scenario.faults.iter().enumerate() {
             let Some(times) = Timetable::new(scenario, fault, clock) else { continue };
@@ -110,7 +121,7 @@ impl World {
             });
         }
         let crossings = Crossings::new(&estate, scenario, &faults);
-        Ok(Self { estate, faults, crossings })
+        Self { estate, faults, crossings }
     }
 
     pub fn estate(&self) -> &Arc<Estate> {
@@ -147,6 +158,19 @@ impl World {
     pub fn fault_span(&self, position: usize) -> Option<(At, Option<At>)> {
         let fault = self.faults.iter().find(|fault| fault.of == position)?;
         Some((fault.times.begins(), fault.times.ends()))
+    }
+
+    /// First and last moment at which the fault at this position really hits a site, and the positions of those
+    /// practices; `None`: it hits nobody.
+    pub(super) fn reach(&self, position: usize) -> Option<(At, Option<At>, Vec<usize>)> {
+        let (number, fault) = (0_u32..).zip(&self.faults).find(|(_, fault)| fault.of == position)?;
+        let practices: Vec<usize> = (0..self.estate.practices.len())
+            .filter(|row| fault.ranks.get(*row).is_some_and(Option::is_some))
+            .filter(|row| fault.mode == Mode::Off || self.crossings.meets(*row, number))
+            .collect();
+        let turns = practices.iter().filter_map(|row| fault.ranks.get(*row).copied().flatten());
+        let (since, until) = fault.times.reach(turns);
+        Some((since, until, practices))
     }
 
     /// What the script does when, for people who watch: begins, sites that come back, ends. In order of time.
@@ -219,6 +243,8 @@ impl Live {
             Mode::Dns(answer) => Fate::Dns(answer),
             Mode::Tls => Fate::Tls,
             Mode::Intercepted => Fate::Intercept,
+            Mode::Untrusted => Fate::Untrusted,
+            Mode::Large => Fate::Stall,
             Mode::Status(status) => Fate::Status(status),
             // Nobody asks.
             Mode::Off => Fate::Pass,

@@ -10,6 +10,8 @@
 //! | [`virtual_time`] | the stream of observations that an estate under a scenario would report |
 //! | [`reports`] | over which network each report gets out, and what waits on the agent's disk |
 //! | [`noise`] | latencies, the odd lost packet, lines that are always bad |
+//! | [`rough`] | noise as networks really have it: uneven, in clumps, with wrong clocks and late reports |
+//! | [`trials`] | the benchmark's cases: made-up estates, what really breaks in them, and what they report |
 //! | [`loopback`] | the same faults on real sockets, for `drill` |
 //! | [`verdicts`] | whether the incidents told are the ones that the scenario expects |
 //! | [`dice`] | hashing in place of random numbers |
@@ -25,8 +27,10 @@ pub mod loopback;
 mod names;
 pub mod noise;
 pub mod reports;
+pub mod rough;
 pub mod scenario;
 mod sites;
 pub mod timetable;
+pub mod trials;
 pub mod verdicts;
 pub mod virtual_time;

@@ -5,6 +5,7 @@ use crate::estate::{Ask, Estate, Probe};
 use crate::observation::{Failure, Phase};
 use crate::world::dice::{mix, mix_text, unit};
 use crate::world::faults::Fate;
+use crate::world::rough::RoughLuck;
 use crate::world::scenario::{DnsAnswer, Noise};
 
 /// How one asking came out, small enough to wait by the million.
@@ -35,6 +36,7 @@ pub struct Luck {
     /// By vantage, then probe, as in [`super::faults::World`].
     checks: Vec<Check>,
     probes: Vec<Traits>,
+    rough: Option<RoughLuck>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,8 @@ struct Traits {
     /// Where one stands whose answer is late.
     waiting: Phase,
     is_tls: bool,
+    /// Its server's certificates fit into one packet.
+    short_chain: bool,
 }
 
 impl Luck {
@@ -88,7 +92,8 @@ impl Luck {
             let leak = (0.05 + 0.15 * unit(mix(flaky_seed ^ 1, n as u64))) as f32;
             checks[n].leak = leak;
         }
-        Self { seed, checks, probes: estate.probes.iter().map(Traits::of).collect() }
+        let rough = noise.rough.map(|rough| RoughLuck::new(estate, rough, seed));
+        Self { seed, checks, probes: estate.probes.iter().map(Traits::of).collect(), rough }
     }
 
     /// How an asking comes out that meets `fate`. `row` is the asker's: a practice's position, and one past
@@ -98,10 +103,21 @@ impl Luck {
         let traits = &self.probes[probe];
         let throw = mix(mix(self.seed, (row as u64) << 20 | probe as u64), at_ms.cast_unsigned());
         // Most answers take little more than the shortest; a few take several times as long.
-        let usual_ms = f64::from(check.base_ms) * (1.0 + 0.12 * -(1.0 - unit(mix(throw, 1))).ln());
+        let mut usual_ms = f64::from(check.base_ms) * (1.0 + 0.12 * -(1.0 - unit(mix(throw, 1))).ln());
+        let is_unlucky = match &self.rough {
+            None => unit(throw) < f64::from(check.leak),
+            Some(rough) => {
+                usual_ms *= rough.congestion(row, at_ms);
+                rough.fails(row, probe, at_ms)
+            }
+        };
         let met = match fate {
-            Fate::Pass | Fate::Slow { .. } if unit(throw) < f64::from(check.leak) => {
-                if mix(throw, 2).is_multiple_of(8) { Fate::Unreachable } else { Fate::Drop }
+            Fate::Pass | Fate::Slow { .. } if is_unlucky => {
+                if mix(throw, 2).is_multiple_of(8) {
+                    Fate::Unreachable
+                } else {
+                    Fate::Drop
+                }
             }
             fate => fate,
         };
@@ -128,7 +144,8 @@ impl Traits {
             Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
         };
         let is_tls = matches!(&probe.ask, Ask::Http(ask) if ask.tls);
-        Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls }
+        let short_chain = mix_text(0xC4A1, &probe.id).is_multiple_of(2);
+        Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
     }
 
     fn outcome(&self, fate: Fate, usual_ms: f64) -> Outcome {
@@ -148,6 +165,12 @@ impl Traits {
             Fate::Dns(DnsAnswer::Refused) => fails(Failure::DnsRefused, Phase::Dns, usual_ms / 3.0),
             Fate::Tls => fails(Failure::Tls, Phase::Tls, usual_ms / 2.0),
             Fate::Intercept => fails(Failure::Intercepted, Phase::Tls, usual_ms),
+            Fate::Untrusted => fails(Failure::Untrusted, Phase::Tls, usual_ms),
+            // A certificate chain is large too, but some servers' fits.
+            Fate::Stall => {
+                let phase = if self.is_tls && !self.short_chain { Phase::Tls } else { Phase::Body };
+                fails(Failure::Timeout, phase, self.timeout_ms)
+            }
             Fate::Status(status) => self.done(Some((Failure::Status, Phase::FirstByte)), status, usual_ms),
         }
     }

@@ -57,14 +57,15 @@ impl Reports {
         }
     }
 
-    /// A parcel is done at its agent, and is sent.
-    pub fn send(&mut self, world: &World, parcel: Parcel, now: At) {
+    /// A parcel is done at its agent, and is sent, unless the agent holds its reports back.
+    pub fn send(&mut self, world: &World, parcel: Parcel, now: At, is_held: bool) {
         let Some(spool) = self.spools.get_mut(parcel.row as usize) else {
             // The hub's own results don't travel.
             self.arrived.push_back(Delivered { parcel, arrival: now, uplink: None, is_late: false });
             return;
         };
-        let Some(network) = world.report_arrives(PracticeIx(parcel.row), now) else {
+        let way = if is_held { None } else { world.report_arrives(PracticeIx(parcel.row), now) };
+        let Some(network) = way else {
             // An old heartbeat says nothing.
             if self.keeps && parcel.probe != self.heartbeat {
                 if spool.len() >= self.spool_max {

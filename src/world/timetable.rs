@@ -87,6 +87,17 @@ impl Timetable {
         (end < i64::MAX).then_some(At::from_millis(end))
     }
 
+    /// From the first site's fall to the last one's rise, of sites of these ranks; no end: it outlasts the scenario.
+    pub(super) fn reach(&self, ranks: impl Iterator<Item = Rank>) -> (At, Option<At>) {
+        let Some((over, lasts)) = self.rolling else { return (self.begins(), self.ends()) };
+        let (first, last) = ranks
+            .fold((f64::MAX, 0.0_f64), |(first, last), rank| (first.min(rank.turn), last.max(rank.turn)));
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a length within a scenario")]
+        let turn = |rank: f64| (rank.min(1.0) * over) as i64;
+        let until = self.from.saturating_add(turn(last)).saturating_add(lasts).min(self.until);
+        (self.begins().plus_millis(turn(first)), Some(At::from_millis(until)))
+    }
+
     /// The moments at which sites come back before the end, with the share that is back from then on.
     pub fn recoveries(&self) -> impl Iterator<Item = (At, f64)> + '_ {
         self.recovery.iter().map(|(at, share)| (At::from_millis(*at), *share))

@@ -17,6 +17,7 @@ use crate::time::At;
 use crate::world::faults::World;
 use crate::world::noise::{Luck, Outcome};
 use crate::world::reports::{Delivered, Parcel, Reports};
+use crate::world::rough::Mishaps;
 use crate::world::scenario::Scenario;
 
 /// Observations, as an iterator; or through [`VirtualTime::fill`], which reuses one observation's texts.
@@ -24,6 +25,7 @@ use crate::world::scenario::Scenario;
 pub struct VirtualTime<'w> {
     world: &'w World,
     luck: Luck,
+    mishaps: Option<Mishaps>,
     rings: Vec<Ring>,
     under_way: BinaryHeap<Reverse<UnderWay>>,
     reports: Reports,
@@ -69,11 +71,21 @@ impl Ord for Opaque {
 impl<'w> VirtualTime<'w> {
     /// The whole of a scenario, from its warm-up to its end.
     pub fn new(world: &'w World, scenario: &Scenario) -> Self {
+        Self::asked_by(world, scenario, true)
+    }
+
+    /// The same, of a hub that asks nothing itself.
+    pub fn without_hub(world: &'w World, scenario: &Scenario) -> Self {
+        Self::asked_by(world, scenario, false)
+    }
+
+    fn asked_by(world: &'w World, scenario: &Scenario, hub_asks: bool) -> Self {
         let (begin, end) = scenario.span();
         Self {
             world,
             luck: Luck::new(world.estate(), scenario.noise, scenario.seed),
-            rings: rings(world, begin),
+            mishaps: scenario.noise.rough.map(|rough| Mishaps::new(world.estate(), rough, scenario.seed)),
+            rings: rings(world, begin, hub_asks),
             under_way: BinaryHeap::new(),
             reports: Reports::new(world, scenario.noise.spool),
             end,
@@ -111,7 +123,8 @@ impl<'w> VirtualTime<'w> {
                 if done > self.end {
                     return None;
                 }
-                self.reports.send(self.world, parcel, done);
+                let is_held = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.holds(parcel.row, done));
+                self.reports.send(self.world, parcel, done, is_held);
             } else if next_ask > self.end.as_millis() {
                 return None;
             } else {
@@ -140,6 +153,9 @@ impl<'w> VirtualTime<'w> {
             Outcome::ALIVE
         };
         self.asked += 1;
+        if self.mishaps.as_ref().is_some_and(|mishaps| mishaps.loses(row, probe, at)) {
+            return;
+        }
         // Rounded as `Observation::ended` rounds, so that a recorded line needs no `received`.
         let done = at.plus_millis(i64::from((outcome.tenths + 5) / 10));
         let parcel = Opaque(Parcel { at, row, probe, outcome });
@@ -152,8 +168,9 @@ impl<'w> VirtualTime<'w> {
         let outcome = parcel.outcome;
         let practice = estate.practices.get(parcel.row as usize).map_or(HUB, |practice| &practice.id);
         let probe = estate.probes.get(parcel.probe as usize).map_or(ALIVE, |probe| &probe.id);
-        into.at = parcel.at;
-        into.received = is_late.then_some(arrival);
+        let skew_ms = self.mishaps.as_ref().map_or(0, |mishaps| mishaps.skew_ms(parcel.row));
+        into.at = parcel.at.plus_millis(skew_ms);
+        into.received = (is_late || skew_ms != 0).then_some(arrival);
         practice.clone_into(&mut into.practice);
         probe.clone_into(&mut into.probe);
         into.ok = outcome.failure.is_none();
@@ -221,9 +238,9 @@ impl Ring {
     }
 }
 
-/// Every check at every practice and at the hub, and every practice's heartbeat, from the first slot at or
+/// Every check at every practice and, where it asks, at the hub, and every practice's heartbeat, from the first slot at or
 /// after `begin`.
-fn rings(world: &World, begin: At) -> Vec<Ring> {
+fn rings(world: &World, begin: At, hub_asks: bool) -> Vec<Ring> {
     let estate = world.estate();
     let mut slots: BTreeMap<i64, Vec<(i64, u32, u32)>> = BTreeMap::new();
     let mut add = |row: usize, asker: &str, probe: usize, id: &str, every: Duration| {
@@ -237,7 +254,7 @@ fn rings(world: &World, begin: At) -> Vec<Ring> {
         }
         add(row, &practice.id, estate.probes.len(), ALIVE, HEARTBEAT_EVERY);
     }
-    for (n, probe) in estate.probes.iter().enumerate() {
+    for (n, probe) in estate.probes.iter().enumerate().filter(|_| hub_asks) {
         add(estate.practices.len(), HUB, n, &probe.id, probe.every);
     }
     slots

@@ -194,6 +194,7 @@ impl Reader<'_> {
                     Spool::Kept
                 }
             },
+            rough: None,
         }
     }
 

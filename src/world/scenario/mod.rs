@@ -19,6 +19,7 @@ pub use shipped::{SHIPPED, shipped};
 use crate::incident::{Cause, Signature};
 use crate::time::At;
 use crate::world::estates::Plan;
+use crate::world::rough::Rough;
 
 /// One scripted day.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,11 +69,13 @@ pub struct Noise {
     pub flaky: usize,
     /// What an agent does with results that it can't report.
     pub spool: Spool,
+    /// The rougher luck of the benchmark's trials, in place of `leak`; scenario files have none of it.
+    pub rough: Option<Rough>,
 }
 
 impl Default for Noise {
     fn default() -> Self {
-        Self { leak: 0.002, flaky: 0, spool: Spool::Kept }
+        Self { leak: 0.002, flaky: 0, spool: Spool::Kept, rough: None }
     }
 }
 
@@ -150,6 +153,10 @@ pub enum Mode {
     Tls,
     /// Somebody else's certificate.
     Intercepted,
+    /// A certificate that nobody vouches for.
+    Untrusted,
+    /// Web answers stall once the connection stands: packets above some size are lost (MTU). All else lives.
+    Large,
     /// HTTP answers with this status.
     Status(u16),
     /// The practice's agent is switched off: nothing is asked, nothing reported, nothing spooled.

@@ -52,6 +52,8 @@ impl fmt::Display for Mode {
             Self::Dns(DnsAnswer::Refused) => f.write_str("refuses DNS"),
             Self::Tls => f.write_str("breaks off TLS"),
             Self::Intercepted => f.write_str("shows another's certificate"),
+            Self::Untrusted => f.write_str("shows a certificate that nobody vouches for"),
+            Self::Large => f.write_str("loses large answers"),
             Self::Status(status) => write!(f, "answers HTTP {status}"),
             Self::Off => f.write_str("is switched off"),
         }

@@ -132,7 +132,7 @@ impl Speaks {
             (Self::Names, Fate::Dns(failure)) => Server::NamesFailing(failure),
             (Self::Names, _) => Server::Names,
             (Self::Web { tls }, Fate::Status(status)) => Server::WebStatus { tls, status },
-            (Self::Web { tls }, Fate::Intercept) => Server::WebIntercepted { tls },
+            (Self::Web { tls }, Fate::Intercept | Fate::Untrusted) => Server::WebIntercepted { tls },
             (Self::Web { tls: true }, Fate::Tls) => Server::WebBrokenTls,
             (Self::Web { tls }, _) => Server::Web { tls },
             (Self::Tcp | Self::Udp, _) => Server::Tcp,
@@ -229,7 +229,7 @@ impl Keeper {
     fn judge_stream(&self, peer: SocketAddr) -> Verdict {
         match self.fate(peer) {
             None | Some(Fate::Refuse) => Verdict::TurnAway,
-            Some(Fate::Drop | Fate::Unreachable) => Verdict::Swallow,
+            Some(Fate::Drop | Fate::Unreachable | Fate::Stall) => Verdict::Swallow,
             Some(Fate::Reset) => Verdict::CutOff,
             Some(fate) => self.forward(self.speaks.stream_server(fate), fate),
         }
