@@ -55,6 +55,8 @@ pub struct Facts {
     pub timeout_ms: i64,
     /// By cause: practices behind it, known-missing ones included.
     behind: BTreeMap<Cause, Vec<u32>>,
+    /// By service: its probes.
+    probes_of: BTreeMap<Cause, Vec<u32>>,
     askers_by_id: HashMap<String, u32>,
     probes_by_id: HashMap<String, u32>,
 }
@@ -117,6 +119,7 @@ impl Facts {
             every_ms: estate.probes.iter().map(|probe| millis(probe.every)).max().unwrap_or(1),
             timeout_ms: estate.probes.iter().map(|probe| millis(probe.timeout)).max().unwrap_or(0),
             behind,
+            probes_of: probes_of(&estate),
             askers_by_id,
             probes_by_id: estate
                 .probes
@@ -140,6 +143,11 @@ impl Facts {
         self.behind.get(cause).map_or(&[], Vec::as_slice)
     }
 
+    /// Probes of a service.
+    pub fn probes_of(&self, service: &Cause) -> &[u32] {
+        self.probes_of.get(service).map_or(&[], Vec::as_slice)
+    }
+
     /// Agents that report.
     pub fn reporting(&self) -> usize {
         self.askers - 1 - self.missing.len()
@@ -152,6 +160,17 @@ impl Facts {
             .find(|candidate| candidate.causes.contains(cause))
             .map_or(&[], |candidate| candidate.causes.as_slice())
     }
+}
+
+fn probes_of(estate: &Estate) -> BTreeMap<Cause, Vec<u32>> {
+    let mut probes: BTreeMap<Cause, Vec<u32>> = BTreeMap::new();
+    for (ix, probe) in estate.probes.iter().enumerate() {
+        if let Some(service) = probe.service {
+            let id = estate.services[service.at()].id.clone();
+            probes.entry(Cause { kind: Cause::SERVICE.to_owned(), id }).or_default().push(position(ix));
+        }
+    }
+    probes
 }
 
 /// One step of a path: what is crossed, and how far out.

@@ -7,6 +7,7 @@
 //! | `facts` | what everybody is told about an estate |
 //! | `diagnoser` | the seam: observations in, incident events out; linewatch as one of them |
 //! | `run` | trials over threads |
+//! | `blips` | when a target answered nobody for a moment, which the truths leave out |
 //! | `score`, `marks` | what was said against the truth, and sums of it |
 //! | `tables`, `bar` | the results as Markdown |
 //! | `baselines` | the six others |
@@ -15,6 +16,7 @@
 
 mod bar;
 mod baselines;
+mod blips;
 mod diagnoser;
 mod facts;
 mod marks;
@@ -34,6 +36,7 @@ use linewatch::world::trials::{Family, Tier, Trial};
 use linewatch::world::virtual_time::blank;
 
 use crate::baselines::{Baseline, Method, constants};
+use crate::blips::Blips;
 use crate::diagnoser::{Diagnoser, Linewatch};
 use crate::facts::Facts;
 use crate::marks::Marks;
@@ -124,8 +127,9 @@ fn outcome(
             None => Box::new(Linewatch::new(&trial.estate)),
         });
     }
-    let said = run::listen(trial, facts, &mut diagnosers);
-    let judge = Judge::new(trial, facts);
+    let mut blips = Blips::new(facts);
+    let said = run::listen(trial, facts, &mut blips, &mut diagnosers);
+    let judge = Judge::new(trial, facts, &blips);
     let mut marks = Vec::with_capacity(names.len());
     let mut story = None;
     for said in &said {

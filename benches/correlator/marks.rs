@@ -21,6 +21,8 @@ pub struct Marks {
     pub truths: u32,
     pub incidents: u32,
     pub false_shared: u32,
+    /// Of the false ones: a service whose target was away for a moment.
+    pub blips: u32,
     pub corrected: u32,
     /// Before, during and after the shared fault.
     pub needless: [u32; 3],
@@ -59,6 +61,7 @@ pub struct Quiet {
     pub years: f64,
     pub practice_years: f64,
     pub false_shared: u32,
+    pub blips: u32,
     pub false_practice: u32,
 }
 
@@ -85,6 +88,7 @@ impl Marks {
         self.truths += other.truths;
         self.incidents += other.incidents;
         self.false_shared += other.false_shared;
+        self.blips += other.blips;
         self.corrected += other.corrected;
         for (phase, more) in self.needless.iter_mut().zip(other.needless) {
             *phase += more;
@@ -96,6 +100,7 @@ impl Marks {
         self.quiet.years += other.quiet.years;
         self.quiet.practice_years += other.quiet.practice_years;
         self.quiet.false_shared += other.quiet.false_shared;
+        self.quiet.blips += other.quiet.blips;
         self.quiet.false_practice += other.quiet.false_practice;
     }
 

@@ -8,6 +8,7 @@ use linewatch::observation::{ALIVE, BYE, Observation};
 use linewatch::world::trials::{Family, Tier, Trial};
 use linewatch::world::virtual_time::blank;
 
+use crate::blips::Blips;
 use crate::diagnoser::{Diagnoser, Place, Said};
 use crate::facts::Facts;
 
@@ -33,7 +34,12 @@ pub fn jobs(tiers: &[Tier], families: &[Family], first_seed: u64, runs: usize) -
 }
 
 /// What every diagnoser said in the course of one trial, in the order in which they were given.
-pub fn listen(trial: &Trial, facts: &Facts, diagnosers: &mut [Box<dyn Diagnoser>]) -> Vec<Vec<Said>> {
+pub fn listen(
+    trial: &Trial,
+    facts: &Facts,
+    blips: &mut Blips,
+    diagnosers: &mut [Box<dyn Diagnoser>],
+) -> Vec<Vec<Said>> {
     let mut said = vec![Vec::new(); diagnosers.len()];
     let mut stream = trial.stream();
     let mut seen: Observation = blank();
@@ -47,6 +53,7 @@ pub fn listen(trial: &Trial, facts: &Facts, diagnosers: &mut [Box<dyn Diagnoser>
         }
         let known = |place: &Place| place.probe.is_some() || seen.probe == ALIVE || seen.probe == BYE;
         if let Some(place) = place.filter(known) {
+            blips.take(at, &seen, place);
             for (diagnoser, said) in diagnosers.iter_mut().zip(&mut said) {
                 diagnoser.observe(at, &seen, place);
                 diagnoser.said(said);

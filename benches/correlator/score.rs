@@ -16,7 +16,9 @@
 //! - The **grace** is three intervals and a time-out after a truth's end: what is said until then still belongs to it.
 //! - A **false shared-cause incident** named something that more than one practice stands behind, and was neither
 //!   right nor vague at any of its events. One that was wrong first (or later) and right at another event counts as
-//!   **corrected** instead.
+//!   **corrected** instead. Of the false ones, those that opened with a service of which a check just then failed
+//!   everywhere are **blips told** (see `blips`): the world lets targets go away for an interval or two, and doesn't
+//!   count that as a fault.
 //! - A **needless practice incident** was opened for a practice that a shared fault explains: *before* the fault was
 //!   named, *during* it, or *after* its end (up to ten intervals). All other practice incidents that are right at no
 //!   event are **false practice incidents**.
@@ -32,6 +34,7 @@ use linewatch::incident::{Cause, EventKind};
 use linewatch::time::At;
 use linewatch::world::trials::{Kind, Trial, Truth};
 
+use crate::blips::Blips;
 use crate::diagnoser::Said;
 use crate::facts::Facts;
 use crate::marks::{Marks, Named};
@@ -70,6 +73,7 @@ pub enum Fault {
 pub struct Judge<'a> {
     trial: &'a Trial,
     facts: &'a Facts,
+    blips: &'a Blips,
     every_ms: i64,
     grace_ms: i64,
     /// By truth: its cause and what can't be told from it.
@@ -77,7 +81,7 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(trial: &'a Trial, facts: &'a Facts) -> Self {
+    pub fn new(trial: &'a Trial, facts: &'a Facts, blips: &'a Blips) -> Self {
         let every_ms = i64::try_from(trial.every.as_millis()).unwrap_or(i64::MAX / 64).max(1);
         let classes = trial
             .truths
@@ -87,7 +91,7 @@ impl<'a> Judge<'a> {
                 std::iter::once(&truth.cause).chain(&truth.same).chain(twins).collect()
             })
             .collect();
-        Self { trial, facts, every_ms, grace_ms: GRACE_INTERVALS * every_ms + facts.timeout_ms, classes }
+        Self { trial, facts, blips, every_ms, grace_ms: GRACE_INTERVALS * every_ms + facts.timeout_ms, classes }
     }
 
     pub fn fit(&self, causes: &[Cause], truth: usize) -> Fit {
@@ -155,6 +159,13 @@ impl<'a> Judge<'a> {
             marks.calibration.add(event.probability, self.fit_at(&event.causes, event.at) > Fit::Wrong);
         }
         (marks, faults)
+    }
+
+    /// Whether it names a service of which a check mostly failed just then, everywhere.
+    fn is_blip(&self, said: &Said) -> bool {
+        said.causes.iter().any(|cause| {
+            cause.kind == Cause::SERVICE && self.blips.any(self.facts.probes_of(cause), said.at)
+        })
     }
 
     fn must_be_named(&self) -> impl Iterator<Item = (usize, &Truth)> {
@@ -241,6 +252,9 @@ impl<'a> Judge<'a> {
             } else if wrong_shared {
                 marks.false_shared += 1;
                 marks.quiet.false_shared += u32::from(quiet);
+                let blip = self.is_blip(opened);
+                marks.blips += u32::from(blip);
+                marks.quiet.blips += u32::from(quiet && blip);
                 faults.push(Fault::FalseShared(*incident));
             }
             let Some(practice) = self.about(&opened.causes).filter(|_| fits[0] == Fit::Wrong) else { continue };

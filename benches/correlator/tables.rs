@@ -98,6 +98,7 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
         row(&format!("set recall, {faults}"), &|it| percent(it.sets[n].due_found, it.sets[n].due));
     }
     row("false shared-cause incidents", &|it| it.false_shared.to_string());
+    row("of those, blips of a target told", &|it| it.blips.to_string());
     row("a false shared cause, corrected", &|it| it.corrected.to_string());
     row("needless practice incidents: before, during, after", &|it| {
         format!("{}, {}, {}", it.needless[0], it.needless[1], it.needless[2])
@@ -110,6 +111,9 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
     row("quiet: years watched", &|it| format!("{:.3}", it.quiet.years));
     row("quiet: false shared causes, at most a year (95 %)", &|it| {
         rate(it.quiet.false_shared, it.quiet.years)
+    });
+    row("the same without blips told", &|it| {
+        rate(it.quiet.false_shared - it.quiet.blips, it.quiet.years)
     });
     row("quiet: false practice incidents, at most a practice-year (95 %)", &|it| {
         rate(it.quiet.false_practice, it.quiet.practice_years)

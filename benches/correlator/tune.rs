@@ -13,6 +13,7 @@ use linewatch::world::dice::{mix, unit};
 use linewatch::world::trials::{Kind, Tier};
 
 use crate::baselines::{Baseline, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
+use crate::blips::Blips;
 use crate::diagnoser::Diagnoser;
 use crate::marks::Marks;
 use crate::options::Options;
@@ -41,8 +42,9 @@ pub fn tune(options: &Options) {
                     .map(|method| Tuned { method: *method, probability: 1.0 })
                     .map(|tuned| Box::new(Baseline::new(facts, tuned)) as Box<dyn Diagnoser>)
                     .collect();
-                let judge = Judge::new(trial, facts);
-                let said = run::listen(trial, facts, &mut diagnosers);
+                let mut blips = Blips::new(facts);
+                let said = run::listen(trial, facts, &mut blips, &mut diagnosers);
+                let judge = Judge::new(trial, facts, &blips);
                 let nothing = !trial.truths.iter().any(|it| matches!(it.kind, Kind::Shared | Kind::Practice));
                 said.iter()
                     .map(|said| {
