@@ -197,7 +197,8 @@ fn stands_at(estate: &Estate, target: &Target, hop: &Hop) -> bool {
     }
 }
 
-fn usual_spare(practice: &str, spares: usize) -> usize {
+/// Which of so many spares a practice's traffic takes as long as that works.
+pub(super) fn usual_spare(practice: &str, spares: usize) -> usize {
     let spares = spares.max(1) as u64;
     usize::try_from(mix_text(0x59A8E, practice) % spares).unwrap_or(0)
 }

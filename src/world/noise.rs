@@ -235,6 +235,8 @@ mod tests {
             (Fate::Reset, Failure::Reset, Phase::Tls),
             (Fate::Dns(DnsAnswer::Nxdomain), Failure::Nxdomain, Phase::Dns),
             (Fate::Intercept, Failure::Intercepted, Phase::Tls),
+            (Fate::Untrusted, Failure::Untrusted, Phase::Tls),
+            (Fate::Stall, Failure::Timeout, Phase::Body),
             (Fate::Status(503), Failure::Status, Phase::FirstByte),
         ] {
             let out = luck.outcome(0, https, 0, fate);

@@ -301,6 +301,8 @@ impl Reader<'_> {
             "unreachable" => Mode::Unreachable,
             "tls" => Mode::Tls,
             "intercepted" => Mode::Intercepted,
+            "untrusted" => Mode::Untrusted,
+            "large" => Mode::Large,
             "off" => Mode::Off,
             "slow" => match &raw.ms {
                 Some(ms) if ms.as_ref().is_finite() && *ms.as_ref() > 0.0 => Mode::Slow { ms: *ms.as_ref() },
@@ -335,8 +337,8 @@ impl Reader<'_> {
                     raw.mode.span(),
                     format!(
                         "\"{other}\" is no mode; write total, partial, refused, reset, unreachable, slow, dns, \
-                         tls, intercepted, status or off (and `sites`, `flapping`, `rolling` or `recovery` \
-                         for which sites and when)"
+                         tls, intercepted, untrusted, large, status or off (and `sites`, `flapping`, `rolling` \
+                         or `recovery` for which sites and when)"
                     ),
                 );
                 Mode::Total

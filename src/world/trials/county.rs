@@ -33,8 +33,8 @@ pub(super) struct Shape {
     pub carriers: usize,
     /// One or two for each ICB; the first has most of its practices.
     pub firewalls: usize,
-    /// Each ICB's first firewall is a pair of spares.
-    pub paired: bool,
+    /// Which of each ICB's firewalls is a pair of spares, if any.
+    pub paired: Option<usize>,
     /// For each ICB, evenly used; none or several.
     pub gateways: usize,
     /// Models of practice router, shared by all ICBs: a role that no network lists. None or several.
@@ -60,7 +60,11 @@ impl Shape {
             Tier::Missing | Tier::WrongMap => vec![draw.count(15, 100)],
             Tier::Large if is_long => (0..8).map(|_| draw.count(3, 8)).collect(),
             Tier::Large if draw.chance(0.25) => (0..42).map(|_| draw.count(5, 15)).collect(),
-            Tier::Large => (0..8).map(|_| draw.count(8, 40)).collect(),
+            // Some ICBs are ten times the size of others.
+            Tier::Large => {
+                let first = if draw.chance(0.15) { draw.count(100, 300) } else { draw.count(8, 40) };
+                std::iter::once(first).chain((1..8).map(|_| draw.count(8, 40))).collect()
+            }
         };
         let several = tier == Tier::WrongMap || icbs.len() > 1;
         let needs_gateways = family == Family::GatewayMornings;
@@ -70,11 +74,17 @@ impl Shape {
             Family::Quiet | Family::FirmwareRolling => 60,
             _ => draw.pick(30, &[30, 30, 30, 30, 20, 60]),
         };
+        let firewalls = if several { 2 } else { draw.pick(1, &[1, 2, 2, 2]) };
+        // The main one where the story is about the pair; else the other one, if there is another.
+        let paired = match family {
+            Family::FirewallSticky => draw.chance(0.5).then_some(0),
+            _ => draw.chance(0.2).then_some(1),
+        };
         let hub = if family == Family::HubUplink { 0.85 } else { 0.7 };
         Self {
             carriers: if several { draw.count(2, 6) } else { draw.pick(1, &[2, 2, 3, 3, 3, 4, 5]) },
-            firewalls: if several { 2 } else { draw.pick(1, &[1, 2, 2, 2]) },
-            paired: draw.chance(if family == Family::FirewallSticky { 0.5 } else { 0.15 }),
+            firewalls,
+            paired,
             gateways: if needs_gateways || draw.chance(0.25) { draw.count(2, 3) } else { 0 },
             firmwares: if needs_firmwares || draw.chance(0.4) { draw.count(2, 4) } else { 0 },
             services: draw.count(2, 3),
@@ -139,14 +149,8 @@ impl Shape {
         (0..self.firewalls)
             .map(|n| {
                 let letter = ["a", "b"].get(n).copied().unwrap_or("c");
-                if n == 0 && self.paired {
-                    vec![
-                        maker.add("firewall", format!("fw-{place}a1")),
-                        maker.add("firewall", format!("fw-{place}a2")),
-                    ]
-                } else {
-                    vec![maker.add("firewall", format!("fw-{place}{letter}"))]
-                }
+                let mut add = |number: &str| maker.add("firewall", format!("fw-{place}{letter}{number}"));
+                if self.paired == Some(n) { vec![add("1"), add("2")] } else { vec![add("")] }
             })
             .collect()
     }

@@ -128,10 +128,19 @@ impl Story<'_> {
         self.or_carrier("carrier", None)
     }
 
-    /// A gateway; where there are none, a carrier.
+    /// A gateway; where there are none, a firewall.
     pub(super) fn gateway(&mut self) -> (Cause, Target) {
-        let id = self.component("gateway");
-        self.or_carrier("gateway", id)
+        match self.component("gateway") {
+            Some(id) => (named("gateway", &id), Target::Component(id)),
+            None => self.firewall(),
+        }
+    }
+
+    /// Share of the practices that report that are behind nothing but this, 0 to 1.
+    pub(super) fn share(&self, target: &Target) -> f64 {
+        let Target::Component(id) = target else { return 1.0 };
+        let behind = self.real.component(id).map_or(0, |ix| self.behind(ix));
+        behind as f64 / self.reporting().max(1) as f64
     }
 
     /// A model of practice router; where none is known, a carrier.

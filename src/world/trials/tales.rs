@@ -7,8 +7,9 @@ use super::family::Family;
 use super::story::{Story, fault, named, window};
 use super::truth::Kind;
 use super::waves;
-use crate::estate::{Ask, ComponentIx};
+use crate::estate::{Ask, ComponentIx, Practice};
 use crate::incident::Cause;
+use crate::world::crossings::usual_spare;
 use crate::world::scenario::{DnsAnswer, Fault, Mode, Target, Window};
 
 /// Draws up the faults of one trial of this family.
@@ -123,25 +124,20 @@ fn site_lossy(story: &mut Story<'_>) {
     for id in story.practices(1) {
         let only_network = Some(story.network());
         let rate = story.draw.between(0.3, 0.5);
-        let lossy = Fault { only_network, rate, ..fault(&site(&id), Mode::Total, when) };
+        let lossy = Fault { rate, only_network, ..fault(&site(&id), Mode::Total, when) };
         story.tell(named(Cause::PRACTICE, &id), Kind::Practice, vec![lossy]);
     }
 }
 
 fn sticky(story: &mut Story<'_>) {
     let when = story.usual();
-    let pairs: Vec<ComponentIx> = story
-        .real
-        .practices
-        .iter()
-        .flat_map(|practice| &practice.via)
-        .filter_map(|used| match used.any.as_slice() {
-            [first, _, ..] => Some(*first),
-            _ => None,
-        })
-        .collect();
-    // As often as practices are behind the pair.
-    if let [pair] = story.draw.some(&pairs, 1).as_slice() {
+    // As often as practices are stuck to it.
+    let stuck = |practice: &Practice| {
+        let pair = practice.via.iter().find(|used| used.any.len() > 1)?;
+        pair.any.get(usual_spare(&practice.id, pair.any.len())).copied()
+    };
+    let usual: Vec<ComponentIx> = story.real.practices.iter().filter_map(stuck).collect();
+    if let [pair] = story.draw.some(&usual, 1).as_slice() {
         let id = story.real.components[pair.at()].id.clone();
         let target = Target::Component(id.clone());
         let dead = Fault { failover: false, ..fault(&target, Mode::Total, when) };
@@ -224,8 +220,8 @@ fn any_shared(story: &mut Story<'_>) {
     }
 }
 
-/// Two faults neither of which hides the other: one on the internet's side and one on HSCN's, or one shared and
-/// one practice's. The second begins while the first is on.
+/// Two faults neither of which hides the other: one on the internet's side and one on HSCN's, a firewall and a
+/// service that others reach, or one shared and one practice's. The second begins while the first is on.
 fn two_faults(story: &mut Story<'_>) {
     let first = story.onset;
     let lasts = story.lasting();
@@ -234,6 +230,13 @@ fn two_faults(story: &mut Story<'_>) {
     let swapped = story.draw.chance(0.5);
     let times = [window(first, lasts), window(second, lasts_too)];
     let [one, other] = if swapped { [times[1], times[0]] } else { times };
+    let (cause, target) = story.firewall();
+    // Within one network: a firewall, and a service that shows at the practices that aren't behind it.
+    if story.share(&target) < 0.7 && story.draw.chance(0.4) {
+        story.shared(cause, vec![fault(&target, Mode::Total, one)]);
+        on_service(story, "accurx", other);
+        return;
+    }
     internet_side(story, one);
     if story.draw.chance(0.3) {
         // A practice that the first leaves alone, as far as that goes: on HSCN.
@@ -245,19 +248,20 @@ fn two_faults(story: &mut Story<'_>) {
     } else {
         hscn_side(story, other);
     }
-    story
-        .plots
-        .sort_by_key(|plot| plot.faults.first().and_then(|n| story.faults.get(*n)).map(|f| f.when.from));
 }
 
 fn internet_side(story: &mut Story<'_>, when: Window) {
     let (cause, target) = story.firewall();
     let rate = story.partial();
-    match story.draw.count(0, 4) {
+    match story.draw.count(0, 5) {
         0 => story.shared(cause, vec![fault(&target, Mode::Total, when)]),
         1 => story.shared(cause, vec![Fault { rate, ..fault(&target, Mode::Total, when) }]),
         2 => story.shared(cause, vec![fault(&target, Mode::Reset, when)]),
         3 => on_service(story, "accurx", when),
+        4 => {
+            let (cause, target) = story.carrier();
+            story.shared(cause, vec![Fault { rate, ..fault(&target, Mode::Total, when) }]);
+        }
         _ => {
             let target = Target::Component(INTERNET_RESOLVER.to_owned());
             let failing = fault(&target, Mode::Dns(DnsAnswer::Servfail), when);
