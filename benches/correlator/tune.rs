@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use linewatch::world::dice::{mix, unit};
-use linewatch::world::trials::{Kind, Tier};
+use linewatch::world::trials::{Family, Kind, Tier};
 
 use crate::baselines::{Baseline, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
 use crate::blips::Blips;
@@ -20,6 +20,10 @@ use crate::options::Options;
 use crate::run;
 use crate::score::Judge;
 
+/// Families whose trials last hours or days: too slow for so many sets of constants, unless asked for by name. All
+/// other trials have the same noise.
+const LONG: [Family; 4] =
+    [Family::Quiet, Family::ChronicLine, Family::GatewayMornings, Family::FirmwareRolling];
 /// Sets of constants tried for each method.
 const SETS: u64 = 48;
 /// What a false shared-cause incident, and a needless or false practice incident, take from a trial's worth.
@@ -31,8 +35,10 @@ const PENALTY_MAX: f64 = 1.0;
 pub fn tune(options: &Options) {
     let methods: Vec<Method> =
         (0..Method::NAMES.len()).filter(|ix| options.wants(Method::NAMES[*ix])).flat_map(candidates).collect();
+    let mut families = options.families();
+    families.retain(|family| options.family.contains(family) || !LONG.contains(family));
     for tier in options.tiers() {
-        let jobs = run::jobs(&[tier], &options.families(), options.first_seed(), options.runs());
+        let jobs = run::jobs(&[tier], &families, options.first_seed(), options.runs());
         let results = run::spread(
             &jobs,
             options.threads(),
