@@ -65,7 +65,9 @@ fn main() {
         (true, true) => vec![12],
         (true, false) => SIZES.to_vec(),
     };
-    println!("| practices × checks | state | observation mean | p99 | evaluation mean | p99 | of | × bare pass | resident |");
+    println!(
+        "| practices × checks | state | observation mean | p99 | evaluation mean | p99 | of | × bare pass | resident |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut whole: Vec<(usize, Duration)> = Vec::new();
     for practices in sizes {
@@ -250,7 +252,12 @@ fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
         lengths.push(clock.elapsed());
     }
     let evaluated = evaluations.len();
-    Figures { observation: mean_and_p99(lengths), evaluation: mean_and_p99(evaluations), evaluated, memory_kib }
+    Figures {
+        observation: mean_and_p99(lengths),
+        evaluation: mean_and_p99(evaluations),
+        evaluated,
+        memory_kib,
+    }
 }
 
 /// Asks everything once more, as `state` has it.

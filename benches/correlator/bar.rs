@@ -24,7 +24,12 @@ pub fn bar(results: &Results) {
     let ours = |wanted: &dyn Fn(Tier, Family) -> bool| results.sum(0, wanted);
     let everything = ours(&|_, _| true);
     let many = &everything.shared_many;
-    at_least("shared fault named, 25 or more practices reporting, onset + 1", 99.5, many.right[0], many.truths);
+    at_least(
+        "shared fault named, 25 or more practices reporting, onset + 1",
+        99.5,
+        many.right[0],
+        many.truths,
+    );
     at_least("the same, onset + 3", 99.8, many.right[1], many.truths);
     let few = ours(&|_, family| PARTIAL.contains(&family)).shared_few;
     at_least("fewer than 25 reporting, partial or sticky, onset + 1", 93.0, few.right[0], few.truths);
@@ -60,7 +65,12 @@ pub fn bar(results: &Results) {
         soon(&format!("{}: p95", family.name()), &total, 0.95, 1.0);
     }
     for family in [Family::FirewallPartial, Family::CarrierPartial] {
-        soon(&format!("{} (.15 and more): p95", family.name()), &ours(&|_, of| of == family).shared(), 0.95, 1.0);
+        soon(
+            &format!("{} (.15 and more): p95", family.name()),
+            &ours(&|_, of| of == family).shared(),
+            0.95,
+            1.0,
+        );
     }
     soon("firewall-brownout: p95", &ours(&|_, of| of == Family::FirewallBrownout).shared(), 0.95, 2.0);
     soon("practice fault, confirmed (no re-asking here): p95", own, 0.95, 2.5);

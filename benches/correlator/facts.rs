@@ -97,8 +97,7 @@ impl Facts {
             }
         }
         let things = carried.things;
-        let behind =
-            things.iter().map(|thing| (thing.cause.clone(), thing.practices.clone())).collect();
+        let behind = things.iter().map(|thing| (thing.cause.clone(), thing.practices.clone())).collect();
         let candidates = group(things, slots, &missing);
         let mut crossed = vec![Vec::new(); (practices + 1) * slots];
         for (ix, candidate) in candidates.iter().enumerate() {

@@ -37,10 +37,11 @@ use linewatch::world::virtual_time::blank;
 
 use crate::baselines::{Baseline, Method, constants};
 use crate::blips::Blips;
-use crate::diagnoser::{Diagnoser, Linewatch};
+use crate::diagnoser::Linewatch;
 use crate::facts::Facts;
 use crate::marks::Marks;
 use crate::options::Options;
+use crate::run::Hall;
 use crate::score::Judge;
 use crate::tables::Results;
 
@@ -66,11 +67,7 @@ fn main() -> anyhow::Result<()> {
     }
     let names: Vec<&'static str> =
         [LINEWATCH].into_iter().chain(Method::NAMES).filter(|name| options.wants(name)).collect();
-    anyhow::ensure!(
-        !names.is_empty(),
-        "--only names none of {LINEWATCH}, {}",
-        Method::NAMES.join(", ")
-    );
+    anyhow::ensure!(!names.is_empty(), "--only names none of {LINEWATCH}, {}", Method::NAMES.join(", "));
     let began = std::time::Instant::now();
     let outcomes = run::spread(
         &jobs,
@@ -84,8 +81,7 @@ fn main() -> anyhow::Result<()> {
     );
     let mut cells: BTreeMap<(Tier, Family), Vec<Marks>> = BTreeMap::new();
     for (job, (marks, story)) in jobs.iter().zip(&outcomes) {
-        let sums =
-            cells.entry((job.tier, job.family)).or_insert_with(|| vec![Marks::default(); names.len()]);
+        let sums = cells.entry((job.tier, job.family)).or_insert_with(|| vec![Marks::default(); names.len()]);
         sums.iter_mut().zip(marks).for_each(|(sum, marks)| sum.merge(marks));
         if let Some(story) = story {
             println!("{story}");
@@ -120,19 +116,19 @@ fn outcome(
     options: &Options,
 ) -> (Vec<Marks>, Option<String>) {
     let tuned = constants::of(trial.tier);
-    let mut diagnosers: Vec<Box<dyn Diagnoser>> = Vec::with_capacity(names.len());
+    let mut hall = Hall { diagnosers: Vec::with_capacity(names.len()), said: vec![Vec::new(); names.len()] };
     for name in names {
-        diagnosers.push(match Method::NAMES.iter().position(|method| method == name) {
+        hall.diagnosers.push(match Method::NAMES.iter().position(|method| method == name) {
             Some(method) => Box::new(Baseline::new(facts, tuned[method])),
             None => Box::new(Linewatch::new(&trial.estate)),
         });
     }
     let mut blips = Blips::new(facts);
-    let said = run::listen(trial, facts, &mut blips, &mut diagnosers);
+    run::play(trial, facts, &mut blips, &mut hall);
     let judge = Judge::new(trial, facts, &blips);
     let mut marks = Vec::with_capacity(names.len());
     let mut story = None;
-    for said in &said {
+    for said in &hall.said {
         let (these, faults) = judge.judge(said);
         if marks.is_empty() && options.show && (options.all || !faults.is_empty()) {
             story = Some(show::story(trial, facts, &judge, said, &faults));

@@ -137,7 +137,11 @@ impl Named {
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let mut sorted = self.intervals.clone();
         sorted.sort_by(f64::total_cmp);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to the number of truths")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to the number of truths"
+        )]
         let rank = (share * sorted.len() as f64).ceil() as usize;
         sorted.get(rank.max(1) - 1).copied()
     }

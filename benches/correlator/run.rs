@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use linewatch::observation::{ALIVE, BYE, Observation};
+use linewatch::time::At;
 use linewatch::world::trials::{Family, Tier, Trial};
 use linewatch::world::virtual_time::blank;
 
@@ -33,38 +34,51 @@ pub fn jobs(tiers: &[Tier], families: &[Family], first_seed: u64, runs: usize) -
     jobs
 }
 
-/// What every diagnoser said in the course of one trial, in the order in which they were given.
-pub fn listen(
-    trial: &Trial,
-    facts: &Facts,
-    blips: &mut Blips,
-    diagnosers: &mut [Box<dyn Diagnoser>],
-) -> Vec<Vec<Said>> {
-    let mut said = vec![Vec::new(); diagnosers.len()];
+/// Who hears a trial's observations.
+pub trait Audience {
+    fn advance(&mut self, at: At);
+    fn observe(&mut self, at: At, seen: &Observation, place: Place);
+}
+
+/// Diagnosers, and what each said in the course of one trial.
+pub struct Hall {
+    pub diagnosers: Vec<Box<dyn Diagnoser>>,
+    pub said: Vec<Vec<Said>>,
+}
+
+impl Audience for Hall {
+    fn advance(&mut self, at: At) {
+        for (diagnoser, said) in self.diagnosers.iter_mut().zip(&mut self.said) {
+            diagnoser.advance(at);
+            diagnoser.said(said);
+        }
+    }
+
+    fn observe(&mut self, at: At, seen: &Observation, place: Place) {
+        for (diagnoser, said) in self.diagnosers.iter_mut().zip(&mut self.said) {
+            diagnoser.observe(at, seen, place);
+            diagnoser.said(said);
+        }
+    }
+}
+
+/// Plays a trial from its first observation to its end.
+pub fn play(trial: &Trial, facts: &Facts, blips: &mut Blips, audience: &mut dyn Audience) {
     let mut stream = trial.stream();
     let mut seen: Observation = blank();
     while let Some(at) = stream.fill(&mut seen) {
         if at > trial.end {
             break;
         }
+        audience.advance(at);
         let place = facts.asker(&seen.practice).map(|asker| Place { asker, probe: facts.probe(&seen.probe) });
-        for diagnoser in &mut *diagnosers {
-            diagnoser.advance(at);
-        }
         let known = |place: &Place| place.probe.is_some() || seen.probe == ALIVE || seen.probe == BYE;
         if let Some(place) = place.filter(known) {
             blips.take(at, &seen, place);
-            for (diagnoser, said) in diagnosers.iter_mut().zip(&mut said) {
-                diagnoser.observe(at, &seen, place);
-                diagnoser.said(said);
-            }
+            audience.observe(at, &seen, place);
         }
     }
-    for (diagnoser, said) in diagnosers.iter_mut().zip(&mut said) {
-        diagnoser.advance(trial.end);
-        diagnoser.said(said);
-    }
-    said
+    audience.advance(trial.end);
 }
 
 /// Does every job on some thread; the results stand in the order of the jobs. `done` hears how many are done.
@@ -81,7 +95,8 @@ pub fn spread<R: Send>(
     std::thread::scope(|scope| {
         for _ in 0..threads.min(jobs.len()) {
             scope.spawn(|| {
-                while let Ok(left) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                while let Ok(left) =
+                    next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
                 {
                     let job = &jobs[left - 1];
                     let trial = Trial::new(job.family, job.tier, job.seed);

@@ -91,7 +91,14 @@ impl<'a> Judge<'a> {
                 std::iter::once(&truth.cause).chain(&truth.same).chain(twins).collect()
             })
             .collect();
-        Self { trial, facts, blips, every_ms, grace_ms: GRACE_INTERVALS * every_ms + facts.timeout_ms, classes }
+        Self {
+            trial,
+            facts,
+            blips,
+            every_ms,
+            grace_ms: GRACE_INTERVALS * every_ms + facts.timeout_ms,
+            classes,
+        }
     }
 
     pub fn fit(&self, causes: &[Cause], truth: usize) -> Fit {
@@ -100,7 +107,8 @@ impl<'a> Judge<'a> {
         match truth.kind {
             Kind::Slight => Fit::Wrong,
             Kind::Unmapped => {
-                let hit = |cause: &Cause| self.one_practice(cause).is_some_and(|it| truth.practices.contains(&it));
+                let hit =
+                    |cause: &Cause| self.one_practice(cause).is_some_and(|it| truth.practices.contains(&it));
                 if causes.iter().any(hit) { Fit::Right } else { Fit::Wrong }
             }
             Kind::Shared | Kind::Practice => {
@@ -163,9 +171,9 @@ impl<'a> Judge<'a> {
 
     /// Whether it names a service of which a check mostly failed just then, everywhere.
     fn is_blip(&self, said: &Said) -> bool {
-        said.causes.iter().any(|cause| {
-            cause.kind == Cause::SERVICE && self.blips.any(self.facts.probes_of(cause), said.at)
-        })
+        said.causes
+            .iter()
+            .any(|cause| cause.kind == Cause::SERVICE && self.blips.any(self.facts.probes_of(cause), said.at))
     }
 
     fn must_be_named(&self) -> impl Iterator<Item = (usize, &Truth)> {
@@ -257,7 +265,9 @@ impl<'a> Judge<'a> {
                 marks.quiet.blips += u32::from(quiet && blip);
                 faults.push(Fault::FalseShared(*incident));
             }
-            let Some(practice) = self.about(&opened.causes).filter(|_| fits[0] == Fit::Wrong) else { continue };
+            let Some(practice) = self.about(&opened.causes).filter(|_| fits[0] == Fit::Wrong) else {
+                continue;
+            };
             if let Some(phase) = self.needless(practice, opened.at, said) {
                 marks.needless[phase] += 1;
                 faults.push(Fault::Needless(*incident));

@@ -32,7 +32,9 @@ impl Results {
 pub fn by_tier(results: &Results) {
     for tier in results.tiers() {
         println!("\n### Tier {}\n", tier.name());
-        println!("Named at onset + 1 / + 3 intervals, per cent, up to ambiguity; `F` false shared-cause incidents,");
+        println!(
+            "Named at onset + 1 / + 3 intervals, per cent, up to ambiguity; `F` false shared-cause incidents,"
+        );
         println!("`N` needless or false practice incidents, in all runs of the row.\n");
         println!("| family | truths | {} |", results.names.join(" | "));
         println!("|---|---{}|", "|---".repeat(results.names.len()));
@@ -40,7 +42,8 @@ pub fn by_tier(results: &Results) {
             let cells: Vec<String> = marks.iter().map(cell).collect();
             println!("| {} | {} | {} |", family.name(), marks[0].truths, cells.join(" | "));
         }
-        let sums: Vec<Marks> = (0..results.names.len()).map(|it| results.sum(it, |of, _| of == tier)).collect();
+        let sums: Vec<Marks> =
+            (0..results.names.len()).map(|it| results.sum(it, |of, _| of == tier)).collect();
         let cells: Vec<String> = sums.iter().map(cell).collect();
         println!("| **all** | {} | {} |", sums[0].truths, cells.join(" | "));
     }
@@ -64,7 +67,9 @@ fn cell(marks: &Marks) -> String {
 
 /// Every metric, for each tier and for all, a column a diagnoser.
 pub fn totals(results: &Results) {
-    println!("\n### Totals\n\nShares in per cent with Wilson's interval at 95 %; times in intervals, misses as infinite.");
+    println!(
+        "\n### Totals\n\nShares in per cent with Wilson's interval at 95 %; times in intervals, misses as infinite."
+    );
     for tier in results.tiers() {
         println!("\n#### Tier {}\n", tier.name());
         metrics(results, |of, _| of == tier);
@@ -85,9 +90,7 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
     row("trials", &|it| it.trials.to_string());
     for (n, when) in ["+ 1", "+ 3"].iter().enumerate() {
         row(&format!("shared, named at onset {when}"), &|it| named(&it.shared(), n));
-        row("the same, the true cause alone", &|it| {
-            percent(it.shared().raw[n], it.shared().truths)
-        });
+        row("the same, the true cause alone", &|it| percent(it.shared().raw[n], it.shared().truths));
     }
     row("practice's own, named at onset + 1", &|it| named(&it.own, 0));
     row("practice's own, named at onset + 3", &|it| named(&it.own, 1));
@@ -112,9 +115,7 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
     row("quiet: false shared causes, at most a year (95 %)", &|it| {
         rate(it.quiet.false_shared, it.quiet.years)
     });
-    row("the same without blips told", &|it| {
-        rate(it.quiet.false_shared - it.quiet.blips, it.quiet.years)
-    });
+    row("the same without blips told", &|it| rate(it.quiet.false_shared - it.quiet.blips, it.quiet.years));
     row("quiet: false practice incidents, at most a practice-year (95 %)", &|it| {
         rate(it.quiet.false_practice, it.quiet.practice_years)
     });
@@ -123,7 +124,9 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
 /// Families of a tier in which some baseline named more at onset + 3 than linewatch, or as many with fewer false alarms.
 pub fn wins(results: &Results) {
     println!("\n### Where a baseline is better than linewatch\n");
-    println!("Named more truths at onset + 1 or + 3; or as many at both, with fewer false or needless incidents.\n");
+    println!(
+        "Named more truths at onset + 1 or + 3; or as many at both, with fewer false or needless incidents.\n"
+    );
     let mut any = false;
     for ((tier, family), marks) in &results.cells {
         let Some((ours, others)) = marks.split_first() else { continue };
@@ -139,7 +142,13 @@ pub fn wins(results: &Results) {
             .collect();
         if !better.is_empty() {
             any = true;
-            println!("- {}, {}: linewatch ({}); {}", tier.name(), family.name(), cell(ours), better.join(", "));
+            println!(
+                "- {}, {}: linewatch ({}); {}",
+                tier.name(),
+                family.name(),
+                cell(ours),
+                better.join(", ")
+            );
         }
     }
     if !any {
@@ -149,7 +158,9 @@ pub fn wins(results: &Results) {
 
 /// What was said with how much confidence, and how much of it was true.
 pub fn calibration(results: &Results) {
-    println!("\n### Calibration of linewatch\n\n| from | events | mean probability | came true |\n|---|---|---|---|");
+    println!(
+        "\n### Calibration of linewatch\n\n| from | events | mean probability | came true |\n|---|---|---|---|"
+    );
     for (from, events, mean, came_true) in results.sum(0, |_, _| true).calibration.bins() {
         println!("| {from} | {events} | {mean:.4} | {came_true:.4} |");
     }

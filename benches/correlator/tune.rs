@@ -9,15 +9,17 @@
 
 use std::collections::BTreeMap;
 
+use linewatch::observation::Observation;
+use linewatch::time::At;
 use linewatch::world::dice::{mix, unit};
 use linewatch::world::trials::{Family, Kind, Tier};
 
-use crate::baselines::{Baseline, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
+use crate::baselines::{Baselines, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
 use crate::blips::Blips;
-use crate::diagnoser::Diagnoser;
+use crate::diagnoser::{Place, Said};
 use crate::marks::Marks;
 use crate::options::Options;
-use crate::run;
+use crate::run::{self, Audience};
 use crate::score::Judge;
 
 /// Families whose trials last hours or days: too slow for so many sets of constants, unless asked for by name. All
@@ -25,7 +27,7 @@ use crate::score::Judge;
 const LONG: [Family; 4] =
     [Family::Quiet, Family::ChronicLine, Family::GatewayMornings, Family::FirmwareRolling];
 /// Sets of constants tried for each method.
-const SETS: u64 = 48;
+const SETS: u64 = 64;
 /// What a false shared-cause incident, and a needless or false practice incident, take from a trial's worth.
 const PENALTY_SHARED: f64 = 0.5;
 const PENALTY_PRACTICE: f64 = 0.25;
@@ -33,8 +35,10 @@ const PENALTY_PRACTICE: f64 = 0.25;
 const PENALTY_MAX: f64 = 1.0;
 
 pub fn tune(options: &Options) {
-    let methods: Vec<Method> =
-        (0..Method::NAMES.len()).filter(|ix| options.wants(Method::NAMES[*ix])).flat_map(candidates).collect();
+    let all: Vec<Tuned> = (0..Method::NAMES.len())
+        .filter(|ix| options.wants(Method::NAMES[*ix]))
+        .flat_map(candidates)
+        .collect();
     let mut families = options.families();
     families.retain(|family| options.family.contains(family) || !LONG.contains(family));
     for tier in options.tiers() {
@@ -43,16 +47,16 @@ pub fn tune(options: &Options) {
             &jobs,
             options.threads(),
             |trial, facts| {
-                let mut diagnosers: Vec<Box<dyn Diagnoser>> = methods
-                    .iter()
-                    .map(|method| Tuned { method: *method, probability: 1.0 })
-                    .map(|tuned| Box::new(Baseline::new(facts, tuned)) as Box<dyn Diagnoser>)
-                    .collect();
+                let mut panel =
+                    Panel { baselines: Baselines::new(facts, &all), said: vec![Vec::new(); all.len()] };
                 let mut blips = Blips::new(facts);
-                let said = run::listen(trial, facts, &mut blips, &mut diagnosers);
+                run::play(trial, facts, &mut blips, &mut panel);
+                panel.baselines.said(panel.said.iter_mut());
                 let judge = Judge::new(trial, facts, &blips);
                 let nothing = !trial.truths.iter().any(|it| matches!(it.kind, Kind::Shared | Kind::Practice));
-                said.iter()
+                panel
+                    .said
+                    .iter()
                     .map(|said| {
                         let (marks, _) = judge.judge(said);
                         (worth(&marks, nothing), marks)
@@ -61,7 +65,23 @@ pub fn tune(options: &Options) {
             },
             |done| eprint!("\r{}: {done} of {} trials ", tier.name(), jobs.len()),
         );
-        print(tier, &methods, &results);
+        print(tier, &all, &results);
+    }
+}
+
+/// All sets of constants at once.
+struct Panel {
+    baselines: Baselines,
+    said: Vec<Vec<Said>>,
+}
+
+impl Audience for Panel {
+    fn advance(&mut self, at: At) {
+        self.baselines.advance(at);
+    }
+
+    fn observe(&mut self, at: At, seen: &Observation, place: Place) {
+        self.baselines.observe(at, seen, place);
     }
 }
 
@@ -69,32 +89,33 @@ fn worth(marks: &Marks, nothing_to_name: bool) -> f64 {
     let all = marks.all();
     let named = f64::from(all.right[0] + all.right[1]) / f64::from(2 * all.truths.max(1));
     let false_practice = f64::from(marks.needless_incidents() + marks.false_practice);
-    let penalty = PENALTY_SHARED * f64::from(marks.false_shared + marks.corrected)
-        + PENALTY_PRACTICE * false_practice;
+    let penalty =
+        PENALTY_SHARED * f64::from(marks.false_shared + marks.corrected) + PENALTY_PRACTICE * false_practice;
     let gained = if nothing_to_name { 1.0 } else { named };
     gained - penalty.min(PENALTY_MAX)
 }
 
 /// The best set of each method, as a line of `baselines/constants.rs`.
-fn print(tier: Tier, methods: &[Method], results: &[Vec<(f64, Marks)>]) {
-    let mut best: BTreeMap<usize, (f64, Method, Marks)> = BTreeMap::new();
-    for (ix, method) in methods.iter().enumerate() {
+fn print(tier: Tier, all: &[Tuned], results: &[Vec<(f64, Marks)>]) {
+    let mut best: BTreeMap<usize, (f64, Tuned)> = BTreeMap::new();
+    for (ix, tuned) in all.iter().enumerate() {
         let mean = results.iter().map(|trial| trial[ix].0).sum::<f64>() / results.len().max(1) as f64;
+        let kind = kind(&tuned.method);
+        if best.get(&kind).is_some_and(|(known, _)| mean <= *known) {
+            continue;
+        }
         let mut sum = Marks::default();
         for trial in results {
             sum.merge(&trial[ix].1);
         }
-        let kind = kind(method);
-        if best.get(&kind).is_none_or(|(known, ..)| mean > *known) {
-            best.insert(kind, (mean, *method, sum));
-        }
+        let share = f64::from(sum.calibration.came_true()) / f64::from(sum.calibration.events().max(1));
+        best.insert(kind, (mean, Tuned { probability: (share * 1_000.0).round() / 1_000.0, ..*tuned }));
     }
     println!("\n        Tier::{tier:?} => [");
-    for (mean, method, sum) in best.values() {
-        let calibration = &sum.calibration;
-        let probability = f64::from(calibration.came_true()) / f64::from(calibration.events().max(1));
+    for (mean, Tuned { method, silent_s, probability }) in best.values() {
         println!(
-            "            Tuned {{ method: Method::{method:?}, probability: {probability:.3} }}, // worth {mean:.3}"
+            "            Tuned {{ method: Method::{method:?}, silent_s: {silent_s}, probability: {probability:?} }}, \
+             // worth {mean:.3}"
         );
     }
     println!("        ],");
@@ -112,16 +133,16 @@ fn kind(method: &Method) -> usize {
 }
 
 /// Sets of constants of one method.
-fn candidates(kind: usize) -> Vec<Method> {
-    let mut all: Vec<Method> = Vec::new();
+fn candidates(kind: usize) -> Vec<Tuned> {
+    let mut all: Vec<Tuned> = Vec::new();
     for set in 0..SETS {
         let mut pick = Pick { state: mix(mix(0x7153, kind as u64), set) };
         let method = match kind {
             0 => Method::Ratio(Ratio {
                 window: pick.of(&[1, 2, 3]),
-                share: pick.of(&[0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7]),
+                share: pick.of(&[0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9]),
                 practices_min: pick.of(&[2, 3, 4]),
-                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 0.8]),
                 keep: pick.of(&[1.0, 2.0, 6.0]),
             }),
             1 => Method::Rules(Rules {
@@ -144,15 +165,15 @@ fn candidates(kind: usize) -> Vec<Method> {
                 window: pick.of(&[1, 2, 3]),
                 hit: pick.of(&[0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9]),
                 failures_min: pick.of(&[2, 3, 4, 6]),
-                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 0.8]),
                 keep: pick.of(&[1.0, 2.0, 6.0]),
             }),
             4 => Method::Votes(Votes {
                 window: pick.of(&[1, 2, 3]),
                 share: pick.of(&[0.02, 0.05, 0.08, 0.12]),
-                least: pick.of(&[0.3, 0.5, 0.8, 1.5, 3.0]),
+                least: pick.of(&[0.3, 0.5, 0.8, 1.5, 3.0, 5.0]),
                 tie: pick.of(&[0.6, 0.7, 0.8, 0.9, 0.97]),
-                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 0.8]),
                 keep: pick.of(&[1.0, 2.0, 6.0]),
             }),
             _ => Method::Flock(Flock {
@@ -160,12 +181,13 @@ fn candidates(kind: usize) -> Vec<Method> {
                 broken: pick.of(&[0.2, 0.3, 0.5, 0.7, 0.9, 0.98]),
                 noise: pick.of(&[0.003, 0.01, 0.03]),
                 prior: pick.of(&[4.0, 6.0, 9.0, 12.0, 16.0]),
-                hold: pick.of(&[0.0, 0.1, 0.25, 0.5]),
+                hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 0.8]),
                 keep: pick.of(&[1.0, 2.0, 6.0]),
             }),
         };
-        if !all.contains(&method) {
-            all.push(method);
+        let tuned = Tuned { method, silent_s: pick.of(&[75, 110]), probability: 1.0 };
+        if !all.contains(&tuned) {
+            all.push(tuned);
         }
     }
     all
@@ -179,7 +201,11 @@ struct Pick {
 impl Pick {
     fn of<T: Copy>(&mut self, list: &[T]) -> T {
         self.state = mix(self.state, 1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the list's length")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "below the list's length"
+        )]
         let at = (unit(self.state) * list.len() as f64) as usize;
         list[at.min(list.len() - 1)]
     }

@@ -8,15 +8,16 @@ use linewatch::time::At;
 use crate::diagnoser::Place;
 use crate::facts::{Candidate, Facts};
 
-/// An agent that was heard and then isn't for so long is silent: two heartbeats and a half.
-const SILENT_AFTER_MS: i64 = 75_000;
 /// Results kept of each check: as many as a window may be long.
 const WINDOW_MAX: u32 = 8;
 
 #[derive(Debug)]
 pub struct Board {
     pub facts: Arc<Facts>,
-    now: At,
+    /// Results of each check that count.
+    window: u32,
+    /// An agent that was heard and then isn't for so long is silent.
+    silent_ms: i64,
     /// By check: its last results, newest in the lowest bit, 1 for failed; how many; when the newest was asked.
     results: Vec<u8>,
     known: Vec<u8>,
@@ -28,6 +29,10 @@ pub struct Board {
     pub counted: Vec<u8>,
     /// Checks that failed within the window.
     pub bad: Vec<u32>,
+    /// Candidates that some failed check crosses, in order.
+    pub touched: Vec<u32>,
+    /// By candidate; those that aren't touched are left as they were.
+    tallies: Vec<Tally>,
 }
 
 /// Failures and results over all checks of a candidate.
@@ -45,12 +50,13 @@ impl Tally {
 }
 
 impl Board {
-    pub fn new(facts: &Arc<Facts>) -> Self {
+    pub fn new(facts: &Arc<Facts>, window: u32, silent_ms: i64) -> Self {
         let checks = facts.askers * facts.slots;
         let never = At::from_millis(i64::MIN);
         Self {
             facts: Arc::clone(facts),
-            now: never,
+            window: window.min(WINDOW_MAX),
+            silent_ms,
             results: vec![0; checks],
             known: vec![0; checks],
             asked: vec![never; checks],
@@ -58,6 +64,8 @@ impl Board {
             failed: vec![0; checks],
             counted: vec![0; checks],
             bad: Vec::new(),
+            touched: Vec::new(),
+            tallies: vec![Tally::default(); facts.candidates.len()],
         }
     }
 
@@ -78,9 +86,8 @@ impl Board {
         }
     }
 
-    /// Counts the failures among the last `window` results of each check that isn't stale.
-    pub fn look(&mut self, now: At, window: u32) {
-        self.now = now;
+    /// Counts the failures among the last results of each check that isn't stale.
+    pub fn look(&mut self, now: At) {
         self.bad.clear();
         let stale_ms = 2 * self.facts.every_ms + self.facts.timeout_ms;
         let probes = self.facts.slots - 1;
@@ -88,11 +95,11 @@ impl Board {
             let first = asker * self.facts.slots;
             for check in first..first + probes {
                 let fresh = now.millis_since(self.asked[check]) <= stale_ms;
-                let counted = if fresh { u32::from(self.known[check]).min(window) } else { 0 };
+                let counted = if fresh { u32::from(self.known[check]).min(self.window) } else { 0 };
                 let mask = (1_u32 << counted.min(WINDOW_MAX)) - 1;
                 self.count(check, (u32::from(self.results[check]) & mask).count_ones(), counted);
             }
-            let heard = self.heard[asker].map(|at| now.millis_since(at) <= SILENT_AFTER_MS);
+            let heard = self.heard[asker].map(|at| now.millis_since(at) <= self.silent_ms);
             match heard {
                 // The hub's own being heard says nothing.
                 _ if asker + 1 == self.facts.askers => self.count(first + probes, 0, 0),
@@ -100,6 +107,7 @@ impl Board {
                 Some(heard) => self.count(first + probes, u32::from(!heard), 1),
             }
         }
+        self.tally_up();
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "at most WINDOW_MAX")]
@@ -111,24 +119,27 @@ impl Board {
         }
     }
 
-    pub fn tally(&self, candidate: &Candidate) -> Tally {
-        let mut tally = Tally::default();
-        for check in &candidate.checks {
-            tally.failed += u32::from(self.failed[*check as usize]);
-            tally.counted += u32::from(self.counted[*check as usize]);
-        }
-        tally
-    }
-
-    /// Candidates that some failed check crosses, in order.
-    pub fn touched(&self) -> Vec<u32> {
+    fn tally_up(&mut self) {
         let mut touched = vec![false; self.facts.candidates.len()];
         for check in &self.bad {
             for candidate in &self.facts.crossed[*check as usize] {
                 touched[*candidate as usize] = true;
             }
         }
-        (0..).zip(&touched).filter(|(_, touched)| **touched).map(|(ix, _)| ix).collect()
+        self.touched = (0..).zip(&touched).filter(|(_, touched)| **touched).map(|(ix, _)| ix).collect();
+        for ix in &self.touched {
+            let mut tally = Tally::default();
+            for check in &self.facts.candidates[*ix as usize].checks {
+                tally.failed += u32::from(self.failed[*check as usize]);
+                tally.counted += u32::from(self.counted[*check as usize]);
+            }
+            self.tallies[*ix as usize] = tally;
+        }
+    }
+
+    /// Of a candidate that is touched.
+    pub fn tally(&self, ix: u32) -> Tally {
+        self.tallies[ix as usize]
     }
 
     pub fn candidate(&self, ix: u32) -> &Candidate {

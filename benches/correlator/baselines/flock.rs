@@ -33,7 +33,7 @@ impl Flock {
             let failed = f64::from(board.failed[check]);
             failed * convicts + (f64::from(board.counted[check]) - failed) * acquits
         };
-        let touched = board.touched();
+        let touched = &board.touched;
         // By check: how many of the chosen it crosses. One is enough to explain it.
         let mut chosen_on = vec![0_u16; board.failed.len()];
         let mut chosen: Vec<u32> = Vec::new();

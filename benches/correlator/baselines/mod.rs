@@ -50,11 +50,14 @@ pub enum Method {
     Flock(Flock),
 }
 
-/// A method, and how sure it may be: the share of its events that came true on the tuning seeds, for none of the
-/// six works out a probability of its own.
+/// A method with its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tuned {
     pub method: Method,
+    /// An agent that was heard and then isn't for so many seconds is silent.
+    pub silent_s: u32,
+    /// How sure it may be: the share of its events that came true on the tuning seeds, for none of the six works
+    /// out a probability of its own.
     pub probability: f64,
 }
 
@@ -85,68 +88,109 @@ impl Method {
     }
 }
 
-/// A baseline at work on one estate.
+/// Baselines at work on one estate. Those that look at the same results share a board.
 #[derive(Debug)]
-pub struct Baseline {
-    tuned: Tuned,
-    board: Board,
-    teller: Teller,
-    next: Option<At>,
+pub struct Baselines {
+    every_ms: i64,
     step_ms: i64,
-    hold_ms: i64,
-    keep_ms: i64,
+    next: Option<At>,
+    boards: Vec<(u32, u32, Board)>,
+    seats: Vec<Seat>,
 }
 
-impl Baseline {
-    pub fn new(facts: &Arc<Facts>, tuned: Tuned) -> Self {
-        let (hold, keep) = tuned.method.hold_and_keep();
-        #[expect(clippy::cast_possible_truncation, reason = "a few intervals")]
-        let ms = |intervals: f64| (intervals * facts.every_ms as f64) as i64;
-        Self {
-            tuned,
-            board: Board::new(facts),
-            teller: Teller::default(),
-            next: None,
-            step_ms: (facts.every_ms / STEPS_AN_INTERVAL).max(1),
-            hold_ms: ms(hold),
-            keep_ms: ms(keep),
-        }
-    }
-
-    fn step(&mut self, now: At) {
-        self.board.look(now, self.tuned.method.window());
-        if self.board.bad.is_empty() && self.teller.is_idle() {
-            return;
-        }
-        let board = &self.board;
-        let firing = match self.tuned.method {
-            Method::Ratio(it) => it.judge(board, self.hold_ms),
-            Method::Rules(it) => it.judge(board, board.facts.every_ms as f64),
-            Method::Parents(it) => it.judge(board),
-            Method::Score(it) => it.judge(board, self.hold_ms),
-            Method::Votes(it) => it.judge(board, self.hold_ms),
-            Method::Flock(it) => it.judge(board, self.hold_ms),
-        };
-        self.teller.tell(now, &firing, self.keep_ms, self.tuned.probability, &board.facts);
-    }
+#[derive(Debug)]
+struct Seat {
+    tuned: Tuned,
+    board: usize,
+    teller: Teller,
 }
 
-impl Diagnoser for Baseline {
-    fn advance(&mut self, at: At) {
+impl Baselines {
+    pub fn new(facts: &Arc<Facts>, all: &[Tuned]) -> Self {
+        let mut boards: Vec<(u32, u32, Board)> = Vec::new();
+        let mut seats = Vec::with_capacity(all.len());
+        for tuned in all {
+            let (window, silent_s) = (tuned.method.window(), tuned.silent_s);
+            let known = boards.iter().position(|(w, s, _)| (*w, *s) == (window, silent_s));
+            let board = known.unwrap_or_else(|| {
+                boards.push((window, silent_s, Board::new(facts, window, i64::from(silent_s) * 1_000)));
+                boards.len() - 1
+            });
+            seats.push(Seat { tuned: *tuned, board, teller: Teller::default() });
+        }
+        let every_ms = facts.every_ms;
+        Self { every_ms, step_ms: (every_ms / STEPS_AN_INTERVAL).max(1), next: None, boards, seats }
+    }
+
+    pub fn advance(&mut self, at: At) {
         // The first step comes with the first observation.
         let mut next = self.next.unwrap_or(at);
         while next <= at {
-            self.step(next);
+            for (_, _, board) in &mut self.boards {
+                board.look(next);
+            }
+            for seat in &mut self.seats {
+                seat.step(next, &self.boards[seat.board].2, self.every_ms);
+            }
             next = next.plus_millis(self.step_ms);
         }
         self.next = Some(next);
     }
 
+    pub fn observe(&mut self, at: At, seen: &Observation, place: Place) {
+        for (_, _, board) in &mut self.boards {
+            board.take(at, seen, place);
+        }
+    }
+
+    /// What each said since it was last asked, in the order in which they were given.
+    pub fn said<'a>(&mut self, into: impl Iterator<Item = &'a mut Vec<Said>>) {
+        for (seat, into) in self.seats.iter_mut().zip(into) {
+            seat.teller.drain(into);
+        }
+    }
+}
+
+impl Seat {
+    fn step(&mut self, now: At, board: &Board, every_ms: i64) {
+        if board.bad.is_empty() && self.teller.is_idle() {
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a few intervals")]
+        let ms = |intervals: f64| (intervals * every_ms as f64) as i64;
+        let (hold, keep) = self.tuned.method.hold_and_keep();
+        let firing = match self.tuned.method {
+            Method::Ratio(it) => it.judge(board, ms(hold)),
+            Method::Rules(it) => it.judge(board, every_ms as f64),
+            Method::Parents(it) => it.judge(board),
+            Method::Score(it) => it.judge(board, ms(hold)),
+            Method::Votes(it) => it.judge(board, ms(hold)),
+            Method::Flock(it) => it.judge(board, ms(hold)),
+        };
+        self.teller.tell(now, &firing, ms(keep), self.tuned.probability, &board.facts);
+    }
+}
+
+/// One baseline by itself.
+#[derive(Debug)]
+pub struct Baseline(Baselines);
+
+impl Baseline {
+    pub fn new(facts: &Arc<Facts>, tuned: Tuned) -> Self {
+        Self(Baselines::new(facts, &[tuned]))
+    }
+}
+
+impl Diagnoser for Baseline {
+    fn advance(&mut self, at: At) {
+        self.0.advance(at);
+    }
+
     fn observe(&mut self, at: At, seen: &Observation, place: Place) {
-        self.board.take(at, seen, place);
+        self.0.observe(at, seen, place);
     }
 
     fn said(&mut self, into: &mut Vec<Said>) {
-        self.teller.drain(into);
+        self.0.said(std::iter::once(into));
     }
 }

@@ -28,7 +28,7 @@ impl Parents {
             board.failed[**check as usize] > 0 && (silent(**check) || board.run(**check) >= self.attempts)
         };
         let mut down: Vec<(u32, usize, Vec<u32>)> = Vec::new();
-        for ix in board.touched() {
+        for ix in board.touched.iter().copied() {
             let candidate = board.candidate(ix);
             let failed: Vec<u32> = candidate.checks.iter().filter(hard).copied().collect();
             let known = candidate.checks.iter().filter(|check| board.counted[**check as usize] > 0).count();

@@ -20,13 +20,11 @@ pub struct Ratio {
 impl Ratio {
     pub fn judge(&self, board: &Board, hold_ms: i64) -> Vec<Firing> {
         let mut over: Vec<(f64, usize, u32)> = Vec::new();
-        for ix in board.touched() {
+        for ix in board.touched.iter().copied() {
             let candidate = board.candidate(ix);
-            let share = board.tally(candidate).share();
+            let share = board.tally(ix).share();
             let shared = candidate.practices.len() > 1;
-            if share >= self.share
-                && (!shared || board.practices_failing(candidate) >= self.practices_min)
-            {
+            if share >= self.share && (!shared || board.practices_failing(candidate) >= self.practices_min) {
                 over.push((share, candidate.checks.len(), ix));
             }
         }
@@ -34,9 +32,8 @@ impl Ratio {
         let mut explained = vec![false; board.failed.len()];
         let mut firing = Vec::new();
         for (_, _, ix) in over {
-            let failed = || {
-                board.candidate(ix).checks.iter().map(|c| *c as usize).filter(|c| board.failed[*c] > 0)
-            };
+            let failed =
+                || board.candidate(ix).checks.iter().map(|c| *c as usize).filter(|c| board.failed[*c] > 0);
             let anew = failed().filter(|check| !explained[*check]).count();
             if anew * 2 > failed().count() {
                 failed().for_each(|check| explained[check] = true);

@@ -25,7 +25,7 @@ pub struct Rules {
 impl Rules {
     pub fn judge(&self, board: &Board, every_ms: f64) -> Vec<Firing> {
         let mut over: Vec<(Level, u32)> = Vec::new();
-        for ix in board.touched() {
+        for ix in board.touched.iter().copied() {
             let candidate = board.candidate(ix);
             let threshold = match candidate.level {
                 Level::Practice => self.practice,
@@ -34,7 +34,7 @@ impl Rules {
                 Level::Component | Level::Monitor => self.component,
                 Level::Network => self.network,
             };
-            if board.tally(candidate).share() >= threshold {
+            if board.tally(ix).share() >= threshold {
                 over.push((candidate.level, ix));
             }
         }

@@ -17,11 +17,8 @@ pub struct Score {
 
 impl Score {
     pub fn judge(&self, board: &Board, hold_ms: i64) -> Vec<Firing> {
-        let mut groups: Vec<u32> = board
-            .touched()
-            .into_iter()
-            .filter(|ix| board.tally(board.candidate(*ix)).share() >= self.hit)
-            .collect();
+        let mut groups: Vec<u32> =
+            board.touched.iter().copied().filter(|ix| board.tally(*ix).share() >= self.hit).collect();
         let mut open = vec![false; board.failed.len()];
         for check in &board.bad {
             open[*check as usize] = true;

@@ -35,7 +35,7 @@ impl Votes {
         for check in &board.bad {
             open[*check as usize] = true;
         }
-        let touched = board.touched();
+        let touched = &board.touched;
         let mut firing: Vec<Firing> = Vec::new();
         loop {
             let most = touched.iter().map(|ix| votes[*ix as usize]).fold(0.0, f64::max);
