@@ -66,8 +66,8 @@ pub const ROUGH: Rough = Rough {
 const MONDAY_MS: i64 = 1_767_571_200_000;
 /// Trials begin within so many weeks of that.
 const WEEKS: usize = 8;
-/// A trial in which a shared fault hits but one practice that reports is drawn again, so often at most: about one
-/// in fifty is, so that the last one is as good as certain to be sound.
+/// A trial in which a shared fault hits but one practice that reports is drawn again, so often at most. Fewer than
+/// one in a hundred is, so the last one is as good as certain to be sound.
 const DRAWN_MAX: u64 = 16;
 const DAY_MS: i64 = 86_400_000;
 
