@@ -1,11 +1,11 @@
 //! Chooses the baselines' constants, on seeds that are never reported: `cargo bench --bench correlator -- --tune`.
 //!
 //! For each tier and method, so many sets of constants are drawn from the lists below; each runs on the same
-//! trials; that which is worth most is kept, and printed as `baselines/constants.rs` has it. Worth of a trial with
-//! something to name: the share of truths that are right at onset + 1 interval, and the same at + 3, both by half; less a
-//! penalty for every false shared-cause incident and every needless or false practice incident, of which one alone takes
-//! half of what naming everything gives, and no trial loses more than it can gain. A trial without anything to name is
-//! worth one less those penalties.
+//! trials; that which is worth most is kept, and printed as `baselines/constants.rs` has it.
+//!
+//! What a trial is worth: of its truths, the share that is right at onset + 1 interval and the share at + 3, half
+//! and half (1 where there is nothing to name); less a quarter for each false shared-cause incident and a tenth for
+//! each needless or false practice incident, but at most a half. So naming counts for more than silence does.
 
 use std::collections::BTreeMap;
 
@@ -29,10 +29,10 @@ const LONG: [Family; 4] =
 /// Sets of constants tried for each method.
 const SETS: u64 = 64;
 /// What a false shared-cause incident, and a needless or false practice incident, take from a trial's worth.
-const PENALTY_SHARED: f64 = 0.5;
-const PENALTY_PRACTICE: f64 = 0.25;
+const PENALTY_SHARED: f64 = 0.25;
+const PENALTY_PRACTICE: f64 = 0.1;
 /// A trial loses at most this by what is false.
-const PENALTY_MAX: f64 = 1.0;
+const PENALTY_MAX: f64 = 0.5;
 
 pub fn tune(options: &Options) {
     let all: Vec<Tuned> = (0..Method::NAMES.len())

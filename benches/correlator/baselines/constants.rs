@@ -2,7 +2,8 @@
 //!
 //!     cargo bench --bench correlator -- --tune
 //!
-//! on seeds 1 to 6 of every family, none of which is ever reported. How: see `tune`.
+//! on the first seeds, none of which is ever reported: six a family for tier hard, four for easy, missing and
+//! wrong-map, two for large (`--runs`). How: see `tune`.
 
 use linewatch::world::trials::Tier;
 
