@@ -18,8 +18,9 @@ use linewatch::world::trials::Trial;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     Practice,
+    /// A service, or a component that is asked for at the far end, such as a resolver.
     Service,
-    /// A component that some practices share: circuit, carrier, gateway, firewall, firmware, resolver.
+    /// A component that some practices share: circuit, carrier, gateway, firewall, firmware.
     Component,
     Network,
     Monitor,
@@ -209,7 +210,7 @@ impl Carried {
         let mut steps = Vec::with_capacity(hops.len());
         for (depth, hop) in hops.iter().enumerate() {
             for cause in causes_of(estate, hop) {
-                steps.push(Step { thing: self.thing(cause, level_of(hop)), depth: depth + 1 });
+                steps.push(Step { thing: self.thing(cause, level_of(estate, hop)), depth: depth + 1 });
             }
         }
         steps
@@ -257,9 +258,14 @@ fn causes_of(estate: &Estate, hop: &Hop) -> Vec<Cause> {
     }
 }
 
-fn level_of(hop: &Hop) -> Level {
+fn level_of(estate: &Estate, hop: &Hop) -> Level {
     match hop {
         Hop::Practice(_) => Level::Practice,
+        Hop::Component(ix)
+            if estate.probes.iter().any(|probe| probe.resolver == Some(*ix) || probe.also.contains(ix)) =>
+        {
+            Level::Service
+        }
         Hop::Component(_) | Hop::AnyOf(_) => Level::Component,
         Hop::Network(_) => Level::Network,
         Hop::Service(_) => Level::Service,
