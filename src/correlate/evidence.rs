@@ -1,14 +1,16 @@
-//! What has been heard: the present run of each check, and when each agent was last heard.
+//! What has been heard: the present run of each check, its last few results, and when each agent was last
+//! heard.
 //!
-//! A check is summed up by its *run*: how many results of the same class it had in a row, and when the first
-//! of them was asked. That is all that the model needs, it is constant in size, and it makes a fault's
+//! A check is summed up by its *run*, how many results of the same sort it had in a row and when the first of
+//! them was asked, and by its last [`KEPT`] results. Both are constant in size. The run makes a fault's
 //! beginning visible: a check whose run of failures began after the fault speaks for it, one that answered
-//! after it speaks against it, one not asked since says nothing.
+//! after it speaks against it, one not asked since says nothing. The results before the run tell a line that
+//! drops every other asking from one that was dead and is back.
 
 use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
 
-use super::topology::{Row, Topology};
+use super::topology::{ProbeFacts, Row, Topology};
 
 /// What a result says about the path, as coarsely as the model needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Class {
     Slow,
     /// Nothing came back.
     Reach,
+    /// A connection stood, and then nothing more came.
+    Stalled,
     Refused,
     Dns,
     /// Nothing came back while a name was looked up: the resolver's fault, or the line's.
@@ -31,10 +35,11 @@ pub enum Class {
     Policy,
 }
 
-pub const CLASSES: usize = 9;
+pub const CLASSES: usize = 10;
 
 impl Class {
-    fn of(seen: &Observation) -> Option<Self> {
+    /// `stream`: the check opens a connection. `None`: the agent's own fault, which says nothing of the path.
+    fn of(seen: &Observation, stream: bool) -> Option<Self> {
         if seen.ok {
             return Some(Self::Ok);
         }
@@ -52,10 +57,12 @@ impl Class {
             Some(Failure::Open) => Self::Policy,
             Some(Failure::NoAnswer) if seen.phase == Some(Phase::Dns) => Self::Dns,
             Some(Failure::Timeout | Failure::Unreachable | Failure::Loss | Failure::NoAnswer) | None => {
-                if seen.phase == Some(Phase::Dns) {
-                    Self::DnsTimeout
-                } else {
-                    Self::Reach
+                match seen.phase {
+                    Some(Phase::Dns) => Self::DnsTimeout,
+                    Some(Phase::Tls | Phase::Send | Phase::FirstByte | Phase::Body) if stream => {
+                        Self::Stalled
+                    }
+                    _ => Self::Reach,
                 }
             }
         })
@@ -71,7 +78,18 @@ impl Class {
     }
 }
 
-/// The present run of one check.
+/// Results of a check that are kept one by one: as many as are asked within the time that evidence counts.
+pub const KEPT: usize = 4;
+
+/// How one asking of a check came out.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// Milliseconds before [`Check::last_at`].
+    before_ms: u32,
+    class: Class,
+}
+
+/// The present run of one check, and its last results.
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
     /// When the last asking began; meaningless until `run` is above zero.
@@ -82,6 +100,9 @@ pub struct Check {
     pub run: u32,
     pub class: Class,
     pub failure: Option<Failure>,
+    /// Newest first; `kept` of them mean something.
+    recent: [Answer; KEPT],
+    kept: u8,
     /// Its own failure rate when nothing else is the matter, learned.
     pub leak: f32,
     /// What it usually takes, in milliseconds; 0: not known yet.
@@ -109,6 +130,8 @@ impl Check {
         run: 0,
         class: Class::Ok,
         failure: None,
+        recent: [Answer { before_ms: 0, class: Class::Ok }; KEPT],
+        kept: 0,
         leak: LEAK_START,
         usual_ms: 0.0,
         learned: 0,
@@ -121,6 +144,27 @@ impl Check {
     /// Its last result still says something about `now`.
     pub const fn fresh(&self, now: At, stale_ms: i64) -> bool {
         self.run > 0 && now.millis_since(self.last_at) <= stale_ms
+    }
+
+    /// Its last results, newest first: when asked, and how it came out.
+    pub fn recent(&self) -> impl Iterator<Item = (At, Class)> + '_ {
+        self.recent[..usize::from(self.kept)]
+            .iter()
+            .map(|result| (self.last_at.plus_millis(-i64::from(result.before_ms)), result.class))
+    }
+
+    /// Puts a result before those that are kept; the oldest is forgotten.
+    fn keep(&mut self, at: At, class: Class) {
+        let gap = if self.heard() { at.millis_since(self.last_at) } else { 0 };
+        let gap = u32::try_from(gap).unwrap_or(u32::MAX);
+        for position in (1..KEPT).rev() {
+            let older = self.recent[position - 1];
+            self.recent[position] = Answer { before_ms: older.before_ms.saturating_add(gap), ..older };
+        }
+        self.recent[0] = Answer { before_ms: 0, class };
+        #[expect(clippy::cast_possible_truncation, reason = "KEPT is a handful")]
+        let most = KEPT as u8;
+        self.kept = (self.kept + 1).min(most);
     }
 
     fn slower_than_usual(&self, ms: f32) -> bool {
@@ -193,7 +237,20 @@ pub struct Evidence {
     pub hearings: Vec<Hearing>,
     /// By row: checks whose last result is bad.
     pub bad: Vec<u16>,
+    /// By row: when the last bad result was asked.
+    last_bad: Vec<At>,
+    lag_ms_max: i64,
     timeout_ms_max: i64,
+}
+
+/// Which check an observation is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub row: Row,
+    /// Position in [`Evidence::checks`].
+    pub check: usize,
+    /// It opens a connection.
+    pub stream: bool,
 }
 
 /// What an observation changed.
@@ -212,6 +269,8 @@ impl Evidence {
             checks: vec![Check::NEW; topology.rows * topology.probes.len()],
             hearings: vec![never; topology.rows],
             bad: vec![0; topology.rows],
+            last_bad: vec![Hearing::NEVER; topology.rows],
+            lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
             timeout_ms_max: topology.probes.iter().map(|probe| probe.timeout_ms).max().unwrap_or(0),
         }
     }
@@ -253,6 +312,11 @@ impl Evidence {
         hearing.last.plus_millis(hearing.patience_ms(self.timeout_ms_max))
     }
 
+    /// Something bad of this row counts still.
+    pub fn lately_bad(&self, position: usize, now: At) -> bool {
+        self.bad[position] > 0 || now.millis_since(self.last_bad[position]) <= self.lag_ms_max
+    }
+
     /// Somebody is being heard, so somebody can fall silent.
     pub fn anybody_heard(&self) -> bool {
         self.hearings.iter().any(|hearing| hearing.ever() && !hearing.late && !hearing.away)
@@ -260,8 +324,9 @@ impl Evidence {
 
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
     /// failures, so they count towards its own failure rate.
-    pub fn take(&mut self, row: Row, check: usize, at: At, seen: &Observation, learn: bool) -> Change {
-        let Some(mut class) = Class::of(seen) else { return Change::None };
+    pub fn take(&mut self, asked: Asked, at: At, seen: &Observation, learn: bool) -> Change {
+        let Asked { row, check, stream } = asked;
+        let Some(mut class) = Class::of(seen, stream) else { return Change::None };
         let check = &mut self.checks[check];
         if check.heard() && at <= check.last_at {
             return Change::None;
@@ -283,6 +348,7 @@ impl Evidence {
         let same =
             check.heard() && check.class.bad() == class.bad() && check.class.failing() == class.failing();
         let was_bad = check.heard() && check.class.bad();
+        check.keep(at, class);
         check.last_at = at;
         check.class = class;
         check.failure = seen.failure;
@@ -293,6 +359,10 @@ impl Evidence {
             check.run_since = at;
         }
         let run = check.run;
+        if class.bad() {
+            let last = &mut self.last_bad[row as usize];
+            *last = at.max(*last);
+        }
         match (was_bad, class.bad()) {
             (false, true) => self.bad[row as usize] += 1,
             (true, false) => self.bad[row as usize] -= 1,
@@ -302,9 +372,9 @@ impl Evidence {
     }
 
     /// Takes a result that came too late to be news: it may move the beginning of a run of failures.
-    pub fn take_history(&mut self, check: usize, seen: &Observation) {
-        let Some(class) = Class::of(seen) else { return };
-        let check = &mut self.checks[check];
+    pub fn take_history(&mut self, asked: Asked, seen: &Observation) {
+        let Some(class) = Class::of(seen, asked.stream) else { return };
+        let check = &mut self.checks[asked.check];
         if check.heard() && check.class.failing() && class.failing() && seen.at < check.run_since {
             check.run_since = seen.at;
         }

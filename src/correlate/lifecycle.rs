@@ -12,7 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
-use super::search::{Excuse, Known};
+use super::search::Known;
 use super::settling::{Settling, Steady};
 use super::topology::{Row, Topology};
 use super::verdict::{Scope, Verdict};
@@ -203,8 +203,8 @@ impl LifeCycle {
     }
 
     /// What is failed, or was until lately, as far as incidents tell.
-    pub fn known_nodes(&self, now: At, round_ms: i64) -> Known {
-        let mut known = Known { excuses: self.excuses(now, round_ms), ..Known::default() };
+    pub fn known_nodes(&self, round_ms: i64) -> Known {
+        let mut known = Known::default();
         for incident in self.open() {
             let nodes = incident.verdict.nodes.iter().copied();
             if incident.quiet_since.is_none() {
@@ -215,29 +215,6 @@ impl LifeCycle {
             }
         }
         known
-    }
-
-    /// Failures that belong to an incident which has stood for a while, or which ended a moment ago. One that
-    /// is young may still prove to be something else.
-    fn excuses(&self, now: At, round_ms: i64) -> Vec<Excuse> {
-        let shared =
-            |incident: &&Incident| matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly);
-        self.incidents
-            .iter()
-            .filter(shared)
-            .filter_map(|incident| {
-                let ended = incident.quiet_since.or(incident.closed);
-                let lately = incident.closed.is_none_or(|closed| now.millis_since(closed) <= 2 * round_ms);
-                let stood = now.millis_since(incident.opened) >= round_ms;
-                // The last of many that is still out may well be out for a reason of its own.
-                let straggler = incident.verdict.rows.len() == 1 && incident.ever.len() > STRAGGLER_OF_MIN;
-                (lately && stood && !straggler).then(|| Excuse {
-                    nodes: incident.verdict.nodes.clone(),
-                    from: incident.event.since.plus_millis(-round_ms),
-                    until: ended.unwrap_or(At::from_millis(i64::MAX)),
-                })
-            })
-            .collect()
     }
 
     pub fn find(&self, id: &str) -> Option<&Incident> {

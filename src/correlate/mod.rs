@@ -19,6 +19,7 @@ mod search;
 mod settling;
 mod topology;
 mod verdict;
+mod window;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::incident::Event;
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
-use self::evidence::{Change, Evidence};
+use self::evidence::{Asked, Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, STRAGGLER_OF_MIN, StillBad};
 use self::search::{Findings, Search};
 use self::topology::{NodeKind, Row, Topology};
@@ -221,15 +222,16 @@ impl Correlator {
             self.evaluate_soon(arrival);
         }
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
-        let check = self.topology.check(row, probe);
+        let stream = self.topology.probes[probe as usize].stream;
+        let asked = Asked { row, check: self.topology.check(row, probe), stream };
         if history {
-            self.evidence.take_history(check, seen);
+            self.evidence.take_history(asked, seen);
             return Taken::History;
         }
         // An agent whose clock is ahead can't have asked after its answer arrived.
         let at = seen.at.min(arrival);
         let learn = !self.explained[row as usize];
-        if self.evidence.take(row, check, at, seen, learn) == Change::Run {
+        if self.evidence.take(asked, at, seen, learn) == Change::Run {
             self.evaluate_soon(arrival);
         }
         Taken::Counted
@@ -282,7 +284,7 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let known = self.life.known_nodes(now, self.round_ms);
+        let known = self.life.known_nodes(self.round_ms);
         self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
         let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };

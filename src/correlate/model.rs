@@ -6,9 +6,7 @@
 //! lets one result in fifty through, a check fails by itself once in two hundred askings, and then its next
 //! asking fails again one time in four.
 
-use crate::time::At;
-
-use super::evidence::{CLASSES, Check, Class};
+use super::evidence::{CLASSES, Class};
 use super::topology::ProbeFacts;
 
 /// How a component fails.
@@ -28,14 +26,31 @@ pub enum Mode {
     Policy,
     /// It passes late.
     Slow,
+    /// It passes late, and loses some.
+    Brownout,
+    /// New connections starve, datagrams pass: a session table that is full. Shows in checks that open one.
+    Streams,
+    /// Small answers pass, large ones don't: a path MTU that nobody reports. Shows in checks with large answers.
+    Large,
     /// Each asking fails with this chance, in this way.
     Partial(f64, Shape),
     /// This share of the practices behind it fails in this way, the others are fine.
     Sticky(f64, Shape),
-    /// This share of the practices behind it has failed, each in its own time.
-    Rolling(f64),
     /// The machine that asks for everybody is cut off: every check of everybody fails with it.
     SharedMachine,
+}
+
+/// Checks in which a mode shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shows {
+    Everywhere,
+    /// Those that open a connection.
+    Streams,
+    Tls,
+    /// Those with large answers.
+    Large,
+    /// Those that look a name up.
+    Named,
 }
 
 /// What a failed asking looks like, where not all fail.
@@ -63,21 +78,28 @@ impl Shape {
 /// A dead thing lets this share of the results through.
 const THROUGH: f64 = 0.02;
 
-/// P(class | mode), by [`Class`] in its order: ok, slow, reach, refused, dns, dns time-out, tls, content, policy.
+/// P(class | mode), by [`Class`] in its order: ok, slow, reach, stalled, refused, dns, dns time-out, tls,
+/// content, policy.
 type Shares = [f64; CLASSES];
 
-const DEAD: Shares = [THROUGH, 0.01, 0.60, 0.05, 0.04, 0.26, 0.01, 0.009, 0.001];
-const REFUSING: Shares = [THROUGH, 0.005, 0.04, 0.88, 0.02, 0.01, 0.01, 0.014, 0.001];
-const INTERCEPTING: Shares = [THROUGH, 0.01, 0.02, 0.02, 0.005, 0.005, 0.90, 0.019, 0.001];
-const NAMELESS: Shares = [THROUGH, 0.005, 0.02, 0.005, 0.60, 0.34, 0.005, 0.004, 0.001];
-const WRONG: Shares = [THROUGH, 0.04, 0.05, 0.05, 0.01, 0.01, 0.06, 0.755, 0.005];
-const OPEN: Shares = [THROUGH, 0.005, 0.01, 0.005, 0.002, 0.002, 0.002, 0.004, 0.95];
-const SLUGGISH: Shares = [0.25, 0.66, 0.06, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001];
+const DEAD: Shares = [THROUGH, 0.01, 0.55, 0.08, 0.05, 0.04, 0.23, 0.01, 0.009, 0.001];
+const REFUSING: Shares = [THROUGH, 0.005, 0.04, 0.03, 0.85, 0.02, 0.01, 0.01, 0.014, 0.001];
+const INTERCEPTING: Shares = [THROUGH, 0.01, 0.02, 0.02, 0.02, 0.005, 0.005, 0.88, 0.019, 0.001];
+const NAMELESS: Shares = [THROUGH, 0.005, 0.02, 0.002, 0.005, 0.60, 0.338, 0.005, 0.004, 0.001];
+const WRONG: Shares = [THROUGH, 0.04, 0.05, 0.05, 0.05, 0.01, 0.01, 0.06, 0.705, 0.005];
+const OPEN: Shares = [THROUGH, 0.005, 0.008, 0.002, 0.005, 0.002, 0.002, 0.002, 0.004, 0.95];
+const SLUGGISH: Shares = [0.25, 0.62, 0.05, 0.05, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001];
+const BROWN: Shares = [0.42, 0.38, 0.12, 0.05, 0.01, 0.005, 0.008, 0.003, 0.003, 0.001];
+const STARVED: Shares = [0.15, 0.02, 0.42, 0.12, 0.24, 0.005, 0.005, 0.03, 0.009, 0.001];
+const STALLING: Shares = [0.03, 0.02, 0.02, 0.90, 0.01, 0.003, 0.003, 0.008, 0.005, 0.001];
 
 impl Mode {
     fn shares(self) -> Shares {
         match self {
-            Self::Total | Self::Rolling(_) | Self::SharedMachine => DEAD,
+            Self::Total | Self::SharedMachine => DEAD,
+            Self::Brownout => BROWN,
+            Self::Streams => STARVED,
+            Self::Large => STALLING,
             Self::Sticky(_, shape) => shape.shares(),
             Self::Refused => REFUSING,
             Self::Tls => INTERCEPTING,
@@ -95,87 +117,70 @@ impl Mode {
 
     /// Logarithms of P(class | mode).
     pub fn row(self) -> LogShares {
-        LogShares(self.shares().map(f64::ln))
+        let by_class = self.shares().map(f64::ln);
+        let early_ok = if self.stays() { by_class[Class::Ok as usize] } else { 0.0 };
+        LogShares { by_class, early_ok }
+    }
+
+    /// In which checks it shows.
+    pub const fn shows(self) -> Shows {
+        match self {
+            Self::Tls => Shows::Tls,
+            Self::Large => Shows::Large,
+            Self::Streams
+            | Self::Refused
+            | Self::Partial(_, Shape::Refusing)
+            | Self::Sticky(_, Shape::Refusing) => Shows::Streams,
+            Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => Shows::Named,
+            _ => Shows::Everywhere,
+        }
     }
 
     /// Whether a check of this kind can show it at all.
-    pub fn shows_in(self, probe: &ProbeFacts) -> bool {
-        match self {
-            Self::Tls => probe.tls,
-            Self::Refused | Self::Partial(_, Shape::Refusing) | Self::Sticky(_, Shape::Refusing) => {
-                probe.stream
-            }
-            Self::Dns | Self::Partial(_, Shape::Nameless) | Self::Sticky(_, Shape::Nameless) => probe.named,
-            _ => true,
+    pub const fn shows_in(self, probe: &ProbeFacts) -> bool {
+        match self.shows() {
+            Shows::Everywhere => true,
+            Shows::Streams => probe.stream,
+            Shows::Tls => probe.tls,
+            Shows::Large => probe.large,
+            Shows::Named => probe.named,
         }
+    }
+
+    /// A row that is hit stays hit until it is mended: it doesn't answer now and then.
+    pub const fn stays(self) -> bool {
+        self.uniform() || matches!(self, Self::Sticky(..))
     }
 
     /// It passes, but late.
     pub const fn slow(self) -> bool {
-        matches!(self, Self::Slow | Self::Sticky(_, Shape::Sluggish))
+        matches!(self, Self::Slow | Self::Brownout | Self::Sticky(_, Shape::Sluggish))
     }
 
     /// Everything behind it is hit alike, so one good answer speaks against it.
     pub const fn uniform(self) -> bool {
-        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Rolling(_) | Self::Slow)
+        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Streams | Self::Slow | Self::Brownout)
     }
 }
 
 /// Logarithms of P(class | mode).
 #[derive(Debug, Clone, Copy)]
-pub struct LogShares([f64; CLASSES]);
+pub struct LogShares {
+    by_class: [f64; CLASSES],
+    early_ok: f64,
+}
 
 impl LogShares {
     pub const fn of(&self, class: Class) -> f64 {
-        self.0[class as usize]
+        self.by_class[class as usize]
     }
-}
 
-/// Results of a run that count at most: later ones of the same run are not news.
-const RUN_COUNTED: u32 = 4;
-/// Good answers of one check that count against a fault at most.
-const OKS_COUNTED: i64 = 3;
-/// Chance that a check which failed by itself fails by itself again: at once, and from then on.
-const AGAIN: f64 = 0.25;
-const AGAIN_LATER: f64 = 0.6;
-/// A check is slower than usual by itself about this often.
-const SLOW_LEAK: f64 = 0.01;
-
-/// log P(run | nothing on the path has failed).
-pub fn fine(check: &Check, fresh: bool) -> f64 {
-    if !fresh || check.class == Class::Ok {
-        return 0.0;
+    /// Of a good answer to a question so young that a lost one isn't known to be lost yet. Good answers come at
+    /// once and losses a time-out later, so the youngest always look better than they are: against a mode that
+    /// lets some through they say nothing.
+    pub const fn early_ok(&self) -> f64 {
+        self.early_ok
     }
-    let leak = if check.class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) };
-    let mut log = leak.ln();
-    // A chronic check's failures repeat at its own rate, which may be higher.
-    let again = AGAIN.max(leak).ln();
-    let later = AGAIN_LATER.max(leak).ln();
-    if check.run >= 2 {
-        log += again;
-    }
-    log + f64::from(check.run.clamp(2, RUN_COUNTED) - 2) * later
-}
-
-/// log P(run | something on the path has failed that way since `since`).
-pub fn failed(check: &Check, fresh: bool, shares: &LogShares, since: At, probe: &ProbeFacts) -> f64 {
-    if !fresh {
-        return 0.0;
-    }
-    if check.class.bad() {
-        if check.run_since < since {
-            return fine(check, true);
-        }
-        return f64::from(check.run.min(RUN_COUNTED)) * shares.of(check.class);
-    }
-    if check.last_at < since {
-        return 0.0;
-    }
-    let span = check.last_at.millis_since(since.max(check.run_since));
-    let oks = (1 + span / probe.every_ms).min(OKS_COUNTED).min(i64::from(check.run));
-    #[expect(clippy::cast_possible_truncation, reason = "at most OKS_COUNTED")]
-    let oks = f64::from(oks as i32);
-    oks * shares.of(Class::Ok)
 }
 
 /// How a practice fails on its own. `Out` and `Lossy` name the network.
@@ -204,6 +209,8 @@ pub fn own_prior(own: Own) -> f64 {
     }
 }
 
+/// log P(a failure of its own is over within the time that evidence counts).
+pub const WAS: f64 = -0.7;
 /// Rate of loss of a lossy site.
 pub const LOSSY: f64 = 0.4;
 /// log P(the agent is overdue | nothing is the matter).
@@ -248,6 +255,9 @@ mod tests {
             Mode::Content,
             Mode::Policy,
             Mode::Slow,
+            Mode::Brownout,
+            Mode::Streams,
+            Mode::Large,
             Mode::Partial(0.3, Shape::Dead),
         ];
         for mode in modes {

@@ -3,107 +3,292 @@
 
 use crate::time::At;
 
-use super::model::{HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, Own, log_sum_exp, own_prior};
+use super::evidence::{Check, Evidence};
+use super::model::{
+    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, Shape, WAS,
+    log_sum_exp, own_prior,
+};
+use super::topology::{ProbeFacts, Row, Topology};
+use super::window::{Piece, Pieces, Span};
+
+/// A row whose bad luck would cost less than this (in nats) has had bad luck: no state of its own could explain
+/// it better, and none is worked out.
+const SLIGHT: f64 = 6.5;
+/// Onsets of a row's own failure that are tried.
+const ONSETS_MAX: usize = 3;
+
+/// One way in which a row may have failed on its own.
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    pub own: Own,
+    /// The network that it takes; `None`: all.
+    pub network: Option<usize>,
+    /// log P(the checks that it takes | it).
+    pub log: f64,
+    pub span: Span,
+}
+
+impl State {
+    /// It is over.
+    const fn was(&self) -> bool {
+        self.span.until.is_some()
+    }
+
+    fn prior(&self) -> f64 {
+        own_prior(self.own) + if self.was() { WAS } else { 0.0 }
+    }
+}
 
 /// What is known of a row in which something is bad.
+#[derive(Debug)]
 pub struct Dirty {
+    pub row: Row,
+    /// By probe.
+    pub pieces: Vec<Pieces>,
     /// log P(checks of the network | what has been chosen so far), by network.
     pub base: Vec<f64>,
-    /// (state, networks that it explains, log P(those checks | state), since).
-    pub states: Vec<(Own, Option<usize>, f64, At)>,
+    /// None: all that is bad here is bad luck, or what has been chosen.
+    states: Vec<State>,
     pub late: bool,
     /// The report that didn't come was due by then, when it is late.
     pub due: At,
     /// What has been chosen cuts its reports off.
     pub cut: bool,
-    /// Its own failure is one of a series that has been chosen.
-    pub in_series: bool,
     /// log Σ over its own states.
     pub z: f64,
 }
 
-fn reports(late: bool, cut: bool) -> f64 {
-    match (late, cut) {
-        (true, true) => LATE_CUT_OFF,
-        (true, false) => LATE_BY_ITSELF,
-        (false, true) => HEARD_CUT_OFF,
-        (false, false) => 0.0,
+impl Dirty {
+    /// Works out a bad row's own states. They don't depend on what is chosen. `None`: nothing bad counts there any
+    /// more.
+    pub fn of(row: Row, topology: &Topology, evidence: &Evidence, now: At) -> Option<Self> {
+        let hearing = &evidence.hearings[row as usize];
+        let first = topology.check(row, 0);
+        let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
+        let pieces: Vec<Pieces> =
+            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts)).collect();
+        let mut onsets: Vec<At> = Vec::new();
+        let mut luck = 0.0;
+        for piece in pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad()) {
+            onsets.push(piece.from);
+            luck -= piece.luck;
+        }
+        if onsets.is_empty() && !hearing.late {
+            return None;
+        }
+        let mut dirty = Self {
+            row,
+            pieces,
+            base: vec![0.0; topology.networks],
+            states: Vec::new(),
+            late: hearing.late,
+            due: evidence.due(row),
+            cut: false,
+            z: 0.0,
+        };
+        if luck > SLIGHT || hearing.late {
+            dirty.work_out(onsets, topology, hearing.last);
+        }
+        dirty.rest(topology);
+        Some(dirty)
     }
-}
 
-/// log P(row, fine by itself | what is chosen, with `moved` added by network).
-pub fn fine_log(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
-    own_prior(Own::Fine)
-        + dirty.base.iter().sum::<f64>()
-        + moved.iter().sum::<f64>()
-        + reports(dirty.late, dirty.cut || cut)
-}
-
-fn state_log(dirty: &Dirty, moved: &[f64], cut: bool, (own, network, log): (Own, Option<usize>, f64)) -> f64 {
-    let elsewhere: f64 = dirty
-        .base
-        .iter()
-        .enumerate()
-        .filter(|(other, _)| network.is_some_and(|network| *other != network))
-        .map(|(other, base)| base + moved.get(other).copied().unwrap_or(0.0))
-        .sum();
-    let heard = match own {
-        Own::Dark => {
-            if dirty.late {
-                LATE_CUT_OFF
-            } else {
-                HEARD_CUT_OFF
+    fn work_out(&mut self, mut onsets: Vec<At>, topology: &Topology, last_heard: At) {
+        onsets.sort_unstable();
+        onsets.dedup();
+        if onsets.len() > ONSETS_MAX {
+            // The earliest, and later ones: a chronic check must not hide a new fault.
+            onsets = vec![onsets[0], onsets[onsets.len() / 3], onsets[onsets.len() * 2 / 3]];
+        }
+        let dead = Mode::Total.row();
+        let lossy = Mode::Partial(LOSSY, Shape::Dead).row();
+        let tls = Mode::Tls.row();
+        for since in onsets {
+            let on = Span::since(since);
+            let mut all = 0.0;
+            for network in 0..topology.networks {
+                let out = self.network_log(topology, network, &dead, Mode::Total, on);
+                all += out;
+                self.offer(Own::Out(network), Some(network), out, on);
+                let log = self.network_log(topology, network, &lossy, Mode::Total, on);
+                self.offer(Own::Lossy(network), Some(network), log, on);
+                let log = self.network_log(topology, network, &tls, Mode::Tls, on);
+                self.offer(Own::Intercepted(network), Some(network), log, on);
+                if let Some(until) = self.over(topology, Some(network), since) {
+                    let was = Span { since, until: Some(until) };
+                    let log = self.network_log(topology, network, &dead, Mode::Total, was);
+                    self.offer(Own::Out(network), Some(network), log, was);
+                }
+            }
+            self.offer(Own::Dark, None, all, on);
+            if let Some(until) = self.over(topology, None, since) {
+                let was = Span { since, until: Some(until) };
+                let log = (0..topology.networks)
+                    .map(|network| self.network_log(topology, network, &dead, Mode::Total, was))
+                    .sum();
+                self.offer(Own::Dark, None, log, was);
             }
         }
-        _ => reports(dirty.late, dirty.cut || cut),
-    };
-    own_prior(own) + log + elsewhere + heard
-}
-
-fn silent_log(dirty: &Dirty, moved: &[f64]) -> f64 {
-    let heard = if dirty.late { LATE_CUT_OFF } else { HEARD_SILENT };
-    own_prior(Own::Silent) + dirty.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
-}
-
-/// log Σ over a row's own states.
-pub fn own_sum(dirty: &Dirty, moved: &[f64], cut: bool) -> f64 {
-    let mut terms = [f64::NEG_INFINITY; 32];
-    terms[0] = fine_log(dirty, moved, cut);
-    terms[1] = silent_log(dirty, moved);
-    let mut used = 2;
-    for (slot, (own, network, log, _)) in terms[2..].iter_mut().zip(&dirty.states) {
-        *slot = state_log(dirty, moved, cut, (*own, *network, *log));
-        used += 1;
-    }
-    log_sum_exp(&terms[..used])
-}
-
-/// log P(row | it has failed in some way), the ways being equally likely.
-pub fn own_if_failed(dirty: &Dirty) -> f64 {
-    let ways = dirty.states.len() as f64 + 1.0;
-    let terms: Vec<f64> = dirty
-        .states
-        .iter()
-        .map(|(own, network, log, _)| {
-            state_log(dirty, &[], dirty.cut, (*own, *network, *log)) - own_prior(*own)
-        })
-        .chain([silent_log(dirty, &[]) - own_prior(Own::Silent)])
-        .collect();
-    log_sum_exp(&terms) - ways.ln()
-}
-
-/// The most probable state of a row, since when, and its logarithm.
-pub fn own_best(dirty: &Dirty) -> (Own, At, f64) {
-    let mut best = (Own::Fine, At::default(), fine_log(dirty, &[], dirty.cut));
-    let silent = silent_log(dirty, &[]);
-    if silent > best.2 {
-        best = (Own::Silent, At::default(), silent);
-    }
-    for (own, network, log, since) in &dirty.states {
-        let total = state_log(dirty, &[], dirty.cut, (*own, *network, *log));
-        if total > best.2 {
-            best = (*own, *since, total);
+        if self.late && !self.states.iter().any(|state| state.own == Own::Dark && !state.was()) {
+            self.offer(Own::Dark, None, 0.0, Span::since(last_heard));
         }
     }
-    best
+
+    /// Keeps the best onset of each state.
+    fn offer(&mut self, own: Own, network: Option<usize>, log: f64, span: Span) {
+        let new = State { own, network, log, span };
+        match self.states.iter_mut().find(|known| known.own == own && known.was() == new.was()) {
+            Some(known) if known.log >= log => {}
+            Some(known) => *known = new,
+            None => self.states.push(new),
+        }
+    }
+
+    fn of_network<'a>(
+        &'a self,
+        topology: &'a Topology,
+        network: Option<usize>,
+    ) -> impl Iterator<Item = (&'a ProbeFacts, &'a Piece)> {
+        self.pieces
+            .iter()
+            .zip(&topology.probes)
+            .filter(move |(_, facts)| network.is_none_or(|network| facts.network == network))
+            .flat_map(|(pieces, facts)| pieces.as_slice().iter().map(move |piece| (facts, piece)))
+    }
+
+    /// When what failed since `since` was over, if good answers came after the last failure.
+    fn over(&self, topology: &Topology, network: Option<usize>, since: At) -> Option<At> {
+        let last = |bad: bool| {
+            self.of_network(topology, network)
+                .filter(|(_, piece)| piece.class.bad() == bad && piece.from >= since)
+                .map(|(_, piece)| piece.to)
+                .max()
+        };
+        let (bad, good) = (last(true)?, last(false)?);
+        (good > bad).then(|| bad.plus_millis(1))
+    }
+
+    fn network_log(
+        &self,
+        topology: &Topology,
+        network: usize,
+        shares: &LogShares,
+        mode: Mode,
+        span: Span,
+    ) -> f64 {
+        self.of_network(topology, Some(network))
+            .map(|(facts, piece)| {
+                if span.holds(piece.from, piece.to) && mode.shows_in(facts) {
+                    piece.under(shares)
+                } else {
+                    piece.luck
+                }
+            })
+            .sum()
+    }
+
+    /// Nothing is chosen.
+    pub fn rest(&mut self, topology: &Topology) {
+        for piece in self.pieces.iter_mut().flat_map(Pieces::as_mut_slice) {
+            (piece.base, piece.touched) = (piece.luck, false);
+        }
+        self.cut = false;
+        self.sum_up(topology);
+    }
+
+    /// Sums the row up after its pieces' `base` has changed.
+    pub fn sum_up(&mut self, topology: &Topology) {
+        self.base.fill(0.0);
+        for (pieces, facts) in self.pieces.iter().zip(&topology.probes) {
+            self.base[facts.network] += pieces.as_slice().iter().map(|piece| piece.base).sum::<f64>();
+        }
+        self.z = self.sum(&[], false);
+    }
+
+    fn reports(&self, cut: bool) -> f64 {
+        match (self.late, self.cut || cut) {
+            (true, true) => LATE_CUT_OFF,
+            (true, false) => LATE_BY_ITSELF,
+            (false, true) => HEARD_CUT_OFF,
+            (false, false) => 0.0,
+        }
+    }
+
+    /// log P(row, fine by itself | what is chosen, with `moved` added by network).
+    pub fn fine_log(&self, moved: &[f64], cut: bool) -> f64 {
+        own_prior(Own::Fine) + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + self.reports(cut)
+    }
+
+    fn state_log(&self, moved: &[f64], cut: bool, state: &State) -> f64 {
+        let elsewhere: f64 = match state.network {
+            None => 0.0,
+            Some(network) => self
+                .base
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != network)
+                .map(|(other, base)| base + moved.get(other).copied().unwrap_or(0.0))
+                .sum(),
+        };
+        let heard = match state.own {
+            Own::Dark if !state.was() => {
+                if self.late {
+                    LATE_CUT_OFF
+                } else {
+                    HEARD_CUT_OFF
+                }
+            }
+            _ => self.reports(cut),
+        };
+        state.prior() + state.log + elsewhere + heard
+    }
+
+    fn silent_log(&self, moved: &[f64]) -> f64 {
+        let heard = if self.late { LATE_CUT_OFF } else { HEARD_SILENT };
+        own_prior(Own::Silent) + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
+    }
+
+    /// What supposing more adds to the row's log-likelihood, its own states summed out: `moved`, by network, is
+    /// what it adds where the row is fine.
+    pub fn gain(&self, moved: &[f64], cut: bool) -> f64 {
+        if self.states.is_empty() && !self.late {
+            // Slight: nothing but bad luck is thinkable.
+            return moved.iter().sum::<f64>() + self.reports(cut) - self.reports(false);
+        }
+        self.sum(moved, cut) - self.z
+    }
+
+    /// log Σ over a row's own states.
+    fn sum(&self, moved: &[f64], cut: bool) -> f64 {
+        if self.states.is_empty() && !self.late {
+            return self.fine_log(moved, cut);
+        }
+        let mut terms = [f64::NEG_INFINITY; 48];
+        terms[0] = self.fine_log(moved, cut);
+        terms[1] = self.silent_log(moved);
+        let mut used = 2;
+        for (slot, state) in terms[2..].iter_mut().zip(&self.states) {
+            *slot = self.state_log(moved, cut, state);
+            used += 1;
+        }
+        log_sum_exp(&terms[..used])
+    }
+
+    /// The most probable state in which the row is now, since when, and the probability that it isn't fine now.
+    pub fn best(&self) -> Option<(Own, At, f64)> {
+        let fine = self.fine_log(&[], false);
+        let silent = self.silent_log(&[]);
+        let mut best = (Own::Silent, self.due, silent);
+        let mut past = vec![fine];
+        for state in &self.states {
+            let log = self.state_log(&[], false, state);
+            if state.was() {
+                past.push(log);
+            } else if log > best.2 {
+                best = (state.own, state.span.since, log);
+            }
+        }
+        let well = log_sum_exp(&past);
+        (best.2 > well).then(|| (best.0, best.1, 1.0 - (well - self.z).exp()))
+    }
 }

@@ -41,6 +41,8 @@ pub struct ProbeFacts {
     pub tls: bool,
     /// It opens a connection, which can be refused or reset.
     pub stream: bool,
+    /// Its answers are large: what lets only small packets through stops them.
+    pub large: bool,
     /// It looks a name up, so a DNS fault would show.
     pub named: bool,
 }
@@ -49,6 +51,12 @@ impl ProbeFacts {
     /// A result older than this says nothing about now: two askings and a time-out.
     pub const fn stale_ms(&self) -> i64 {
         2 * self.every_ms + self.timeout_ms
+    }
+
+    /// How far back results are weighed together: an asking more than what says something about now, so that a
+    /// weak fault shows through the practices' own bad luck.
+    pub const fn lag_ms(&self) -> i64 {
+        3 * self.every_ms + self.timeout_ms
     }
 }
 
@@ -67,6 +75,9 @@ pub enum NodeKind {
     /// the lines that lead to it.
     Target(usize),
     Monitor,
+    /// Something that the map doesn't hold: a street, a landlord, a power cut. It has no name either; it keeps
+    /// what took a few practices at once from being blamed on what they happen to share.
+    Unmapped,
 }
 
 #[derive(Debug)]
@@ -113,6 +124,16 @@ impl Node {
         all.chain(some.iter().copied())
     }
 
+    /// One row behind it.
+    pub fn member(&self, row: Row) -> Option<Member> {
+        match &self.members {
+            Members::Every(cover) => Some(Member { row, cover: *cover, spared: false }),
+            Members::Some(list) => {
+                list.binary_search_by_key(&row, |member| member.row).ok().map(|found| list[found])
+            }
+        }
+    }
+
     pub fn member_count(&self, rows: usize) -> usize {
         match &self.members {
             Members::Every(_) => rows,
@@ -122,12 +143,7 @@ impl Node {
 
     /// What it carries of one row.
     pub fn cover_of(&self, row: Row) -> Option<usize> {
-        match &self.members {
-            Members::Every(cover) => Some(*cover),
-            Members::Some(list) => {
-                list.binary_search_by_key(&row, |member| member.row).ok().map(|found| list[found].cover)
-            }
-        }
+        self.member(row).map(|member| member.cover)
     }
 }
 
@@ -154,6 +170,13 @@ impl Topology {
             builder.nodes.push(Node { kind, causes: cause, members: Members::Every(cover) });
         }
         builder.monitor(&probes, rows);
+        let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
+        let cover = builder.cover(Cover { probes: all, everything: true });
+        builder.nodes.push(Node {
+            kind: NodeKind::Unmapped,
+            causes: Vec::new(),
+            members: Members::Every(cover),
+        });
         // Practice-side nodes: once for each distinct set of names.
         let mut templates: HashMap<_, Template> = HashMap::new();
         let mut row_nodes = vec![Vec::new(); rows];
@@ -239,6 +262,7 @@ fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
         every_ms: millis(probe.every).max(1),
         timeout_ms: millis(probe.timeout),
         tls: matches!(&probe.ask, Ask::Http(http) if http.tls),
+        large: matches!(&probe.ask, Ask::Http(_)),
         stream: match &probe.ask {
             Ask::Http(_) | Ask::Tcp(_) => true,
             Ask::Dns(_) | Ask::Udp(_) | Ask::Icmp(_) => false,

@@ -117,11 +117,11 @@ impl View<'_> {
                     bad += 1;
                     failing_networks.insert(facts.network);
                     failures.add(check.class, check.failure);
-                } else if fresh && check.last_at >= best.since {
+                } else if fresh && check.last_at >= best.span.since {
                     good += 1;
                 }
                 let hit = rows.contains(&member.row);
-                let unasked = !fresh || check.last_at < best.since;
+                let unasked = !fresh || check.last_at < best.span.since;
                 let down = hearing.late || fresh && check.class.bad() || best.mode.uniform() && unasked;
                 if hit
                     && down
@@ -163,7 +163,7 @@ impl View<'_> {
             .filter(|hearing| hearing.late)
             .map(|hearing| hearing.last)
             .max();
-        let since = last_heard.map_or(best.since, |last| last.min(best.since));
+        let since = last_heard.map_or(best.span.since, |last| last.min(best.span.since));
         Verdict {
             causes: self.causes(&fault.group),
             probability: rounded(fault.probability),
@@ -353,7 +353,7 @@ impl Tally {
         match class {
             Class::Ok => {}
             Class::Slow => self.slow += 1,
-            Class::Reach => self.reach += 1,
+            Class::Reach | Class::Stalled => self.reach += 1,
             Class::Refused => self.refused += 1,
             Class::Dns | Class::DnsTimeout => self.dns += 1,
             Class::Tls => {
@@ -385,13 +385,13 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
         Mode::Refused => return Signature::Refused,
         Mode::Dns => return Signature::Dns,
         Mode::Policy => return Signature::Policy,
-        Mode::Slow | Mode::Sticky(_, Shape::Sluggish) => return Signature::Slow,
+        Mode::Slow | Mode::Brownout | Mode::Sticky(_, Shape::Sluggish) => return Signature::Slow,
         Mode::Tls => {
             return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
         }
         Mode::Content => return Signature::Down,
-        Mode::Partial(..) | Mode::Sticky(..) => return Signature::Partial,
-        Mode::Total | Mode::Rolling(_) | Mode::SharedMachine => {}
+        Mode::Partial(..) | Mode::Sticky(..) | Mode::Streams | Mode::Large => return Signature::Partial,
+        Mode::Total | Mode::SharedMachine => {}
     }
     let total = seen.total();
     if total == 0 || seen.silent > total {

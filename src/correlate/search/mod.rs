@@ -1,0 +1,456 @@
+//! From evidence to verdicts: the most probable set of failed things, each with its posterior and its
+//! alternatives.
+//!
+//! Practices are summed out: given what is supposed to have failed in common, each practice is explained by
+//! its own state (fine, dark, one network out, lossy, silent), weighted by how often that happens. A shared
+//! fault must therefore beat the explanation "they failed one by one", and a practice's own fault must beat
+//! "something in common has failed". Faults are added greedily, the best explanation first, and each earlier
+//! choice is looked at again once a later one stands (swap and removal).
+//!
+//! A fault that is over is supposed like one that goes on: it explains what failed meanwhile, so that nothing
+//! else is blamed for it, and it is told to nobody.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `candidates` | what is worth supposing, and how likely it was beforehand |
+//! | `profile` | from when until when a failure would explain most |
+//! | `gain` | how much better everything is explained when it is supposed |
+
+mod candidates;
+mod gain;
+mod profile;
+
+use std::collections::BTreeMap;
+
+use crate::estate::PracticeIx;
+use crate::time::At;
+
+use super::evidence::Evidence;
+use super::model::{Mode, Own, log_sum_exp};
+use super::own::Dirty;
+use super::topology::{Cover, Member, NodeIx, NodeKind, ProbeFacts, Row, Topology};
+use super::window::{OKS_COUNTED, Span};
+
+use self::candidates::CleanKey;
+use self::profile::{Clean, Grid};
+
+/// Shared faults that are told apart at once. More than that at one time is a story for people.
+const FAULTS_MAX: usize = 5;
+/// Candidates with likelihoods closer than this explain the same checks: the data can't tell them apart.
+const SAME: f64 = 1e-6;
+/// Odds of nine to one, the least at which a cause may be named.
+const NAMED_SCORE_MIN: f64 = 2.2;
+/// Shared causes that can't be named take at most this from a practice's own.
+const UNNAMED_MAX: f64 = 0.08;
+/// Alternatives that are told.
+const ALTERNATIVES_MAX: usize = 3;
+
+/// One way to explain what is seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate {
+    pub node: NodeIx,
+    /// Only this network of those that cross it.
+    pub facet: Option<usize>,
+    pub mode: Mode,
+    pub span: Span,
+    /// Gain in log-likelihood over supposing that it has not failed.
+    pub gain: f64,
+    /// `gain` plus the logarithm of the prior.
+    pub score: f64,
+}
+
+/// A shared fault that was found, with what else could be.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    pub best: Candidate,
+    /// Nodes that explain the same checks as well as `best`, by falling prior.
+    pub group: Vec<NodeIx>,
+    pub probability: f64,
+    /// (nodes, posterior), most probable first.
+    pub alternatives: Vec<(Vec<NodeIx>, f64)>,
+    /// Rows behind it that are hit, the hub left out.
+    pub rows: Vec<Row>,
+}
+
+/// A practice (or the hub) that fails on its own.
+#[derive(Debug, Clone)]
+pub struct OwnFault {
+    pub row: Row,
+    pub own: Own,
+    pub since: At,
+    pub probability: f64,
+    /// Components that only this practice reports through, and that would look the same.
+    pub same: Vec<NodeIx>,
+    pub alternatives: Vec<(Vec<NodeIx>, f64)>,
+}
+
+/// Nodes of open incidents.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Each with the latest onset that is still the same failure.
+    pub failed: Vec<(NodeIx, At)>,
+    /// They answer again, but not for long yet.
+    pub recovering: Vec<NodeIx>,
+}
+
+/// Everything that the evidence says now.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    pub faults: Vec<Fault>,
+    pub own: Vec<OwnFault>,
+    /// Posterior of each node that was worth trying and isn't among the faults.
+    pub suspects: Vec<(NodeIx, f64)>,
+}
+
+/// One evaluation.
+pub struct Search<'a> {
+    topology: &'a Topology,
+    evidence: &'a Evidence,
+    now: At,
+    /// What has failed is likely to be failed still.
+    known: &'a Known,
+    grid: Grid,
+    /// Rows in which something is bad, in order.
+    dirty: Vec<Dirty>,
+    /// One more than the position in `dirty`, by row; 0: nothing is bad there.
+    dirty_ix: Vec<u32>,
+    /// Share of the rows that report.
+    heard_share: f64,
+    clean: BTreeMap<CleanKey, Clean>,
+}
+
+impl<'a> Search<'a> {
+    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, known: &'a Known) -> Self {
+        let mut dirty = Vec::new();
+        let mut dirty_ix = vec![0; topology.rows];
+        let mut heard = 0_usize;
+        for (position, hearing) in evidence.hearings.iter().enumerate() {
+            if hearing.away || !hearing.ever() {
+                continue;
+            }
+            heard += usize::from(!hearing.late);
+            if !hearing.late && !evidence.lately_bad(position, now) {
+                continue;
+            }
+            if let Some(found) = Dirty::of(PracticeIx::new(position).0, topology, evidence, now) {
+                dirty.push(found);
+                dirty_ix[position] = u32::try_from(dirty.len()).unwrap_or(u32::MAX);
+            }
+        }
+        let window = topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(1);
+        Self {
+            topology,
+            evidence,
+            now,
+            known,
+            grid: Grid::new(now, window),
+            dirty,
+            dirty_ix,
+            heard_share: heard as f64 / topology.rows.max(1) as f64,
+            clean: BTreeMap::new(),
+        }
+    }
+
+    /// Finds the faults.
+    pub fn run(mut self) -> Findings {
+        if self.dirty.is_empty() {
+            return Findings::default();
+        }
+        let mut chosen: Vec<Candidate> = Vec::new();
+        let mut first = Vec::new();
+        let mut last = Vec::new();
+        for _ in 0..FAULTS_MAX {
+            last = self.candidates(&chosen);
+            if chosen.is_empty() {
+                first.clone_from(&last);
+            }
+            match best(&last) {
+                Some(candidate) if candidate.score > self.needed(&candidate) => {
+                    self.suppose(&candidate);
+                    chosen.push(candidate);
+                }
+                _ => break,
+            }
+        }
+        // Look again at each choice, given the others: a later one may explain it better.
+        let mut faults: Vec<Fault> = Vec::new();
+        let mut position = 0;
+        while position < chosen.len() {
+            let slot = if chosen.len() == 1 {
+                first.clone()
+            } else {
+                let mut others = chosen.clone();
+                others.remove(position);
+                self.rebase(&others);
+                self.candidates(&others)
+            };
+            match best(&slot) {
+                Some(candidate) if candidate.score > self.needed(&candidate) => {
+                    chosen[position] = candidate;
+                    if candidate.span.until.is_none() && !self.is_unmapped(candidate.node) {
+                        faults.push(self.fault(candidate, &slot));
+                    }
+                    position += 1;
+                }
+                _ => {
+                    chosen.remove(position);
+                }
+            }
+        }
+        // What took a few practices and has no name is told as their own.
+        let full = chosen.len() == FAULTS_MAX;
+        chosen.retain(|candidate| !self.is_unmapped(candidate.node));
+        self.rebase(&chosen);
+        if full {
+            last = self.candidates(&chosen);
+        }
+        let own = self.own_faults(&last);
+        // Suspicion is what each alone would explain, so that it moves with the evidence and not with what
+        // happens to have been chosen.
+        let suspects = posteriors(&first, |candidate| vec![candidate.node])
+            .into_iter()
+            .map(|(nodes, probability)| (nodes[0], probability))
+            .collect();
+        Findings { faults, own, suspects }
+    }
+
+    fn dirty_of(&self, row: Row) -> Option<&Dirty> {
+        let ix = self.dirty_ix[row as usize] as usize;
+        self.dirty.get(ix.wrapping_sub(1))
+    }
+
+    fn dirty_of_mut(&mut self, row: Row) -> Option<&mut Dirty> {
+        let ix = self.dirty_ix[row as usize] as usize;
+        self.dirty.get_mut(ix.wrapping_sub(1))
+    }
+
+    /// Starts afresh from "nothing has failed", then supposes that `chosen` have.
+    fn rebase(&mut self, chosen: &[Candidate]) {
+        let topology = self.topology;
+        for dirty in &mut self.dirty {
+            dirty.rest(topology);
+        }
+        for candidate in chosen {
+            self.suppose(candidate);
+        }
+    }
+
+    /// The score from which a candidate explains anything: it must be fit to be named, unless it goes on.
+    fn needed(&self, candidate: &Candidate) -> f64 {
+        let known = self.known.failed.iter().any(|(node, _)| *node == candidate.node);
+        if known { 0.0 } else { NAMED_SCORE_MIN }
+    }
+
+    fn is_monitor(&self, node: NodeIx) -> bool {
+        self.topology.nodes[node].kind == NodeKind::Monitor
+    }
+
+    fn is_unmapped(&self, node: NodeIx) -> bool {
+        self.topology.nodes[node].kind == NodeKind::Unmapped
+    }
+
+    /// The rows behind a candidate. One machine that asks for everybody stands before every check.
+    fn members(&self, candidate: &Candidate) -> impl Iterator<Item = Member> + use<'a> {
+        let topology = self.topology;
+        let node = &topology.nodes[candidate.node];
+        let everybody = (candidate.mode == Mode::SharedMachine).then(|| {
+            let cover = node.members(topology.rows).next().map_or(0, |member| member.cover);
+            (0..topology.rows).map(move |row| Member { row: PracticeIx::new(row).0, cover, spared: false })
+        });
+        let behind = everybody.is_none().then(|| node.members(topology.rows));
+        everybody.into_iter().flatten().chain(behind.into_iter().flatten())
+    }
+
+    fn probes_of(&self, cover: &'a Cover, candidate: &Candidate) -> impl Iterator<Item = u32> + use<'a> {
+        let (facet, mode, topology) = (candidate.facet, candidate.mode, self.topology);
+        cover.probes.iter().copied().filter(move |probe| {
+            let facts = &topology.probes[*probe as usize];
+            facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts)
+        })
+    }
+
+    fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
+        let named = |node: NodeIx| !self.topology.nodes[node].causes.is_empty();
+        let mut group: Vec<NodeIx> = slot
+            .iter()
+            .filter(|other| {
+                other.mode == best.mode
+                    && other.facet == best.facet
+                    && other.span.until.is_none()
+                    && (other.gain - best.gain).abs() <= SAME * best.gain.abs().max(1.0)
+                    && (named(other.node) || other.node == best.node)
+            })
+            .map(|other| other.node)
+            .collect();
+        if group.iter().any(|node| named(*node)) {
+            group.retain(|node| named(*node));
+        }
+        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode, best.span);
+        group.sort_by(|a, b| prior(b).total_cmp(&prior(a)).then(a.cmp(b)));
+        group.dedup();
+        let ranked = posteriors(slot, |candidate| {
+            // A target is the far end of a service's check: what is said of it is said of the service.
+            if group.contains(&candidate.node) || self.is_target_of(candidate.node, &group) {
+                group.clone()
+            } else {
+                vec![candidate.node]
+            }
+        });
+        let probability =
+            ranked.iter().find(|(nodes, _)| *nodes == group).map_or(0.0, |(_, probability)| *probability);
+        let alternatives = ranked
+            .into_iter()
+            .filter(|(nodes, _)| *nodes != group && named(nodes[0]))
+            .take(ALTERNATIVES_MAX)
+            .collect();
+        Fault { best, group, probability, alternatives, rows: self.hit_rows(&best) }
+    }
+
+    /// A service's only probe and the service are one thing by two names.
+    fn is_target_of(&self, node: NodeIx, group: &[NodeIx]) -> bool {
+        let nodes = &self.topology.nodes;
+        let NodeKind::Target(probe) = nodes[node].kind else { return false };
+        group.iter().any(|other| match nodes[*other].kind {
+            NodeKind::Service(service) => self.topology.probes[probe].service == Some(service),
+            _ => false,
+        })
+    }
+
+    /// The practices that are hit: for a fault that hits all alike, those behind it that were heard from and
+    /// haven't answered since; otherwise those that show it.
+    fn hit_rows(&self, best: &Candidate) -> Vec<Row> {
+        if self.is_monitor(best.node) {
+            return Vec::new();
+        }
+        let shares = best.mode.row();
+        let mut rows = Vec::new();
+        for member in self.members(best) {
+            let hearing = &self.evidence.hearings[member.row as usize];
+            if member.row == self.topology.hub() || !hearing.ever() || hearing.away {
+                continue;
+            }
+            let (bad, good) = self.answers_since(best, member);
+            let hit = match best.mode {
+                Mode::Partial(..) | Mode::Streams | Mode::Brownout => true,
+                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &shares, member),
+                Mode::Slow => bad > 0,
+                _ if member.spared => bad > 0,
+                _ => (bad > 0 || good == 0) && self.is_hit(best, &shares, member),
+            };
+            if hit {
+                rows.push(member.row);
+            }
+        }
+        rows
+    }
+
+    /// Fresh bad and good results of one row behind a candidate, asked since its onset.
+    fn answers_since(&self, best: &Candidate, member: Member) -> (u32, u32) {
+        let cover = &self.topology.covers[member.cover];
+        let (mut bad, mut good) = (0, 0);
+        for probe in self.probes_of(cover, best) {
+            let check = &self.evidence.checks[self.topology.check(member.row, probe)];
+            let facts = &self.topology.probes[probe as usize];
+            if check.fresh(self.now, facts.stale_ms()) && check.last_at >= best.span.since {
+                if check.class.bad() { bad += 1 } else { good += 1 }
+            }
+        }
+        (bad, good)
+    }
+
+    fn own_faults(&self, shared: &[Candidate]) -> Vec<OwnFault> {
+        let total = log_total(shared);
+        let mut found = Vec::new();
+        for dirty in &self.dirty {
+            let Some((own, since, not_fine)) = dirty.best() else { continue };
+            if not_fine < 0.5 {
+                continue;
+            }
+            // What could be shared instead: candidates that carry this row's bad checks, and lost so far.
+            let mut alternatives: Vec<(Vec<NodeIx>, f64)> = Vec::new();
+            let mut elsewhere = 0.0;
+            for candidate in shared.iter().filter(|candidate| !self.is_unmapped(candidate.node)) {
+                let carries = self.topology.nodes[candidate.node].cover_of(dirty.row).is_some();
+                if carries {
+                    let probability = (candidate.score - total).exp();
+                    elsewhere += probability;
+                    match alternatives.iter_mut().find(|(nodes, _)| nodes[0] == candidate.node) {
+                        Some(known) => known.1 += probability,
+                        None => alternatives.push((vec![candidate.node], probability)),
+                    }
+                }
+            }
+            alternatives.retain(|(nodes, _)| !self.topology.nodes[nodes[0]].causes.is_empty());
+            alternatives.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            alternatives.truncate(ALTERNATIVES_MAX);
+            // While no shared cause can be named, what is known to be down is the practice.
+            let probability = not_fine * (1.0 - elsewhere.min(UNNAMED_MAX));
+            for (_, chance) in &mut alternatives {
+                *chance = chance.min(1.0 - probability);
+            }
+            let same = self.same_as_own(dirty.row, own);
+            found.push(OwnFault { row: dirty.row, own, since, probability, same, alternatives });
+        }
+        found
+    }
+
+    /// Components that nobody else reports through now and that carry just what this state takes.
+    fn same_as_own(&self, row: Row, own: Own) -> Vec<NodeIx> {
+        let topology = self.topology;
+        let mut same: Vec<NodeIx> = topology.row_nodes[row as usize]
+            .iter()
+            .copied()
+            .filter(|node| {
+                let node_ref = &topology.nodes[*node];
+                let Some(cover) = node_ref.cover_of(row) else { return false };
+                let cover = &topology.covers[cover];
+                let matches = match own {
+                    Own::Dark | Own::Silent => cover.everything,
+                    Own::Out(network) | Own::Lossy(network) | Own::Intercepted(network) => {
+                        cover.probes.iter().all(|probe| topology.probes[*probe as usize].network == network)
+                            && cover.probes.len()
+                                == topology.probes.iter().filter(|facts| facts.network == network).count()
+                    }
+                    Own::Fine => false,
+                };
+                let alone = node_ref
+                    .members(topology.rows)
+                    .filter(|member| member.row != row)
+                    .all(|member| !self.reports(member.row));
+                let solid = node_ref.members(topology.rows).any(|member| member.row == row && !member.spared);
+                matches && alone && solid
+            })
+            .collect();
+        same.sort_unstable();
+        same.dedup();
+        same
+    }
+
+    fn reports(&self, row: Row) -> bool {
+        let hearing = &self.evidence.hearings[row as usize];
+        hearing.ever() && !hearing.away && !hearing.late
+    }
+}
+
+/// log of the weight of all candidates together with "none of these".
+fn log_total(candidates: &[Candidate]) -> f64 {
+    let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
+    log_sum_exp(&scores)
+}
+
+fn best(candidates: &[Candidate]) -> Option<Candidate> {
+    candidates.iter().copied().reduce(|a, b| if b.score > a.score { b } else { a })
+}
+
+/// Sums candidates by `name`, over all of them and "none of these"; those that are over weigh in, and are
+/// not named.
+fn posteriors(candidates: &[Candidate], name: impl Fn(&Candidate) -> Vec<NodeIx>) -> Vec<(Vec<NodeIx>, f64)> {
+    let total = log_total(candidates);
+    let mut sums: BTreeMap<Vec<NodeIx>, f64> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.span.until.is_none()) {
+        *sums.entry(name(candidate)).or_default() += (candidate.score - total).exp();
+    }
+    let mut ranked: Vec<(Vec<NodeIx>, f64)> = sums.into_iter().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    ranked
+}

@@ -1,0 +1,215 @@
+//! What happened behind a node over the time that counts, and from when until when a failure of it would
+//! explain that best.
+//!
+//! Good answers are counted on a grid of time, bad ones are kept one by one. The onset is the beginning of the
+//! stretch in which the bad outweigh the good most (the maximum-sum segment, Kadane 1984): once among the
+//! stretches that reach to now, for a fault that goes on, and once among all, for one that is over.
+
+use super::super::evidence::Class;
+use super::super::model::LogShares;
+use super::super::window::{Piece, Span};
+use crate::time::At;
+
+/// Steps of the grid.
+const STEPS: usize = 128;
+const STEPS_MS: i64 = 128;
+/// A fault is over when the good answers after it speak this plainly (nats).
+const OVER_MIN: f64 = 2.0;
+/// What one overdue report says at most for a fault that would hold it back (nats).
+const OVERDUE: f64 = 8.0;
+
+/// The grid: `STEPS` steps and the present moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    start: At,
+    step_ms: i64,
+}
+
+impl Grid {
+    pub fn new(now: At, window_ms: i64) -> Self {
+        let step_ms = (window_ms / STEPS_MS).max(1);
+        Self { start: now.plus_millis(-window_ms), step_ms }
+    }
+
+    fn place(&self, at: At) -> usize {
+        usize::try_from(at.millis_since(self.start).max(0) / self.step_ms).unwrap_or(0).min(STEPS)
+    }
+
+    fn steps(&self, span: Span) -> std::ops::RangeInclusive<usize> {
+        self.place(span.since)..=span.until.map_or(STEPS, |until| self.place(until))
+    }
+}
+
+/// Good answers by step: all but the youngest, and the youngest, of whose kin the lost aren't known yet.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    ripe: [f64; STEPS + 1],
+    early: [f64; STEPS + 1],
+}
+
+impl Counts {
+    const NONE: Self = Self { ripe: [0.0; STEPS + 1], early: [0.0; STEPS + 1] };
+
+    pub fn add(&mut self, grid: &Grid, at: At, early: bool) {
+        let counts = if early { &mut self.early } else { &mut self.ripe };
+        counts[grid.place(at)] += 1.0;
+    }
+
+    /// How many lie within a span, the youngest included.
+    pub fn within(&self, grid: &Grid, span: Span) -> f64 {
+        let steps = grid.steps(span);
+        self.ripe[steps.clone()].iter().chain(&self.early[steps]).sum()
+    }
+
+    /// What those of one step say about a mode.
+    fn weight(&self, slot: usize, shares: &LogShares) -> f64 {
+        self.ripe[slot] * shares.of(Class::Ok) + self.early[slot] * shares.early_ok()
+    }
+
+    /// What those within a span say about a mode.
+    pub fn log(&self, grid: &Grid, span: Span, shares: &LogShares) -> f64 {
+        grid.steps(span).map(|slot| self.weight(slot, shares)).sum()
+    }
+}
+
+/// Good answers of the rows in which nothing is bad. They don't depend on what has been chosen.
+#[derive(Debug, Clone)]
+pub struct Clean {
+    /// Good answers.
+    pub ok: Counts,
+    /// Rows, by their latest good answer.
+    pub cleared: Counts,
+}
+
+impl Clean {
+    pub const NONE: Self = Self { ok: Counts::NONE, cleared: Counts::NONE };
+}
+
+/// A bad piece behind the node.
+#[derive(Debug, Clone, Copy)]
+struct Bad {
+    from: At,
+    to: At,
+    class: Class,
+    weight: f64,
+    base: f64,
+    /// More of its row is bad than good.
+    hard: bool,
+}
+
+/// Everything behind a node.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    grid: Grid,
+    bads: Vec<Bad>,
+    /// When the reports that didn't come were due.
+    overdue: Vec<At>,
+    /// Good answers of rows in which something is bad, and of those in which most is bad.
+    ok: Counts,
+    hard_ok: Counts,
+    clean: Clean,
+}
+
+/// Which rows a mode is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// All that are behind it.
+    All,
+    /// Those of which most is bad.
+    Hard,
+}
+
+impl Profile {
+    pub fn new(grid: Grid, clean: Clean) -> Self {
+        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: Counts::NONE, hard_ok: Counts::NONE, clean }
+    }
+
+    pub const fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    pub const fn clean(&self) -> &Clean {
+        &self.clean
+    }
+
+    pub fn add(&mut self, piece: &Piece, hard: bool) {
+        if !piece.class.bad() {
+            self.ok.add(&self.grid, piece.from, piece.early);
+            if hard {
+                self.hard_ok.add(&self.grid, piece.from, piece.early);
+            }
+        } else if !piece.touched {
+            let Piece { from, to, class, weight, base, .. } = *piece;
+            self.bads.push(Bad { from, to, class, weight, base, hard });
+        }
+    }
+
+    pub fn add_overdue(&mut self, due: At) {
+        self.overdue.push(due);
+    }
+
+    /// Share of the results within a span that are bad, and how many are.
+    pub fn rate(&self, span: Span) -> (f64, f64) {
+        let bad: f64 =
+            self.bads.iter().filter(|bad| span.holds(bad.from, bad.to)).map(|bad| bad.weight).sum();
+        let good = self.ok.within(&self.grid, span) + self.clean.ok.within(&self.grid, span);
+        (bad / (bad + good).max(1.0), bad)
+    }
+
+    /// The span that goes on, and the one that is over, in which a mode explains most; `None`: it explains
+    /// nothing.
+    pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Span>, Option<Span>) {
+        let good = |slot: usize| match among {
+            Among::All => self.ok.weight(slot, shares) + self.clean.ok.weight(slot, shares),
+            Among::Hard => self.hard_ok.weight(slot, shares),
+        };
+        let mut weight = [0.0; STEPS + 1];
+        for (slot, sum) in weight.iter_mut().enumerate() {
+            *sum = good(slot);
+        }
+        let bads = || self.bads.iter().filter(move |bad| among == Among::All || bad.hard);
+        for bad in bads() {
+            weight[self.grid.place(bad.from)] += bad.weight * shares.of(bad.class) - bad.base;
+        }
+        for due in &self.overdue {
+            weight[self.grid.place(*due)] += OVERDUE;
+        }
+        let began = |from_slot: usize, to_slot: usize| {
+            let from = bads().map(|bad| bad.from).chain(self.overdue.iter().copied());
+            from.filter(|from| (from_slot..=to_slot).contains(&self.grid.place(*from))).min()
+        };
+        // Reaching to now.
+        let (mut sum, mut best) = (0.0, (0.0, None));
+        for slot in (0..=STEPS).rev() {
+            sum += weight[slot];
+            if sum > best.0 {
+                best = (sum, Some(slot));
+            }
+        }
+        let on = best.1.and_then(|slot| began(slot, STEPS)).map(Span::since);
+        // Over already.
+        let (mut sum, mut from, mut over) = (0.0, 0, (0.0, 0, 0));
+        for (slot, weight) in weight.iter().enumerate() {
+            if sum <= 0.0 {
+                (sum, from) = (0.0, slot);
+            }
+            sum += weight;
+            if sum > over.0 {
+                over = (sum, from, slot);
+            }
+        }
+        let (_, from, to) = over;
+        let until = bads()
+            .filter(|bad| (from..=to).contains(&self.grid.place(bad.from)))
+            .map(|bad| bad.to)
+            .max()
+            .map(|last| last.plus_millis(1));
+        let was = began(from, to).zip(until).map(|(since, until)| Span { since, until: Some(until) });
+        let was = was.filter(|span| {
+            let begin = span.until.map_or(STEPS, |until| (self.grid.place(until) + 1).min(STEPS));
+            let after: f64 = (begin..=STEPS).map(good).sum();
+            -after >= OVER_MIN
+        });
+        (on, was)
+    }
+}

@@ -1,0 +1,163 @@
+//! The evidence of one evaluation: what each check said within the time that counts, and what each piece is
+//! worth.
+//!
+//! A piece is a run of failures that goes on, or a single result. Beside a hypothesis that something has failed
+//! since a moment, and perhaps until another, a piece either lies within that span, and is explained by it, or
+//! it doesn't, and must be explained by bad luck. Bad luck comes in clumps: a check fails by itself at a rate of
+//! its own, which is learned, and then its next asking fails again more often than not.
+
+use crate::time::At;
+
+use super::evidence::{Check, Class, KEPT};
+use super::model::LogShares;
+use super::topology::ProbeFacts;
+
+/// Results of a run that count at most: later ones of the same run are not news.
+const RUN_COUNTED: u32 = 4;
+/// Good answers of one check that count at most.
+pub const OKS_COUNTED: usize = 3;
+/// Chance that a check which failed by itself fails by itself again: at once, and from then on.
+const AGAIN: f64 = 0.25;
+const AGAIN_LATER: f64 = 0.6;
+/// A check is slower than usual by itself about this often.
+const SLOW_LEAK: f64 = 0.01;
+
+/// From when until when something is supposed to have failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub since: At,
+    /// `None`: it goes on.
+    pub until: Option<At>,
+}
+
+impl Span {
+    pub const fn since(since: At) -> Self {
+        Self { since, until: None }
+    }
+
+    /// It explains what was asked from `from` to `to`.
+    pub fn holds(self, from: At, to: At) -> bool {
+        from >= self.since && self.until.is_none_or(|until| to < until)
+    }
+}
+
+/// A run of failures that goes on, or a single result.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece {
+    /// When the first and the last asking of it began.
+    pub from: At,
+    pub to: At,
+    pub class: Class,
+    /// A good answer to a question so young that a lost one isn't known to be lost yet.
+    pub early: bool,
+    /// Results that it stands for.
+    pub weight: f64,
+    /// log P(piece | nothing has failed).
+    pub luck: f64,
+    /// log P(piece | what has been chosen so far).
+    pub base: f64,
+    /// What has been chosen speaks of it.
+    pub touched: bool,
+}
+
+impl Piece {
+    const fn new(from: At, to: At, class: Class, weight: f64, luck: f64) -> Self {
+        Self { from, to, class, early: false, weight, luck, base: luck, touched: false }
+    }
+
+    pub fn under(&self, shares: &LogShares) -> f64 {
+        if self.early { shares.early_ok() } else { self.weight * shares.of(self.class) }
+    }
+
+    /// What supposing one thing more adds to its log-likelihood: a good answer must get past everything on the
+    /// path, a bad one needs one reason only.
+    pub fn gain(&self, shares: &LogShares) -> f64 {
+        let under = self.under(shares);
+        match (self.touched, self.class.bad()) {
+            (false, _) => under - self.base,
+            (true, true) => self.base.max(under) - self.base,
+            (true, false) => under,
+        }
+    }
+
+    pub fn suppose(&mut self, shares: &LogShares) {
+        self.base += self.gain(shares);
+        self.touched = true;
+    }
+}
+
+/// The pieces of one check, newest first. Constant in size: they are made anew for each evaluation.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces {
+    list: [Piece; KEPT],
+    count: usize,
+}
+
+impl Pieces {
+    pub fn of(check: &Check, now: At, facts: &ProbeFacts) -> Self {
+        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, 0.0, 0.0);
+        let mut pieces = Self { list: [nothing; KEPT], count: 0 };
+        if !check.fresh(now, facts.stale_ms()) {
+            return pieces;
+        }
+        let mut skip = 0;
+        if check.class.bad() {
+            let counted = check.run.min(RUN_COUNTED);
+            let luck = run_luck(leak(check, check.class), counted);
+            let piece = Piece::new(check.run_since, check.last_at, check.class, f64::from(counted), luck);
+            pieces.push(piece);
+            skip = check.run as usize;
+        }
+        let begin = now.plus_millis(-facts.lag_ms());
+        let mut oks = 0;
+        // Failures in a row before the run, counted from the newest back.
+        let mut in_row: u32 = 0;
+        for (at, class) in check.recent().skip(skip).take_while(|(at, _)| *at >= begin) {
+            if class.bad() {
+                // The oldest of a row bears the price of the first: the newer ones only came again.
+                let longer = run_luck(leak(check, class), in_row + 1);
+                let shorter = run_luck(leak(check, class), in_row);
+                in_row += 1;
+                pieces.push(Piece::new(at, at, class, 1.0, longer - shorter));
+            } else {
+                in_row = 0;
+                oks += 1;
+                if oks <= OKS_COUNTED {
+                    let early = now.millis_since(at) < facts.timeout_ms;
+                    pieces.push(Piece { early, ..Piece::new(at, at, class, 1.0, 0.0) });
+                }
+            }
+        }
+        pieces
+    }
+
+    fn push(&mut self, piece: Piece) {
+        if let Some(slot) = self.list.get_mut(self.count) {
+            *slot = piece;
+            self.count += 1;
+        }
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [Piece] {
+        &mut self.list[..self.count]
+    }
+
+    pub fn as_slice(&self) -> &[Piece] {
+        &self.list[..self.count]
+    }
+}
+
+fn leak(check: &Check, class: Class) -> f64 {
+    if class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) }
+}
+
+/// log P(so many failures in a row | nothing on the path has failed).
+fn run_luck(leak: f64, failures: u32) -> f64 {
+    if failures == 0 {
+        return 0.0;
+    }
+    // A chronic check's failures repeat at its own rate, which may be higher.
+    let again = if failures >= 2 { AGAIN.max(leak).ln() } else { 0.0 };
+    let later = f64::from(failures.clamp(2, RUN_COUNTED) - 2) * AGAIN_LATER.max(leak).ln();
+    leak.ln() + again + later
+}
