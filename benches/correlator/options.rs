@@ -19,7 +19,7 @@ const RUNS_QUICK: usize = 4;
 /// … of the full mode, …
 const RUNS_FULL: usize = 200;
 /// … and while the baselines are tuned.
-const RUNS_TUNED: usize = 6;
+const RUNS_TUNED: usize = 4;
 
 /// Scores linewatch's correlator and six baselines on simulated faults.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

@@ -26,8 +26,10 @@ use crate::score::Judge;
 /// other trials have the same noise.
 const LONG: [Family; 4] =
     [Family::Quiet, Family::ChronicLine, Family::GatewayMornings, Family::FirmwareRolling];
-/// Sets of constants tried for each method.
+/// Sets of constants tried for each method …
 const SETS: u64 = 64;
+/// … and for the one that linewatch must not fall behind in any family.
+const SETS_FLOCK: u64 = 160;
 /// What a false shared-cause incident, and a needless or false practice incident, take from a trial's worth.
 const PENALTY_SHARED: f64 = 0.25;
 const PENALTY_PRACTICE: f64 = 0.1;
@@ -135,7 +137,8 @@ fn kind(method: &Method) -> usize {
 /// Sets of constants of one method.
 fn candidates(kind: usize) -> Vec<Tuned> {
     let mut all: Vec<Tuned> = Vec::new();
-    for set in 0..SETS {
+    let sets = if kind == 5 { SETS_FLOCK } else { SETS };
+    for set in 0..sets {
         let mut pick = Pick { state: mix(mix(0x7153, kind as u64), set) };
         let method = match kind {
             0 => Method::Ratio(Ratio {
@@ -178,9 +181,9 @@ fn candidates(kind: usize) -> Vec<Tuned> {
             }),
             _ => Method::Flock(Flock {
                 window: pick.of(&[1, 2, 3]),
-                broken: pick.of(&[0.2, 0.3, 0.5, 0.7, 0.9, 0.98]),
+                broken: pick.of(&[0.12, 0.2, 0.3, 0.5, 0.8]),
                 noise: pick.of(&[0.003, 0.01, 0.03]),
-                prior: pick.of(&[4.0, 6.0, 9.0, 12.0, 16.0]),
+                prior: pick.of(&[6.0, 9.0, 12.0, 16.0, 22.0, 30.0]),
                 hold: pick.of(&[0.0, 0.1, 0.25, 0.5, 0.8]),
                 keep: pick.of(&[1.0, 2.0, 6.0]),
             }),
