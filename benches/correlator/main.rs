@@ -57,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         tiers.truncate(1);
         families.truncate(1);
     }
-    let jobs = run::jobs(&tiers, &families, options.first_seed(), options.runs());
+    let jobs = run::jobs(&tiers, &families, options.first_seed(), |family| options.runs(family));
     if let (Some(path), Some(job)) = (&options.record, jobs.first()) {
         return record(&Trial::new(job.family, job.tier, job.seed), path);
     }
@@ -91,7 +91,7 @@ fn main() -> anyhow::Result<()> {
     println!(
         "{} trials: seeds {first} to {} of {} families in {} tiers; {:.0} s on {} threads.",
         jobs.len(),
-        first + options.runs() as u64 - 1,
+        jobs.iter().map(|job| job.seed).max().unwrap_or(first),
         families.len(),
         tiers.len(),
         began.elapsed().as_secs_f64(),

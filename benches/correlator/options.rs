@@ -12,10 +12,15 @@ pub const REPORTED_FROM: u64 = 1_000_000;
 pub const DEVELOPED_FROM: u64 = 500_000;
 /// … and those on which the baselines were tuned here. The three sets never meet: see [`RUNS_MAX`].
 pub const TUNED_FROM: u64 = 1;
+/// Families whose trials last hours or days.
+pub const LONG: [Family; 4] =
+    [Family::Quiet, Family::ChronicLine, Family::GatewayMornings, Family::FirmwareRolling];
 /// Runs of one family in one tier at most, so that the sets of seeds stay apart.
 pub const RUNS_MAX: usize = 100_000;
 /// Runs of a family in a tier: of the quick mode, …
-const RUNS_QUICK: usize = 4;
+const RUNS_QUICK: usize = 3;
+/// … of it, where trials last hours or days, …
+const RUNS_QUICK_LONG: usize = 1;
 /// … of the full mode, …
 const RUNS_FULL: usize = 200;
 /// … and while the baselines are tuned.
@@ -77,12 +82,13 @@ impl Options {
         if self.tier.is_empty() { Tier::ALL.to_vec() } else { self.tier.clone() }
     }
 
-    /// Runs of each family in each tier. `cargo test` calls without any option: one is enough then.
-    pub fn runs(&self) -> usize {
+    /// Runs of a family in each tier. `cargo test` calls without any option: one is enough then.
+    pub fn runs(&self, family: Family) -> usize {
+        let quick = if LONG.contains(&family) { RUNS_QUICK_LONG } else { RUNS_QUICK };
         let by_mode = match (self.full, self.tune, self.bench) {
             (true, ..) => RUNS_FULL,
             (_, true, _) => RUNS_TUNED,
-            (.., true) => RUNS_QUICK,
+            (.., true) => quick,
             (false, false, false) => 1,
         };
         self.runs.unwrap_or(by_mode).clamp(1, RUNS_MAX)

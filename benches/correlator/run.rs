@@ -22,11 +22,16 @@ pub struct Job {
 }
 
 /// All runs of all families in all tiers asked for.
-pub fn jobs(tiers: &[Tier], families: &[Family], first_seed: u64, runs: usize) -> Vec<Job> {
-    let mut jobs = Vec::with_capacity(tiers.len() * families.len() * runs);
+pub fn jobs(
+    tiers: &[Tier],
+    families: &[Family],
+    first_seed: u64,
+    runs: impl Fn(Family) -> usize,
+) -> Vec<Job> {
+    let mut jobs = Vec::new();
     for tier in tiers {
         for family in families {
-            for seed in (first_seed..).take(runs) {
+            for seed in (first_seed..).take(runs(*family)) {
                 jobs.push(Job { tier: *tier, family: *family, seed });
             }
         }

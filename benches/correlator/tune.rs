@@ -12,20 +12,16 @@ use std::collections::BTreeMap;
 use linewatch::observation::Observation;
 use linewatch::time::At;
 use linewatch::world::dice::{mix, unit};
-use linewatch::world::trials::{Family, Kind, Tier};
+use linewatch::world::trials::{Kind, Tier};
 
 use crate::baselines::{Baselines, Flock, Method, Parents, Ratio, Rules, Score, Tuned, Votes};
 use crate::blips::Blips;
 use crate::diagnoser::{Place, Said};
 use crate::marks::Marks;
-use crate::options::Options;
+use crate::options::{LONG, Options};
 use crate::run::{self, Audience};
 use crate::score::Judge;
 
-/// Families whose trials last hours or days: too slow for so many sets of constants, unless asked for by name. All
-/// other trials have the same noise.
-const LONG: [Family; 4] =
-    [Family::Quiet, Family::ChronicLine, Family::GatewayMornings, Family::FirmwareRolling];
 /// Sets of constants tried for each method …
 const SETS: u64 = 64;
 /// … and for the one that linewatch must not fall behind in any family.
@@ -42,9 +38,10 @@ pub fn tune(options: &Options) {
         .flat_map(candidates)
         .collect();
     let mut families = options.families();
+    // Too slow for so many sets of constants, unless asked for by name. All other trials have the same noise.
     families.retain(|family| options.family.contains(family) || !LONG.contains(family));
     for tier in options.tiers() {
-        let jobs = run::jobs(&[tier], &families, options.first_seed(), options.runs());
+        let jobs = run::jobs(&[tier], &families, options.first_seed(), |family| options.runs(family));
         let results = run::spread(
             &jobs,
             options.threads(),
