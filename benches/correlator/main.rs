@@ -1,0 +1,158 @@
+//! The correlator against six others on simulated faults: who names the failed component, how soon, and at what
+//! price in false alarms.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `options` | the command line |
+//! | `facts` | what everybody is told about an estate |
+//! | `diagnoser` | the seam: observations in, incident events out; linewatch as one of them |
+//! | `run` | trials over threads |
+//! | `blips` | when a target answered nobody for a moment, which the truths leave out |
+//! | `score`, `marks` | what was said against the truth, and sums of it |
+//! | `tables`, `bar` | the results as Markdown |
+//! | `baselines` | the six others |
+//! | `tune` | chooses their constants, on seeds that are never reported |
+//! | `show` | one trial in full, for whoever improves the model |
+
+mod bar;
+mod baselines;
+mod blips;
+mod diagnoser;
+mod facts;
+mod marks;
+mod options;
+mod run;
+mod score;
+mod show;
+mod tables;
+mod tune;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use linewatch::world::trials::{Family, Tier, Trial};
+use linewatch::world::virtual_time::blank;
+
+use crate::baselines::{Baseline, Method, constants};
+use crate::blips::Blips;
+use crate::diagnoser::Linewatch;
+use crate::facts::Facts;
+use crate::marks::Marks;
+use crate::options::Options;
+use crate::run::Hall;
+use crate::score::Judge;
+use crate::tables::Results;
+
+/// As `--only` has it.
+const LINEWATCH: &str = "linewatch";
+/// Trials from one word about progress to the next.
+const PROGRESS_EVERY: usize = 50;
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let (mut tiers, mut families) = (options.tiers(), options.families());
+    if Options::is_smoke_test() {
+        tiers.truncate(1);
+        families.truncate(1);
+    }
+    let jobs = run::jobs(&tiers, &families, options.first_seed(), |family| options.runs(family));
+    if let (Some(path), Some(job)) = (&options.record, jobs.first()) {
+        return record(&Trial::new(job.family, job.tier, job.seed), path);
+    }
+    if options.tune {
+        tune::tune(&options);
+        return Ok(());
+    }
+    let names: Vec<&'static str> =
+        [LINEWATCH].into_iter().chain(Method::NAMES).filter(|name| options.wants(name)).collect();
+    anyhow::ensure!(!names.is_empty(), "--only names none of {LINEWATCH}, {}", Method::NAMES.join(", "));
+    let began = std::time::Instant::now();
+    let outcomes = run::spread(
+        &jobs,
+        options.threads(),
+        |trial, facts| outcome(trial, facts, &names, &options),
+        |done| {
+            if done % PROGRESS_EVERY == 0 {
+                eprintln!("{done} of {} trials after {:.0} s", jobs.len(), began.elapsed().as_secs_f64());
+            }
+        },
+    );
+    let mut cells: BTreeMap<(Tier, Family), Vec<Marks>> = BTreeMap::new();
+    for (job, (marks, story)) in jobs.iter().zip(&outcomes) {
+        let sums = cells.entry((job.tier, job.family)).or_insert_with(|| vec![Marks::default(); names.len()]);
+        sums.iter_mut().zip(marks).for_each(|(sum, marks)| sum.merge(marks));
+        if let Some(story) = story {
+            println!("{story}");
+        }
+    }
+    let first = options.first_seed();
+    println!(
+        "{} trials: seeds {first} to {} of {} families in {} tiers; {:.0} s on {} threads.",
+        jobs.len(),
+        jobs.iter().map(|job| job.seed).max().unwrap_or(first),
+        families.len(),
+        tiers.len(),
+        began.elapsed().as_secs_f64(),
+        options.threads()
+    );
+    let results = Results { names, cells };
+    tables::by_tier(&results);
+    tables::totals(&results);
+    if results.names[0] == LINEWATCH {
+        tables::calibration(&results);
+        tables::wins(&results);
+        bar::bar(&results);
+    }
+    Ok(())
+}
+
+/// One trial: everybody's marks, and what linewatch said if it is to be shown.
+fn outcome(
+    trial: &Trial,
+    facts: &Arc<Facts>,
+    names: &[&str],
+    options: &Options,
+) -> (Vec<Marks>, Option<String>) {
+    let tuned = constants::of(trial.tier);
+    let mut hall = Hall { diagnosers: Vec::with_capacity(names.len()), said: vec![Vec::new(); names.len()] };
+    for name in names {
+        hall.diagnosers.push(match Method::NAMES.iter().position(|method| method == name) {
+            Some(method) => Box::new(Baseline::new(facts, tuned[method])),
+            None => Box::new(Linewatch::new(&trial.estate)),
+        });
+    }
+    let mut blips = Blips::new(facts);
+    run::play(trial, facts, &mut blips, &mut hall);
+    let judge = Judge::new(trial, facts, &blips);
+    let mut marks = Vec::with_capacity(names.len());
+    let mut story = None;
+    for said in &hall.said {
+        let (these, faults) = judge.judge(said);
+        if marks.is_empty() && options.show && (options.all || !faults.is_empty()) {
+            story = Some(show::story(trial, facts, &judge, said, &faults));
+        }
+        marks.push(these);
+    }
+    (marks, story)
+}
+
+/// Writes a trial's observations as JSON lines, in order of arrival.
+fn record(trial: &Trial, path: &std::path::Path) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let mut stream = trial.stream();
+    let mut seen = blank();
+    let mut lines = 0_u64;
+    while let Some(at) = stream.fill(&mut seen) {
+        let mut line = seen.clone();
+        line.received = Some(at);
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+        lines += 1;
+    }
+    writeln!(out, "{{\"at\":\"{}\",\"end\":true}}", trial.end)?;
+    out.flush()?;
+    println!("{lines} observations of {} in {}, seed {}", trial.family.name(), trial.tier.name(), trial.seed);
+    Ok(())
+}
