@@ -12,6 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
+use super::rhythm::History;
 use super::search::Known;
 use super::settling::{Settling, Steady};
 use super::topology::{Row, Topology};
@@ -86,13 +87,15 @@ struct Pending {
     first_seen: At,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LifeCycle {
     pub incidents: Vec<Incident>,
     pending: Vec<Pending>,
     /// Last number given, by local day.
     numbers: BTreeMap<String, u32>,
     pub events: std::collections::VecDeque<Event>,
+    /// When each cause failed before.
+    pub history: History,
 }
 
 /// What the life cycle must know of the evidence.
@@ -147,6 +150,24 @@ impl Incident {
 }
 
 impl LifeCycle {
+    pub const fn new(history: History) -> Self {
+        Self {
+            incidents: Vec::new(),
+            pending: Vec::new(),
+            numbers: BTreeMap::new(),
+            events: std::collections::VecDeque::new(),
+            history,
+        }
+    }
+
+    /// Adds to what is said how often it has happened at this time of day.
+    fn say_again(&self, event: &mut Event, until: Option<At>) {
+        if let Some(rhythm) = self.history.rhythm(&event.cause, event.since, until, event.at) {
+            event.sentence.push(' ');
+            event.sentence.push_str(&rhythm.sentence());
+        }
+    }
+
     /// Takes all that is the matter now.
     pub fn step(&mut self, verdicts: Vec<Verdict>, facts: &Facts<'_>) {
         let now = facts.now;
@@ -267,8 +288,10 @@ impl LifeCycle {
         }
         let since = incident.event.since;
         incident.ever.extend(&verdict.rows);
+        // When it is partly mended, the practices that are left say less about when it began.
+        let earlier = if verdict.scope == Scope::SharedPartly { since } else { since.min(verdict.since) };
         incident.verdict = verdict;
-        incident.verdict.since = since.min(incident.verdict.since);
+        incident.verdict.since = earlier;
         self.say_change(position, facts);
     }
 
@@ -322,8 +345,10 @@ impl LifeCycle {
         }
         let id = said.incident.clone();
         incident.last_said = facts.now;
-        incident.event = event(facts, EventKind::Changed, id, &verdict);
-        self.events.push_back(incident.event.clone());
+        let mut event = event(facts, EventKind::Changed, id, &verdict);
+        self.say_again(&mut event, None);
+        self.incidents[position].event = event.clone();
+        self.events.push_back(event);
     }
 
     /// Opens an incident, or gives this cause to the open one that it explains better.
@@ -377,7 +402,8 @@ impl LifeCycle {
         let number = self.numbers.entry(day.clone()).or_default();
         *number += 1;
         let id = format!("{day}-{number}");
-        let event = event(facts, EventKind::Opened, id, &verdict);
+        let mut event = event(facts, EventKind::Opened, id, &verdict);
+        self.say_again(&mut event, None);
         self.events.push_back(event.clone());
         self.incidents.push(Incident::new(event, verdict));
     }
@@ -393,7 +419,8 @@ impl LifeCycle {
         if relapses >= FLAPPING_RELAPSES {
             verdict.signature = Signature::Flapping;
         }
-        let event = event(facts, EventKind::Opened, id, &verdict);
+        let mut event = event(facts, EventKind::Opened, id, &verdict);
+        self.say_again(&mut event, None);
         self.events.push_back(event.clone());
         let mut incident = Incident::new(event, verdict);
         (incident.opened, incident.relapses, incident.well_ms) = (opened, relapses, well_ms);
@@ -503,9 +530,14 @@ impl LifeCycle {
         event.reason = Some(reason);
         event.into = into;
         event.sentence = explain::ended(facts.estate, &event);
-        incident.event = event.clone();
+        let ended = incident.quiet_since.unwrap_or(facts.now);
         incident.closed = Some(facts.now);
         incident.last_said = facts.now;
+        if reason == Reason::Recovered {
+            self.say_again(&mut event, Some(ended));
+            self.history.note(&event.cause, event.since, ended);
+        }
+        self.incidents[position].event = event.clone();
         self.events.push_back(event);
     }
 

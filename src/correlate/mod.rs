@@ -118,12 +118,13 @@ impl Correlator {
         let evidence = Evidence::new(&topology);
         let round_ms = round_ms(&topology);
         let explained = vec![Explained::No; topology.rows];
+        let history = History::new(estate.icb.timezone.clone());
         let start = At::from_millis(i64::MIN);
         Self {
             estate,
             topology,
             evidence,
-            life: LifeCycle::default(),
+            life: LifeCycle::new(history),
             findings: Findings::default(),
             nameless: Vec::new(),
             explained,
@@ -159,6 +160,7 @@ impl Correlator {
         let last = old.life.incidents.last().map(|incident| incident.event.incident.clone());
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
+        self.life.history = old.life.history;
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
@@ -359,7 +361,14 @@ impl Correlator {
 
     /// Explains an incident that is open, or was resolved within the last day.
     pub fn why(&self, incident: &str) -> Option<Explanation> {
-        self.life.find(incident).map(|found| picture::explanation(&self.view(), found))
+        self.life.find(incident).map(|found| {
+            let mut explanation = picture::explanation(&self.view(), found);
+            let event = &found.event;
+            let until = found.closed;
+            let again = self.life.history.rhythm(&event.cause, event.since, until, self.now);
+            explanation.again = again.map(|rhythm| rhythm.sentence());
+            explanation
+        })
     }
 
     fn view(&self) -> View<'_> {

@@ -100,7 +100,8 @@ impl Piece {
         self.base += gain;
         if !self.passed(shares) {
             self.reason += gain;
-            self.touched = true;
+            // What delays loses some, too, but of what is dead it may not be the reason.
+            self.touched |= self.class == Class::Slow || !shares.delays();
         }
     }
 

@@ -389,8 +389,11 @@ impl<'a> Search<'a> {
             alternatives.truncate(ALTERNATIVES_MAX);
             // While no shared cause can be named, what is known to be down is the practice.
             let probability = not_fine * (1.0 - elsewhere.min(UNNAMED_MAX));
+            // The row's share of them, so that all together are at most certain.
+            let sum: f64 = alternatives.iter().map(|(_, chance)| *chance).sum();
+            let scale = ((1.0 - probability) / sum.max(1e-12)).min(1.0);
             for (_, chance) in &mut alternatives {
-                *chance = chance.min(1.0 - probability);
+                *chance *= scale;
             }
             let same = self.same_as_own(dirty.row, own);
             found.push(OwnFault { row: dirty.row, own, since, probability, same, alternatives });
