@@ -542,6 +542,11 @@ impl LifeCycle {
     }
 
     fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
+        let shared = matches!(verdict.scope, Scope::Shared | Scope::SharedPartly);
+        if shared && self.is_within_another(verdict) {
+            // A fault that changes looks for a moment like one of something smaller.
+            return facts.round_ms;
+        }
         match verdict.scope {
             Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_SLOW_ROUNDS * facts.round_ms,
             Scope::Shared => HOLD_SHARED_MS,
@@ -561,6 +566,17 @@ impl LifeCycle {
                 if after_shared { base.max(facts.round_ms + HOLD_PRACTICE_MS) } else { base }
             }
         }
+    }
+
+    /// Everything that it takes is taken already by something shared that is open.
+    fn is_within_another(&self, verdict: &Verdict) -> bool {
+        self.open().any(|incident| {
+            matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly)
+                && (incident.event.network.is_none() || incident.verdict.network == verdict.network)
+                && !verdict.rows.is_empty()
+                && verdict.rows.is_subset(&incident.ever)
+                && verdict.rows.len() < incident.ever.len()
+        })
     }
 
     /// Takes over what was open when the process stopped.

@@ -20,6 +20,7 @@ mod own;
 mod picture;
 mod rhythm;
 mod search;
+mod series;
 mod settling;
 mod topology;
 mod verdict;
@@ -35,6 +36,7 @@ use crate::time::At;
 use self::evidence::{Asked, Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, STRAGGLER_OF_MIN, StillBad};
 use self::search::{Findings, Search};
+use self::series::Series;
 use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
@@ -55,6 +57,8 @@ const TICK_MS: i64 = 1_000;
 /// … but less and less often while nothing at all is heard, so that a gap of years in a recording costs a
 /// thousand ticks and not a thousand million: the next tick comes after this share of the time since then.
 const TICK_SHARE: i64 = 64;
+/// A practice that is down for less has not fallen.
+const FALL_MS_MIN: i64 = 90_000;
 /// A heartbeat that is older than this on arrival is history.
 const HEARTBEAT_STALE_MS: i64 = 75_000;
 
@@ -65,6 +69,7 @@ pub struct Correlator {
     topology: Topology,
     evidence: Evidence,
     life: LifeCycle,
+    series: Series,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
     nameless: Vec<Verdict>,
@@ -125,6 +130,7 @@ impl Correlator {
             topology,
             evidence,
             life: LifeCycle::new(history),
+            series: Series::default(),
             findings: Findings::default(),
             nameless: Vec::new(),
             explained,
@@ -310,12 +316,44 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let known = self.life.known_nodes(self.round_ms);
+        let mut known = self.life.known_nodes(self.round_ms);
+        // That its sites fall one after the other says nothing about what fails at one moment.
+        known.failed.retain(|(node, _)| !self.series.is_of(&[*node]));
+        known.recovering.retain(|node| !self.series.is_of(&[*node]));
         self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
-        let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
+        let Self { estate, topology, evidence, life, series, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
-        verdicts.extend(findings.own.iter().map(|own| view.own(own)));
+        let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
+        // A fall counts when it has lasted and nothing shared explains it.
+        let shared = |row: &Row| {
+            life.open().any(|incident| {
+                matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly | Scope::Monitor)
+                    && !series.is_of(&incident.verdict.nodes)
+                    && incident.ever.contains(row)
+            })
+        };
+        let fallen: Vec<(Row, At)> = own
+            .iter()
+            .filter(|verdict| now.millis_since(verdict.since) >= FALL_MS_MIN.max(2 * *round_ms))
+            .flat_map(|verdict| verdict.rows.iter().map(|row| (*row, verdict.since)))
+            .filter(|(row, _)| !shared(row))
+            .collect();
+        for (row, since) in fallen {
+            series.note(row, since);
+        }
+        if let Some(rolling) = series.rolling(topology, now).filter(|found| found.probability >= 0.5) {
+            let node = &topology.nodes[rolling.node];
+            let part = |verdict: &Verdict| verdict.rows.iter().any(|row| node.member(*row).is_some());
+            let down: Vec<Verdict> = own.iter().filter(|verdict| part(verdict)).cloned().collect();
+            let told = life.open().any(|incident| incident.verdict.nodes == [rolling.node]);
+            if told || rolling.probability >= lifecycle::OPEN_PROBABILITY_MIN {
+                series.take(rolling.node);
+                own.retain(|verdict| !part(verdict));
+            }
+            verdicts.push(view.rolling(&rolling, &down));
+        }
+        verdicts.extend(own);
         let (named, nameless) = verdicts.into_iter().partition(|verdict| !verdict.causes.is_empty());
         let still_bad = |incident: &Incident| still_bad(&view, incident);
         let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };

@@ -32,6 +32,10 @@ pub struct Topology {
 
 /// What the model needs to know of a probe.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a probe does and doesn't do, each apart from the others"
+)]
 pub struct ProbeFacts {
     pub network: usize,
     pub service: Option<usize>,

@@ -10,6 +10,7 @@ use crate::time::At;
 use super::evidence::{Class, Evidence};
 use super::model::{Mode, Own, Shape};
 use super::search::{Candidate, Fault, OwnFault};
+use super::series::Rolling;
 use super::topology::{Member, Members, NodeIx, NodeKind, Row, Topology};
 
 /// What is the matter now, ready for the life cycle.
@@ -261,6 +262,42 @@ impl View<'_> {
                 (false, false) => Scope::Practice,
             },
             nodes: fault.same.clone(),
+        }
+    }
+
+    /// Practices that share a component and fall one after the other; `down`: those that are down now, each by
+    /// itself as it seems.
+    pub fn rolling(&self, series: &Rolling, down: &[Verdict]) -> Verdict {
+        let rows: BTreeSet<Row> = down.iter().flat_map(|verdict| verdict.rows.iter().copied()).collect();
+        let members: BTreeSet<Row> = self.topology.nodes[series.node]
+            .members(self.topology.rows)
+            .map(|member| member.row)
+            .filter(|row| self.known(*row))
+            .collect();
+        let networks: BTreeSet<Option<usize>> = down.iter().map(|verdict| verdict.network).collect();
+        let network = if networks.len() == 1 { networks.first().copied().flatten() } else { None };
+        let every = (0..self.topology.networks).collect();
+        let failing: BTreeSet<usize> = network.map_or(every, |network| BTreeSet::from([network]));
+        let mut counts =
+            Counts { behind: count(members.len()), failing: count(rows.len()), ..Counts::default() };
+        for row in self.practices().filter(|row| self.known(*row) && !members.contains(row)) {
+            counts.elsewhere += 1;
+            counts.elsewhere_failing += u32::from(self.row_fails(row, &failing));
+        }
+        Verdict {
+            causes: self.causes(&[series.node]),
+            probability: rounded(series.probability),
+            alternatives: self.alternatives(&series.alternatives),
+            signature: Signature::Partial,
+            network,
+            since: series.since,
+            services: down.iter().flat_map(|verdict| verdict.services.iter().copied()).collect(),
+            counts,
+            scope: Scope::SharedPartly,
+            kept: self.kept(&rows),
+            rows,
+            lasts_ms_min: 0,
+            nodes: vec![series.node],
         }
     }
 

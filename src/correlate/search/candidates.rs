@@ -91,7 +91,7 @@ impl Open {
     }
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already.
     pub fn candidates(&mut self, chosen: &[Candidate]) -> Vec<Candidate> {
         let mut all = Vec::new();
@@ -417,7 +417,7 @@ impl<'a> Search<'a> {
             .iter()
             .map(|probe| rows * self.heard_share / self.topology.probes[*probe as usize].every_ms as f64)
             .sum();
-        seen.bads.sort_by(|a, b| b.0.cmp(&a.0));
+        seen.bads.sort_by_key(|(from, ..)| std::cmp::Reverse(*from));
         let best = self.prior(node, None, Mode::Total, Span::since(self.now)).max(-12.0);
         let (mut bad, mut luck) = (0.0, 0.0);
         seen.bads.iter().any(|(from, weight, cost)| {
