@@ -4,6 +4,11 @@
 //! Everything refers to everything else by index into the estate's own lists, so that the correlator
 //! works on small integers; the ids stand beside them for people.
 
+pub mod ambiguity;
+pub mod columns;
+mod shows;
+pub mod splitter;
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -21,6 +21,11 @@ pub struct At(i64);
 pub struct NotATime(String);
 
 impl At {
+    /// The latest moment that anything is reckoned with: over a hundred million years short of what fits, so that
+    /// a timer set from it still lies in its future. Were it not so, a timer due at the very end of time would
+    /// be due again as soon as it had fired.
+    pub const LATEST: Self = Self(i64::MAX / 2);
+
     pub const fn from_millis(ms: i64) -> Self {
         Self(ms)
     }
@@ -130,6 +135,12 @@ mod tests {
     fn refuses_what_is_not_a_time_and_says_what_one_looks_like() {
         let error = "yesterday".parse::<At>().expect_err("not a time");
         assert!(error.to_string().contains("2026-03-16T07:12:03.120Z"));
+    }
+
+    #[test]
+    fn a_timer_fits_after_the_latest_moment() {
+        assert!(At::LATEST.plus_millis(1) > At::LATEST);
+        assert!(At::LATEST > jiff::Timestamp::MAX.into(), "no text names a later one");
     }
 
     #[test]

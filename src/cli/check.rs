@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use super::Exit;
-use crate::config::{self, Config, Errors, Summary};
+use crate::config::{self, Ambiguities, Config, Errors, Summary};
 
 /// Targets that the table shows; the rest are counted, and all are in `--json`.
 const TARGETS_SHOWN: usize = 15;
@@ -102,8 +102,27 @@ fn in_words(out: &mut impl Write, file: &str, summary: &Summary) -> std::io::Res
             later.probes.join(", "),
         )?;
     }
+    ambiguities(out, &summary.ambiguities)?;
     for hint in &summary.hints {
         writeln!(out, "\nhint: {}\n  help: {}", hint.text, hint.help)?;
+    }
+    Ok(())
+}
+
+fn ambiguities(out: &mut impl Write, found: &Ambiguities) -> std::io::Result<()> {
+    if found.groups.is_empty() {
+        writeln!(out, "\nEvery fault of one thing can be told from every fault of another.")?;
+    } else {
+        writeln!(out, "\nWhat no check can tell apart:")?;
+    }
+    for group in &found.groups {
+        writeln!(out, "\n  {}\n  help: {}", group.text, group.splitter)?;
+    }
+    if found.left_out > 0 {
+        writeln!(out, "\n  and {} more such groups; mend the first of them first", found.left_out)?;
+    }
+    for group in &found.parted_by_hub {
+        writeln!(out, "\nnote: {}\n  help: {}", group.text, group.splitter)?;
     }
     Ok(())
 }

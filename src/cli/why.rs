@@ -59,6 +59,12 @@ fn explain(why: &Why) -> Result<String, fmt::Error> {
         }
         None => out += "runner-up    none worth naming\n",
     }
+    if !why.odds.is_empty() {
+        writeln!(out, "odds         {}", plain(&why.odds))?;
+    }
+    if let Some(again) = &why.again {
+        writeln!(out, "\n{}", plain(again))?;
+    }
     for (title, lines) in [
         ("What convicts", &why.convicts),
         ("What acquits others", &why.acquits),
@@ -72,6 +78,8 @@ fn explain(why: &Why) -> Result<String, fmt::Error> {
             writeln!(out, "  {}", plain(line))?;
         }
     }
+    let next = why.next_probe.as_deref().map_or("nothing: what is asked tells it apart".into(), plain);
+    writeln!(out, "\nWhat to ask next\n  {next}")?;
     Ok(out)
 }
 

@@ -1,19 +1,15 @@
-//! What a configuration can't tell apart, and other things that are legal but probably not meant. Pure.
-//!
-//! Two components that exactly the same checks cross look the same in every outage: no mathematics will
-//! part them, only another check will. This finds such groups before the outage does.
+//! What is legal in a configuration but probably not meant. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::crossings::{Checks, crossings};
 use super::names::Comparisons;
 use super::{Config, PracticeNotices};
-use crate::estate::{ComponentIx, Estate, Hop, Practice, ServiceIx};
+use crate::estate::columns::{Askers, Node, columns};
+use crate::estate::splitter::list;
+use crate::estate::{ComponentIx, Estate, Practice, ServiceIx};
 
-/// Groups that are spelt out; more are counted.
-const GROUPS_MAX: usize = 20;
 /// Things that are listed by name in one hint.
 const LISTED_MAX: usize = 6;
 
@@ -30,8 +26,7 @@ pub struct Hint {
 /// All hints of a configuration, in a fixed order.
 pub fn hints(config: &Config) -> Vec<Hint> {
     let estate = &config.estate;
-    let mut hints = ambiguities(estate);
-    hints.extend(thin_networks(estate));
+    let mut hints = mute_networks(estate);
     hints.extend(idle(estate));
     hints.extend(strange_roles(estate));
     hints.extend(sources(estate));
@@ -39,135 +34,25 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints
 }
 
-fn ambiguities(estate: &Estate) -> Vec<Hint> {
-    let mut groups: BTreeMap<Checks, Vec<Hop>> = BTreeMap::new();
-    for (hop, checks) in crossings(estate) {
-        groups.entry(checks).or_default().push(hop);
-    }
-    let mut groups: Vec<(u64, Vec<Hop>)> = groups
-        .into_iter()
-        .filter(|(checks, hops)| checks.count > 0 && hops.len() > 1)
-        .map(|(checks, hops)| (checks.count, hops))
-        .collect();
-    // The widest first: those are the outages that everybody will ask about.
-    groups.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let mut own: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    let mut hints = Vec::new();
-    for (count, hops) in &groups {
-        let practice = hops.iter().find_map(|hop| match hop {
-            Hop::Practice(ix) => Some(&estate.practices[ix.at()]),
-            _ => None,
-        });
-        if let (Some(practice), true) = (practice, estate.practices.len() > 1) {
-            let others = hops.iter().filter(|hop| !matches!(hop, Hop::Practice(_)));
-            let kinds = others.map(|hop| about(estate, hop).split('/').next().unwrap_or("").to_owned());
-            own.entry(kinds.collect()).or_default().push(practice.id.clone());
-            continue;
-        }
-        hints.push(Hint {
-            about: hops.iter().map(|hop| about(estate, hop)).collect(),
-            text: format!(
-                "{} look the same: the same {count} checks cross {}",
-                list(&hops.iter().map(|hop| called(estate, hop)).collect::<Vec<_>>(), "and"),
-                if hops.len() == 2 { "both" } else { "all of them" },
-            ),
-            help: anchor(estate, hops),
-        });
-    }
-    let beyond = hints.len().saturating_sub(GROUPS_MAX);
-    hints.truncate(GROUPS_MAX);
-    if beyond > 0 {
-        hints.push(Hint {
-            about: Vec::new(),
-            text: format!("and {beyond} more such groups"),
-            help: "mend the widest first".to_owned(),
-        });
-    }
-    hints.extend(own.into_iter().map(|(kinds, practices)| Hint {
-        text: format!(
-            "at {} the practice's own site and its {} look the same: {}",
-            counted(practices.len(), "practice"),
-            list(&kinds, "and"),
-            some(&practices),
-        ),
-        help: "nothing in this file parts them, so an incident will name both; where the practice's router answers from outside, asking it would"
-            .to_owned(),
-        about: practices,
-    }));
-    hints
-}
-
-/// The check that would part a group.
-fn anchor(estate: &Estate, hops: &[Hop]) -> String {
-    let of = |test: fn(&Hop) -> bool| hops.iter().find(|hop| test(hop)).map(|hop| called(estate, hop));
-    let network = of(|hop| matches!(hop, Hop::Network(_)));
-    let service = of(|hop| matches!(hop, Hop::Service(_)));
-    let component = of(|hop| matches!(hop, Hop::Component(_) | Hop::AnyOf(_)));
-    if hops.iter().any(|hop| matches!(hop, Hop::Practice(_))) {
-        return "add a second practice: with one, what is shared can't be told from its own site".to_owned();
-    }
-    match (network, service, component) {
-        (Some(network), Some(service), _) => {
-            format!("add a probe on {network} that doesn't ask {service}")
-        }
-        (Some(network), None, Some(component)) => format!(
-            "add a probe on {network} that avoids {component}, or leave it out of [hub] via where the hub's own checks don't cross it"
-        ),
-        (None, Some(service), Some(component)) => {
-            format!("ask {service} once without {component}, or ask something else through it")
-        }
-        (None, None, Some(_)) => {
-            let shown: Vec<String> = hops.iter().map(|hop| called(estate, hop)).collect();
-            format!(
-                "add an anchor between them: a probe on a network of its own whose `through` stops before the last of them, or a practice behind only one of {}",
-                list(&shown, "and")
-            )
-        }
-        _ => "add a probe that crosses one and not the other".to_owned(),
-    }
-}
-
-fn thin_networks(estate: &Estate) -> Vec<Hint> {
-    let mut hints = Vec::new();
-    for (ix, network) in estate.networks.iter().enumerate() {
-        let mut on_it = estate.probes.iter().filter(|probe| probe.network.at() == ix);
-        let (first, second) = (on_it.next(), on_it.next());
-        let about = vec![format!("network/{}", network.id)];
-        match (first, second) {
-            (None, _) => hints.push(Hint {
-                about,
-                text: format!("nothing is asked on {:?}: its state will never be known", network.id),
-                help: "add at least two probes on it, for different targets".to_owned(),
-            }),
-            (Some(only), None) => hints.push(Hint {
-                about,
-                text: format!(
-                    "each practice has one check on {:?} ({}): a fault of its target looks like a fault of the network",
-                    network.id, only.id
-                ),
-                help: "add a second probe on this network, for another target".to_owned(),
-            }),
-            _ => {}
-        }
-    }
-    hints
+/// Networks that nothing is asked on.
+fn mute_networks(estate: &Estate) -> Vec<Hint> {
+    let asked: BTreeSet<usize> = estate.probes.iter().map(|probe| probe.network.at()).collect();
+    let mute = estate.networks.iter().enumerate().filter(|(ix, _)| !asked.contains(ix));
+    mute.map(|(_, network)| Hint {
+        about: vec![format!("network/{}", network.id)],
+        text: format!("nothing is asked on {:?}: its state will never be known", network.id),
+        help: "add at least two probes on it, for different targets".to_owned(),
+    })
+    .collect()
 }
 
 /// Components and services that no check crosses.
 fn idle(estate: &Estate) -> Vec<Hint> {
-    let mut used: BTreeSet<Hop> = BTreeSet::new();
-    for (hop, checks) in crossings(estate) {
-        if checks.count == 0 {
-            continue;
-        }
-        if let Hop::AnyOf(several) = &hop {
-            used.extend(several.iter().copied().map(Hop::Component));
-        }
-        used.insert(hop);
-    }
+    let used: BTreeSet<Node> =
+        columns(estate, &Askers::everybody()).into_iter().map(|(node, _)| node).collect();
     let mut hints = Vec::new();
     let components: Vec<String> = (0..estate.components.len())
-        .filter(|ix| !used.contains(&Hop::Component(ComponentIx::new(*ix))))
+        .filter(|ix| !used.contains(&Node::Component(ComponentIx::new(*ix))))
         .map(|ix| estate.components[ix].id.clone())
         .collect();
     if !components.is_empty() {
@@ -179,7 +64,7 @@ fn idle(estate: &Estate) -> Vec<Hint> {
         });
     }
     let services: Vec<String> = (0..estate.services.len())
-        .filter(|ix| !used.contains(&Hop::Service(ServiceIx::new(*ix))))
+        .filter(|ix| !used.contains(&Node::Service(ServiceIx::new(*ix))))
         .map(|ix| estate.services[ix].id.clone())
         .collect();
     if !services.is_empty() {
@@ -282,45 +167,8 @@ fn without(estate: &Estate, lacks: impl Fn(&Practice) -> bool) -> Vec<String> {
     estate.practices.iter().filter(|practice| lacks(practice)).map(|practice| practice.id.clone()).collect()
 }
 
-/// `kind/id`, as in incident events.
-fn about(estate: &Estate, hop: &Hop) -> String {
-    match hop {
-        Hop::Practice(ix) => format!("practice/{}", estate.practices[ix.at()].id),
-        Hop::Component(ix) => {
-            let component = &estate.components[ix.at()];
-            format!("{}/{}", component.kind, component.id)
-        }
-        Hop::AnyOf(several) => {
-            several.iter().map(|ix| about(estate, &Hop::Component(*ix))).collect::<Vec<_>>().join("|")
-        }
-        Hop::Network(ix) => format!("network/{}", estate.networks[ix.at()].id),
-        Hop::Service(ix) => format!("service/{}", estate.services[ix.at()].id),
-        Hop::Monitor => "monitor/hub".to_owned(),
-    }
-}
-
-/// As it stands in a sentence.
-fn called(estate: &Estate, hop: &Hop) -> String {
-    match hop {
-        Hop::AnyOf(several) => {
-            let ids: Vec<String> = several.iter().map(|ix| estate.components[ix.at()].id.clone()).collect();
-            format!("the spares {}", list(&ids, "and"))
-        }
-        Hop::Monitor => "linewatch's own machine".to_owned(),
-        other => format!("the {}", about(estate, other).replacen('/', " ", 1)),
-    }
-}
-
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-fn list(words: &[String], and: &str) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [before @ .., last] => format!("{} {and} {last}", before.join(", ")),
-    }
 }
 
 fn some(ids: &[String]) -> String {

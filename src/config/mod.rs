@@ -8,7 +8,7 @@
 //! How a file is read: `toml` gives tables with spans; `section` walks them by hand, since serde
 //! would stop at the first error; `values` holds the rules for single words, which the CSV shares.
 
-mod crossings;
+mod ambiguity;
 mod csv;
 mod errors;
 mod estate_file;
@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+pub use ambiguity::{Ambiguities, Ambiguity};
 pub use errors::{Errors, Problem};
 pub use hints::{Hint, hints};
 pub use ods::{

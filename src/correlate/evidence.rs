@@ -103,10 +103,14 @@ pub struct Check {
     /// Newest first; `kept` of them mean something.
     recent: [Answer; KEPT],
     kept: u8,
+    /// How far its last asking got.
+    pub phase: Option<Phase>,
     /// Its own failure rate when nothing else is the matter, learned.
     pub leak: f32,
     /// What it usually takes, in milliseconds; 0: not known yet.
     usual_ms: f32,
+    /// How far from that it usually is, in milliseconds.
+    spread_ms: f32,
     /// Results behind `usual_ms`.
     learned: u16,
 }
@@ -117,9 +121,13 @@ const LEAK_START: f32 = 0.005;
 const LEAK_RATE: f32 = 1.0 / 500.0;
 /// No check is so bad that its failures say nothing at all.
 const LEAK_MAX: f32 = 0.3;
-/// Slow means slower than usual by this factor and by [`SLOW_MARGIN_MS`].
-const SLOW_FACTOR: f32 = 4.0;
-const SLOW_MARGIN_MS: f32 = 300.0;
+/// Slow means later than usual by this many times its usual spread, by this share of what is usual, and by this
+/// much: all three.
+const SLOW_SPREADS: f32 = 8.0;
+const SLOW_SHARE: f32 = 0.75;
+const SLOW_MARGIN_MS: f32 = 150.0;
+/// A run of failures that is longer says nothing new.
+const RUN_YOUNG: u32 = 4;
 /// Results before a check's usual time is believed.
 const SLOW_LEARNED_MIN: u16 = 5;
 
@@ -132,8 +140,10 @@ impl Check {
         failure: None,
         recent: [Answer { before_ms: 0, class: Class::Ok }; KEPT],
         kept: 0,
+        phase: None,
         leak: LEAK_START,
         usual_ms: 0.0,
+        spread_ms: 0.0,
         learned: 0,
     };
 
@@ -168,14 +178,17 @@ impl Check {
     }
 
     fn slower_than_usual(&self, ms: f32) -> bool {
-        self.learned >= SLOW_LEARNED_MIN
-            && ms > self.usual_ms * SLOW_FACTOR
-            && ms > self.usual_ms + SLOW_MARGIN_MS
+        let margin = (self.spread_ms * SLOW_SPREADS).max(self.usual_ms * SLOW_SHARE).max(SLOW_MARGIN_MS);
+        self.learned >= SLOW_LEARNED_MIN && ms > self.usual_ms + margin
     }
 
     fn learn_usual(&mut self, ms: f32) {
         let weight = if self.learned < 20 { 1.0 / (f32::from(self.learned) + 1.0) } else { 0.05 };
+        let off = (ms - self.usual_ms).abs();
         self.usual_ms += (ms - self.usual_ms) * weight;
+        if self.learned > 0 {
+            self.spread_ms += (off - self.spread_ms) * weight;
+        }
         self.learned = self.learned.saturating_add(1);
     }
 }
@@ -258,8 +271,10 @@ pub struct Asked {
 pub enum Change {
     /// Nothing that bears on a verdict.
     None,
-    /// A run began, or one of failures grew.
-    Run,
+    /// A young run of failures grew.
+    Grew,
+    /// A run began.
+    Began,
 }
 
 impl Evidence {
@@ -352,6 +367,7 @@ impl Evidence {
         check.last_at = at;
         check.class = class;
         check.failure = seen.failure;
+        check.phase = seen.phase;
         if same {
             check.run = check.run.saturating_add(1);
         } else {
@@ -368,7 +384,11 @@ impl Evidence {
             (true, false) => self.bad[row as usize] -= 1,
             _ => {}
         }
-        if !same || (class.bad() && run <= 4) { Change::Run } else { Change::None }
+        match (same, class.bad() && run <= RUN_YOUNG) {
+            (false, _) => Change::Began,
+            (true, true) => Change::Grew,
+            (true, false) => Change::None,
+        }
     }
 
     /// Takes a result that came too late to be news: it may move the beginning of a run of failures.

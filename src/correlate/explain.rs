@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::estate::Estate;
+pub use crate::estate::splitter::capital;
 use crate::incident::{Cause, Event, Reason, Signature};
+
+use super::rhythm::Rhythm;
 
 /// What a cause is called in a sentence.
 pub fn name(estate: &Estate, cause: &Cause) -> String {
@@ -33,11 +36,6 @@ pub fn names(estate: &Estate, causes: &[Cause]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 const fn happened(signature: Signature, several: bool) -> &'static str {
@@ -140,6 +138,56 @@ pub fn ended(estate: &Estate, event: &Event) -> String {
     }
 }
 
+/// That it comes at the same time day after day.
+pub fn again(rhythm: &Rhythm) -> String {
+    let day = if rhythm.weekdays_only { "weekday" } else { "day" };
+    format!(
+        "This is the {} {day} in a row: {} to {}.",
+        ordinal(rhythm.days),
+        rhythm.from.strftime("%H:%M"),
+        rhythm.until.strftime("%H:%M")
+    )
+}
+
+fn ordinal(number: u32) -> String {
+    const WORDS: [&str; 20] = [
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
+    ];
+    let word = (number as usize).checked_sub(1).and_then(|at| WORDS.get(at));
+    word.map_or_else(
+        || {
+            let end = match (number % 100, number % 10) {
+                (11..=13, _) => "th",
+                (_, 1) => "st",
+                (_, 2) => "nd",
+                (_, 3) => "rd",
+                _ => "th",
+            };
+            format!("{number}{end}")
+        },
+        |word| (*word).to_owned(),
+    )
+}
+
 fn length(seconds: i64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -147,5 +195,19 @@ fn length(seconds: i64) -> String {
         (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
         (0, _, _) => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_are_words_to_the_twentieth_and_numbers_from_there() {
+        let said: Vec<String> = [1, 4, 12, 20, 21, 22, 23, 24, 111, 113].map(ordinal).to_vec();
+        assert_eq!(
+            said,
+            ["first", "fourth", "twelfth", "twentieth", "21st", "22nd", "23rd", "24th", "111th", "113th"]
+        );
     }
 }

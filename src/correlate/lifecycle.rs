@@ -12,6 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
+use super::rhythm::History;
 use super::search::Known;
 use super::settling::{Settling, Steady};
 use super::topology::{Row, Topology};
@@ -32,15 +33,15 @@ const HOLD_SHARED_MS: i64 = 750;
 const HOLD_PARTLY_MS: i64 = 3_000;
 /// Slowness is never urgent and often passing: a busy minute, a backup, a machine that is short of breath. It
 /// must be there for this many rounds of all checks.
-const HOLD_SLOW_ROUNDS: i64 = 3;
+const HOLD_SLOW_ROUNDS: i64 = 1;
 /// A practice's own notice waits this long at least, to see whether the fault is shared.
 const HOLD_PRACTICE_MS: i64 = 4_000;
-/// One silent agent may be a restart.
-const HOLD_SILENT_MS: i64 = 10_000;
 /// An incident is over when all has been well for this share of the time that it lasted …
 const QUIET_SHARE: i64 = 4;
+/// … for this many rounds of all checks, where it was shared: what is mended fails again soon, if at all …
+const QUIET_SHARED_ROUNDS: i64 = 10;
 /// … but no later than this …
-const QUIET_MS_MAX: i64 = 5 * 60_000;
+const QUIET_MS_MAX: i64 = 6 * 60_000;
 /// … unless it came back before: then half as long again as it was ever well in between, up to this.
 const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
 /// A fault that comes back within this time after it was over is the same one: its incident opens again.
@@ -86,13 +87,15 @@ struct Pending {
     first_seen: At,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LifeCycle {
     pub incidents: Vec<Incident>,
     pending: Vec<Pending>,
     /// Last number given, by local day.
     numbers: BTreeMap<String, u32>,
     pub events: std::collections::VecDeque<Event>,
+    /// When each cause failed before.
+    pub history: History,
 }
 
 /// What the life cycle must know of the evidence.
@@ -147,6 +150,24 @@ impl Incident {
 }
 
 impl LifeCycle {
+    pub const fn new(history: History) -> Self {
+        Self {
+            incidents: Vec::new(),
+            pending: Vec::new(),
+            numbers: BTreeMap::new(),
+            events: std::collections::VecDeque::new(),
+            history,
+        }
+    }
+
+    /// Adds to what is said how often it has happened at this time of day.
+    fn say_again(&self, event: &mut Event, until: Option<At>) {
+        if let Some(rhythm) = self.history.rhythm(&event.cause, event.since, until, event.at) {
+            event.sentence.push(' ');
+            event.sentence.push_str(&rhythm.sentence());
+        }
+    }
+
     /// Takes all that is the matter now.
     pub fn step(&mut self, verdicts: Vec<Verdict>, facts: &Facts<'_>) {
         let now = facts.now;
@@ -168,7 +189,9 @@ impl LifeCycle {
                 self.pending.push(Pending { verdict: verdict.clone(), first_seen: now });
                 now
             };
-            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) {
+            let lasted = now.millis_since(verdict.since);
+            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) && lasted >= verdict.lasts_ms_min
+            {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
                 self.open_or_take_over(verdict, facts);
             }
@@ -265,8 +288,10 @@ impl LifeCycle {
         }
         let since = incident.event.since;
         incident.ever.extend(&verdict.rows);
+        // When it is partly mended, the practices that are left say less about when it began.
+        let earlier = if verdict.scope == Scope::SharedPartly { since } else { since.min(verdict.since) };
         incident.verdict = verdict;
-        incident.verdict.since = since.min(incident.verdict.since);
+        incident.verdict.since = earlier;
         self.say_change(position, facts);
     }
 
@@ -320,12 +345,24 @@ impl LifeCycle {
         }
         let id = said.incident.clone();
         incident.last_said = facts.now;
-        incident.event = event(facts, EventKind::Changed, id, &verdict);
-        self.events.push_back(incident.event.clone());
+        let mut event = event(facts, EventKind::Changed, id, &verdict);
+        self.say_again(&mut event, None);
+        self.incidents[position].event = event.clone();
+        self.events.push_back(event);
     }
 
     /// Opens an incident, or gives this cause to the open one that it explains better.
     fn open_or_take_over(&mut self, verdict: Verdict, facts: &Facts<'_>) {
+        let before = self.incidents.iter().rposition(|known| {
+            known.event.reason == Some(Reason::Recovered)
+                && known.closed.is_some_and(|closed| facts.now.millis_since(closed) <= REOPEN_MS)
+                && alike(&known.verdict, &verdict)
+        });
+        if let Some(before) = before {
+            // What else it explains is merged into it as soon as nothing else carries it.
+            self.reopen(before, verdict, facts);
+            return;
+        }
         let explained: Vec<usize> = self
             .incidents
             .iter()
@@ -338,15 +375,7 @@ impl LifeCycle {
             .map(|(position, _)| position)
             .collect();
         let Some((&oldest, younger)) = explained.split_first() else {
-            let before = self.incidents.iter().rposition(|known| {
-                known.event.reason == Some(Reason::Recovered)
-                    && known.closed.is_some_and(|closed| facts.now.millis_since(closed) <= REOPEN_MS)
-                    && alike(&known.verdict, &verdict)
-            });
-            match before {
-                Some(before) => self.reopen(before, verdict, facts),
-                None => self.open_new(verdict, facts),
-            }
+            self.open_new(verdict, facts);
             return;
         };
         let survivor = self.incidents[oldest].event.incident.clone();
@@ -373,7 +402,8 @@ impl LifeCycle {
         let number = self.numbers.entry(day.clone()).or_default();
         *number += 1;
         let id = format!("{day}-{number}");
-        let event = event(facts, EventKind::Opened, id, &verdict);
+        let mut event = event(facts, EventKind::Opened, id, &verdict);
+        self.say_again(&mut event, None);
         self.events.push_back(event.clone());
         self.incidents.push(Incident::new(event, verdict));
     }
@@ -389,7 +419,8 @@ impl LifeCycle {
         if relapses >= FLAPPING_RELAPSES {
             verdict.signature = Signature::Flapping;
         }
-        let event = event(facts, EventKind::Opened, id, &verdict);
+        let mut event = event(facts, EventKind::Opened, id, &verdict);
+        self.say_again(&mut event, None);
         self.events.push_back(event.clone());
         let mut incident = Incident::new(event, verdict);
         (incident.opened, incident.relapses, incident.well_ms) = (opened, relapses, well_ms);
@@ -472,7 +503,9 @@ impl LifeCycle {
     fn quiet_needed_ms(&self, position: usize, facts: &Facts<'_>) -> i64 {
         let incident = &self.incidents[position];
         let lasted = incident.quiet_since.unwrap_or(facts.now).millis_since(incident.event.since);
-        let once = (lasted / QUIET_SHARE).min(QUIET_MS_MAX).max(facts.round_ms);
+        let shared = matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly);
+        let rounds = if shared { QUIET_SHARED_ROUNDS * facts.round_ms } else { 0 };
+        let once = (lasted / QUIET_SHARE).max(rounds).min(QUIET_MS_MAX).max(facts.round_ms);
         if incident.relapses == 0 {
             return once;
         }
@@ -497,22 +530,31 @@ impl LifeCycle {
         event.reason = Some(reason);
         event.into = into;
         event.sentence = explain::ended(facts.estate, &event);
-        incident.event = event.clone();
+        let ended = incident.quiet_since.unwrap_or(facts.now);
         incident.closed = Some(facts.now);
         incident.last_said = facts.now;
+        if reason == Reason::Recovered {
+            self.say_again(&mut event, Some(ended));
+            self.history.note(&event.cause, event.since, ended);
+        }
+        self.incidents[position].event = event.clone();
         self.events.push_back(event);
     }
 
     fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
+        let shared = matches!(verdict.scope, Scope::Shared | Scope::SharedPartly);
+        if shared && self.is_within_another(verdict) {
+            // A fault that changes looks for a moment like one of something smaller.
+            return facts.round_ms;
+        }
         match verdict.scope {
             Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_SLOW_ROUNDS * facts.round_ms,
             Scope::Shared => HOLD_SHARED_MS,
             Scope::Monitor => HOLD_PARTLY_MS,
             Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
             Scope::Practice | Scope::PracticeSilent => {
-                let base = if verdict.scope == Scope::Practice { HOLD_PRACTICE_MS } else { HOLD_SILENT_MS };
                 // A third of its checks is asked again meanwhile.
-                let base = base.max(facts.round_ms / 3);
+                let base = HOLD_PRACTICE_MS.max(facts.round_ms / 3);
                 // When a shared fault ends, its practices are asked again before theirs is said to go on.
                 let after_shared = self.incidents.iter().any(|incident| {
                     incident.verdict.scope != Scope::Practice
@@ -524,6 +566,17 @@ impl LifeCycle {
                 if after_shared { base.max(facts.round_ms + HOLD_PRACTICE_MS) } else { base }
             }
         }
+    }
+
+    /// Everything that it takes is taken already by something shared that is open.
+    fn is_within_another(&self, verdict: &Verdict) -> bool {
+        self.open().any(|incident| {
+            matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly)
+                && (incident.event.network.is_none() || incident.verdict.network == verdict.network)
+                && !verdict.rows.is_empty()
+                && verdict.rows.is_subset(&incident.ever)
+                && verdict.rows.len() < incident.ever.len()
+        })
     }
 
     /// Takes over what was open when the process stopped.
@@ -570,6 +623,7 @@ impl LifeCycle {
                     Scope::Shared
                 },
                 kept: vec![0; facts.topology.networks],
+                lasts_ms_min: 0,
                 rows,
             };
             self.incidents.push(Incident::new(event, verdict));

@@ -9,13 +9,18 @@
 //! 3. it takes the events with [`Correlator::poll_event`] until there are none;
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
+mod acquittal;
 mod evidence;
 mod explain;
+mod explanation;
 mod lifecycle;
 mod model;
+mod next_probe;
 mod own;
 mod picture;
+mod rhythm;
 mod search;
+mod series;
 mod settling;
 mod topology;
 mod verdict;
@@ -31,16 +36,20 @@ use crate::time::At;
 use self::evidence::{Asked, Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, STRAGGLER_OF_MIN, StillBad};
 use self::search::{Findings, Search};
+use self::series::Series;
 use self::topology::{NodeKind, Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
+pub use self::rhythm::{History, Rhythm};
 
 /// Evidence is judged at most this often: a shared fault shows in many checks a second; judging each
 /// alone would say the same many times over …
 const EVALUATE_EVERY_MS: i64 = 250;
 /// … and this often while an incident is open and nothing waits to become one.
 const EVALUATE_SETTLED_MS: i64 = 1_000;
+/// … and this often when only checks come and go of which an open incident says that they do.
+const EVALUATE_CHURN_MS: i64 = 5_000;
 /// While anything is bad, it is judged at least this often: evidence ages by itself.
 const EVALUATE_IDLE_MS: i64 = 60_000;
 /// Agents are looked for this often …
@@ -48,6 +57,8 @@ const TICK_MS: i64 = 1_000;
 /// … but less and less often while nothing at all is heard, so that a gap of years in a recording costs a
 /// thousand ticks and not a thousand million: the next tick comes after this share of the time since then.
 const TICK_SHARE: i64 = 64;
+/// A practice that is down for less has not fallen.
+const FALL_MS_MIN: i64 = 90_000;
 /// A heartbeat that is older than this on arrival is history.
 const HEARTBEAT_STALE_MS: i64 = 75_000;
 
@@ -58,17 +69,28 @@ pub struct Correlator {
     topology: Topology,
     evidence: Evidence,
     life: LifeCycle,
+    series: Series,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
     nameless: Vec<Verdict>,
-    /// Rows whose failures are explained by something that is open, so that they teach nothing.
-    explained: Vec<bool>,
+    /// By row: whether something that is open explains its failures.
+    explained: Vec<Explained>,
     now: At,
     last_arrival: At,
     last_evaluated: At,
     evaluate_at: Option<At>,
     tick_at: Option<At>,
     round_ms: i64,
+}
+
+/// Whether something that is open explains a row's failures, so that they teach nothing and are no news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explained {
+    No,
+    /// All of them.
+    Wholly,
+    /// Some come and go: a partial fault.
+    Partly,
 }
 
 /// What became of one observation.
@@ -100,13 +122,15 @@ impl Correlator {
         let topology = Topology::new(&estate);
         let evidence = Evidence::new(&topology);
         let round_ms = round_ms(&topology);
-        let explained = vec![false; topology.rows];
+        let explained = vec![Explained::No; topology.rows];
+        let history = History::new(estate.icb.timezone.clone());
         let start = At::from_millis(i64::MIN);
         Self {
             estate,
             topology,
             evidence,
-            life: LifeCycle::default(),
+            life: LifeCycle::new(history),
+            series: Series::default(),
             findings: Findings::default(),
             nameless: Vec::new(),
             explained,
@@ -142,6 +166,7 @@ impl Correlator {
         let last = old.life.incidents.last().map(|incident| incident.event.incident.clone());
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
+        self.life.history = old.life.history;
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
@@ -176,6 +201,7 @@ impl Correlator {
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
     /// taken as the latest one seen.
     pub fn advance(&mut self, now: At) {
+        let now = now.min(At::LATEST);
         while let Some((due, reason)) = self.next_wake() {
             if due > now {
                 break;
@@ -198,7 +224,7 @@ impl Correlator {
 
     /// Takes one observation that arrived at `arrival`. Call [`Self::advance`] with the same time first.
     pub fn observe(&mut self, arrival: At, seen: &Observation) -> Taken {
-        let arrival = self.now.max(arrival);
+        let arrival = self.now.max(arrival.min(At::LATEST));
         self.now = arrival;
         let Some(row) = self.topology.row(&seen.practice) else { return Taken::UnknownPractice };
         let heartbeat = seen.probe == ALIVE || seen.probe == BYE;
@@ -230,9 +256,12 @@ impl Correlator {
         }
         // An agent whose clock is ahead can't have asked after its answer arrived.
         let at = seen.at.min(arrival);
-        let learn = !self.explained[row as usize];
-        if self.evidence.take(asked, at, seen, learn) == Change::Run {
-            self.evaluate_soon(arrival);
+        let explained = self.explained[row as usize];
+        let learn = explained == Explained::No;
+        match (self.evidence.take(asked, at, seen, learn), explained) {
+            (Change::None, _) | (Change::Grew, Explained::Wholly) => {}
+            (_, Explained::Partly) if self.life.settled() => self.evaluate_within(arrival, EVALUATE_CHURN_MS),
+            _ => self.evaluate_soon(arrival),
         }
         Taken::Counted
     }
@@ -246,7 +275,10 @@ impl Correlator {
     }
 
     fn evaluate_soon(&mut self, now: At) {
-        let every = if self.life.settled() { EVALUATE_SETTLED_MS } else { EVALUATE_EVERY_MS };
+        self.evaluate_within(now, if self.life.settled() { EVALUATE_SETTLED_MS } else { EVALUATE_EVERY_MS });
+    }
+
+    fn evaluate_within(&mut self, now: At, every: i64) {
         let due = now.max(self.last_evaluated.plus_millis(every));
         if self.evaluate_at.is_none_or(|at| at > due) {
             self.evaluate_at = Some(due);
@@ -284,12 +316,44 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let known = self.life.known_nodes(self.round_ms);
+        let mut known = self.life.known_nodes(self.round_ms);
+        // That its sites fall one after the other says nothing about what fails at one moment.
+        known.failed.retain(|(node, _)| !self.series.is_of(&[*node]));
+        known.recovering.retain(|node| !self.series.is_of(&[*node]));
         self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
-        let Self { estate, topology, evidence, life, findings, round_ms, .. } = self;
+        let Self { estate, topology, evidence, life, series, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
-        verdicts.extend(findings.own.iter().map(|own| view.own(own)));
+        let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
+        // A fall counts when it has lasted and nothing shared explains it.
+        let shared = |row: &Row| {
+            life.open().any(|incident| {
+                matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly | Scope::Monitor)
+                    && !series.is_of(&incident.verdict.nodes)
+                    && incident.ever.contains(row)
+            })
+        };
+        let fallen: Vec<(Row, At)> = own
+            .iter()
+            .filter(|verdict| now.millis_since(verdict.since) >= FALL_MS_MIN.max(2 * *round_ms))
+            .flat_map(|verdict| verdict.rows.iter().map(|row| (*row, verdict.since)))
+            .filter(|(row, _)| !shared(row))
+            .collect();
+        for (row, since) in fallen {
+            series.note(row, since);
+        }
+        if let Some(rolling) = series.rolling(topology, now).filter(|found| found.probability >= 0.5) {
+            let node = &topology.nodes[rolling.node];
+            let part = |verdict: &Verdict| verdict.rows.iter().any(|row| node.member(*row).is_some());
+            let down: Vec<Verdict> = own.iter().filter(|verdict| part(verdict)).cloned().collect();
+            let told = life.open().any(|incident| incident.verdict.nodes == [rolling.node]);
+            if told || rolling.probability >= lifecycle::OPEN_PROBABILITY_MIN {
+                series.take(rolling.node);
+                own.retain(|verdict| !part(verdict));
+            }
+            verdicts.push(view.rolling(&rolling, &down));
+        }
+        verdicts.extend(own);
         let (named, nameless) = verdicts.into_iter().partition(|verdict| !verdict.causes.is_empty());
         let still_bad = |incident: &Incident| still_bad(&view, incident);
         let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };
@@ -302,18 +366,23 @@ impl Correlator {
     }
 
     fn mark_explained(&mut self) {
-        self.explained.fill(false);
-        for incident in self.life.open() {
-            if incident.verdict.scope == Scope::Monitor {
-                self.explained.fill(true);
-            }
-            for row in &incident.ever {
-                self.explained[*row as usize] = true;
-            }
-        }
+        self.explained.fill(Explained::No);
         for verdict in &self.nameless {
             for row in &verdict.rows {
-                self.explained[*row as usize] = true;
+                self.explained[*row as usize] = Explained::Wholly;
+            }
+        }
+        for incident in self.life.open() {
+            let how = match incident.verdict.scope {
+                Scope::Monitor => {
+                    self.explained.fill(Explained::Wholly);
+                    continue;
+                }
+                Scope::SharedPartly => Explained::Partly,
+                _ => Explained::Wholly,
+            };
+            for row in &incident.ever {
+                self.explained[*row as usize] = how;
             }
         }
     }
@@ -330,7 +399,14 @@ impl Correlator {
 
     /// Explains an incident that is open, or was resolved within the last day.
     pub fn why(&self, incident: &str) -> Option<Explanation> {
-        self.life.find(incident).map(|found| picture::explanation(&self.view(), found))
+        self.life.find(incident).map(|found| {
+            let mut explanation = picture::explanation(&self.view(), found);
+            let event = &found.event;
+            let until = found.closed;
+            let again = self.life.history.rhythm(&event.cause, event.since, until, self.now);
+            explanation.again = again.map(|rhythm| rhythm.sentence());
+            explanation
+        })
     }
 
     fn view(&self) -> View<'_> {

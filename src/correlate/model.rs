@@ -119,7 +119,7 @@ impl Mode {
     pub fn row(self) -> LogShares {
         let by_class = self.shares().map(f64::ln);
         let early_ok = if self.stays() { by_class[Class::Ok as usize] } else { 0.0 };
-        LogShares { by_class, early_ok }
+        LogShares { by_class, early_ok, delays: self.slow() }
     }
 
     /// In which checks it shows.
@@ -168,9 +168,15 @@ impl Mode {
 pub struct LogShares {
     by_class: [f64; CLASSES],
     early_ok: f64,
+    delays: bool,
 }
 
 impl LogShares {
+    /// What passes, passes late.
+    pub const fn delays(&self) -> bool {
+        self.delays
+    }
+
     pub const fn of(&self, class: Class) -> f64 {
         self.by_class[class as usize]
     }

@@ -179,7 +179,7 @@ impl Dirty {
         self.of_network(topology, Some(network))
             .map(|(facts, piece)| {
                 if span.holds(piece.from, piece.to) && mode.shows_in(facts) {
-                    piece.under(shares)
+                    piece.alone(shares)
                 } else {
                     piece.luck
                 }
@@ -190,7 +190,7 @@ impl Dirty {
     /// Nothing is chosen.
     pub fn rest(&mut self, topology: &Topology) {
         for piece in self.pieces.iter_mut().flat_map(Pieces::as_mut_slice) {
-            (piece.base, piece.touched) = (piece.luck, false);
+            piece.rest();
         }
         self.cut = false;
         self.sum_up(topology);

@@ -6,8 +6,7 @@ use crate::estate::{PracticeIx, ProbeIx};
 use crate::incident::{Alternative, Cause, Event};
 use crate::time::At;
 
-use super::explain;
-use super::lifecycle::{Incident, LifeCycle};
+use super::lifecycle::LifeCycle;
 use super::topology::{NodeIx, NodeKind, Row, Topology};
 use super::verdict::{Scope, View};
 
@@ -86,21 +85,27 @@ pub struct Explanation {
     pub event: Event,
     /// Natural logarithm of the odds against the runner-up.
     pub log_odds: f64,
+    /// The same in words.
+    pub odds: String,
     pub runner_up: Option<Alternative>,
-    /// Lines of evidence for the cause.
+    /// Lines of evidence for the cause: practices, then checks by name.
     pub convicts: Vec<String>,
     /// Lines of evidence that clear others.
     pub acquits: Vec<String>,
     /// What isn't known.
     pub missing: Vec<String>,
+    /// What to ask, or to map, so that the cause is told from what looks like it.
+    pub next_probe: Option<String>,
+    /// That it comes at the same time day after day.
+    pub again: Option<String>,
 }
+
+pub(super) use super::explanation::explanation;
 
 /// Notes shown at most: a page of them is a problem of its own, and the first says so.
 const NOTES_MAX: usize = 200;
 /// Failures in a row from which a single check is worth a note.
 const NOTE_RUN_MIN: u32 = 3;
-/// Names listed in a line of evidence.
-const NAMES_MAX: usize = 8;
 
 pub(super) fn picture(
     view: &View<'_>,
@@ -241,67 +246,4 @@ fn suspects(topology: &Topology, findings: &super::search::Findings) -> Vec<Susp
             probability: by_node.get(&ix).copied().unwrap_or(0.0).clamp(0.0, 1.0),
         })
         .collect()
-}
-
-pub(super) fn explanation(view: &View<'_>, incident: &Incident) -> Explanation {
-    let event = incident.event.clone();
-    let runner_up = event.alternatives.first().cloned();
-    // What isn't among the alternatives is "none of these".
-    let rest = (1.0 - event.probability).max(1e-6);
-    let against = runner_up.as_ref().map_or(rest, |other| other.probability.max(1e-6));
-    let log_odds = (event.probability.max(1e-6) / against).ln();
-    let estate = view.estate;
-    let verdict = &incident.verdict;
-    let counts = event.evidence;
-    let mut convicts = Vec::new();
-    let mut acquits = Vec::new();
-    let mut missing = Vec::new();
-    let cause = explain::names(estate, &event.cause);
-    convicts.push(format!("{} of the {} practices behind {cause} fail.", counts.failing, counts.behind));
-    let failing: Vec<&str> =
-        verdict.rows.iter().take(NAMES_MAX).map(|row| estate.practices[*row as usize].id.as_str()).collect();
-    if !failing.is_empty() {
-        let more = verdict.rows.len().saturating_sub(failing.len());
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        convicts.push(format!("Affected now: {}{tail}.", failing.join(", ")));
-    }
-    if counts.elsewhere > 0 {
-        acquits.push(format!(
-            "{} of the {} practices that are not behind it answer as usual.",
-            counts.elsewhere.saturating_sub(counts.elsewhere_failing),
-            counts.elsewhere
-        ));
-    }
-    for (ix, network) in estate.networks.iter().enumerate() {
-        let (bad, good) = view.tally(view.topology.hub(), ix);
-        if good > bad {
-            acquits.push(format!(
-                "The hub's own checks of {} answer ({good} of {}).",
-                network.name,
-                good + bad
-            ));
-        } else if bad + good == 0 {
-            missing.push(format!("The hub has no checks of its own of {}.", network.name));
-        }
-        if event.network.as_deref().is_some_and(|hit| hit != network.id)
-            && let Some(kept) = verdict.kept.get(ix).filter(|kept| **kept > 0)
-        {
-            acquits.push(format!("{kept} of the practices affected still have {}.", network.name));
-        }
-    }
-    let unheard = (0..estate.practices.len())
-        .filter(|row| {
-            let hearing = &view.evidence.hearings[*row];
-            !hearing.ever() || hearing.late || hearing.away
-        })
-        .count();
-    if unheard > 0 {
-        missing.push(format!("Nothing is heard of {unheard} of {} practices.", estate.practices.len()));
-    }
-    if event.cause.len() > 1 {
-        missing.push(format!(
-            "No check tells {cause} apart: one that crosses only one of them would (see `linewatch check`)."
-        ));
-    }
-    Explanation { event, log_odds, runner_up, convicts, acquits, missing }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use crate::estate::{Ask, ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
+use crate::estate::{ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
 use crate::incident::Cause;
 use crate::observation::HUB;
 
@@ -32,6 +32,10 @@ pub struct Topology {
 
 /// What the model needs to know of a probe.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a probe does and doesn't do, each apart from the others"
+)]
 pub struct ProbeFacts {
     pub network: usize,
     pub service: Option<usize>,
@@ -239,38 +243,15 @@ impl Topology {
 
 fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
     let millis = |length: std::time::Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 8);
-    let is_name = |host: &str| host.parse::<std::net::IpAddr>().is_err();
-    let named = match &probe.ask {
-        Ask::Dns(_) => true,
-        Ask::Http(http) => {
-            let rest = http.url.split_once("://").map_or(http.url.as_str(), |(_, rest)| rest);
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-            let host = authority.strip_prefix('[').map_or_else(
-                || authority.split(':').next().unwrap_or(authority),
-                |six| six.split(']').next().unwrap_or(six),
-            );
-            is_name(host)
-        }
-        Ask::Tcp(ask) => is_name(&ask.target.host),
-        Ask::Udp(ask) => is_name(&ask.target.host),
-        Ask::Icmp(ask) => is_name(&ask.host),
-        Ask::Later { target, .. } => is_name(target.rsplit_once(':').map_or(target, |(host, _)| host)),
-    };
     ProbeFacts {
         network: probe.network.at(),
         service: probe.service.map(crate::estate::ServiceIx::at),
         every_ms: millis(probe.every).max(1),
         timeout_ms: millis(probe.timeout),
-        tls: matches!(&probe.ask, Ask::Http(http) if http.tls),
-        large: matches!(&probe.ask, Ask::Http(_)),
-        stream: match &probe.ask {
-            Ask::Http(_) | Ask::Tcp(_) => true,
-            Ask::Dns(_) | Ask::Udp(_) | Ask::Icmp(_) => false,
-            Ask::Later { kind, .. } => {
-                !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
-            }
-        },
-        named,
+        tls: probe.ask.speaks_tls(),
+        stream: probe.ask.opens_stream(),
+        named: probe.ask.looks_up_name(),
+        large: probe.ask.answers_large(),
     }
 }
 

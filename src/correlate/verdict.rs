@@ -10,6 +10,7 @@ use crate::time::At;
 use super::evidence::{Class, Evidence};
 use super::model::{Mode, Own, Shape};
 use super::search::{Candidate, Fault, OwnFault};
+use super::series::Rolling;
 use super::topology::{Member, Members, NodeIx, NodeKind, Row, Topology};
 
 /// What is the matter now, ready for the life cycle.
@@ -30,6 +31,8 @@ pub struct Verdict {
     pub scope: Scope,
     /// Practices affected of which another network still answers, by network.
     pub kept: Vec<u32>,
+    /// It opens nothing before it has lasted this long.
+    pub lasts_ms_min: i64,
     /// Nodes of the group, or of what looks the same as the practice.
     pub nodes: Vec<NodeIx>,
 }
@@ -48,6 +51,10 @@ pub enum Scope {
     /// The monitor itself.
     Monitor,
 }
+
+/// One silent agent may be a restart, or a line that is busy for a moment: heartbeats come every 30 s, and two
+/// that are missed and half of another are a silence.
+const SILENCE_MS_MIN: i64 = 75_000;
 
 /// What a verdict is made from.
 pub struct View<'a> {
@@ -172,6 +179,7 @@ impl View<'_> {
             network,
             since,
             kept: self.kept(&rows),
+            lasts_ms_min: if failures.reach * 2 > failures.total() { self.blip_ms(node.kind) } else { 0 },
             rows,
             services,
             counts,
@@ -244,6 +252,7 @@ impl View<'_> {
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
+            lasts_ms_min: if silent { SILENCE_MS_MIN } else { 0 },
             rows,
             services,
             counts,
@@ -254,6 +263,53 @@ impl View<'_> {
             },
             nodes: fault.same.clone(),
         }
+    }
+
+    /// Practices that share a component and fall one after the other; `down`: those that are down now, each by
+    /// itself as it seems.
+    pub fn rolling(&self, series: &Rolling, down: &[Verdict]) -> Verdict {
+        let rows: BTreeSet<Row> = down.iter().flat_map(|verdict| verdict.rows.iter().copied()).collect();
+        let members: BTreeSet<Row> = self.topology.nodes[series.node]
+            .members(self.topology.rows)
+            .map(|member| member.row)
+            .filter(|row| self.known(*row))
+            .collect();
+        let networks: BTreeSet<Option<usize>> = down.iter().map(|verdict| verdict.network).collect();
+        let network = if networks.len() == 1 { networks.first().copied().flatten() } else { None };
+        let every = (0..self.topology.networks).collect();
+        let failing: BTreeSet<usize> = network.map_or(every, |network| BTreeSet::from([network]));
+        let mut counts =
+            Counts { behind: count(members.len()), failing: count(rows.len()), ..Counts::default() };
+        for row in self.practices().filter(|row| self.known(*row) && !members.contains(row)) {
+            counts.elsewhere += 1;
+            counts.elsewhere_failing += u32::from(self.row_fails(row, &failing));
+        }
+        Verdict {
+            causes: self.causes(&[series.node]),
+            probability: rounded(series.probability),
+            alternatives: self.alternatives(&series.alternatives),
+            signature: Signature::Partial,
+            network,
+            since: series.since,
+            services: down.iter().flat_map(|verdict| verdict.services.iter().copied()).collect(),
+            counts,
+            scope: Scope::SharedPartly,
+            kept: self.kept(&rows),
+            rows,
+            lasts_ms_min: 0,
+            nodes: vec![series.node],
+        }
+    }
+
+    /// A far end that doesn't answer for one interval and is back is a blip; by then a quarter of the practices
+    /// have asked again.
+    fn blip_ms(&self, kind: NodeKind) -> i64 {
+        let asked = self.topology.probes.iter().enumerate().filter(|(probe, facts)| match kind {
+            NodeKind::Service(service) => facts.service == Some(service),
+            NodeKind::Target(target) => *probe == target,
+            _ => false,
+        });
+        asked.map(|(_, facts)| facts.every_ms + facts.every_ms / 4).max().unwrap_or(0)
     }
 
     fn practices(&self) -> impl Iterator<Item = Row> + use<> {

@@ -56,33 +56,58 @@ pub struct Piece {
     pub luck: f64,
     /// log P(piece | what has been chosen so far).
     pub base: f64,
-    /// What has been chosen speaks of it.
+    /// The part of it that says why it failed; the rest says past what it got.
+    pub reason: f64,
+    /// Something that has been chosen is the reason.
     pub touched: bool,
 }
 
 impl Piece {
     const fn new(from: At, to: At, class: Class, weight: f64, luck: f64) -> Self {
-        Self { from, to, class, early: false, weight, luck, base: luck, touched: false }
+        Self { from, to, class, early: false, weight, luck, base: luck, reason: luck, touched: false }
     }
 
-    pub fn under(&self, shares: &LogShares) -> f64 {
-        if self.early { shares.early_ok() } else { self.weight * shares.of(self.class) }
+    /// It got an answer past a mode: in time, or late where the mode doesn't delay.
+    pub fn passed(&self, shares: &LogShares) -> bool {
+        self.class == Class::Ok || self.class == Class::Slow && !shares.delays()
     }
 
-    /// What supposing one thing more adds to its log-likelihood: a good answer must get past everything on the
-    /// path, a bad one needs one reason only.
-    pub fn gain(&self, shares: &LogShares) -> f64 {
-        let under = self.under(shares);
-        match (self.touched, self.class.bad()) {
-            (false, _) => under - self.base,
-            (true, true) => self.base.max(under) - self.base,
-            (true, false) => under,
+    fn passing(&self, shares: &LogShares) -> f64 {
+        if self.early { shares.early_ok() } else { self.weight * shares.of(Class::Ok) }
+    }
+
+    /// log P(piece | this alone has failed).
+    pub fn alone(&self, shares: &LogShares) -> f64 {
+        if self.passed(shares) {
+            self.luck + self.passing(shares)
+        } else {
+            self.weight * shares.of(self.class)
         }
     }
 
+    /// What supposing one thing more adds to its log-likelihood: an answer must get past everything on the path, a
+    /// failure needs one reason only.
+    pub fn gain(&self, shares: &LogShares) -> f64 {
+        if self.passed(shares) {
+            return self.passing(shares);
+        }
+        let reason = self.weight * shares.of(self.class);
+        if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
+    }
+
     pub fn suppose(&mut self, shares: &LogShares) {
-        self.base += self.gain(shares);
-        self.touched = true;
+        let gain = self.gain(shares);
+        self.base += gain;
+        if !self.passed(shares) {
+            self.reason += gain;
+            // What delays loses some, too, but of what is dead it may not be the reason.
+            self.touched |= self.class == Class::Slow || !shares.delays();
+        }
+    }
+
+    /// Nothing is supposed.
+    pub fn rest(&mut self) {
+        (self.base, self.reason, self.touched) = (self.luck, self.luck, false);
     }
 }
 

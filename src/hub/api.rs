@@ -45,10 +45,19 @@ pub struct Why {
     pub event: Event,
     /// Natural logarithm of the odds against the runner-up.
     pub log_odds: f64,
+    /// The same in words.
+    #[serde(default)]
+    pub odds: String,
     pub runner_up: Option<Alternative>,
     pub convicts: Vec<String>,
     pub acquits: Vec<String>,
     pub missing: Vec<String>,
+    /// What to ask so that the cause is told from what looks like it.
+    #[serde(default)]
+    pub next_probe: Option<String>,
+    /// That it comes at the same time day after day.
+    #[serde(default)]
+    pub again: Option<String>,
 }
 
 /// What `POST /api/v1/incidents/{id}/approve` takes.
@@ -162,10 +171,11 @@ async fn why(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
 
 impl Why {
     fn new(incident: String, explanation: Explanation) -> Self {
-        let Explanation { event, log_odds, runner_up, convicts, acquits, missing } = explanation;
+        let Explanation { event, log_odds, odds, runner_up, convicts, acquits, missing, next_probe, again } =
+            explanation;
         // JSON has no infinity; beyond e^700 nobody counts.
         let log_odds = if log_odds.is_nan() { 0.0 } else { log_odds.clamp(-700.0, 700.0) };
-        Self { incident, event, log_odds, runner_up, convicts, acquits, missing }
+        Self { incident, event, log_odds, odds, runner_up, convicts, acquits, missing, next_probe, again }
     }
 }
 

@@ -139,7 +139,7 @@ impl RoughLuck {
         let every_ms = self.every_ms.get(probe).copied().unwrap_or(1) as f64;
         let from = unit(mix(throw, 1)) * (HOUR_MS as f64 - 2.0 * every_ms).max(0.0);
         let since = at_ms.rem_euclid(HOUR_MS) as f64 - from;
-        since >= 0.0 && since < every_ms * (1.0 + unit(mix(throw, 2)))
+        since >= 0.0 && since < every_ms * (0.5 + 0.5 * unit(mix(throw, 2)))
     }
 }
 

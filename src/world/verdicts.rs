@@ -36,6 +36,7 @@ pub fn judge(scenario: &Scenario, world: &World, told: &[Event]) -> Vec<Judged> 
     let others: Vec<String> = incidents
         .iter()
         .filter(|(_, events)| !scenario.expected.iter().any(|expected| expected.is_about(events)))
+        .filter(|(_, events)| !falls_first(scenario, world, events))
         .map(|(id, events)| {
             let last = events.last().map(|event| causes(&event.cause)).unwrap_or_default();
             format!("{id} ({last})")
@@ -51,6 +52,22 @@ pub fn judge(scenario: &Scenario, world: &World, told: &[Event]) -> Vec<Judged> 
         },
     });
     judged
+}
+
+/// Of a fault that rolls from site to site, the first sites can't be told from sites that fail by themselves.
+fn falls_first(scenario: &Scenario, world: &World, events: &[&Event]) -> bool {
+    let estate = world.estate();
+    let sites = |id: &str| {
+        scenario.faults.iter().filter(|fault| fault.rolling.is_some()).any(|fault| {
+            let Target::Component(component) = &fault.target else { return false };
+            estate.practice(id).zip(estate.component(component)).is_some_and(|(practice, component)| {
+                estate.practices[practice.at()].via.iter().any(|used| used.any.contains(&component))
+            })
+        })
+    };
+    events
+        .iter()
+        .all(|event| event.cause.iter().all(|cause| cause.kind == Cause::PRACTICE && sites(&cause.id)))
 }
 
 fn first_few(names: &[String]) -> String {

@@ -1,12 +1,19 @@
 //! What `check` can say before the outage: groups that no check can tell apart, and other traps.
 
-use linewatch::config::{Summary, hints};
+use linewatch::config::{Ambiguities, Summary, hints};
 
 use super::{GOOD, parse, with};
 
 fn hint_texts(text: &str) -> Vec<String> {
     let config = parse(text).unwrap_or_else(|errors| panic!("{errors}"));
     hints(&config).into_iter().map(|hint| format!("{} | {}", hint.text, hint.help)).collect()
+}
+
+/// What looks the same, and what would part it.
+fn ambiguous(text: &str) -> Vec<String> {
+    let config = parse(text).unwrap_or_else(|errors| panic!("{errors}"));
+    let found = Ambiguities::of(&config.estate).groups;
+    found.into_iter().map(|group| format!("{} | {}", group.text, group.splitter)).collect()
 }
 
 /// Two practices: behind the same firewall, on the same carrier.
@@ -20,18 +27,19 @@ fn two_alike() -> String {
 fn a_firewall_and_a_carrier_that_everybody_shares_on_one_network_look_the_same() {
     // With the NHS network gone, the carrier and the firewall carry exactly the same checks.
     let one_network = two_alike().replace("network = \"hscn\"", "network = \"internet\"");
-    let hints = hint_texts(&one_network);
-    let said = hints.iter().find(|hint| hint.contains("look the same")).expect("an ambiguity");
-    assert!(said.contains("carrier bt") && said.contains("firewall fw-maidstone"), "{said}");
-    assert!(said.contains("anchor"), "{said}");
+    let found = ambiguous(&one_network);
+    let both = |said: &&String| said.contains("The carrier bt and the firewall fw-maidstone carry the same");
+    let said = found.iter().find(both).expect("an ambiguity");
+    assert!(said.contains("A practice behind the firewall fw-maidstone with another carrier"), "{said}");
 }
 
 #[test]
 fn the_second_network_tells_the_carrier_from_the_firewall() {
-    let hints = hint_texts(&two_alike());
+    let found = ambiguous(&two_alike());
+    let outage = |said: &&String| said.contains("no check can tell");
     assert!(
-        !hints.iter().any(|hint| hint.contains("carrier bt") && hint.contains("fw-maidstone")),
-        "{hints:#?}"
+        !found.iter().filter(outage).any(|said| said.contains("carrier bt") && said.contains("fw-maidstone")),
+        "{found:#?}"
     );
 }
 
@@ -48,15 +56,16 @@ fn a_practice_and_its_own_circuit_look_the_same() {
             "via.carrier = \"bt\"\nvia.firewall = \"fw-maidstone\"",
         )
         .replace("[\"carrier\"", "[\"circuit\", \"carrier\"");
-    let hints = hint_texts(&format!("{text}{circuits}"));
-    let said = hints.iter().find(|hint| hint.contains("own site")).expect("one hint for both");
-    assert!(said.contains("at 2 practices") && said.contains("its circuit"), "{said}");
+    let found = ambiguous(&format!("{text}{circuits}"));
+    let said = found.iter().find(|said| said.contains("practice itself")).expect("one line for both");
+    assert!(said.contains("At 2 practices the circuit"), "{said}");
 }
 
 #[test]
 fn a_network_with_one_check_or_none_is_pointed_out() {
-    let hints = hint_texts(GOOD);
-    assert!(hints.iter().any(|hint| hint.contains("one check on \"hscn\" (hscn-dns)")), "{hints:#?}");
+    let found = ambiguous(GOOD);
+    let said = found.iter().find(|said| said.contains("The network hscn and what hscn-dns asks"));
+    assert!(said.is_some_and(|said| said.contains("A second probe on the network hscn")), "{found:#?}");
     let silent = hint_texts(&with("network = \"hscn\"", "network = \"internet\""));
     assert!(silent.iter().any(|hint| hint.contains("nothing is asked on \"hscn\"")), "{silent:#?}");
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expected by failing")]
 
+mod ambiguity;
 mod command;
 mod county;
 mod errors;

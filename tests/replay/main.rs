@@ -8,10 +8,13 @@
 mod ambiguous;
 mod county;
 mod faults;
+mod fuzz;
 mod garbage;
 mod notes_and_scope;
 mod properties;
 mod reading;
+mod storms;
 mod stream;
 mod timing;
 mod told;
+mod why;

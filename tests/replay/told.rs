@@ -97,8 +97,9 @@ const SIGNATURES: [&str; 11] = [
     "silent",
 ];
 
-/// What the contract says of every event, and of their order.
-fn keeps_contract(events: &[Value]) -> Result<(), String> {
+/// What the contract says of every event, and of their order: time doesn't run backwards, nothing opens below .9,
+/// probabilities add up, and an incident opens, changes and is resolved in that order.
+pub fn keeps_contract(events: &[Value]) -> Result<(), String> {
     let mut last_at = At::from_millis(i64::MIN);
     // By incident: when it was last spoken of, and whether it is open.
     let mut incidents: BTreeMap<String, (At, bool)> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! What is worth supposing: nodes behind which enough is bad, in the ways in which it looks bad.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
 use super::super::model::{LogShares, Mode, Shape, Shows};
@@ -57,15 +58,18 @@ impl Seen {
         self.share(Class::Dns) + self.share(Class::DnsTimeout)
     }
 
-    /// What a failed asking looks like here.
-    fn shape(&self) -> Shape {
+    /// What failed askings look like here: often one thing, sometimes two.
+    fn shapes(&self) -> Vec<Shape> {
+        let other = [Class::Refused, Class::Content, Class::Slow, Class::Dns];
+        let dead = 1.0 - other.iter().map(|class| self.share(*class)).sum::<f64>();
         let shapes = [
+            (Shape::Dead, dead),
             (Shape::Refusing, self.share(Class::Refused)),
-            (Shape::Nameless, self.names()),
+            (Shape::Nameless, if self.share(Class::Dns) > 0.0 { self.names() } else { 0.0 }),
             (Shape::Wrong, self.share(Class::Content)),
             (Shape::Sluggish, self.share(Class::Slow)),
         ];
-        shapes.iter().find(|(_, share)| *share > 0.5).map_or(Shape::Dead, |(shape, _)| *shape)
+        shapes.iter().filter(|(_, share)| *share >= CLASS_SHARE_MIN).map(|(shape, _)| *shape).collect()
     }
 }
 
@@ -87,10 +91,12 @@ impl Open {
     }
 }
 
-impl<'a> Search<'a> {
+impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already.
     pub fn candidates(&mut self, chosen: &[Candidate]) -> Vec<Candidate> {
         let mut all = Vec::new();
+        // They leave out what has been chosen since.
+        self.profiles.clear();
         for (node, seen) in self.worth_trying() {
             let taken = |facet: Option<usize>, slow: bool| {
                 chosen.iter().any(|other| {
@@ -171,36 +177,49 @@ impl<'a> Search<'a> {
                 }
             }
             NodeKind::Unmapped => {
-                for (share, _) in UNMAPPED {
-                    self.try_mode(node, facet, seen, Mode::Sticky(share, seen.shape()), Among::Hard, all);
-                }
-            }
-            _ => {
-                let shape = seen.shape();
-                let before = all.len();
-                for mode in self.whole_modes(node, seen).into_iter().filter(|mode| open.takes(*mode)) {
-                    self.try_mode(node, facet, seen, mode, Among::All, all);
-                }
-                if shape != Shape::Sluggish && open.takes(Mode::Partial(0.5, shape)) {
-                    // The rate that is seen where it explains most, and its neighbours.
-                    let profile = self.profile(node, facet, Mode::Partial(0.3, shape), seen);
-                    let (on, was) = profile.spans(&Mode::Partial(0.3, shape).row(), Among::All);
-                    if let Some(span) = on.or(was) {
-                        let (rate, _) = profile.rate(span);
-                        for rate in nearest(&RATES, rate) {
-                            self.try_mode(node, facet, seen, Mode::Partial(rate, shape), Among::All, all);
-                        }
-                    }
-                }
-                let count = self.topology.nodes[node].member_count(self.topology.rows);
-                let sticky = Mode::Sticky(0.5, shape);
-                if seen.hard_rows > 0 && count > 1 && open.takes(sticky) {
-                    let share = f64::from(seen.hard_rows) / count as f64;
-                    for share in nearest(&STICKY.map(|(share, _)| share), share) {
+                for shape in seen.shapes() {
+                    for (share, _) in UNMAPPED {
                         self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
                     }
                 }
-                debug_assert!(all.len() >= before);
+            }
+            _ => {
+                for mode in self.whole_modes(node, seen).into_iter().filter(|mode| open.takes(*mode)) {
+                    self.try_mode(node, facet, seen, mode, Among::All, all);
+                }
+                for shape in seen.shapes() {
+                    self.try_shares(node, facet, seen, open, shape, all);
+                }
+            }
+        }
+    }
+
+    /// Modes that take a share of the askings, or of the rows.
+    fn try_shares(
+        &mut self,
+        node: NodeIx,
+        facet: Option<usize>,
+        seen: &Seen,
+        open: Open,
+        shape: Shape,
+        all: &mut Vec<Candidate>,
+    ) {
+        let some = Mode::Partial(0.3, shape);
+        if shape != Shape::Sluggish && open.takes(some) {
+            // The rate that is seen where it explains most, and its neighbours.
+            let profile = self.profile(node, facet, some, seen);
+            let (on, was) = profile.spans(&some.row(), Among::All);
+            if let Some(span) = on.or(was) {
+                for rate in nearest(&RATES, profile.rate(span)) {
+                    self.try_mode(node, facet, seen, Mode::Partial(rate, shape), Among::All, all);
+                }
+            }
+        }
+        let count = self.topology.nodes[node].member_count(self.topology.rows);
+        if seen.hard_rows > 0 && count > 1 && open.takes(Mode::Sticky(0.5, shape)) {
+            let share = f64::from(seen.hard_rows) / count as f64;
+            for share in nearest(&STICKY.map(|(share, _)| share), share) {
+                self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
             }
         }
     }
@@ -226,7 +245,11 @@ impl<'a> Search<'a> {
     }
 
     /// What happened behind a node, as far as a mode would show.
-    fn profile(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode, seen: &Seen) -> Profile {
+    fn profile(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode, seen: &Seen) -> Rc<Profile> {
+        let key = (node, facet, mode.shows(), mode == Mode::SharedMachine);
+        if let Some(known) = self.profiles.get(&key) {
+            return Rc::clone(known);
+        }
         let clean = self.clean(node, facet, mode);
         let mut profile = Profile::new(self.grid, clean);
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
@@ -248,12 +271,14 @@ impl<'a> Search<'a> {
                 profile.add_overdue(dirty.due);
             }
         }
+        let profile = Rc::new(profile);
+        self.profiles.insert(key, Rc::clone(&profile));
         profile
     }
 
     /// Good answers of the clean rows behind a node, as far as a mode would show; worked out once for what carries
     /// the same.
-    fn clean(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode) -> Clean {
+    fn clean(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode) -> Rc<Clean> {
         let members = &self.topology.nodes[node].members;
         let machine = mode == Mode::SharedMachine;
         let whose = match members {
@@ -262,7 +287,7 @@ impl<'a> Search<'a> {
         };
         let key = (whose, facet, mode.shows());
         if let Some(known) = self.clean.get(&key) {
-            return known.clone();
+            return Rc::clone(known);
         }
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
         let mut clean = Clean::NONE;
@@ -289,7 +314,8 @@ impl<'a> Search<'a> {
                 clean.cleared.add(&self.grid, latest, false);
             }
         }
-        self.clean.insert(key, clean.clone());
+        let clean = Rc::new(clean);
+        self.clean.insert(key, Rc::clone(&clean));
         clean
     }
 
@@ -391,7 +417,7 @@ impl<'a> Search<'a> {
             .iter()
             .map(|probe| rows * self.heard_share / self.topology.probes[*probe as usize].every_ms as f64)
             .sum();
-        seen.bads.sort_by(|a, b| b.0.cmp(&a.0));
+        seen.bads.sort_by_key(|(from, ..)| std::cmp::Reverse(*from));
         let best = self.prior(node, None, Mode::Total, Span::since(self.now)).max(-12.0);
         let (mut bad, mut luck) = (0.0, 0.0);
         seen.bads.iter().any(|(from, weight, cost)| {
@@ -414,3 +440,5 @@ fn nearest(list: &[f64], value: f64) -> impl Iterator<Item = f64> + use<> {
 
 /// What a clean profile is of: (every row, cover or node), network, where it shows.
 pub type CleanKey = ((bool, usize), Option<usize>, Shows);
+/// What a profile is of: node, network, where it shows, and whether one machine asks for everybody.
+pub type ProfileKey = (NodeIx, Option<usize>, Shows, bool);

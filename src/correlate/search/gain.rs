@@ -1,6 +1,7 @@
 //! What supposing a candidate adds to the likelihood of everything that was seen.
 
 use crate::estate::PracticeIx;
+use crate::time::At;
 
 use super::super::evidence::Class;
 use super::super::model::{LogShares, Mode, log_sum_exp};
@@ -10,8 +11,10 @@ use super::super::window::{Piece, Span};
 use super::profile::Clean;
 use super::{Candidate, Search};
 
-/// A row behind a shared fault that answers again, though others don't, is back: fixes come in stages.
+/// A row behind a shared fault that answers again, though others don't, is back: fixes come in stages …
 const BACK: f64 = -3.5;
+/// … and one that answered while others didn't may have fallen later, when a fix broke something else.
+const FELL_LATER: f64 = -3.5;
 /// A row that has spares for what failed is hit when it used that one.
 const SPARED: f64 = 0.5;
 /// Networks whose sums fit on the stack.
@@ -48,51 +51,91 @@ impl Search<'_> {
         dirty.gain(moved, cuts_off(candidate, cover, dirty))
     }
 
-    /// The span that ends with this row's last failure, if it has answered since.
-    fn back(&self, candidate: &Candidate, member: Member, dirty: &Dirty) -> Option<Span> {
+    /// The ways in which a row may have been hit: throughout, until it was mended before the others, or only since
+    /// it fell after them. Each as its span and the price of being different.
+    fn ways(&self, candidate: &Candidate, member: Member, dirty: &Dirty) -> Ways {
+        let mut ways = Ways { list: [(candidate.span, 0.0); 3], count: 1 };
         if candidate.span.until.is_some() || !candidate.mode.stays() {
-            return None;
+            return ways;
         }
         let cover = &self.topology.covers[member.cover];
-        let last = |bad: bool| {
-            self.probes_of(cover, candidate)
-                .flat_map(|probe| dirty.pieces[probe as usize].as_slice())
-                .filter(|piece| piece.class.bad() == bad && piece.from >= candidate.span.since)
-                .map(|piece| piece.to)
-                .max()
-        };
-        let (bad, good) = (last(true)?, last(false)?);
-        (good > bad).then(|| Span { since: candidate.span.since, until: Some(bad.plus_millis(1)) })
-    }
-
-    /// What a bad row says of a candidate, as logarithms: where it is hit now, and where it was but is back.
-    fn ways(&self, candidate: &Candidate, shares: &LogShares, member: Member, dirty: &Dirty) -> (f64, f64) {
-        let hit = self.hit_gain(candidate, shares, member, dirty, candidate.span);
-        let back = self
-            .back(candidate, member, dirty)
-            .map_or(f64::NEG_INFINITY, |span| BACK + self.hit_gain(candidate, shares, member, dirty, span));
-        (hit, back)
+        let since = candidate.span.since;
+        let (mut last_good, mut last_bad, mut first_good, mut fell) = (None, None, None, None);
+        for probe in self.probes_of(cover, candidate) {
+            let pieces = dirty.pieces[probe as usize].as_slice();
+            for piece in pieces.iter().filter(|piece| piece.to >= since) {
+                if piece.class.bad() {
+                    last_bad = last_bad.max(Some(piece.to));
+                } else {
+                    last_good = last_good.max(Some(piece.to));
+                    first_good = Some(first_good.map_or(piece.from, |first: At| first.min(piece.from)));
+                }
+            }
+            // What goes on now began then.
+            if let Some(now) = pieces.first().filter(|piece| piece.class.bad() && piece.from >= since) {
+                fell = Some(fell.map_or(now.from, |first: At| first.min(now.from)));
+            }
+        }
+        if let (Some(bad), Some(good)) = (last_bad, last_good)
+            && good > bad
+        {
+            ways.add(Span { since, until: Some(bad.plus_millis(1)) }, BACK);
+        }
+        if let (Some(fell), Some(good)) = (fell, first_good)
+            && good < fell
+        {
+            ways.add(Span::since(fell), FELL_LATER);
+        }
+        ways
     }
 
     /// Gain of one bad row, hit or not.
     fn row_gain(&self, candidate: &Candidate, shares: &LogShares, member: Member, dirty: &Dirty) -> f64 {
-        let (hit, back) = self.ways(candidate, shares, member, dirty);
-        match share_hit(candidate.mode, member) {
-            None if back == f64::NEG_INFINITY => hit,
-            None => log_sum_exp(&[hit, back]),
-            Some(share) => log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit, share.ln() + back]),
+        let ways = self.ways(candidate, member, dirty);
+        let mut terms = [f64::NEG_INFINITY; 4];
+        for (term, (span, price)) in terms.iter_mut().zip(ways.as_slice()) {
+            *term = price + self.hit_gain(candidate, shares, member, dirty, *span);
         }
+        match share_hit(candidate.mode, member) {
+            None if ways.count == 1 => terms[0],
+            None => log_sum_exp(&terms[..ways.count]),
+            Some(share) => {
+                let hit = if ways.count == 1 { terms[0] } else { log_sum_exp(&terms[..ways.count]) };
+                log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit])
+            }
+        }
+    }
+
+    /// From when until when this row was most probably hit, given that the candidate has failed; `None`: it was
+    /// spared.
+    fn hit_span(
+        &self,
+        candidate: &Candidate,
+        shares: &LogShares,
+        member: Member,
+        dirty: &Dirty,
+    ) -> Option<Span> {
+        let ways = self.ways(candidate, member, dirty);
+        let mut best = (f64::NEG_INFINITY, candidate.span);
+        for (span, price) in ways.as_slice() {
+            let log = price + self.hit_gain(candidate, shares, member, dirty, *span);
+            if log > best.0 {
+                best = (log, *span);
+            }
+        }
+        let spared = share_hit(candidate.mode, member)
+            .map_or(f64::NEG_INFINITY, |share| (1.0 - share).ln() - share.ln());
+        (best.0 > spared).then_some(best.1)
     }
 
     /// Whether this row is hit now, given that the candidate has failed.
     pub fn is_hit(&self, candidate: &Candidate, shares: &LogShares, member: Member) -> bool {
-        let Some(dirty) = self.dirty_of(member.row) else {
-            return share_hit(candidate.mode, member).is_none();
-        };
-        let (hit, back) = self.ways(candidate, shares, member, dirty);
-        let spared = share_hit(candidate.mode, member)
-            .map_or(f64::NEG_INFINITY, |share| (1.0 - share).ln() - share.ln());
-        hit >= back && hit > spared
+        match self.dirty_of(member.row) {
+            None => share_hit(candidate.mode, member).is_none(),
+            Some(dirty) => {
+                self.hit_span(candidate, shares, member, dirty).is_some_and(|span| span.until.is_none())
+            }
+        }
     }
 
     pub fn gain(&self, candidate: &Candidate, behind: &[Member], clean: &Clean, grid: &super::Grid) -> f64 {
@@ -143,19 +186,10 @@ impl Search<'_> {
             self.members(candidate).filter(|member| self.dirty_of(member.row).is_some()).collect();
         for member in members {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
-            let (hit, back) = self.ways(candidate, &shares, member, dirty);
-            let spared = share_hit(candidate.mode, member)
-                .map_or(f64::NEG_INFINITY, |share| (1.0 - share).ln() - share.ln());
-            if spared >= hit.max(back) {
-                continue;
-            }
-            let span = match self.back(candidate, member, dirty) {
-                Some(span) if back > hit => span,
-                _ => candidate.span,
-            };
+            let Some(span) = self.hit_span(candidate, &shares, member, dirty) else { continue };
             let topology = self.topology;
             let cover = &topology.covers[member.cover];
-            let cut = back <= hit && cuts_off(candidate, cover, dirty);
+            let cut = span.until.is_none() && cuts_off(candidate, cover, dirty);
             let probes: Vec<u32> = self.probes_of(cover, candidate).collect();
             if let Some(dirty) = self.dirty_of_mut(member.row) {
                 for probe in probes {
@@ -176,6 +210,25 @@ impl Search<'_> {
                 dirty.sum_up(topology);
             }
         }
+    }
+}
+
+/// The ways in which a row may have been hit.
+struct Ways {
+    list: [(Span, f64); 3],
+    count: usize,
+}
+
+impl Ways {
+    fn add(&mut self, span: Span, price: f64) {
+        if let Some(slot) = self.list.get_mut(self.count) {
+            *slot = (span, price);
+            self.count += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[(Span, f64)] {
+        &self.list[..self.count]
     }
 }
 

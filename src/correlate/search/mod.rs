@@ -21,6 +21,7 @@ mod gain;
 mod profile;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::estate::PracticeIx;
 use crate::time::At;
@@ -31,8 +32,8 @@ use super::own::Dirty;
 use super::topology::{Cover, Member, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 use super::window::{OKS_COUNTED, Span};
 
-use self::candidates::CleanKey;
-use self::profile::{Clean, Grid};
+use self::candidates::{CleanKey, ProfileKey};
+use self::profile::{Clean, Grid, Profile};
 
 /// Shared faults that are told apart at once. More than that at one time is a story for people.
 const FAULTS_MAX: usize = 5;
@@ -116,7 +117,9 @@ pub struct Search<'a> {
     dirty_ix: Vec<u32>,
     /// Share of the rows that report.
     heard_share: f64,
-    clean: BTreeMap<CleanKey, Clean>,
+    clean: BTreeMap<CleanKey, Rc<Clean>>,
+    /// Of the present slot.
+    profiles: BTreeMap<ProfileKey, Rc<Profile>>,
 }
 
 impl<'a> Search<'a> {
@@ -148,6 +151,7 @@ impl<'a> Search<'a> {
             dirty_ix,
             heard_share: heard as f64 / topology.rows.max(1) as f64,
             clean: BTreeMap::new(),
+            profiles: BTreeMap::new(),
         }
     }
 
@@ -385,8 +389,11 @@ impl<'a> Search<'a> {
             alternatives.truncate(ALTERNATIVES_MAX);
             // While no shared cause can be named, what is known to be down is the practice.
             let probability = not_fine * (1.0 - elsewhere.min(UNNAMED_MAX));
+            // The row's share of them, so that all together are at most certain.
+            let sum: f64 = alternatives.iter().map(|(_, chance)| *chance).sum();
+            let scale = ((1.0 - probability) / sum.max(1e-12)).min(1.0);
             for (_, chance) in &mut alternatives {
-                *chance = chance.min(1.0 - probability);
+                *chance *= scale;
             }
             let same = self.same_as_own(dirty.row, own);
             found.push(OwnFault { row: dirty.row, own, since, probability, same, alternatives });

@@ -5,6 +5,8 @@
 //! stretch in which the bad outweigh the good most (the maximum-sum segment, Kadane 1984): once among the
 //! stretches that reach to now, for a fault that goes on, and once among all, for one that is over.
 
+use std::rc::Rc;
+
 use super::super::evidence::Class;
 use super::super::model::LogShares;
 use super::super::window::{Piece, Span};
@@ -88,11 +90,7 @@ impl Clean {
 /// A bad piece behind the node.
 #[derive(Debug, Clone, Copy)]
 struct Bad {
-    from: At,
-    to: At,
-    class: Class,
-    weight: f64,
-    base: f64,
+    piece: Piece,
     /// More of its row is bad than good.
     hard: bool,
 }
@@ -107,7 +105,7 @@ pub struct Profile {
     /// Good answers of rows in which something is bad, and of those in which most is bad.
     ok: Counts,
     hard_ok: Counts,
-    clean: Clean,
+    clean: Rc<Clean>,
 }
 
 /// Which rows a mode is about.
@@ -120,7 +118,7 @@ pub enum Among {
 }
 
 impl Profile {
-    pub fn new(grid: Grid, clean: Clean) -> Self {
+    pub fn new(grid: Grid, clean: Rc<Clean>) -> Self {
         Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: Counts::NONE, hard_ok: Counts::NONE, clean }
     }
 
@@ -128,7 +126,7 @@ impl Profile {
         &self.grid
     }
 
-    pub const fn clean(&self) -> &Clean {
+    pub fn clean(&self) -> &Clean {
         &self.clean
     }
 
@@ -139,8 +137,7 @@ impl Profile {
                 self.hard_ok.add(&self.grid, piece.from, piece.early);
             }
         } else if !piece.touched {
-            let Piece { from, to, class, weight, base, .. } = *piece;
-            self.bads.push(Bad { from, to, class, weight, base, hard });
+            self.bads.push(Bad { piece: *piece, hard });
         }
     }
 
@@ -148,12 +145,16 @@ impl Profile {
         self.overdue.push(due);
     }
 
-    /// Share of the results within a span that are bad, and how many are.
-    pub fn rate(&self, span: Span) -> (f64, f64) {
-        let bad: f64 =
-            self.bads.iter().filter(|bad| span.holds(bad.from, bad.to)).map(|bad| bad.weight).sum();
+    /// Share of the results within a span that are bad.
+    pub fn rate(&self, span: Span) -> f64 {
+        let bad: f64 = self
+            .bads
+            .iter()
+            .filter(|bad| span.holds(bad.piece.from, bad.piece.to))
+            .map(|bad| bad.piece.weight)
+            .sum();
         let good = self.ok.within(&self.grid, span) + self.clean.ok.within(&self.grid, span);
-        (bad / (bad + good).max(1.0), bad)
+        bad / (bad + good).max(1.0)
     }
 
     /// The span that goes on, and the one that is over, in which a mode explains most; `None`: it explains
@@ -167,15 +168,18 @@ impl Profile {
         for (slot, sum) in weight.iter_mut().enumerate() {
             *sum = good(slot);
         }
-        let bads = || self.bads.iter().filter(move |bad| among == Among::All || bad.hard);
+        // A row from which everything comes late isn't one of those that are dead.
+        let bads = || {
+            self.bads.iter().filter(move |bad| among == Among::All || bad.hard && !bad.piece.passed(shares))
+        };
         for bad in bads() {
-            weight[self.grid.place(bad.from)] += bad.weight * shares.of(bad.class) - bad.base;
+            weight[self.grid.place(bad.piece.from)] += bad.piece.gain(shares);
         }
         for due in &self.overdue {
             weight[self.grid.place(*due)] += OVERDUE;
         }
         let began = |from_slot: usize, to_slot: usize| {
-            let from = bads().map(|bad| bad.from).chain(self.overdue.iter().copied());
+            let from = bads().map(|bad| bad.piece.from).chain(self.overdue.iter().copied());
             from.filter(|from| (from_slot..=to_slot).contains(&self.grid.place(*from))).min()
         };
         // Reaching to now.
@@ -200,8 +204,8 @@ impl Profile {
         }
         let (_, from, to) = over;
         let until = bads()
-            .filter(|bad| (from..=to).contains(&self.grid.place(bad.from)))
-            .map(|bad| bad.to)
+            .filter(|bad| (from..=to).contains(&self.grid.place(bad.piece.from)))
+            .map(|bad| bad.piece.to)
             .max()
             .map(|last| last.plus_millis(1));
         let was = began(from, to).zip(until).map(|(since, until)| Span { since, until: Some(until) });

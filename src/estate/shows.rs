@@ -1,0 +1,85 @@
+//! In which checks a kind of fault can show at all: TLS interception shows where TLS is spoken, a refusal where a
+//! connection is opened, a DNS fault where a name is looked up, a path that loses large packets where the answer
+//! is large. What a check can't show it can't acquit of either.
+
+use std::net::IpAddr;
+
+use super::{Ask, HostPort};
+
+impl Ask {
+    /// It speaks TLS, so interception and bad certificates show.
+    pub const fn speaks_tls(&self) -> bool {
+        matches!(self, Self::Http(http) if http.tls)
+    }
+
+    /// It opens a connection, which can be refused or reset.
+    pub fn opens_stream(&self) -> bool {
+        match self {
+            Self::Http(_) | Self::Tcp(_) => true,
+            Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) => false,
+            Self::Later { kind, .. } => {
+                !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
+            }
+        }
+    }
+
+    /// It looks a name up, so a DNS fault shows. A web check that is told where to connect doesn't.
+    pub fn looks_up_name(&self) -> bool {
+        match self {
+            Self::Dns(_) => true,
+            Self::Http(http) => http.connect_to.as_ref().map_or_else(|| is_name(host(&http.url)), named),
+            Self::Tcp(ask) => named(&ask.target),
+            Self::Udp(ask) => named(&ask.target),
+            Self::Icmp(ask) => is_name(&ask.host),
+            Self::Later { target, .. } => {
+                let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
+                is_name(target) && is_name(host.trim_matches(['[', ']']))
+            }
+        }
+    }
+
+    /// Its answer fills whole packets (a chain of certificates, a page), so a path that loses large ones shows.
+    pub fn answers_large(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
+            Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) => false,
+        }
+    }
+}
+
+fn named(target: &HostPort) -> bool {
+    is_name(&target.host)
+}
+
+fn is_name(host: &str) -> bool {
+    host.parse::<IpAddr>().is_err()
+}
+
+/// The host of a URL, without port and brackets.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or(six),
+        None => authority.split(':').next().unwrap_or(authority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_url_is_found_with_port_path_and_brackets() {
+        for (url, expected) in [
+            ("https://accurx.example/", "accurx.example"),
+            ("https://accurx.example:8443?x", "accurx.example"),
+            ("http://127.0.0.1:80/a", "127.0.0.1"),
+            ("https://[::1]:443/", "::1"),
+        ] {
+            assert_eq!(host(url), expected);
+        }
+        assert!(is_name("accurx.example") && !is_name("::1") && !is_name("127.0.0.1"));
+    }
+}
