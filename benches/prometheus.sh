@@ -124,11 +124,12 @@ def get(path):
     return urllib.request.urlopen(f"http://127.0.0.1:{web}{path}", timeout=30).read().decode()
 
 def last():
-    """Seconds that each rule group took last, and how many rounds it has had."""
+    """When each rule group was evaluated last, and how many seconds that took."""
     text = get("/metrics")
     took = dict(re.findall(r'prometheus_rule_group_last_duration_seconds\{rule_group="[^"]*;(\w+)"\} (\S+)', text))
-    turns = dict(re.findall(r'prometheus_rule_evaluations_total\{rule_group="[^"]*;(\w+)"\} (\S+)', text))
-    return {name: (float(turns.get(name, 0)), float(took[name])) for name in took}
+    stamp = r'prometheus_rule_group_last_evaluation_timestamp_seconds\{rule_group="[^"]*;(\w+)"\} (\S+)'
+    when = dict(re.findall(stamp, text))
+    return {name: (float(when.get(name, 0)), float(took[name])) for name in took}
 
 begun = time.monotonic()
 seen = {}
@@ -138,7 +139,7 @@ while time.monotonic() - begun < 60 + 20 * (rounds + 2):
     except OSError:
         groups = {}
     for name, (turn, took) in groups.items():
-        if turn:
+        if turn > 0:
             seen.setdefault(name, {})[turn] = took
     # The first two rounds have no series yet, or cold caches.
     if seen and all(len(turns) >= rounds + 2 for turns in seen.values()):

@@ -15,6 +15,8 @@ const PARTIAL: [Family; 5] = [
     Family::FirewallSticky,
     Family::FirewallBrownout,
 ];
+/// What hits its practices one after another, or begins too slight to be seen: at onset + 1 there may be nothing to name.
+const BY_DEGREES: [Family; 2] = [Family::FirmwareRolling, Family::OddSlowStart];
 const FLOCK: &str = "flock";
 /// How many points fewer may be named with agents missing, or a wrong map.
 const POINTS_LOST_MAX: f64 = 2.0;
@@ -31,6 +33,11 @@ pub fn bar(results: &Results) {
         many.truths,
     );
     at_least("the same, onset + 3", 99.8, many.right[1], many.truths);
+    let sudden = ours(&|_, family| !BY_DEGREES.contains(&family)).shared_many;
+    for (n, (when, target)) in [("1", 99.5), ("3", 99.8)].into_iter().enumerate() {
+        let what = format!("without faults that begin by degrees, onset + {when}");
+        at_least(&what, target, sudden.right[n], sudden.truths);
+    }
     let few = ours(&|_, family| PARTIAL.contains(&family)).shared_few;
     at_least("fewer than 25 reporting, partial or sticky, onset + 1", 93.0, few.right[0], few.truths);
     at_least("the same, onset + 3", 93.0, few.right[1], few.truths);

@@ -42,6 +42,8 @@ pub struct Named {
     pub raw: [u32; 2],
     /// Up to ambiguity.
     pub right: [u32; 2],
+    /// The same, or a group that holds the true cause beside others that the data could tell from it.
+    pub held: [u32; 2],
     /// From onset to the first naming, in intervals.
     pub intervals: Vec<f64>,
 }
@@ -129,6 +131,7 @@ impl Named {
         for n in 0..2 {
             self.raw[n] += other.raw[n];
             self.right[n] += other.right[n];
+            self.held[n] += other.held[n];
         }
         self.intervals.extend(other.intervals);
     }

@@ -6,7 +6,8 @@
 //!   when it holds the true cause beside others that the data could tell from it; else **wrong**. For an unmapped
 //!   truth (nothing told is to blame), a practice that it hits is right.
 //! - **Named at onset + n intervals**: at `since` + n × `every` (just before `until`, when that is earlier) some
-//!   incident is open whose causes, as last said, are right for the truth. *Raw*: are exact.
+//!   incident is open whose causes, as last said, are right for the truth. *Alone* (raw): are exact. *Held*: are right
+//!   or vague.
 //! - **Time to name**: from `since` to the first moment at which that holds, in intervals; infinite if it never
 //!   does before `until`.
 //! - **Set precision and recall** are judged at onset + 3 intervals of every truth that an incident must name.
@@ -189,6 +190,7 @@ impl<'a> Judge<'a> {
                 truths: 1,
                 raw: [u32::from(one == Some(Fit::Exact)), u32::from(three == Some(Fit::Exact))],
                 right: [u32::from(one >= Some(Fit::Right)), u32::from(three >= Some(Fit::Right))],
+                held: [u32::from(one >= Some(Fit::Vague)), u32::from(three >= Some(Fit::Vague))],
                 intervals: vec![self.time_to_name(said, ix, truth)],
             };
             if three < Some(Fit::Right) {

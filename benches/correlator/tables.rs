@@ -91,6 +91,7 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
     for (n, when) in ["+ 1", "+ 3"].iter().enumerate() {
         row(&format!("shared, named at onset {when}"), &|it| named(&it.shared(), n));
         row("the same, the true cause alone", &|it| percent(it.shared().raw[n], it.shared().truths));
+        row("the same, the true cause among several", &|it| percent(it.shared().held[n], it.shared().truths));
     }
     row("practice's own, named at onset + 1", &|it| named(&it.own, 0));
     row("practice's own, named at onset + 3", &|it| named(&it.own, 1));
@@ -121,23 +122,29 @@ fn metrics(results: &Results, wanted: impl Fn(Tier, Family) -> bool) {
     });
 }
 
-/// Families of a tier in which some baseline named more at onset + 3 than linewatch, or as many with fewer false alarms.
+/// Families of a tier in which a baseline named more than linewatch; and those in which it named as much, with fewer
+/// false alarms.
 pub fn wins(results: &Results) {
-    println!("\n### Where a baseline is better than linewatch\n");
-    println!(
-        "Named more truths at onset + 1 or + 3; or as many at both, with fewer false or needless incidents.\n"
-    );
+    println!("\n### Where a baseline is better than linewatch");
+    println!("\nNamed more truths at onset + 1 or at + 3 intervals:\n");
+    better(results, |a, b| {
+        let (a, b) = (a.all().right, b.all().right);
+        a[0] > b[0] || a[1] > b[1]
+    });
+    println!("\nNamed as many at both, with fewer false, needless or corrected incidents:\n");
+    let alarms = |it: &Marks| it.false_shared + it.corrected + it.false_practice + it.needless_incidents();
+    better(results, |a, b| a.all().right == b.all().right && alarms(a) < alarms(b));
+}
+
+/// Lists the tiers and families in which some baseline is better than linewatch, by what `is_better` holds of.
+fn better(results: &Results, is_better: impl Fn(&Marks, &Marks) -> bool) {
     let mut any = false;
     for ((tier, family), marks) in &results.cells {
         let Some((ours, others)) = marks.split_first() else { continue };
-        let alarms = |it: &Marks| it.false_shared + it.false_practice + it.needless_incidents();
         let better: Vec<String> = others
             .iter()
             .zip(&results.names[1..])
-            .filter(|(it, _)| {
-                let (a, b) = (it.all().right, ours.all().right);
-                a[0] > b[0] || a[1] > b[1] || (a == b && alarms(it) < alarms(ours))
-            })
+            .filter(|(it, _)| is_better(it, ours))
             .map(|(it, name)| format!("{name} ({})", cell(it)))
             .collect();
         if !better.is_empty() {
