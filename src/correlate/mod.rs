@@ -249,8 +249,9 @@ impl Correlator {
             self.evaluate_soon(arrival);
         }
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
-        let stream = self.topology.probes[probe as usize].stream;
-        let asked = Asked { row, check: self.topology.check(row, probe), stream };
+        let facts = &self.topology.probes[probe as usize];
+        let (stream, network) = (facts.stream, facts.network);
+        let asked = Asked { row, check: self.topology.check(row, probe), stream, network };
         if history {
             self.evidence.take_history(asked, seen);
             return Taken::History;
