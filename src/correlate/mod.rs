@@ -249,9 +249,8 @@ impl Correlator {
             self.evaluate_soon(arrival);
         }
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
-        let facts = &self.topology.probes[probe as usize];
-        let (stream, network) = (facts.stream, facts.network);
-        let asked = Asked { row, check: self.topology.check(row, probe), stream, network };
+        let stream = self.topology.probes[probe as usize].stream;
+        let asked = Asked { row, check: self.topology.check(row, probe), stream };
         if history {
             self.evidence.take_history(asked, seen);
             return Taken::History;
