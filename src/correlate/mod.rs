@@ -51,6 +51,9 @@ const EVALUATE_EVERY_MS: i64 = 250;
 const EVALUATE_SETTLED_MS: i64 = 1_000;
 /// … and this often when only checks come and go of which an open incident says that they do.
 const EVALUATE_CHURN_MS: i64 = 5_000;
+/// All three hold for estates of up to this many checks: judging takes longer the more there are, and a larger
+/// estate is judged less often in proportion, so that judging takes a small part of one core.
+const CHECKS_AT_FULL_PACE: usize = 10_000;
 /// While anything is bad, it is judged at least this often: evidence ages by itself.
 const EVALUATE_IDLE_MS: i64 = 60_000;
 /// Agents are looked for this often …
@@ -82,6 +85,8 @@ pub struct Correlator {
     evaluate_at: Option<At>,
     tick_at: Option<At>,
     round_ms: i64,
+    /// How many times less often than a small estate this one is judged.
+    pace: i64,
 }
 
 /// Whether something that is open explains a row's failures, so that they teach nothing and are no news.
@@ -126,6 +131,7 @@ impl Correlator {
         let explained = vec![Explained::No; topology.rows];
         let history = History::new(estate.icb.timezone.clone());
         let start = At::from_millis(i64::MIN);
+        let pace = i64::try_from(evidence.checks.len() / CHECKS_AT_FULL_PACE).unwrap_or(i64::MAX).max(1);
         Self {
             estate,
             topology,
@@ -141,6 +147,7 @@ impl Correlator {
             evaluate_at: None,
             tick_at: None,
             round_ms,
+            pace,
         }
     }
 
@@ -280,7 +287,7 @@ impl Correlator {
     }
 
     fn evaluate_within(&mut self, now: At, every: i64) {
-        let due = now.max(self.last_evaluated.plus_millis(every));
+        let due = now.max(self.last_evaluated.plus_millis(every.saturating_mul(self.pace)));
         if self.evaluate_at.is_none_or(|at| at > due) {
             self.evaluate_at = Some(due);
         }
