@@ -253,6 +253,10 @@ pub struct Evidence {
     /// By row: when the last bad result was asked.
     last_bad: Vec<At>,
     lag_ms_max: i64,
+    /// By row and network: how plainly its results of late say that it loses many, as a CUSUM (Page 1954) of
+    /// log-likelihood ratios.
+    lossy: Vec<f32>,
+    networks: usize,
     timeout_ms_max: i64,
 }
 
@@ -264,7 +268,16 @@ pub struct Asked {
     pub check: usize,
     /// It opens a connection.
     pub stream: bool,
+    pub network: usize,
 }
+
+/// Rate of loss that the CUSUM looks for, and the least with which it is compared.
+const LOSSY_RATE: f32 = 0.25;
+const LOSSY_LEAK_MIN: f32 = 0.01;
+/// A check that fails twice running says little more than once.
+const LOSSY_AGAIN: f32 = 0.5;
+/// It is no surer than this (nats), so that it is soon over when the line is mended.
+const LOSSY_MAX: f32 = 18.0;
 
 /// What an observation changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,6 +298,8 @@ impl Evidence {
             hearings: vec![never; topology.rows],
             bad: vec![0; topology.rows],
             last_bad: vec![Hearing::NEVER; topology.rows],
+            lossy: vec![0.0; topology.rows * topology.networks],
+            networks: topology.networks,
             lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
             timeout_ms_max: topology.probes.iter().map(|probe| probe.timeout_ms).max().unwrap_or(0),
         }
@@ -327,6 +342,11 @@ impl Evidence {
         hearing.last.plus_millis(hearing.patience_ms(self.timeout_ms_max))
     }
 
+    /// How plainly a row's results of late say that it loses many on a network (nats).
+    pub fn lossy(&self, row: Row, network: usize) -> f64 {
+        f64::from(self.lossy[row as usize * self.networks + network])
+    }
+
     /// Something bad of this row counts still.
     pub fn lately_bad(&self, position: usize, now: At) -> bool {
         self.bad[position] > 0 || now.millis_since(self.last_bad[position]) <= self.lag_ms_max
@@ -340,7 +360,7 @@ impl Evidence {
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
     /// failures, so they count towards its own failure rate.
     pub fn take(&mut self, asked: Asked, at: At, seen: &Observation, learn: bool) -> Change {
-        let Asked { row, check, stream } = asked;
+        let Asked { row, check, stream, network } = asked;
         let Some(mut class) = Class::of(seen, stream) else { return Change::None };
         let check = &mut self.checks[check];
         if check.heard() && at <= check.last_at {

@@ -12,6 +12,7 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
+use super::hold::hold_ms;
 use super::rhythm::History;
 use super::search::Known;
 use super::settling::{Settling, Steady};
@@ -27,19 +28,14 @@ const CHANGE_EVERY_MS: i64 = 10_000;
 /// A change of a partial fault's scope by less than one part in this many is minor, and is said this often.
 const MINOR_SHARE: usize = 5;
 const MINOR_CHANGE_EVERY_MS: i64 = 60_000;
-/// A shared fault that hits all alike needs no more than to be seen twice.
-const HOLD_SHARED_MS: i64 = 750;
 /// A partial fault looks for a moment like several practices' own, and the other way round.
-const HOLD_PARTLY_MS: i64 = 3_000;
-/// Slowness is never urgent and often passing: a busy minute, a backup, a machine that is short of breath. It
-/// must be there for this many rounds of all checks.
-const HOLD_SLOW_ROUNDS: i64 = 1;
-/// A practice's own notice waits this long at least, to see whether the fault is shared.
-const HOLD_PRACTICE_MS: i64 = 4_000;
+pub const HOLD_PARTLY_MS: i64 = 3_000;
 /// An incident is over when all has been well for this share of the time that it lasted …
 const QUIET_SHARE: i64 = 4;
 /// … for this many rounds of all checks, where it was shared: what is mended fails again soon, if at all …
 const QUIET_SHARED_ROUNDS: i64 = 10;
+/// (where everything is asked within less than this, it shows at once that it fails again)
+const ROUND_QUICK_MS: i64 = 15_000;
 /// … but no later than this …
 const QUIET_MS_MAX: i64 = 6 * 60_000;
 /// … unless it came back before: then half as long again as it was ever well in between, up to this.
@@ -190,7 +186,8 @@ impl LifeCycle {
                 now
             };
             let lasted = now.millis_since(verdict.since);
-            if now.millis_since(first_seen) >= self.hold_ms(&verdict, facts) && lasted >= verdict.lasts_ms_min
+            if now.millis_since(first_seen) >= hold_ms(self, &verdict, facts)
+                && lasted >= verdict.lasts_ms_min
             {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
                 self.open_or_take_over(verdict, facts);
@@ -504,7 +501,10 @@ impl LifeCycle {
         let incident = &self.incidents[position];
         let lasted = incident.quiet_since.unwrap_or(facts.now).millis_since(incident.event.since);
         let shared = matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly);
-        let rounds = if shared { QUIET_SHARED_ROUNDS * facts.round_ms } else { 0 };
+        let rounds = match (shared, facts.round_ms >= ROUND_QUICK_MS) {
+            (true, true) => QUIET_SHARED_ROUNDS * facts.round_ms,
+            _ => 0,
+        };
         let once = (lasted / QUIET_SHARE).max(rounds).min(QUIET_MS_MAX).max(facts.round_ms);
         if incident.relapses == 0 {
             return once;
@@ -539,44 +539,6 @@ impl LifeCycle {
         }
         self.incidents[position].event = event.clone();
         self.events.push_back(event);
-    }
-
-    fn hold_ms(&self, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
-        let shared = matches!(verdict.scope, Scope::Shared | Scope::SharedPartly);
-        if shared && self.is_within_another(verdict) {
-            // A fault that changes looks for a moment like one of something smaller.
-            return facts.round_ms;
-        }
-        match verdict.scope {
-            Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_SLOW_ROUNDS * facts.round_ms,
-            Scope::Shared => HOLD_SHARED_MS,
-            Scope::Monitor => HOLD_PARTLY_MS,
-            Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
-            Scope::Practice | Scope::PracticeSilent => {
-                // A third of its checks is asked again meanwhile.
-                let base = HOLD_PRACTICE_MS.max(facts.round_ms / 3);
-                // When a shared fault ends, its practices are asked again before theirs is said to go on.
-                let after_shared = self.incidents.iter().any(|incident| {
-                    incident.verdict.scope != Scope::Practice
-                        && incident
-                            .closed
-                            .is_none_or(|closed| facts.now.millis_since(closed) < facts.round_ms)
-                        && incident.ever.iter().any(|row| verdict.rows.contains(row))
-                });
-                if after_shared { base.max(facts.round_ms + HOLD_PRACTICE_MS) } else { base }
-            }
-        }
-    }
-
-    /// Everything that it takes is taken already by something shared that is open.
-    fn is_within_another(&self, verdict: &Verdict) -> bool {
-        self.open().any(|incident| {
-            matches!(incident.verdict.scope, Scope::Shared | Scope::SharedPartly)
-                && (incident.event.network.is_none() || incident.verdict.network == verdict.network)
-                && !verdict.rows.is_empty()
-                && verdict.rows.is_subset(&incident.ever)
-                && verdict.rows.len() < incident.ever.len()
-        })
     }
 
     /// Takes over what was open when the process stopped.

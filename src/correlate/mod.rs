@@ -13,6 +13,7 @@ mod acquittal;
 mod evidence;
 mod explain;
 mod explanation;
+mod hold;
 mod lifecycle;
 mod model;
 mod next_probe;
@@ -248,8 +249,9 @@ impl Correlator {
             self.evaluate_soon(arrival);
         }
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
-        let stream = self.topology.probes[probe as usize].stream;
-        let asked = Asked { row, check: self.topology.check(row, probe), stream };
+        let facts = &self.topology.probes[probe as usize];
+        let (stream, network) = (facts.stream, facts.network);
+        let asked = Asked { row, check: self.topology.check(row, probe), stream, network };
         if history {
             self.evidence.take_history(asked, seen);
             return Taken::History;
@@ -342,7 +344,10 @@ impl Correlator {
         for (row, since) in fallen {
             series.note(row, since);
         }
-        if let Some(rolling) = series.rolling(topology, now).filter(|found| found.probability >= 0.5) {
+        if let Some(rolling) = series
+            .rolling(topology.rows - 1, || topology.risk_groups(), now)
+            .filter(|found| found.probability >= 0.5)
+        {
             let node = &topology.nodes[rolling.node];
             let part = |verdict: &Verdict| verdict.rows.iter().any(|row| node.member(*row).is_some());
             let down: Vec<Verdict> = own.iter().filter(|verdict| part(verdict)).cloned().collect();

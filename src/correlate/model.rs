@@ -209,7 +209,7 @@ pub fn own_prior(own: Own) -> f64 {
     match own {
         Own::Fine => 0.0,
         Own::Dark | Own::Out(_) => 1e-4_f64.ln(),
-        Own::Lossy(_) => 2e-5_f64.ln(),
+        Own::Lossy(_) => 1e-4_f64.ln(),
         Own::Silent => 3e-4_f64.ln(),
         Own::Intercepted(_) => 1e-5_f64.ln(),
     }

@@ -86,8 +86,12 @@ impl Dirty {
             cut: false,
             z: 0.0,
         };
+        let first = onsets.iter().copied().min();
         if luck > SLIGHT || hearing.late {
             dirty.work_out(onsets, topology, hearing.last);
+        }
+        if let Some(first) = first {
+            dirty.weigh_losses(topology, evidence, first);
         }
         dirty.rest(topology);
         Some(dirty)
@@ -131,6 +135,17 @@ impl Dirty {
         }
         if self.late && !self.states.iter().any(|state| state.own == Own::Dark && !state.was()) {
             self.offer(Own::Dark, None, 0.0, Span::since(last_heard));
+        }
+    }
+
+    /// A line that loses some of everything shows over a longer time than a failure does.
+    fn weigh_losses(&mut self, topology: &Topology, evidence: &Evidence, since: At) {
+        for network in 0..topology.networks {
+            let lossy = evidence.lossy(self.row, network);
+            if lossy > SLIGHT {
+                let luck: f64 = self.of_network(topology, Some(network)).map(|(_, piece)| piece.luck).sum();
+                self.offer(Own::Lossy(network), Some(network), luck + lossy, Span::since(since));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::time::At;
 
-use super::topology::{NodeIx, NodeKind, Row, Topology};
+use super::topology::{NodeIx, Row};
 
 /// Falls are remembered this long …
 const REMEMBERED_MS: i64 = 48 * 3_600_000;
@@ -25,6 +25,8 @@ const FALLS_MIN: usize = 3;
 const USUAL_SHARE: f64 = 0.01;
 /// Beforehand: a model of device that fails so is seen once in some three hundred such times.
 const PRIOR: f64 = 3e-3;
+/// Alternatives that are told.
+const ALTERNATIVES_MAX: usize = 3;
 /// A series goes on for this many times the usual gap between two falls.
 const GAPS: i64 = 3;
 
@@ -41,6 +43,13 @@ pub struct Series {
     falls: VecDeque<Fall>,
     /// The component that was named last.
     named: Option<NodeIx>,
+}
+
+/// The practices behind a component that no network lists.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub node: NodeIx,
+    pub members: BTreeSet<Row>,
 }
 
 /// Practices that share a component fall one after the other.
@@ -80,42 +89,45 @@ impl Series {
     }
 
     /// Components whose practices fall one after the other, as far as the last days tell: the most probable one.
-    pub fn rolling(&mut self, topology: &Topology, now: At) -> Option<Rolling> {
+    pub fn rolling(
+        &mut self,
+        practices: usize,
+        groups: impl FnOnce() -> Vec<Group>,
+        now: At,
+    ) -> Option<Rolling> {
         self.falls.retain(|fall| now.millis_since(fall.at) <= REMEMBERED_MS);
         if self.falls.len() < FALLS_MIN {
             return None;
         }
-        let mut ranked: Vec<(NodeIx, f64)> = topology
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| matches!(node.kind, NodeKind::SharedRisk(_)))
-            .map(|(node, _)| (node, self.gain(topology, node, now) + PRIOR.ln()))
+        let mut ranked: Vec<(Group, f64)> = groups()
+            .into_iter()
+            .map(|group| {
+                let score = self.gain(practices, &group.members, now) + PRIOR.ln();
+                (group, score)
+            })
             .collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let (node, best) = *ranked.first()?;
-        let total: f64 = 1.0_f64.max(best.exp()).ln().max(0.0);
-        let sum: f64 = (-total).exp() + ranked.iter().map(|(_, score)| (score - total).exp()).sum::<f64>();
-        let chance = |score: f64| (score - total).exp() / sum;
-        let fell: Vec<Fall> = self.behind(topology, node).collect();
-        let since = fell.iter().map(|fall| fall.at).min()?;
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.node.cmp(&b.0.node)));
+        let (group, best) = ranked.first()?;
+        let top = best.max(0.0);
+        let sum: f64 = (-top).exp() + ranked.iter().map(|(_, score)| (score - top).exp()).sum::<f64>();
+        let chance = |score: f64| (score - top).exp() / sum;
+        let fell: Vec<Fall> = self.behind(&group.members).collect();
         Some(Rolling {
-            node,
-            probability: chance(best),
+            node: group.node,
+            probability: chance(*best),
             alternatives: ranked
                 .iter()
                 .skip(1)
-                .take(3)
-                .map(|(other, score)| (vec![*other], chance(*score)))
+                .take(ALTERNATIVES_MAX)
+                .map(|(other, score)| (vec![other.node], chance(*score)))
                 .collect(),
-            since,
+            since: fell.iter().map(|fall| fall.at).min()?,
             fell: fell.iter().map(|fall| fall.row).collect(),
         })
     }
 
-    fn behind<'a>(&'a self, topology: &'a Topology, node: NodeIx) -> impl Iterator<Item = Fall> + 'a {
-        let node = &topology.nodes[node];
-        self.falls.iter().copied().filter(|fall| node.member(fall.row).is_some())
+    fn behind<'a>(&'a self, members: &'a BTreeSet<Row>) -> impl Iterator<Item = Fall> + 'a {
+        self.falls.iter().copied().filter(|fall| members.contains(&fall.row))
     }
 
     /// Practices that fell at moments of their own.
@@ -128,15 +140,13 @@ impl Series {
     }
 
     /// How much better the falls are explained when this component's practices fall more often than others.
-    fn gain(&self, topology: &Topology, node: NodeIx, now: At) -> f64 {
-        let inside = Self::events(self.behind(topology, node));
-        let members = topology.nodes[node].member_count(topology.rows);
-        let carries = &topology.nodes[node];
-        let outside =
-            Self::events(self.falls.iter().copied().filter(|fall| carries.member(fall.row).is_none()));
+    fn gain(&self, practices: usize, members: &BTreeSet<Row>, now: At) -> f64 {
+        let inside = Self::events(self.behind(members));
+        let outside = Self::events(self.falls.iter().copied().filter(|fall| !members.contains(&fall.row)));
         let (fell, elsewhere) = (inside.len(), outside.len());
         let Some((last, first)) = inside.last().zip(inside.first()) else { return f64::NEG_INFINITY };
-        let others = (topology.rows - 1).saturating_sub(members);
+        let members = members.len();
+        let others = practices.saturating_sub(members);
         if fell < FALLS_MIN || members <= fell.min(FALLS_MIN) {
             return f64::NEG_INFINITY;
         }
@@ -158,74 +168,65 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::estates::{Plan, build};
+
+    const PRACTICES: usize = 60;
 
     fn at(minute: i64) -> At {
         At::from_millis(1_776_322_800_000 + minute * 60_000)
     }
 
-    fn model(topology: &Topology) -> (NodeIx, Vec<Row>, Vec<Row>) {
-        let (node, _) = topology
-            .nodes
-            .iter()
-            .enumerate()
-            .find(|(_, node)| matches!(node.kind, NodeKind::SharedRisk(_)))
-            .expect("a firmware");
-        let rows = 0..u32::try_from(topology.rows - 1).expect("few rows");
-        let (inside, outside) = rows.partition(|row| topology.nodes[node].member(*row).is_some());
-        (node, inside, outside)
+    /// Two models: the first is in 34 practices.
+    fn groups() -> Vec<Group> {
+        vec![Group { node: 7, members: (0..34).collect() }, Group { node: 8, members: (34..60).collect() }]
+    }
+
+    fn named(series: &mut Series, now: At) -> Option<NodeIx> {
+        series
+            .rolling(PRACTICES, groups, now)
+            .filter(|found| found.probability >= 0.9)
+            .map(|found| found.node)
     }
 
     #[test]
     fn sites_of_one_model_that_fall_through_a_day_are_a_series() {
-        let topology = Topology::new(&build(&Plan { practices: 60, firmwares: 3, ..Plan::default() }));
-        let (node, inside, _) = model(&topology);
         let mut series = Series::default();
-        let mut named = None;
-        for (position, row) in (0_i64..12).zip(&inside) {
-            let now = at(position * 100);
-            series.note(*row, now);
-            let found = series.rolling(&topology, now).filter(|found| found.probability >= 0.9);
-            named = named.or(found.map(|found| (position, found.node)));
+        let mut first = None;
+        for row in 0..12_u32 {
+            let now = at(i64::from(row) * 100);
+            series.note(row, now);
+            first = first.or(named(&mut series, now).map(|node| (row, node)));
         }
-        let (position, found) = named.expect("a series");
-        assert_eq!(found, node);
-        assert!((3..10).contains(&position), "named after {position}");
+        let (falls, node) = first.expect("a series");
+        assert_eq!(node, 7);
+        assert!((3..10).contains(&falls), "named after {falls}");
     }
 
     #[test]
     fn falls_all_over_the_estate_are_none() {
-        let topology = Topology::new(&build(&Plan { practices: 60, firmwares: 3, ..Plan::default() }));
-        let (_, inside, outside) = model(&topology);
         let mut series = Series::default();
-        for ((position, inside), outside) in (0_i64..8).zip(&inside).zip(&outside) {
-            let now = at(position * 100);
-            series.note(if position % 2 == 0 { *inside } else { *outside }, now);
-            let found = series.rolling(&topology, now).filter(|found| found.probability >= 0.9);
-            assert_eq!(found, None, "after {position}");
+        for position in 0..8_u32 {
+            let now = at(i64::from(position) * 100);
+            series.note(if position % 2 == 0 { position } else { 34 + position }, now);
+            assert_eq!(named(&mut series, now), None, "after {position}");
         }
     }
 
     #[test]
     fn what_falls_at_one_moment_is_one_event() {
-        let topology = Topology::new(&build(&Plan { practices: 60, firmwares: 3, ..Plan::default() }));
-        let (_, inside, _) = model(&topology);
         let mut series = Series::default();
-        for row in inside.iter().take(10) {
-            series.note(*row, at(0));
+        for row in 0..10 {
+            series.note(row, at(0));
         }
-        assert_eq!(series.rolling(&topology, at(1)).filter(|found| found.probability >= 0.9), None);
+        assert_eq!(named(&mut series, at(1)), None);
     }
 
     #[test]
     fn a_series_that_has_gone_quiet_is_over() {
-        let topology = Topology::new(&build(&Plan { practices: 60, firmwares: 3, ..Plan::default() }));
-        let (_, inside, _) = model(&topology);
         let mut series = Series::default();
-        for (position, row) in (0_i64..12).zip(&inside) {
-            series.note(*row, at(position * 10));
+        for row in 0..12_u32 {
+            series.note(row, at(i64::from(row) * 10));
         }
-        assert!(series.rolling(&topology, at(111)).is_some_and(|found| found.probability >= 0.9));
-        assert!(series.rolling(&topology, at(300)).is_none_or(|found| found.probability < 0.9));
+        assert_eq!(named(&mut series, at(111)), Some(7));
+        assert_eq!(named(&mut series, at(300)), None);
     }
 }

@@ -11,6 +11,8 @@ use crate::estate::{ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vant
 use crate::incident::Cause;
 use crate::observation::HUB;
 
+use super::series::Group;
+
 /// A practice by its position in the estate, or the hub, which stands last.
 pub type Row = u32;
 /// Position in [`Topology::nodes`].
@@ -233,6 +235,18 @@ impl Topology {
     /// Position of a check in the flat list of all checks.
     pub fn check(&self, row: Row, probe: u32) -> usize {
         row as usize * self.probes.len() + probe as usize
+    }
+
+    /// The practices behind each component that no network lists.
+    pub fn risk_groups(&self) -> Vec<Group> {
+        let risks = self.nodes.iter().enumerate();
+        risks
+            .filter(|(_, node)| matches!(node.kind, NodeKind::SharedRisk(_)))
+            .map(|(ix, node)| Group {
+                node: ix,
+                members: node.members(self.rows).map(|member| member.row).collect(),
+            })
+            .collect()
     }
 
     /// The node that an incident's cause names.

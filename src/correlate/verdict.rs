@@ -163,9 +163,12 @@ impl View<'_> {
             _ if spans.len() == 1 => spans.first().copied(),
             _ => None,
         };
-        // The last report that came is the last that the fault let through.
+        // The last report that came is the last that the fault let through, if it carries the reports.
+        let carries_reports =
+            members.first().is_some_and(|member| self.topology.covers[member.cover].everything);
         let last_heard = rows
             .iter()
+            .filter(|_| carries_reports)
             .map(|row| &self.evidence.hearings[*row as usize])
             .filter(|hearing| hearing.late)
             .map(|hearing| hearing.last)

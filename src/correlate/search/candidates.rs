@@ -149,7 +149,9 @@ impl Search<'_> {
         };
         offer(Mode::Refused, common(Class::Refused));
         offer(Mode::Tls, common(Class::Tls));
-        offer(Mode::Dns, seen.names() >= CLASS_SHARE_MIN);
+        // A network carries packets; names are its resolvers' business.
+        let resolves = !matches!(kind, NodeKind::Network(_));
+        offer(Mode::Dns, resolves && seen.names() >= CLASS_SHARE_MIN);
         offer(Mode::Policy, common(Class::Policy));
         offer(Mode::Slow, common(Class::Slow));
         offer(Mode::Brownout, seen.share(Class::Slow) >= CLASS_SHARE_MIN / 2.0);
@@ -204,6 +206,9 @@ impl Search<'_> {
         shape: Shape,
         all: &mut Vec<Candidate>,
     ) {
+        if shape == Shape::Nameless && matches!(self.topology.nodes[node].kind, NodeKind::Network(_)) {
+            return;
+        }
         let some = Mode::Partial(0.3, shape);
         if shape != Shape::Sluggish && open.takes(some) {
             // The rate that is seen where it explains most, and its neighbours.
@@ -347,7 +352,12 @@ impl Search<'_> {
             Mode::Sticky(share, _) if kind_of == NodeKind::Unmapped => 0.1 * of_shares(&UNMAPPED, share),
             Mode::Sticky(share, _) => 0.05 * of_shares(&STICKY, share),
         };
-        let where_: f64 = if facet.is_some() { 0.1 } else { 1.0 };
+        let where_: f64 = match (facet, mode) {
+            (None, _) => 1.0,
+            // A machine that loses one of its networks only is rarer than that network.
+            (Some(_), Mode::SharedMachine) => 0.005,
+            (Some(_), _) => 0.1,
+        };
         (kind * how * where_).ln()
     }
 
