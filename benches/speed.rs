@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linewatch::correlate::Correlator;
+use linewatch::correlate::{Correlator, WakeReason};
 use linewatch::estate::{Component, ComponentIx, Estate, Practice, RoleUse};
 use linewatch::observation::{Failure, Observation, Phase};
 use linewatch::time::At;
@@ -195,15 +195,11 @@ fn fed(estate: &Arc<Estate>, state: State) -> (Correlator, At) {
             let shown = if round < ROUNDS { State::Healthy } else { state };
             let failed = fails(estate, shown, practice, probe, round.unsigned_abs());
             ask(estate, &mut seen, start.plus_millis(round * EVERY_MS + offset_ms), practice, probe, failed);
-            if round < ROUNDS {
-                correlator.take(&seen);
-            } else {
-                // Without the evaluations on the way, which are measured apart, and may be slow.
-                correlator.observe(seen.arrival(), &seen);
-            }
+            // Without the evaluations on the way, which are measured apart.
+            correlator.observe(seen.arrival(), &seen);
         }
+        correlator.advance(start.plus_millis((round + 1) * EVERY_MS));
     }
-    correlator.advance(start.plus_millis((ROUNDS + 1) * EVERY_MS));
     while correlator.poll_event().is_some() {}
     (correlator, start.plus_millis((ROUNDS + 1) * EVERY_MS))
 }
@@ -230,9 +226,7 @@ fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
             correlator.observe(now, &seen);
         }
         let due = now.plus_millis(STEP_MS);
-        let clock = Instant::now();
-        correlator.advance(due);
-        evaluations.push(clock.elapsed());
+        evaluate(&mut correlator, due, &mut evaluations);
         while correlator.poll_event().is_some() {}
         now = due;
         if clock_begun.elapsed() > BUDGET {
@@ -260,6 +254,18 @@ fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
         evaluated,
         memory_kib,
     }
+}
+
+/// Fires the timers until `due` one by one, and notes how long each evaluation took.
+fn evaluate(correlator: &mut Correlator, due: At, lengths: &mut Vec<Duration>) {
+    while let Some((at, reason)) = correlator.next_wake().filter(|(at, _)| *at <= due) {
+        let clock = Instant::now();
+        correlator.advance(at);
+        if reason == WakeReason::Evaluate {
+            lengths.push(clock.elapsed());
+        }
+    }
+    correlator.advance(due);
 }
 
 /// A check as if by chance: practice and probe.

@@ -24,8 +24,9 @@
 //!   named, *during* it, or *after* its end (up to ten intervals). All other practice incidents that are right at no
 //!   event are **false practice incidents**.
 //! - **Incidents per true incident**: all incidents opened, over truths that an incident must name.
-//! - **Notices**: each event is a notice to every practice behind its causes; counted for practices that a truth
-//!   hits, over the number of (truth, practice) pairs. Two is the least: opened and resolved.
+//! - **Notices**: as linewatch's policy has it, practices hear that an incident opened and that it is over, and nothing
+//!   between. Each is a notice to every practice behind its causes; counted for practices that a truth hits, over the
+//!   number of (truth, practice) pairs. Two is the least.
 //! - **Brier score and expected calibration error** over the probabilities of all opened and changed events,
 //!   against whether the group held the true cause (exact, right or vague) at that moment.
 
@@ -308,7 +309,7 @@ impl<'a> Judge<'a> {
         let hit: BTreeSet<usize> =
             self.must_be_named().flat_map(|(_, truth)| truth.practices.iter().copied()).collect();
         marks.recipients += self.must_be_named().map(|(_, truth)| count(truth.practices.len())).sum::<u32>();
-        for event in said {
+        for event in said.iter().filter(|event| event.event != EventKind::Changed) {
             let told: BTreeSet<usize> = event
                 .causes
                 .iter()
