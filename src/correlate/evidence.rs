@@ -10,6 +10,7 @@
 use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
 
+use super::tallies::Tallies;
 use super::topology::{ProbeFacts, Row, Topology};
 
 /// What a result says about the path, as coarsely as the model needs it.
@@ -163,6 +164,11 @@ impl Check {
             .map(|result| (self.last_at.plus_millis(-i64::from(result.before_ms)), result.class))
     }
 
+    /// One of its last results is bad.
+    pub fn any_bad(&self) -> bool {
+        self.recent[..usize::from(self.kept)].iter().any(|result| result.class.bad())
+    }
+
     /// Puts a result before those that are kept; the oldest is forgotten.
     fn keep(&mut self, at: At, class: Class) {
         let gap = if self.heard() { at.millis_since(self.last_at) } else { 0 };
@@ -200,11 +206,16 @@ pub struct Hearing {
     pub last: At,
     /// Longest gap between two arrivals lately.
     gap_ms: i64,
+    /// Mean gap between two arrivals lately.
+    mean_gap_ms: i64,
     arrivals: u32,
     /// It is overdue.
     pub late: bool,
+    /// It has been for longer than an agent holds its reports back.
+    pub silent: bool,
     /// It said goodbye.
     pub away: bool,
+    clock: Clock,
 }
 
 /// Arrivals after which the longest gap is believed.
@@ -212,7 +223,50 @@ const GAP_LEARNED_MIN: u32 = 48;
 /// An agent sends a heartbeat every 30 s at least; two missed and a little more are late, whatever was learned.
 const LATE_MS_MAX: i64 = 75_000;
 /// Never late sooner than this: a busy machine, a garbage collection on a switch.
-const LATE_MS_MIN: i64 = 8_000;
+const LATE_MS_MIN: i64 = 5_000;
+/// An agent that holds its reports back for a moment (a busy line, a roaming router) does so for up to 75 s; with the
+/// usual gap before and after that, it is silent when nothing came for this long and three times the usual gap.
+const SILENT_MS: i64 = 80_000;
+/// Usual gaps of which that makes allowance.
+const SILENT_GAP_MS_MAX: i64 = 20_000;
+
+/// How far an agent's clock is off, as the quickest of its last reports shows: a report can be slow, but none can be
+/// quicker than at once.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// The quickest report, in milliseconds from the end of its asking to its arrival, of the block before and of this
+    /// one.
+    before_ms: i32,
+    block_ms: i32,
+    /// Reports in this block.
+    reports: u8,
+}
+
+/// Reports in a block.
+const CLOCK_BLOCK: u8 = 16;
+/// An agent that always takes so long has a slow clock, and not a slow line.
+const BEHIND_MS_MIN: i32 = 5_000;
+
+impl Clock {
+    const UNKNOWN: Self = Self { before_ms: i32::MAX, block_ms: i32::MAX, reports: 0 };
+
+    fn hear(&mut self, took_ms: i64) {
+        let took_ms = i32::try_from(took_ms).unwrap_or(if took_ms < 0 { i32::MIN } else { i32::MAX });
+        if self.reports == CLOCK_BLOCK {
+            *self = Self { before_ms: self.block_ms, block_ms: i32::MAX, reports: 0 };
+        }
+        self.block_ms = self.block_ms.min(took_ms);
+        self.reports += 1;
+    }
+
+    /// What must be added to its times, in milliseconds.
+    fn off_ms(self) -> i64 {
+        let quickest = self.before_ms.min(self.block_ms);
+        // Until a block is full, a backlog could look like a slow clock.
+        let known = self.before_ms != i32::MAX;
+        if quickest < 0 || known && quickest >= BEHIND_MS_MIN { i64::from(quickest) } else { 0 }
+    }
+}
 
 impl Hearing {
     const NEVER: At = At::from_millis(i64::MIN);
@@ -221,13 +275,22 @@ impl Hearing {
         self.last != Self::NEVER
     }
 
+    /// It is heard now.
+    pub fn reports(&self) -> bool {
+        self.ever() && !self.late && !self.away
+    }
+
     /// How long it may be silent before that says something.
-    pub fn patience_ms(&self, timeout_ms_max: i64) -> i64 {
+    pub fn patience_ms(&self) -> i64 {
         if self.arrivals < GAP_LEARNED_MIN {
             return LATE_MS_MAX;
         }
-        // When lines fail, results come a time-out later than they used to.
-        (self.gap_ms * 3 / 2 + timeout_ms_max + 1_000).clamp(LATE_MS_MIN, LATE_MS_MAX)
+        (self.gap_ms * 5 / 4 + 1_000).clamp(LATE_MS_MIN, LATE_MS_MAX)
+    }
+
+    /// How long it must be silent before people are told.
+    pub fn silent_ms(&self) -> i64 {
+        SILENT_MS + (3 * self.mean_gap_ms).min(SILENT_GAP_MS_MAX)
     }
 
     fn hear(&mut self, at: At) {
@@ -235,10 +298,12 @@ impl Hearing {
             let gap = at.millis_since(self.last);
             // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
             self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
+            self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
         }
         self.last = self.last.max(at);
         self.arrivals = self.arrivals.saturating_add(1);
         self.late = false;
+        self.silent = false;
         self.away = false;
     }
 }
@@ -253,15 +318,32 @@ pub struct Evidence {
     /// By row: when the last bad result was asked.
     last_bad: Vec<At>,
     lag_ms_max: i64,
-    timeout_ms_max: i64,
+    /// Good answers of the rows that aren't hot.
+    pub tallies: Tallies,
+    /// Rows of which something bad counts, or that are overdue; in no order.
+    watched: Vec<Row>,
+    /// By row.
+    standing: Vec<RowStanding>,
+}
+
+/// How closely a row is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct RowStanding {
+    /// It is among the watched.
+    watched: bool,
+    /// More is bad than bad luck alone explains: each of its answers is weighed by itself, and none is in the tallies.
+    hot: bool,
 }
 
 /// Which check an observation is of.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct Asked<'a> {
     pub row: Row,
     /// Position in [`Evidence::checks`].
     pub check: usize,
+    pub probe: usize,
+    /// The nodes that it crosses.
+    pub crossed: &'a [u32],
     /// It opens a connection.
     pub stream: bool,
 }
@@ -279,14 +361,81 @@ pub enum Change {
 
 impl Evidence {
     pub fn new(topology: &Topology) -> Self {
-        let never = Hearing { last: Hearing::NEVER, gap_ms: 0, arrivals: 0, late: false, away: false };
+        let never = Hearing {
+            last: Hearing::NEVER,
+            gap_ms: 0,
+            mean_gap_ms: 0,
+            arrivals: 0,
+            late: false,
+            silent: false,
+            away: false,
+            clock: Clock::UNKNOWN,
+        };
         Self {
             checks: vec![Check::NEW; topology.rows * topology.probes.len()],
             hearings: vec![never; topology.rows],
             bad: vec![0; topology.rows],
             last_bad: vec![Hearing::NEVER; topology.rows],
             lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
-            timeout_ms_max: topology.probes.iter().map(|probe| probe.timeout_ms).max().unwrap_or(0),
+            tallies: Tallies::new(topology),
+            watched: Vec::new(),
+            standing: vec![RowStanding::default(); topology.rows],
+        }
+    }
+
+    fn watch(&mut self, row: Row) {
+        let standing = &mut self.standing[row as usize];
+        if !standing.watched {
+            standing.watched = true;
+            self.watched.push(row);
+        }
+    }
+
+    /// The rows of which something bad counts at `now`, or that are overdue, in order.
+    pub fn watched(&mut self, topology: &Topology, now: At) -> Vec<Row> {
+        self.tallies.advance(now);
+        let mut watched = std::mem::take(&mut self.watched);
+        watched.retain(|row| {
+            let hearing = &self.hearings[*row as usize];
+            let stays = !hearing.away && (hearing.late || self.lately_bad(*row as usize, now));
+            if !stays {
+                self.standing[*row as usize].watched = false;
+                self.set_hot(topology, *row, false);
+            }
+            stays
+        });
+        watched.sort_unstable();
+        self.watched.clone_from(&watched);
+        watched
+    }
+
+    /// Moves a row's good answers out of the tallies, or back.
+    pub fn set_hot(&mut self, topology: &Topology, row: Row, hot: bool) {
+        let standing = &mut self.standing[row as usize];
+        if standing.hot == hot {
+            return;
+        }
+        standing.hot = hot;
+        self.tally_row(topology, row, !hot);
+    }
+
+    fn tally_row(&mut self, topology: &Topology, row: Row, more: bool) {
+        let first = topology.check(row, 0);
+        for probe in 0..topology.probes.len() {
+            let crossed = topology.crossed(row, crate::estate::ProbeIx::new(probe).0);
+            for (at, class) in self.checks[first + probe].recent() {
+                if class == Class::Ok {
+                    self.tallies.count(crossed, probe, at, more);
+                }
+            }
+        }
+    }
+
+    /// Takes a row as it is in the checks and hearings, which were set from outside.
+    pub fn take_over(&mut self, topology: &Topology, row: Row) {
+        self.tally_row(topology, row, true);
+        if self.bad[row as usize] > 0 || self.hearings[row as usize].late {
+            self.watch(row);
         }
     }
 
@@ -305,26 +454,37 @@ impl Evidence {
         hearing.away = true;
     }
 
-    /// Marks the agents that are overdue at `now`; returns whether any is newly so.
+    /// Marks the agents that are overdue at `now`, and those that are silent; returns whether any is newly so.
     pub fn mark_late(&mut self, now: At) -> bool {
         let mut any = false;
-        for hearing in &mut self.hearings {
-            if hearing.ever()
-                && !hearing.late
-                && !hearing.away
-                && now.millis_since(hearing.last) > hearing.patience_ms(self.timeout_ms_max)
-            {
-                hearing.late = true;
-                any = true;
+        for position in 0..self.hearings.len() {
+            let hearing = &mut self.hearings[position];
+            if !hearing.ever() || hearing.silent || hearing.away {
+                continue;
+            }
+            let quiet_ms = now.millis_since(hearing.last);
+            let (late, silent) = (quiet_ms > hearing.patience_ms(), quiet_ms >= hearing.silent_ms());
+            any |= late != hearing.late || silent;
+            (hearing.late, hearing.silent) = (late || silent, silent);
+            if hearing.late {
+                self.watch(crate::estate::PracticeIx::new(position).0);
             }
         }
         any
     }
 
+    /// The time at which this row began to ask, by the hub's clock, given when it says that it did and how long its
+    /// report took from then on.
+    pub fn by_our_clock(&mut self, row: Row, at: At, took_ms: i64) -> At {
+        let clock = &mut self.hearings[row as usize].clock;
+        clock.hear(took_ms);
+        at.plus_millis(clock.off_ms())
+    }
+
     /// When the next report of this row was due, at the latest.
     pub fn due(&self, row: Row) -> At {
         let hearing = &self.hearings[row as usize];
-        hearing.last.plus_millis(hearing.patience_ms(self.timeout_ms_max))
+        hearing.last.plus_millis(hearing.patience_ms())
     }
 
     /// Something bad of this row counts still.
@@ -339,8 +499,8 @@ impl Evidence {
 
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
     /// failures, so they count towards its own failure rate.
-    pub fn take(&mut self, asked: Asked, at: At, seen: &Observation, learn: bool) -> Change {
-        let Asked { row, check, stream } = asked;
+    pub fn take(&mut self, asked: Asked<'_>, at: At, seen: &Observation, learn: bool) -> Change {
+        let Asked { row, check, probe, stream, crossed } = asked;
         let Some(mut class) = Class::of(seen, stream) else { return Change::None };
         let check = &mut self.checks[check];
         if check.heard() && at <= check.last_at {
@@ -378,6 +538,9 @@ impl Evidence {
         if class.bad() {
             let last = &mut self.last_bad[row as usize];
             *last = at.max(*last);
+            self.watch(row);
+        } else if !self.standing[row as usize].hot {
+            self.tallies.count(crossed, probe, at, true);
         }
         match (was_bad, class.bad()) {
             (false, true) => self.bad[row as usize] += 1,
@@ -392,7 +555,7 @@ impl Evidence {
     }
 
     /// Takes a result that came too late to be news: it may move the beginning of a run of failures.
-    pub fn take_history(&mut self, asked: Asked, seen: &Observation) {
+    pub fn take_history(&mut self, asked: Asked<'_>, seen: &Observation) {
         let Some(class) = Class::of(seen, asked.stream) else { return };
         let check = &mut self.checks[asked.check];
         if check.heard() && check.class.failing() && class.failing() && seen.at < check.run_since {

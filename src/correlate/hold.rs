@@ -9,32 +9,36 @@ use crate::incident::Signature;
 
 /// A shared fault that hits all alike needs no more than to be seen twice.
 const HOLD_SHARED_MS: i64 = 750;
-/// Slowness is never urgent and often passing: a busy minute, a backup, a machine that is short of breath. It
-/// must be there for this many rounds of all checks.
-const HOLD_SLOW_ROUNDS: i64 = 1;
 /// A practice's own notice waits this long at least, to see whether the fault is shared.
 const HOLD_PRACTICE_MS: i64 = 4_000;
 
-/// How long a verdict must stand before people are told, milliseconds.
-pub fn hold_ms(life: &LifeCycle, verdict: &Verdict, facts: &Facts<'_>) -> i64 {
+/// How long a verdict must stand before people are told, milliseconds. `company`: other practices began to fail at
+/// about the same time, each on its own as it seems.
+pub fn hold_ms(life: &LifeCycle, verdict: &Verdict, company: bool, facts: &Facts<'_>) -> i64 {
     let shared = matches!(verdict.scope, Scope::Shared | Scope::SharedPartly);
     if shared && is_within_another(life, verdict) {
         // A fault that changes looks for a moment like one of something smaller.
         return facts.round_ms;
     }
     match verdict.scope {
-        Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_SLOW_ROUNDS * facts.round_ms,
+        Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_PARTLY_MS.max(facts.round_ms / 4),
         Scope::Shared => HOLD_SHARED_MS,
         Scope::Monitor => HOLD_PARTLY_MS,
-        Scope::SharedPartly => HOLD_PARTLY_MS.max(facts.round_ms / 4),
+        Scope::SharedPartly => HOLD_PARTLY_MS,
         Scope::Practice | Scope::PracticeSilent => {
             // A third of its checks is asked again meanwhile.
-            let base = HOLD_PRACTICE_MS.max(facts.round_ms / 3);
+            let base = match (verdict.scope, company) {
+                // It has been waited for.
+                (Scope::PracticeSilent, _) => 0,
+                (_, true) => HOLD_PRACTICE_MS.max(facts.round_ms),
+                (_, false) => HOLD_PRACTICE_MS.max(facts.round_ms / 3),
+            };
             // When a shared fault ends, its practices are asked again before theirs is said to go on.
             let after_shared = life.incidents.iter().any(|incident| {
                 incident.verdict.scope != Scope::Practice
                     && incident.closed.is_none_or(|closed| facts.now.millis_since(closed) < facts.round_ms)
-                    && incident.ever.iter().any(|row| verdict.rows.contains(row))
+                    && (incident.verdict.scope == Scope::Monitor
+                        || incident.ever.iter().any(|row| verdict.rows.contains(row)))
             });
             if after_shared { base.max(facts.round_ms + HOLD_PRACTICE_MS) } else { base }
         }

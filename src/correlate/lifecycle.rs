@@ -14,15 +14,17 @@ use crate::time::At;
 use super::explain;
 use super::hold::hold_ms;
 use super::rhythm::History;
-use super::search::Known;
+use super::search::{Known, KnownFailed};
 use super::settling::{Settling, Steady};
 use super::topology::{Row, Topology};
 use super::verdict::{Scope, Verdict};
 
 /// Nothing opens below this.
 pub const OPEN_PROBABILITY_MIN: f64 = 0.9;
+/// What was above that once and waits to be believed is forgotten below this.
+const HOPE_PROBABILITY_MIN: f64 = 0.5;
 /// Below this a verdict no longer carries an incident that is open.
-const CARRY_PROBABILITY_MIN: f64 = 0.5;
+const CARRY_PROBABILITY_MIN: f64 = 0.2;
 /// The contract: a change is said at most this often.
 const CHANGE_EVERY_MS: i64 = 10_000;
 /// A change of a partial fault's scope by less than one part in this many is minor, and is said this often.
@@ -42,6 +44,9 @@ const QUIET_MS_MAX: i64 = 6 * 60_000;
 const QUIET_FLAPPING_MS_MAX: i64 = 60 * 60_000;
 /// A fault that comes back within this time after it was over is the same one: its incident opens again.
 const REOPEN_MS: i64 = 6 * 3_600_000;
+/// All that named a cause is too old to be weighed again after so many rounds and half of them; until then another
+/// that explains it better is not held back.
+const SETTLED_ROUNDS: f64 = 4.0;
 /// Another cause for an open incident is believed when it has stood this long.
 const CAUSE_STEADY_MS: i64 = 5_000;
 /// One practice left of more than this many is a straggler.
@@ -170,10 +175,17 @@ impl LifeCycle {
         let mut unclaimed = self.carry_on(verdicts, facts);
         self.pending.retain(|pending| {
             unclaimed.iter().any(|verdict| {
-                verdict.probability >= OPEN_PROBABILITY_MIN && alike(&pending.verdict, verdict)
+                verdict.probability >= HOPE_PROBABILITY_MIN && alike(&pending.verdict, verdict)
             })
         });
+        let own: Vec<At> = unclaimed
+            .iter()
+            .filter(|verdict| verdict.scope == Scope::Practice)
+            .map(|verdict| verdict.since)
+            .collect();
         for verdict in unclaimed.drain(..) {
+            let beside = |since: &&At| since.millis_since(verdict.since).abs() <= facts.round_ms;
+            let company = own.iter().filter(beside).count() > 1;
             if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() {
                 continue;
             }
@@ -186,7 +198,7 @@ impl LifeCycle {
                 now
             };
             let lasted = now.millis_since(verdict.since);
-            if now.millis_since(first_seen) >= hold_ms(self, &verdict, facts)
+            if now.millis_since(first_seen) >= hold_ms(self, &verdict, company, facts)
                 && lasted >= verdict.lasts_ms_min
             {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
@@ -223,17 +235,26 @@ impl LifeCycle {
     }
 
     /// What is failed, or was until lately, as far as incidents tell.
-    pub fn known_nodes(&self, round_ms: i64) -> Known {
+    pub fn known_nodes(&self, now: At, round_ms: i64) -> Known {
         let mut known = Known::default();
         for incident in self.open() {
+            if matches!(incident.verdict.scope, Scope::Practice | Scope::PracticeSilent)
+                && incident.quiet_since.is_none()
+            {
+                known.rows.extend(&incident.verdict.rows);
+                continue;
+            }
             let nodes = incident.verdict.nodes.iter().copied();
             if incident.quiet_since.is_none() {
                 let latest = incident.onset.plus_millis(round_ms);
-                known.failed.extend(nodes.map(|node| (node, latest)));
+                let lasted_ms = now.millis_since(incident.onset) as f64;
+                let settled = (lasted_ms / (SETTLED_ROUNDS * round_ms as f64) - 0.5).clamp(0.0, 1.0);
+                known.failed.extend(nodes.map(|node| KnownFailed { node, latest, settled }));
             } else {
                 known.recovering.extend(nodes);
             }
         }
+        known.rows.sort_unstable();
         known
     }
 
@@ -250,9 +271,11 @@ impl LifeCycle {
             if incident.closed.is_some() {
                 continue;
             }
-            let found = verdicts.iter().position(|verdict| {
-                verdict.probability >= CARRY_PROBABILITY_MIN && alike(&incident.verdict, verdict)
-            });
+            let least =
+                if incident.quiet_since.is_some() { OPEN_PROBABILITY_MIN } else { CARRY_PROBABILITY_MIN };
+            let found = verdicts
+                .iter()
+                .position(|verdict| verdict.probability >= least && alike(&incident.verdict, verdict));
             if let Some(found) = found {
                 carried.push((position, verdicts.remove(found)));
             }
@@ -320,6 +343,11 @@ impl LifeCycle {
         let looks = incident.looks.see(&verdict.signature, now);
         if verdict.rows.is_empty() || looks < facts.round_ms && said.cause == verdict.causes {
             verdict.signature = said.signature;
+        }
+        // That it is over makes it no less the cause.
+        if verdict.rows.is_empty() && said.cause == verdict.causes {
+            verdict.probability = said.probability;
+            verdict.alternatives.clone_from(&said.alternatives);
         }
         let same_scope = said.practices == practice_ids(facts.estate, &verdict.rows)
             && said.services == service_ids(facts.estate, &verdict.services);
@@ -440,8 +468,11 @@ impl LifeCycle {
                 continue;
             }
             let quiet_ms = facts.now.millis_since(quiet_since);
+            let still_bad = (facts.still_bad)(incident);
             let survivor = self.incidents.iter().position(|other| {
-                other.closed.is_none()
+                // What answers again has ended; it is no part of what goes on.
+                still_bad != StillBad::No
+                    && other.closed.is_none()
                     && other.quiet_since.is_none()
                     && explains(&other.verdict, incident, facts.round_ms)
             });
@@ -451,7 +482,7 @@ impl LifeCycle {
                 }
                 continue;
             }
-            match (facts.still_bad)(incident) {
+            match still_bad {
                 StillBad::Unknown => {}
                 StillBad::Yes => {
                     // The checks fail, but the cause is acquitted, and something else will be named.
@@ -609,7 +640,7 @@ impl LifeCycle {
 }
 
 /// The same fault: they share a cause.
-fn alike(a: &Verdict, b: &Verdict) -> bool {
+pub fn alike(a: &Verdict, b: &Verdict) -> bool {
     a.causes.iter().any(|cause| b.causes.contains(cause))
 }
 

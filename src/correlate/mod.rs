@@ -23,6 +23,7 @@ mod rhythm;
 mod search;
 mod series;
 mod settling;
+mod tallies;
 mod topology;
 mod verdict;
 mod window;
@@ -175,6 +176,7 @@ impl Correlator {
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
         self.life.history = old.life.history;
+        self.evidence.tallies.advance(now);
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
@@ -204,6 +206,7 @@ impl Correlator {
             }
         }
         self.evidence.bad[position] = bad;
+        self.evidence.take_over(&self.topology, new);
     }
 
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
@@ -241,6 +244,7 @@ impl Correlator {
             return Taken::UnknownProbe;
         }
         self.wake_for_arrival(arrival);
+        self.evidence.tallies.advance(arrival);
         // A report that says that the agent goes away is of use only while it is news.
         let stale = match probe {
             Some(probe) => self.topology.probes[probe as usize].stale_ms(),
@@ -255,15 +259,22 @@ impl Correlator {
         if self.evidence.hear(row, arrival) {
             self.evaluate_soon(arrival);
         }
+        let told_at = self.evidence.by_our_clock(row, seen.at, arrival.millis_since(seen.ended()));
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
-        let asked = Asked { row, check: self.topology.check(row, probe), stream };
+        let asked = Asked {
+            row,
+            check: self.topology.check(row, probe),
+            probe: probe as usize,
+            crossed: self.topology.crossed(row, probe),
+            stream,
+        };
         if history {
             self.evidence.take_history(asked, seen);
             return Taken::History;
         }
         // An agent whose clock is ahead can't have asked after its answer arrived.
-        let at = seen.at.min(arrival);
+        let at = told_at.min(arrival);
         let explained = self.explained[row as usize];
         let learn = explained == Explained::No;
         match (self.evidence.take(asked, at, seen, learn), explained) {
@@ -324,11 +335,12 @@ impl Correlator {
         let now = self.now;
         self.evaluate_at = None;
         self.last_evaluated = now;
-        let mut known = self.life.known_nodes(self.round_ms);
+        let mut known = self.life.known_nodes(now, self.round_ms);
         // That its sites fall one after the other says nothing about what fails at one moment.
-        known.failed.retain(|(node, _)| !self.series.is_of(&[*node]));
+        known.failed.retain(|failed| !self.series.is_of(&[failed.node]));
         known.recovering.retain(|node| !self.series.is_of(&[*node]));
-        self.findings = Search::new(&self.topology, &self.evidence, now, &known).run();
+        let look = search::look(&self.topology, &mut self.evidence, now, &known);
+        self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
         let Self { estate, topology, evidence, life, series, findings, round_ms, .. } = self;
         let view = View { estate, topology, evidence, now };
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
@@ -365,8 +377,15 @@ impl Correlator {
             verdicts.push(view.rolling(&rolling, &down));
         }
         verdicts.extend(own);
-        let (named, nameless) = verdicts.into_iter().partition(|verdict| !verdict.causes.is_empty());
-        let still_bad = |incident: &Incident| still_bad(&view, incident);
+        let (named, nameless): (Vec<Verdict>, Vec<Verdict>) =
+            verdicts.into_iter().partition(|verdict| !verdict.causes.is_empty());
+        let shared: Vec<&Verdict> = named
+            .iter()
+            .filter(|verdict| matches!(verdict.scope, Scope::Shared | Scope::SharedPartly))
+            .filter(|verdict| verdict.probability >= lifecycle::OPEN_PROBABILITY_MIN)
+            .collect();
+        let shared: Vec<Verdict> = shared.into_iter().cloned().collect();
+        let still_bad = |incident: &Incident| still_bad(&view, incident, &shared);
         let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };
         life.step(named, &facts);
         self.nameless = nameless;
@@ -434,30 +453,41 @@ fn round_ms(topology: &Topology) -> i64 {
 /// straggler with a fault of its own.
 const STILL_BAD_SHARE: f64 = 0.05;
 
-fn still_bad(view: &View<'_>, incident: &Incident) -> StillBad {
-    let mut known = 0_usize;
-    let mut failing = 0_usize;
-    let hub = view.topology.hub();
+/// `shared`: what has failed in common now. What another fault explains says nothing about this one.
+fn still_bad(view: &View<'_>, incident: &Incident, shared: &[Verdict]) -> StillBad {
+    let (mut asked, mut known, mut failing) = (0_usize, 0_usize, 0_usize);
+    let topology = view.topology;
     let monitor = incident.verdict.scope == Scope::Monitor;
-    let rows: Vec<Row> = if monitor { vec![hub] } else { incident.ever.iter().copied().collect() };
+    let rows: Vec<Row> = if monitor { vec![topology.hub()] } else { incident.ever.iter().copied().collect() };
+    let others: Vec<&Verdict> =
+        shared.iter().filter(|other| !lifecycle::alike(other, &incident.verdict)).collect();
     for row in &rows {
-        let (mut bad, mut good) = (0_u32, 0_u32);
-        for (probe, facts) in view.topology.probes.iter().enumerate() {
+        let others: Vec<&Verdict> = others.iter().filter(|other| other.rows.contains(row)).copied().collect();
+        let (mut bad, mut good, mut elsewhere) = (0_u32, 0_u32, 0_u32);
+        for (probe, facts) in topology.probes.iter().enumerate() {
             let probe = crate::estate::ProbeIx::new(probe).0;
-            let carried = incident.verdict.network.is_none_or(|network| facts.network == network)
-                && carries(view.topology, &incident.verdict, *row, probe);
-            let check = &view.evidence.checks[view.topology.check(*row, probe)];
-            if carried && check.fresh(view.now, facts.stale_ms()) {
-                if check.class.bad() { bad += 1 } else { good += 1 }
+            let takes = |verdict: &Verdict| {
+                verdict.network.is_none_or(|network| facts.network == network)
+                    && carries(topology, verdict, *row, probe)
+            };
+            let check = &view.evidence.checks[topology.check(*row, probe)];
+            if !takes(&incident.verdict) || !check.fresh(view.now, facts.stale_ms()) {
+                continue;
+            }
+            match check.class.bad() {
+                true if others.iter().any(|other| takes(other)) => elsewhere += 1,
+                true => bad += 1,
+                false => good += 1,
             }
         }
+        asked += usize::from(elsewhere == 0 || bad + good > 0);
         let hearing = &view.evidence.hearings[*row as usize];
         if bad + good > 0 && !hearing.late || monitor && !hearing.ever() {
             known += 1;
             failing += usize::from(bad > 0 && bad >= good);
         }
     }
-    let count = rows.len().max(1);
+    let count = asked.max(1);
     let spared = if count > STRAGGLER_OF_MIN { 1.0 } else { 0.0 };
     if failing as f64 > (STILL_BAD_SHARE * count as f64).max(spared) {
         StillBad::Yes

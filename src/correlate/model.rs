@@ -7,7 +7,7 @@
 //! asking fails again one time in four.
 
 use super::evidence::{CLASSES, Class};
-use super::topology::ProbeFacts;
+use super::topology::{ProbeFacts, SORTS, Sort};
 
 /// How a component fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +91,8 @@ const OPEN: Shares = [THROUGH, 0.005, 0.008, 0.002, 0.005, 0.002, 0.002, 0.002, 
 const SLUGGISH: Shares = [0.25, 0.62, 0.05, 0.05, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001];
 const BROWN: Shares = [0.42, 0.38, 0.12, 0.05, 0.01, 0.005, 0.008, 0.003, 0.003, 0.001];
 const STARVED: Shares = [0.15, 0.02, 0.42, 0.12, 0.24, 0.005, 0.005, 0.03, 0.009, 0.001];
+/// Of a check that fails by itself: bad luck looks like most things.
+const LUCK: Shares = [0.0, 0.0, 0.50, 0.08, 0.08, 0.06, 0.18, 0.02, 0.06, 0.02];
 const STALLING: Shares = [0.03, 0.02, 0.02, 0.90, 0.01, 0.003, 0.003, 0.008, 0.005, 0.001];
 
 impl Mode {
@@ -117,9 +119,10 @@ impl Mode {
 
     /// Logarithms of P(class | mode).
     pub fn row(self) -> LogShares {
-        let by_class = self.shares().map(f64::ln);
-        let early_ok = if self.stays() { by_class[Class::Ok as usize] } else { 0.0 };
-        LogShares { by_class, early_ok, delays: self.slow() }
+        let shares = self.shares();
+        let ok = shares[Class::Ok as usize].ln();
+        let by_class = SORTS_ALL.map(|sort| seen_by(&shares, sort).map(f64::ln));
+        LogShares { by_class, ok, early_ok: if self.stays() { ok } else { 0.0 }, delays: self.slow() }
     }
 
     /// In which checks it shows.
@@ -163,10 +166,63 @@ impl Mode {
     }
 }
 
-/// Logarithms of P(class | mode).
+const SORTS_ALL: [Sort; SORTS] = [Sort::Lookup, Sort::Bare, Sort::Stream];
+
+/// Whether a check of this sort can fail like that.
+const fn can_show(sort: Sort, class: Class) -> bool {
+    match sort {
+        Sort::Lookup => matches!(class, Class::Dns | Class::DnsTimeout | Class::Content),
+        Sort::Bare => matches!(class, Class::Reach | Class::Refused | Class::Content | Class::Policy),
+        Sort::Stream => !matches!(class, Class::Ok | Class::Slow),
+    }
+}
+
+/// Shares as a check of this sort sees them: what it can't show shows as what it can.
+fn seen_by(shares: &Shares, sort: Sort) -> Shares {
+    const FAILING: [Class; 8] = [
+        Class::Reach,
+        Class::Stalled,
+        Class::Refused,
+        Class::Dns,
+        Class::DnsTimeout,
+        Class::Tls,
+        Class::Content,
+        Class::Policy,
+    ];
+    let failing: f64 = FAILING.iter().map(|class| shares[*class as usize]).sum();
+    let shown: f64 =
+        FAILING.iter().filter(|class| can_show(sort, **class)).map(|class| shares[*class as usize]).sum();
+    let mut seen = *shares;
+    for class in FAILING {
+        // What should be impossible is only very odd: kinds of probe differ in what they call things.
+        let share = &mut seen[class as usize];
+        *share = if can_show(sort, class) { *share * failing / shown } else { failing * ODD };
+    }
+    seen
+}
+
+/// Share of the failures of a sort of check that look like what it shouldn't be able to show.
+const ODD: f64 = 1e-3;
+
+/// log P(class | the check fails by itself), by sort of check and class.
+#[derive(Debug, Clone, Copy)]
+pub struct Luck([[f64; CLASSES]; SORTS]);
+
+impl Luck {
+    pub fn new() -> Self {
+        Self(SORTS_ALL.map(|sort| seen_by(&LUCK, sort).map(f64::ln)))
+    }
+
+    pub const fn of(&self, sort: Sort, class: Class) -> f64 {
+        self.0[sort as usize][class as usize]
+    }
+}
+
+/// Logarithms of P(class | mode), by sort of check and class.
 #[derive(Debug, Clone, Copy)]
 pub struct LogShares {
-    by_class: [f64; CLASSES],
+    by_class: [[f64; CLASSES]; SORTS],
+    ok: f64,
     early_ok: f64,
     delays: bool,
 }
@@ -177,8 +233,13 @@ impl LogShares {
         self.delays
     }
 
-    pub const fn of(&self, class: Class) -> f64 {
-        self.by_class[class as usize]
+    pub const fn of(&self, sort: Sort, class: Class) -> f64 {
+        self.by_class[sort as usize][class as usize]
+    }
+
+    /// Of a good answer.
+    pub const fn ok(&self) -> f64 {
+        self.ok
     }
 
     /// Of a good answer to a question so young that a lost one isn't known to be lost yet. Good answers come at
@@ -208,8 +269,7 @@ pub enum Own {
 pub fn own_prior(own: Own) -> f64 {
     match own {
         Own::Fine => 0.0,
-        Own::Dark | Own::Out(_) => 1e-4_f64.ln(),
-        Own::Lossy(_) => 2e-5_f64.ln(),
+        Own::Dark | Own::Out(_) | Own::Lossy(_) => 1e-4_f64.ln(),
         Own::Silent => 3e-4_f64.ln(),
         Own::Intercepted(_) => 1e-5_f64.ln(),
     }
@@ -217,10 +277,16 @@ pub fn own_prior(own: Own) -> f64 {
 
 /// log P(a failure of its own is over within the time that evidence counts).
 pub const WAS: f64 = -0.7;
+/// log P(a failure that people were told of goes on), whichever way it shows now …
+pub const GOES_ON: f64 = -1.5;
+/// … and that it has just ended.
+pub const HAS_ENDED: f64 = -6.0;
 /// Rate of loss of a lossy site.
 pub const LOSSY: f64 = 0.4;
-/// log P(the agent is overdue | nothing is the matter).
-pub const LATE_BY_ITSELF: f64 = -16.0;
+/// log P(the agent is overdue | nothing is the matter): now and then one holds its reports back for a moment …
+pub const LATE_BY_ITSELF: f64 = -8.0;
+/// … but hardly ever for longer.
+pub const SILENT_BY_ITSELF: f64 = -16.0;
 /// log P(the agent is overdue | no network carries its reports).
 pub const LATE_CUT_OFF: f64 = -0.02;
 /// log P(the agent is heard | no network carries its reports). Where one machine asks for everybody (`run`),

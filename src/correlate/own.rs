@@ -5,15 +5,12 @@ use crate::time::At;
 
 use super::evidence::{Check, Evidence};
 use super::model::{
-    HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Mode, Own, Shape, WAS,
-    log_sum_exp, own_prior,
+    GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Luck,
+    Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, own_prior,
 };
 use super::topology::{ProbeFacts, Row, Topology};
 use super::window::{Piece, Pieces, Span};
 
-/// A row whose bad luck would cost less than this (in nats) has had bad luck: no state of its own could explain
-/// it better, and none is worked out.
-const SLIGHT: f64 = 6.5;
 /// Onsets of a row's own failure that are tried.
 const ONSETS_MAX: usize = 3;
 
@@ -34,8 +31,13 @@ impl State {
         self.span.until.is_some()
     }
 
-    fn prior(&self) -> f64 {
-        own_prior(self.own) + if self.was() { WAS } else { 0.0 }
+    /// `told`: people were told that the row has failed.
+    fn prior(&self, told: bool) -> f64 {
+        match (told, self.was()) {
+            (true, true) => HAS_ENDED,
+            (true, false) => GOES_ON,
+            (false, was) => own_prior(self.own) + if was { WAS } else { 0.0 },
+        }
     }
 }
 
@@ -47,11 +49,14 @@ pub struct Dirty {
     pub pieces: Vec<Pieces>,
     /// log P(checks of the network | what has been chosen so far), by network.
     pub base: Vec<f64>,
-    /// None: all that is bad here is bad luck, or what has been chosen.
     states: Vec<State>,
     pub late: bool,
+    /// log P(it is overdue | nothing is the matter).
+    late_by_itself: f64,
     /// The report that didn't come was due by then, when it is late.
     pub due: At,
+    /// People were told that it has failed by itself.
+    told: bool,
     /// What has been chosen cuts its reports off.
     pub cut: bool,
     /// log Σ over its own states.
@@ -61,18 +66,21 @@ pub struct Dirty {
 impl Dirty {
     /// Works out a bad row's own states. They don't depend on what is chosen. `None`: nothing bad counts there any
     /// more.
-    pub fn of(row: Row, topology: &Topology, evidence: &Evidence, now: At) -> Option<Self> {
+    pub fn of(
+        row: Row,
+        topology: &Topology,
+        evidence: &Evidence,
+        now: At,
+        looks: &Luck,
+        told: bool,
+    ) -> Option<Self> {
         let hearing = &evidence.hearings[row as usize];
         let first = topology.check(row, 0);
         let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
         let pieces: Vec<Pieces> =
-            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts)).collect();
-        let mut onsets: Vec<At> = Vec::new();
-        let mut luck = 0.0;
-        for piece in pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad()) {
-            onsets.push(piece.from);
-            luck -= piece.luck;
-        }
+            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts, looks)).collect();
+        let bad = pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad());
+        let onsets: Vec<At> = bad.map(|piece| piece.from).collect();
         if onsets.is_empty() && !hearing.late {
             return None;
         }
@@ -82,13 +90,13 @@ impl Dirty {
             base: vec![0.0; topology.networks],
             states: Vec::new(),
             late: hearing.late,
+            late_by_itself: if hearing.silent { SILENT_BY_ITSELF } else { LATE_BY_ITSELF },
             due: evidence.due(row),
+            told,
             cut: false,
             z: 0.0,
         };
-        if luck > SLIGHT || hearing.late {
-            dirty.work_out(onsets, topology, hearing.last);
-        }
+        dirty.work_out(onsets, topology, hearing.last);
         dirty.rest(topology);
         Some(dirty)
     }
@@ -100,6 +108,8 @@ impl Dirty {
             // The earliest, and later ones: a chronic check must not hide a new fault.
             onsets = vec![onsets[0], onsets[onsets.len() / 3], onsets[onsets.len() * 2 / 3]];
         }
+        // Of the hub's own line nobody is told that it is lossy: it is its reports that matter.
+        let is_hub = self.row == topology.hub();
         let dead = Mode::Total.row();
         let lossy = Mode::Partial(LOSSY, Shape::Dead).row();
         let tls = Mode::Tls.row();
@@ -110,10 +120,12 @@ impl Dirty {
                 let out = self.network_log(topology, network, &dead, Mode::Total, on);
                 all += out;
                 self.offer(Own::Out(network), Some(network), out, on);
-                let log = self.network_log(topology, network, &lossy, Mode::Total, on);
-                self.offer(Own::Lossy(network), Some(network), log, on);
-                let log = self.network_log(topology, network, &tls, Mode::Tls, on);
-                self.offer(Own::Intercepted(network), Some(network), log, on);
+                if !is_hub {
+                    let log = self.network_log(topology, network, &lossy, Mode::Total, on);
+                    self.offer(Own::Lossy(network), Some(network), log, on);
+                    let log = self.network_log(topology, network, &tls, Mode::Tls, on);
+                    self.offer(Own::Intercepted(network), Some(network), log, on);
+                }
                 if let Some(until) = self.over(topology, Some(network), since) {
                     let was = Span { since, until: Some(until) };
                     let log = self.network_log(topology, network, &dead, Mode::Total, was);
@@ -208,7 +220,7 @@ impl Dirty {
     fn reports(&self, cut: bool) -> f64 {
         match (self.late, self.cut || cut) {
             (true, true) => LATE_CUT_OFF,
-            (true, false) => LATE_BY_ITSELF,
+            (true, false) => self.late_by_itself,
             (false, true) => HEARD_CUT_OFF,
             (false, false) => 0.0,
         }
@@ -240,29 +252,23 @@ impl Dirty {
             }
             _ => self.reports(cut),
         };
-        state.prior() + state.log + elsewhere + heard
+        state.prior(self.told) + state.log + elsewhere + heard
     }
 
     fn silent_log(&self, moved: &[f64]) -> f64 {
         let heard = if self.late { LATE_CUT_OFF } else { HEARD_SILENT };
-        own_prior(Own::Silent) + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
+        let prior = if self.told { GOES_ON } else { own_prior(Own::Silent) };
+        prior + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
     }
 
     /// What supposing more adds to the row's log-likelihood, its own states summed out: `moved`, by network, is
     /// what it adds where the row is fine.
     pub fn gain(&self, moved: &[f64], cut: bool) -> f64 {
-        if self.states.is_empty() && !self.late {
-            // Slight: nothing but bad luck is thinkable.
-            return moved.iter().sum::<f64>() + self.reports(cut) - self.reports(false);
-        }
         self.sum(moved, cut) - self.z
     }
 
     /// log Σ over a row's own states.
     fn sum(&self, moved: &[f64], cut: bool) -> f64 {
-        if self.states.is_empty() && !self.late {
-            return self.fine_log(moved, cut);
-        }
         let mut terms = [f64::NEG_INFINITY; 48];
         terms[0] = self.fine_log(moved, cut);
         terms[1] = self.silent_log(moved);
@@ -274,12 +280,11 @@ impl Dirty {
         log_sum_exp(&terms[..used])
     }
 
-    /// The most probable state in which the row is now, since when, and the probability that it isn't fine now.
+    /// The most probable state in which the row is now if it isn't fine, since when, and the probability that it
+    /// isn't: several states may share that among them.
     pub fn best(&self) -> Option<(Own, At, f64)> {
-        let fine = self.fine_log(&[], false);
-        let silent = self.silent_log(&[]);
-        let mut best = (Own::Silent, self.due, silent);
-        let mut past = vec![fine];
+        let mut best = (Own::Silent, self.due, self.silent_log(&[]));
+        let mut past = vec![self.fine_log(&[], false)];
         for state in &self.states {
             let log = self.state_log(&[], false, state);
             if state.was() {
@@ -288,7 +293,6 @@ impl Dirty {
                 best = (state.own, state.span.since, log);
             }
         }
-        let well = log_sum_exp(&past);
-        (best.2 > well).then(|| (best.0, best.1, 1.0 - (well - self.z).exp()))
+        Some((best.0, best.1, 1.0 - (log_sum_exp(&past) - self.z).exp()))
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use crate::estate::{ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
+use crate::estate::{Ask, ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
 use crate::incident::Cause;
 use crate::observation::HUB;
 
@@ -28,6 +28,10 @@ pub struct Topology {
     pub rows: usize,
     /// By row: what its checks cross besides nodes that every row has, as (node, cover).
     pub row_nodes: Vec<Vec<NodeIx>>,
+    /// What checks cross, far ends included: by route, then by probe.
+    routes: Vec<Vec<Vec<u32>>>,
+    /// By row: its route. Practices that name the same components share one.
+    route_of: Vec<u32>,
     rows_by_id: HashMap<String, Row>,
     probes_by_id: HashMap<String, u32>,
 }
@@ -47,11 +51,26 @@ pub struct ProbeFacts {
     pub tls: bool,
     /// It opens a connection, which can be refused or reset.
     pub stream: bool,
+    pub sort: Sort,
     /// Its answers are large: what lets only small packets through stops them.
     pub large: bool,
     /// It looks a name up, so a DNS fault would show.
     pub named: bool,
 }
+
+/// What a check's failures can look like at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Sort {
+    /// It asks a resolver, and does nothing else.
+    Lookup,
+    /// It sends datagrams.
+    Bare,
+    /// It opens a connection, and may look a name up before.
+    Stream,
+}
+
+pub const SORTS: usize = 3;
 
 impl ProbeFacts {
     /// A result older than this says nothing about now: two askings and a time-out.
@@ -89,6 +108,10 @@ pub enum NodeKind {
 #[derive(Debug)]
 pub struct Node {
     pub kind: NodeKind,
+    /// It resolves the names of every check that crosses it, and does nothing else.
+    pub resolver: bool,
+    /// Every row behind it has spares for it.
+    pub spared: bool,
     /// What an incident calls it; several for spares that failed together.
     pub causes: Vec<Cause>,
     pub members: Members,
@@ -163,38 +186,53 @@ struct Builder {
     covers: Vec<Cover>,
     cover_ix: HashMap<Cover, usize>,
     hop_ix: BTreeMap<Hop, NodeIx>,
+    /// By component: it resolves names, and does nothing else.
+    resolvers: Vec<bool>,
 }
 
 impl Topology {
     pub fn new(estate: &Estate) -> Self {
         let probes: Vec<ProbeFacts> = estate.probes.iter().map(probe_facts).collect();
         let rows = estate.practices.len() + 1;
-        let mut builder = Builder::default();
+        let mut builder = Builder { resolvers: resolvers(estate), ..Builder::default() };
         // Probe-side nodes carry the same checks of every row.
         for (kind, cause, matching) in probe_side(estate) {
             let cover = builder.cover(Cover { probes: matching, everything: false });
-            builder.nodes.push(Node { kind, causes: cause, members: Members::Every(cover) });
+            builder.nodes.push(Node { kind, resolver: false, spared: false, causes: cause, members: Members::Every(cover) });
         }
         builder.monitor(&probes, rows);
         let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
         let cover = builder.cover(Cover { probes: all, everything: true });
         builder.nodes.push(Node {
             kind: NodeKind::Unmapped,
+            resolver: false,
+            spared: false,
             causes: Vec::new(),
             members: Members::Every(cover),
         });
         // Practice-side nodes: once for each distinct set of names.
         let mut templates: HashMap<_, Template> = HashMap::new();
         let mut row_nodes = vec![Vec::new(); rows];
+        let mut routes = Vec::new();
+        let mut route_of = Vec::with_capacity(rows);
+        let mut numbers: HashMap<_, u32> = HashMap::new();
         for (position, practice) in estate.practices.iter().enumerate() {
             let names = (practice.via.as_slice(), practice.through.as_slice());
             let template = templates.entry(names).or_insert_with(|| {
                 builder.template(estate, Vantage::Practice(PracticeIx::new(position)), &probes)
             });
+            let number = numbers.entry(names).or_insert_with(|| {
+                routes.push(builder.route(template, probes.len(), false));
+                PracticeIx::new(routes.len() - 1).0
+            });
+            route_of.push(*number);
             builder.join(position, template, &mut row_nodes);
         }
         let hub = builder.template(estate, Vantage::Hub, &probes);
+        route_of.push(PracticeIx::new(routes.len()).0);
+        routes.push(builder.route(&hub, probes.len(), true));
         builder.join(rows - 1, &hub, &mut row_nodes);
+        builder.mark_spared();
         let mut rows_by_id: HashMap<String, Row> = estate
             .practices
             .iter()
@@ -215,6 +253,8 @@ impl Topology {
             networks: estate.networks.len(),
             rows,
             row_nodes,
+            routes,
+            route_of,
             rows_by_id,
             probes_by_id,
         }
@@ -230,6 +270,11 @@ impl Topology {
 
     pub fn hub(&self) -> Row {
         PracticeIx::new(self.rows - 1).0
+    }
+
+    /// The nodes that a check of this row crosses.
+    pub fn crossed(&self, row: Row, probe: u32) -> &[u32] {
+        &self.routes[self.route_of[row as usize] as usize][probe as usize]
     }
 
     /// Position of a check in the flat list of all checks.
@@ -264,6 +309,11 @@ fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
         timeout_ms: millis(probe.timeout),
         tls: probe.ask.speaks_tls(),
         stream: probe.ask.opens_stream(),
+        sort: match &probe.ask {
+            Ask::Dns(_) => Sort::Lookup,
+            ask if ask.opens_stream() => Sort::Stream,
+            _ => Sort::Bare,
+        },
         named: probe.ask.looks_up_name(),
         large: probe.ask.answers_large(),
     }
@@ -314,6 +364,8 @@ impl Builder {
         let hub = PracticeIx::new(rows - 1).0;
         self.nodes.push(Node {
             kind: NodeKind::Monitor,
+            resolver: false,
+            spared: false,
             causes: vec![Cause { kind: Cause::MONITOR.to_owned(), id: "hub".to_owned() }],
             members: Members::Some(vec![Member { row: hub, cover, spared: false }]),
         });
@@ -357,7 +409,9 @@ impl Builder {
 
     fn component(&mut self, estate: &Estate, ix: ComponentIx, risk: bool) -> NodeIx {
         let kind = if risk { NodeKind::SharedRisk(ix) } else { NodeKind::Component(ix) };
-        self.node(Hop::Component(ix), kind, vec![component_cause(estate, ix)])
+        let node = self.node(Hop::Component(ix), kind, vec![component_cause(estate, ix)]);
+        self.nodes[node].resolver = self.resolvers[ix.at()];
+        node
     }
 
     fn all_spares(&mut self, estate: &Estate, hop: &Hop, spares: &[ComponentIx]) -> NodeIx {
@@ -370,9 +424,44 @@ impl Builder {
             return *known;
         }
         let new = self.nodes.len();
-        self.nodes.push(Node { kind, causes, members: Members::Some(Vec::new()) });
+        self.nodes.push(Node { kind, resolver: false, spared: false, causes, members: Members::Some(Vec::new()) });
         self.hop_ix.insert(hop, new);
         new
+    }
+
+    /// What each probe's checks cross on this way, the nodes that every row has included.
+    fn route(&self, template: &Template, probes: usize, hub: bool) -> Vec<Vec<u32>> {
+        let mut crossed = vec![Vec::new(); probes];
+        for (ix, node) in self.nodes.iter().enumerate() {
+            let cover = match &node.members {
+                Members::Every(cover) => *cover,
+                Members::Some(list) if hub && node.kind == NodeKind::Monitor => match list.first() {
+                    Some(member) => member.cover,
+                    None => continue,
+                },
+                Members::Some(_) => continue,
+            };
+            for probe in &self.covers[cover].probes {
+                crossed[*probe as usize].push(PracticeIx::new(ix).0);
+            }
+        }
+        for (node, cover, _) in template {
+            for probe in &self.covers[*cover].probes {
+                let node = PracticeIx::new(*node).0;
+                if !crossed[*probe as usize].contains(&node) {
+                    crossed[*probe as usize].push(node);
+                }
+            }
+        }
+        crossed
+    }
+
+    fn mark_spared(&mut self) {
+        for node in &mut self.nodes {
+            if let Members::Some(list) = &node.members {
+                node.spared = !list.is_empty() && list.iter().all(|member| member.spared);
+            }
+        }
     }
 
     fn join(&mut self, row: usize, template: &[(NodeIx, usize, bool)], row_nodes: &mut [Vec<NodeIx>]) {
@@ -393,6 +482,22 @@ impl Builder {
         }
         row_nodes[row].dedup();
     }
+}
+
+/// By component: checks name it as their resolver, and nothing else puts it on a path.
+fn resolvers(estate: &Estate) -> Vec<bool> {
+    let mut resolves = vec![false; estate.components.len()];
+    for probe in &estate.probes {
+        if let Some(ix) = probe.resolver {
+            resolves[ix.at()] = true;
+        }
+    }
+    let also = estate.probes.iter().flat_map(|probe| &probe.also);
+    let via = estate.practices.iter().flat_map(|practice| &practice.via).chain(&estate.hub_via);
+    for ix in also.chain(via.flat_map(|used| &used.any)) {
+        resolves[ix.at()] = false;
+    }
+    resolves
 }
 
 fn component_cause(estate: &Estate, ix: ComponentIx) -> Cause {

@@ -52,10 +52,6 @@ pub enum Scope {
     Monitor,
 }
 
-/// One silent agent may be a restart, or a line that is busy for a moment: heartbeats come every 30 s, and two
-/// that are missed and half of another are a silence.
-const SILENCE_MS_MIN: i64 = 75_000;
-
 /// What a verdict is made from.
 pub struct View<'a> {
     pub estate: &'a Estate,
@@ -255,7 +251,7 @@ impl View<'_> {
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
-            lasts_ms_min: if silent { SILENCE_MS_MIN } else { 0 },
+            lasts_ms_min: if silent { self.evidence.hearings[fault.row as usize].silent_ms() } else { 0 },
             rows,
             services,
             counts,
@@ -304,15 +300,17 @@ impl View<'_> {
         }
     }
 
-    /// A far end that doesn't answer for one interval and is back is a blip; by then a quarter of the practices
-    /// have asked again.
+    /// A far end that doesn't answer for one interval and is back is a blip. By the time at which this much more has
+    /// passed, several practices have asked again.
     fn blip_ms(&self, kind: NodeKind) -> i64 {
         let asked = self.topology.probes.iter().enumerate().filter(|(probe, facts)| match kind {
             NodeKind::Service(service) => facts.service == Some(service),
             NodeKind::Target(target) => *probe == target,
             _ => false,
         });
-        asked.map(|(_, facts)| facts.every_ms + facts.every_ms / 4).max().unwrap_or(0)
+        let rows = i64::try_from(self.topology.rows).unwrap_or(i64::MAX);
+        let again = |every_ms: i64| (every_ms / 8).max(every_ms * 3 / rows).min(every_ms / 2);
+        asked.map(|(_, facts)| facts.every_ms + again(facts.every_ms)).max().unwrap_or(0)
     }
 
     fn practices(&self) -> impl Iterator<Item = Row> + use<> {

@@ -1,21 +1,19 @@
 //! The evidence of one evaluation: what each check said within the time that counts, and what each piece is
 //! worth.
 //!
-//! A piece is a run of failures that goes on, or a single result. Beside a hypothesis that something has failed
-//! since a moment, and perhaps until another, a piece either lies within that span, and is explained by it, or
-//! it doesn't, and must be explained by bad luck. Bad luck comes in clumps: a check fails by itself at a rate of
+//! A piece is a single result, or the beginning of a run of failures that is longer than what is kept. Beside a
+//! hypothesis that something has failed since a moment, and perhaps until another, a piece either lies within that
+//! span, and is explained by it, or it doesn't, and must be explained by bad luck. Bad luck comes in clumps: a check fails by itself at a rate of
 //! its own, which is learned, and then its next asking fails again more often than not.
 
 use crate::time::At;
 
 use super::evidence::{Check, Class, KEPT};
-use super::model::LogShares;
-use super::topology::ProbeFacts;
+use super::model::{LogShares, Luck};
+use super::topology::{ProbeFacts, Sort};
 
-/// Results of a run that count at most: later ones of the same run are not news.
-const RUN_COUNTED: u32 = 4;
 /// Good answers of one check that count at most.
-pub const OKS_COUNTED: usize = 3;
+const OKS_COUNTED: usize = 3;
 /// Chance that a check which failed by itself fails by itself again: at once, and from then on.
 const AGAIN: f64 = 0.25;
 const AGAIN_LATER: f64 = 0.6;
@@ -41,13 +39,14 @@ impl Span {
     }
 }
 
-/// A run of failures that goes on, or a single result.
+/// A single result, or the beginning of a long run of failures.
 #[derive(Debug, Clone, Copy)]
 pub struct Piece {
     /// When the first and the last asking of it began.
     pub from: At,
     pub to: At,
     pub class: Class,
+    sort: Sort,
     /// A good answer to a question so young that a lost one isn't known to be lost yet.
     pub early: bool,
     /// Results that it stands for.
@@ -63,8 +62,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    const fn new(from: At, to: At, class: Class, weight: f64, luck: f64) -> Self {
-        Self { from, to, class, early: false, weight, luck, base: luck, reason: luck, touched: false }
+    const fn new(from: At, to: At, class: Class, sort: Sort, weight: f64, luck: f64) -> Self {
+        Self { from, to, class, sort, early: false, weight, luck, base: luck, reason: luck, touched: false }
     }
 
     /// It got an answer past a mode: in time, or late where the mode doesn't delay.
@@ -73,7 +72,7 @@ impl Piece {
     }
 
     fn passing(&self, shares: &LogShares) -> f64 {
-        if self.early { shares.early_ok() } else { self.weight * shares.of(Class::Ok) }
+        if self.early { shares.early_ok() } else { self.weight * shares.ok() }
     }
 
     /// log P(piece | this alone has failed).
@@ -81,7 +80,7 @@ impl Piece {
         if self.passed(shares) {
             self.luck + self.passing(shares)
         } else {
-            self.weight * shares.of(self.class)
+            self.weight * shares.of(self.sort, self.class)
         }
     }
 
@@ -91,7 +90,7 @@ impl Piece {
         if self.passed(shares) {
             return self.passing(shares);
         }
-        let reason = self.weight * shares.of(self.class);
+        let reason = self.weight * shares.of(self.sort, self.class);
         if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
     }
 
@@ -119,41 +118,59 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    pub fn of(check: &Check, now: At, facts: &ProbeFacts) -> Self {
-        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, 0.0, 0.0);
+    pub fn of(check: &Check, now: At, facts: &ProbeFacts, luck: &Luck) -> Self {
+        let sort = facts.sort;
+        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0, 0.0);
         let mut pieces = Self { list: [nothing; KEPT], count: 0 };
         if !check.fresh(now, facts.stale_ms()) {
             return pieces;
         }
-        let mut skip = 0;
-        if check.class.bad() {
-            let counted = check.run.min(RUN_COUNTED);
-            let luck = run_luck(leak(check, check.class), counted);
-            let piece = Piece::new(check.run_since, check.last_at, check.class, f64::from(counted), luck);
-            pieces.push(piece);
-            skip = check.run as usize;
-        }
         let begin = now.plus_millis(-facts.lag_ms());
+        let run = if check.class.bad() { check.run as usize } else { 0 };
         let mut oks = 0;
-        // Failures in a row before the run, counted from the newest back.
-        let mut in_row: u32 = 0;
-        for (at, class) in check.recent().skip(skip).take_while(|(at, _)| *at >= begin) {
+        // Failures in a row, counted from the newest back: which of them came first is known at its end only.
+        let mut in_row = 0;
+        let kept = check.recent();
+        for (position, (at, class)) in kept.enumerate() {
+            if position >= run && at < begin {
+                break;
+            }
             if class.bad() {
-                // The oldest of a row bears the price of the first: the newer ones only came again.
-                let longer = run_luck(leak(check, class), in_row + 1);
-                let shorter = run_luck(leak(check, class), in_row);
+                // Of a run that is longer than what is kept, the oldest stands for its beginning.
+                let from = if position + 1 == KEPT && run > KEPT { check.run_since } else { at };
+                let looks = if class == Class::Slow { 0.0 } else { luck.of(sort, class) };
+                pieces.push(Piece::new(from, at, class, sort, 1.0, looks));
                 in_row += 1;
-                pieces.push(Piece::new(at, at, class, 1.0, longer - shorter));
             } else {
+                pieces.price(check, in_row);
                 in_row = 0;
                 oks += 1;
                 if oks <= OKS_COUNTED {
                     let early = now.millis_since(at) < facts.timeout_ms;
-                    pieces.push(Piece { early, ..Piece::new(at, at, class, 1.0, 0.0) });
+                    pieces.push(Piece { early, ..Piece::new(at, at, class, sort, 1.0, 0.0) });
                 }
             }
         }
+        pieces.price(check, in_row);
         pieces
+    }
+
+    /// Adds what bad luck costs to the newest `in_row` pieces, which failed in a row.
+    fn price(&mut self, check: &Check, in_row: usize) {
+        let from = self.count.saturating_sub(in_row);
+        // Newest first: the last of them came first.
+        for (older, piece) in self.list[from..self.count].iter_mut().rev().enumerate() {
+            let leak = leak(check, piece.class);
+            let chance = match older {
+                0 => leak,
+                // A chronic check's failures repeat at its own rate, which may be higher.
+                1 => AGAIN.max(leak),
+                _ => AGAIN_LATER.max(leak),
+            };
+            piece.luck += chance.ln();
+            piece.base = piece.luck;
+            piece.reason = piece.luck;
+        }
     }
 
     fn push(&mut self, piece: Piece) {
@@ -174,15 +191,4 @@ impl Pieces {
 
 fn leak(check: &Check, class: Class) -> f64 {
     if class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) }
-}
-
-/// log P(so many failures in a row | nothing on the path has failed).
-fn run_luck(leak: f64, failures: u32) -> f64 {
-    if failures == 0 {
-        return 0.0;
-    }
-    // A chronic check's failures repeat at its own rate, which may be higher.
-    let again = if failures >= 2 { AGAIN.max(leak).ln() } else { 0.0 };
-    let later = f64::from(failures.clamp(2, RUN_COUNTED) - 2) * AGAIN_LATER.max(leak).ln();
-    leak.ln() + again + later
 }

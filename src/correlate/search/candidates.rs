@@ -5,26 +5,40 @@ use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
 use super::super::model::{LogShares, Mode, Shape, Shows};
-use super::super::topology::{Member, Members, NodeIx, NodeKind};
-use super::super::window::Span;
-use super::profile::{Among, Clean, Profile};
+use super::super::topology::{Member, NodeIx, NodeKind};
+use super::super::window::{Piece, Span};
+use super::profile::{Among, Counts, Profile};
 use super::{Candidate, Search};
 
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
 const CLASS_SHARE_MIN: f64 = 0.3;
 /// A row that would need this much bad luck (nats) fails hard.
-const HARD_ROW: f64 = 8.0;
-/// A node is worth a closer look when a rough estimate of its score is at most this far below zero.
-const ROUGH_SLACK: f64 = 8.0;
+const HARD_ROW: f64 = 9.0;
+/// P(what people were told of a while ago has just ended).
+const ENDS: f64 = 2.5e-3;
 /// Rates of partial faults, and shares of the rows that are hit.
 const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
 const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
-/// What the map doesn't say is shared by a few: a street, a landlord, a switch.
-const UNMAPPED: [(f64, f64); 4] = [(0.05, 0.5), (0.1, 0.3), (0.2, 0.15), (0.35, 0.05)];
+/// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
+const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
+/// … as long as that is not most of the estate.
+const UNMAPPED_SHARE_MAX: f64 = 0.4;
+
+/// Candidates whose scores must be this far (nats) below the best, or below "none of these", aren't worked out: they
+/// would take a hundred-thousandth from its probability.
+const NEGLIGIBLE: f64 = 12.0;
+
+/// A candidate before it is worked out.
+struct Sketch {
+    candidate: Candidate,
+    profile: Rc<Profile>,
+    /// Its score is at most this.
+    at_most: f64,
+}
 
 /// What is bad behind a node.
 pub struct Seen {
-    /// Bad rows behind it.
+    /// Hot rows behind it.
     pub members: Vec<Member>,
     /// Rows that fail hard, or are overdue.
     hard_rows: u32,
@@ -33,8 +47,8 @@ pub struct Seen {
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
-    /// When each bad piece began, what it weighs, and what it would cost as bad luck.
-    bads: Vec<(i64, f64, f64)>,
+    /// Bad results.
+    bads: u32,
 }
 
 impl Seen {
@@ -46,8 +60,15 @@ impl Seen {
             bad: 0.0,
             by_network: vec![0; networks],
             hub: false,
-            bads: Vec::new(),
+            bads: 0,
         }
+    }
+
+    fn add(&mut self, piece: &Piece, network: usize) {
+        self.bad += piece.weight;
+        self.classes[piece.class as usize] += piece.weight;
+        self.by_network[network] += 1;
+        self.bads += 1;
     }
 
     fn share(&self, class: Class) -> f64 {
@@ -94,10 +115,12 @@ impl Open {
 impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already.
     pub fn candidates(&mut self, chosen: &[Candidate]) -> Vec<Candidate> {
-        let mut all = Vec::new();
+        let mut sketches = Vec::new();
         // They leave out what has been chosen since.
         self.profiles.clear();
-        for (node, seen) in self.worth_trying() {
+        let worth = self.worth_trying();
+        for (node, seen) in &worth {
+            let node = *node;
             let taken = |facet: Option<usize>, slow: bool| {
                 chosen.iter().any(|other| {
                     other.node == node
@@ -121,10 +144,42 @@ impl Search<'_> {
                     (false, true) => Open::NotSlow,
                     (true, true) => continue,
                 };
-                self.try_modes(node, facet, &seen, open, &mut all);
+                self.try_modes(node, facet, seen, open, &mut sketches);
             }
         }
+        self.work_out(sketches, &worth)
+    }
+
+    /// Works out the candidates that could matter, the most promising first.
+    fn work_out(&self, mut sketches: Vec<Sketch>, worth: &BTreeMap<NodeIx, Seen>) -> Vec<Candidate> {
+        sketches.sort_by(|a, b| b.at_most.total_cmp(&a.at_most));
+        let mut best: f64 = 0.0;
+        let mut all = Vec::new();
+        for sketch in sketches {
+            if sketch.at_most < best - NEGLIGIBLE {
+                break;
+            }
+            let Some(seen) = worth.get(&sketch.candidate.node) else { continue };
+            let mut candidate = sketch.candidate;
+            let prior = candidate.score;
+            candidate.gain = self.gain(&candidate, &seen.members, sketch.profile.calm());
+            candidate.score = candidate.gain + prior;
+            best = best.max(candidate.score);
+            all.push(candidate);
+        }
+        // In the order of the estate, so that equals don't depend on what is worked out first.
+        all.sort_by_key(|candidate| (candidate.node, candidate.facet));
         all
+    }
+
+    /// The share of the rows that so many practices are.
+    fn unmapped_share(&self, practices: u32) -> f64 {
+        f64::from(practices) / self.topology.rows as f64
+    }
+
+    fn unmapped_chance(&self, share: f64) -> f64 {
+        let known = UNMAPPED.iter().find(|(practices, _)| (self.unmapped_share(*practices) - share).abs() < 1e-9);
+        known.map_or(1e-3, |(_, chance)| *chance)
     }
 
     fn spans_networks(&self, node: NodeIx) -> bool {
@@ -139,6 +194,11 @@ impl Search<'_> {
     /// Ways in which what is bad behind a node looks like a failure of all that it carries.
     fn whole_modes(&self, node: NodeIx, seen: &Seen) -> Vec<Mode> {
         let kind = self.topology.nodes[node].kind;
+        if self.topology.nodes[node].resolver {
+            // It has to do with names alone.
+            let slow = seen.share(Class::Slow) >= CLASS_SHARE_MIN;
+            return if slow { vec![Mode::Dns, Mode::Slow] } else { vec![Mode::Dns] };
+        }
         let far_end = matches!(kind, NodeKind::Service(_) | NodeKind::Target(_));
         let common = |class: Class| seen.share(class) >= CLASS_SHARE_MIN;
         let mut modes = vec![Mode::Total];
@@ -170,7 +230,7 @@ impl Search<'_> {
         facet: Option<usize>,
         seen: &Seen,
         open: Open,
-        all: &mut Vec<Candidate>,
+        all: &mut Vec<Sketch>,
     ) {
         match self.topology.nodes[node].kind {
             NodeKind::Monitor => {
@@ -180,8 +240,11 @@ impl Search<'_> {
             }
             NodeKind::Unmapped => {
                 for shape in seen.shapes() {
-                    for (share, _) in UNMAPPED {
-                        self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
+                    for (practices, _) in UNMAPPED {
+                        let share = self.unmapped_share(practices);
+                        if share <= UNMAPPED_SHARE_MAX {
+                            self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
+                        }
                     }
                 }
             }
@@ -204,9 +267,12 @@ impl Search<'_> {
         seen: &Seen,
         open: Open,
         shape: Shape,
-        all: &mut Vec<Candidate>,
+        all: &mut Vec<Sketch>,
     ) {
-        if shape == Shape::Nameless && matches!(self.topology.nodes[node].kind, NodeKind::Network(_)) {
+        let resolver = self.topology.nodes[node].resolver;
+        if shape == Shape::Nameless && matches!(self.topology.nodes[node].kind, NodeKind::Network(_))
+            || resolver && shape != Shape::Nameless
+        {
             return;
         }
         let some = Mode::Partial(0.3, shape);
@@ -236,36 +302,45 @@ impl Search<'_> {
         seen: &Seen,
         mode: Mode,
         among: Among,
-        all: &mut Vec<Candidate>,
+        all: &mut Vec<Sketch>,
     ) {
         let profile = self.profile(node, facet, mode, seen);
         let shares: LogShares = mode.row();
+        // Of what has spares, the rows that use another one say nothing.
+        let among = if self.topology.nodes[node].spared { Among::Hard } else { among };
         let (on, was) = profile.spans(&shares, among);
         for span in [on, was].into_iter().flatten() {
-            let mut candidate = Candidate { node, facet, mode, span, gain: 0.0, score: 0.0 };
-            candidate.gain = self.gain(&candidate, &seen.members, profile.clean(), profile.grid());
-            candidate.score = candidate.gain + self.prior(node, facet, mode, span);
-            all.push(candidate);
+            let score = self.prior(node, facet, mode, span);
+            let at_most = profile.at_most(span, &shares, among) + score;
+            if at_most >= -NEGLIGIBLE {
+                let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
+                all.push(Sketch { candidate, profile: Rc::clone(&profile), at_most });
+            }
         }
     }
 
     /// What happened behind a node, as far as a mode would show.
     fn profile(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode, seen: &Seen) -> Rc<Profile> {
-        let key = (node, facet, mode.shows(), mode == Mode::SharedMachine);
+        let machine = mode == Mode::SharedMachine;
+        let key = (node, facet, mode.shows(), machine);
         if let Some(known) = self.profiles.get(&key) {
             return Rc::clone(known);
         }
-        let clean = self.clean(node, facet, mode);
-        let mut profile = Profile::new(self.grid, clean);
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
+        let mut profile = Profile::new(self.grid, self.calm(&of));
         let monitor = self.is_monitor(node);
+        let shows = |probe: u32| {
+            let facts = &self.topology.probes[probe as usize];
+            facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts)
+        };
+        for slight in self.slight_behind(node, machine).filter(|slight| shows(slight.probe)) {
+            profile.add(&slight.piece, false);
+        }
         for member in &seen.members {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
             let pieces = || {
-                self.probes_of(cover, &of)
-                    .flat_map(|probe| dirty.pieces[probe as usize].as_slice())
-                    .filter(|piece| piece.weight > 0.0)
+                self.probes_of(cover, &of).flat_map(|probe| dirty.pieces[probe as usize].as_slice())
             };
             let bad = pieces().filter(|piece| piece.class.bad()).count();
             let hard = bad * 2 >= pieces().count();
@@ -281,76 +356,67 @@ impl Search<'_> {
         profile
     }
 
-    /// Good answers of the clean rows behind a node, as far as a mode would show; worked out once for what carries
-    /// the same.
-    fn clean(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode) -> Rc<Clean> {
-        let members = &self.topology.nodes[node].members;
-        let machine = mode == Mode::SharedMachine;
-        let whose = match members {
-            Members::Every(cover) => (true, *cover),
-            Members::Some(_) => (machine, node),
-        };
-        let key = (whose, facet, mode.shows());
-        if let Some(known) = self.clean.get(&key) {
+    /// Good answers of the calm rows behind a node, as far as a mode would show. They don't depend on what is chosen.
+    fn calm(&mut self, of: &Candidate) -> Rc<Counts> {
+        // One machine that asks for everybody stands before what everybody asks.
+        let machine = of.mode == Mode::SharedMachine;
+        let node = if machine { self.unmapped } else { of.node };
+        let key = (node, of.facet, of.mode.shows());
+        if let Some(known) = self.calm.get(&key) {
             return Rc::clone(known);
         }
-        let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
-        let mut clean = Clean::NONE;
-        for member in self.members(&of) {
-            let hearing = &self.evidence.hearings[member.row as usize];
-            if !hearing.ever() || hearing.away || self.dirty_of(member.row).is_some() {
+        let mut counts = Counts::NONE;
+        for (probe, facts) in self.topology.probes.iter().enumerate() {
+            if of.facet.is_some_and(|network| facts.network != network) || !of.mode.shows_in(facts) {
                 continue;
             }
-            let cover = &self.topology.covers[member.cover];
-            let mut latest = None;
-            for probe in self.probes_of(cover, &of) {
-                let facts = &self.topology.probes[probe as usize];
-                let check = &self.evidence.checks[self.topology.check(member.row, probe)];
-                if !check.fresh(self.now, facts.stale_ms()) {
-                    continue;
+            let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
+            for (slot, count) in self.evidence.tallies.read(node, probe, self.grid.first).enumerate() {
+                if count > 0 {
+                    counts.add(slot, f64::from(count), slot > ripe);
                 }
-                latest = latest.max(Some(check.last_at));
-                let begin = self.now.plus_millis(-facts.lag_ms());
-                for (at, _) in check.recent().take(super::OKS_COUNTED).take_while(|(at, _)| *at >= begin) {
-                    clean.ok.add(&self.grid, at, self.now.millis_since(at) < facts.timeout_ms);
-                }
-            }
-            if let Some(latest) = latest {
-                clean.cleared.add(&self.grid, latest, false);
             }
         }
-        let clean = Rc::new(clean);
-        self.clean.insert(key, Rc::clone(&clean));
-        clean
+        let counts = Rc::new(counts);
+        self.calm.insert(key, Rc::clone(&counts));
+        counts
     }
 
     pub fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode, span: Span) -> f64 {
-        let open = self.known.failed.iter().find(|(failed, _)| *failed == node);
+        let open = self.known.of(node);
         // What began a moment ago isn't what has failed all along.
-        let goes_on = open.is_some_and(|(_, latest)| !mode.uniform() || span.since <= *latest);
+        let goes_on = open.filter(|open| !mode.uniform() || span.since <= open.latest);
         let kind_of = self.topology.nodes[node].kind;
-        let kind: f64 = if goes_on {
-            0.5
-        } else if open.is_some() || self.known.recovering.contains(&node) {
-            1e-3
-        } else {
-            match kind_of {
-                NodeKind::Component(_) | NodeKind::SharedRisk(_) | NodeKind::Unmapped => 1e-5,
-                NodeKind::AllSpares | NodeKind::Network(_) => 1e-6,
-                NodeKind::Service(_) | NodeKind::Target(_) => 5e-5,
-                NodeKind::Monitor => 2e-5,
-            }
+        let usual: f64 = match kind_of {
+            NodeKind::Component(_) | NodeKind::SharedRisk(_) | NodeKind::Unmapped => 1e-5,
+            NodeKind::AllSpares | NodeKind::Network(_) => 1e-6,
+            NodeKind::Service(_) => 5e-5,
+            NodeKind::Target(_) => 2e-4,
+            NodeKind::Monitor => 2e-5,
         };
-        let of_shares = |shares: &[(f64, f64)], share: f64| {
-            shares.iter().find(|(known, _)| (known - share).abs() < 1e-9).map_or(1e-3, |(_, chance)| *chance)
+        let kind: f64 = match goes_on {
+            Some(open) => usual.powf(1.0 - open.settled) * 0.5_f64.powf(open.settled),
+            None if open.is_some() || self.known.recovering.contains(&node) => usual.max(1e-3),
+            None => usual,
+        };
+        // What people were told of goes on unless much speaks for its end; and of what they weren't, what is over
+        // already is a blip of a far end, and seldom anything else.
+        let over: f64 = match (span.until.is_some(), goes_on, kind_of) {
+            (false, ..) => 1.0,
+            (true, Some(open), _) => ENDS.powf(open.settled) * 0.1_f64.powf(1.0 - open.settled),
+            (true, None, NodeKind::Target(_) | NodeKind::Service(_)) => 0.5,
+            (true, None, _) if mode.uniform() => 0.3,
+            (true, None, _) => 0.1,
         };
         let how: f64 = match mode {
+            Mode::Dns if !self.topology.nodes[node].resolver => 0.005,
             Mode::Total => 0.5,
             Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
-            Mode::Brownout | Mode::Streams | Mode::Large | Mode::Partial(..) => 0.03,
-            Mode::Sticky(share, _) if kind_of == NodeKind::Unmapped => 0.1 * of_shares(&UNMAPPED, share),
-            Mode::Sticky(share, _) => 0.05 * of_shares(&STICKY, share),
+            Mode::Partial(..) => 0.06,
+            Mode::Brownout | Mode::Streams | Mode::Large => 0.03,
+            Mode::Sticky(share, _) if kind_of == NodeKind::Unmapped => 0.1 * self.unmapped_chance(share),
+            Mode::Sticky(share, _) => 0.05 * sticky_chance(share),
         };
         let where_: f64 = match (facet, mode) {
             (None, _) => 1.0,
@@ -358,23 +424,44 @@ impl Search<'_> {
             (Some(_), Mode::SharedMachine) => 0.005,
             (Some(_), _) => 0.1,
         };
-        (kind * how * where_).ln()
+        (kind * how * where_ * over).ln()
     }
 
     /// Nodes behind which enough is bad, with what is bad there.
     fn worth_trying(&self) -> BTreeMap<NodeIx, Seen> {
         let topology = self.topology;
-        let every: Vec<NodeIx> = (0..topology.nodes.len())
-            .filter(|node| {
-                matches!(topology.nodes[*node].members, Members::Every(_)) || self.is_monitor(*node)
-            })
-            .collect();
         let mut seen: BTreeMap<NodeIx, Seen> = BTreeMap::new();
-        for dirty in &self.dirty {
+        let monitor = self.monitor;
+        for slight in self.slight.iter().filter(|slight| !slight.piece.touched) {
+            let network = topology.probes[slight.probe as usize].network;
+            let hub = slight.row == topology.hub();
+            for node in topology.crossed(slight.row, slight.probe) {
+                let entry = seen.entry(*node as usize).or_insert_with(|| Seen::new(topology.networks));
+                entry.add(&slight.piece, network);
+                entry.hub |= hub;
+            }
+        }
+        // What a hot row would need of bad luck behind each node.
+        let mut luck = vec![0.0; topology.nodes.len()];
+        for dirty in &self.hot {
             let row = dirty.row;
-            for node in every.iter().chain(&topology.row_nodes[row as usize]) {
-                let monitor = self.is_monitor(*node);
-                let member = if monitor {
+            let mut own = 0.0;
+            for (probe, pieces) in dirty.pieces.iter().enumerate() {
+                let network = topology.probes[probe].network;
+                let crossed = topology.crossed(row, crate::estate::ProbeIx::new(probe).0);
+                for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad() && !piece.touched) {
+                    own -= piece.luck;
+                    let also = (row != topology.hub()).then_some(monitor);
+                    for node in crossed.iter().map(|node| *node as usize).chain(also) {
+                        luck[node] -= piece.luck;
+                        let entry = seen.entry(node).or_insert_with(|| Seen::new(topology.networks));
+                        entry.add(piece, network);
+                    }
+                }
+            }
+            for node in self.every.iter().chain(&topology.row_nodes[row as usize]) {
+                let is_monitor = *node == monitor;
+                let member = if is_monitor {
                     topology.nodes[*node].members(topology.rows).next().map(|member| Member { row, ..member })
                 } else {
                     topology.nodes[*node].member(row)
@@ -382,21 +469,10 @@ impl Search<'_> {
                 let Some(member) = member else { continue };
                 let cover = &topology.covers[member.cover];
                 let entry = seen.entry(*node).or_insert_with(|| Seen::new(topology.networks));
-                let mut luck = 0.0;
-                for probe in &cover.probes {
-                    for piece in dirty.pieces[*probe as usize].as_slice() {
-                        if piece.class.bad() && !piece.touched {
-                            luck -= piece.luck;
-                            entry.bad += piece.weight;
-                            entry.classes[piece.class as usize] += piece.weight;
-                            entry.by_network[topology.probes[*probe as usize].network] += 1;
-                            entry.bads.push((piece.from.as_millis(), piece.weight, -piece.luck));
-                        }
-                    }
-                }
-                let silent = dirty.late && !dirty.cut && (cover.everything || monitor);
-                entry.hard_rows += u32::from(luck >= HARD_ROW || silent);
-                entry.hub |= row == topology.hub() && luck > 0.0;
+                let silent = dirty.late && !dirty.cut && (cover.everything || is_monitor);
+                let bad = std::mem::take(&mut luck[*node]);
+                entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
+                entry.hub |= row == topology.hub() && own > 0.0;
                 entry.members.push(member);
             }
         }
@@ -404,40 +480,20 @@ impl Search<'_> {
         seen
     }
 
-    fn deserves_a_look(&self, node: NodeIx, seen: &mut Seen) -> bool {
-        if self.known.failed.iter().any(|(failed, _)| *failed == node) {
+    fn deserves_a_look(&self, node: NodeIx, seen: &Seen) -> bool {
+        if self.known.has(node) {
             return seen.bad > 0.0 || seen.hard_rows > 0;
         }
         if self.is_monitor(node) {
             return seen.hub || seen.hard_rows >= 2;
         }
-        if seen.hard_rows >= 2 {
-            return true;
-        }
-        if seen.bads.len() < 2 {
-            return false;
-        }
-        // Roughly: how much better does any failure rate since any moment explain the bad ones than bad luck,
-        // if all that it carries was asked as often as it should be?
-        let node_ref = &self.topology.nodes[node];
-        let Some(member) = node_ref.members(self.topology.rows).next() else { return false };
-        let rows = node_ref.member_count(self.topology.rows) as f64;
-        let per_ms: f64 = self.topology.covers[member.cover]
-            .probes
-            .iter()
-            .map(|probe| rows * self.heard_share / self.topology.probes[*probe as usize].every_ms as f64)
-            .sum();
-        seen.bads.sort_by_key(|(from, ..)| std::cmp::Reverse(*from));
-        let best = self.prior(node, None, Mode::Total, Span::since(self.now)).max(-12.0);
-        let (mut bad, mut luck) = (0.0, 0.0);
-        seen.bads.iter().any(|(from, weight, cost)| {
-            bad += weight;
-            luck += cost;
-            let asked = (self.now.as_millis().saturating_sub(*from) as f64 * per_ms).max(bad);
-            let rate = (bad / asked).clamp(1e-6, 0.98);
-            luck + bad * rate.ln() + (asked - bad) * (1.0 - rate).ln() + best > -ROUGH_SLACK
-        })
+        seen.hard_rows >= 2 || seen.bads >= 2
     }
+}
+
+fn sticky_chance(share: f64) -> f64 {
+    let known = STICKY.iter().find(|(known, _)| (known - share).abs() < 1e-9);
+    known.map_or(1e-3, |(_, chance)| *chance)
 }
 
 /// The two of a rising list that lie nearest to a value.
@@ -448,7 +504,7 @@ fn nearest(list: &[f64], value: f64) -> impl Iterator<Item = f64> + use<> {
     order.into_iter()
 }
 
-/// What a clean profile is of: (every row, cover or node), network, where it shows.
-pub type CleanKey = ((bool, usize), Option<usize>, Shows);
+/// What a count of good answers is of: node, network, where it shows.
+pub type CalmKey = (NodeIx, Option<usize>, Shows);
 /// What a profile is of: node, network, where it shows, and whether one machine asks for everybody.
 pub type ProfileKey = (NodeIx, Option<usize>, Shows, bool);

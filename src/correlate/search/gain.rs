@@ -3,12 +3,11 @@
 use crate::estate::PracticeIx;
 use crate::time::At;
 
-use super::super::evidence::Class;
 use super::super::model::{LogShares, Mode, log_sum_exp};
 use super::super::own::Dirty;
 use super::super::topology::{Cover, Member, Row};
 use super::super::window::{Piece, Span};
-use super::profile::Clean;
+use super::profile::Counts;
 use super::{Candidate, Search};
 
 /// A row behind a shared fault that answers again, though others don't, is back: fixes come in stages …
@@ -72,8 +71,9 @@ impl Search<'_> {
                 }
             }
             // What goes on now began then.
-            if let Some(now) = pieces.first().filter(|piece| piece.class.bad() && piece.from >= since) {
-                fell = Some(fell.map_or(now.from, |first: At| first.min(now.from)));
+            let run = pieces.iter().take_while(|piece| piece.class.bad() && piece.from >= since);
+            if let Some(began) = run.map(|piece| piece.from).last() {
+                fell = Some(fell.map_or(began, |first: At| first.min(began)));
             }
         }
         if let (Some(bad), Some(good)) = (last_bad, last_good)
@@ -138,10 +138,13 @@ impl Search<'_> {
         }
     }
 
-    pub fn gain(&self, candidate: &Candidate, behind: &[Member], clean: &Clean, grid: &super::Grid) -> f64 {
+    /// What supposing a candidate adds. `behind`: the hot rows behind it; `calm`: the good answers of the others.
+    pub fn gain(&self, candidate: &Candidate, behind: &[Member], calm: &Counts) -> f64 {
         let shares = candidate.mode.row();
+        let node = &self.topology.nodes[candidate.node];
+        let machine = candidate.mode == Mode::SharedMachine;
         // Every row stands before the monitor, but only the hub's checks cross its own lines.
-        let own_lines = self.is_monitor(candidate.node) && candidate.mode == Mode::Total;
+        let own_lines = self.is_monitor(candidate.node) && !machine;
         let mut sum: f64 = behind
             .iter()
             .filter(|member| !own_lines || member.row == self.topology.hub())
@@ -150,18 +153,49 @@ impl Search<'_> {
                 Some(self.row_gain(candidate, &shares, *member, dirty))
             })
             .sum();
-        let ok = shares.of(Class::Ok);
-        sum += match candidate.mode {
-            Mode::Sticky(share, _) => {
-                // One good answer nearly clears a row, and the second changes little more.
-                clean.cleared.within(grid, candidate.span) * (1.0 - share + share * ok.exp()).ln()
-            }
-            _ => clean.ok.log(grid, candidate.span, &shares),
+        let ok = shares.ok();
+        let share = match candidate.mode {
+            Mode::Sticky(share, _) => Some(share),
+            _ if node.spared => Some(SPARED),
+            _ => None,
+        };
+        sum += if let Some(share) = share {
+            // One good answer nearly clears a row, and the second changes little more.
+            let cleared = self.rows_that_answered(candidate, behind.len(), calm);
+            cleared * (1.0 - share + share * ok.exp()).ln()
+        } else {
+            let slight: f64 = self
+                .slight_in(candidate, machine)
+                .map(|at| self.slight[at].piece.gain(&shares))
+                .sum();
+            slight + calm.log(&self.grid, candidate.span, &shares)
         };
         if own_lines {
             sum += self.reports_held_back(candidate, ok);
         }
         sum
+    }
+
+    /// Bad results of slight rows that a candidate would explain.
+    fn slight_in(&self, candidate: &Candidate, machine: bool) -> impl Iterator<Item = usize> + '_ {
+        let (facet, mode, span) = (candidate.facet, candidate.mode, candidate.span);
+        let node = if machine { self.unmapped } else { candidate.node };
+        self.behind[node].iter().map(|at| *at as usize).filter(move |at| {
+            let slight = &self.slight[*at];
+            let facts = &self.topology.probes[slight.probe as usize];
+            facet.is_none_or(|network| facts.network == network)
+                && mode.shows_in(facts)
+                && span.holds(slight.piece.from, slight.piece.to)
+        })
+    }
+
+    /// How many of the calm rows behind a candidate have answered within its span, if answers are spread evenly.
+    fn rows_that_answered(&self, candidate: &Candidate, hot: usize, calm: &Counts) -> f64 {
+        let node = &self.topology.nodes[candidate.node];
+        let count = node.member_count(self.topology.rows) as f64;
+        let rows = (count * self.heard_share - hot as f64).max(1.0);
+        let answers = calm.within(&self.grid, candidate.span);
+        rows * (1.0 - (-answers / rows).exp())
     }
 
     /// The arrival of every report crosses the monitor.
@@ -203,9 +237,18 @@ impl Search<'_> {
                 dirty.sum_up(topology);
             }
         }
+        if candidate.mode.uniform() && !self.topology.nodes[candidate.node].spared
+            || matches!(candidate.mode, Mode::Partial(..) | Mode::Streams | Mode::Slow | Mode::Brownout)
+        {
+            let machine = candidate.mode == Mode::SharedMachine;
+            let explained: Vec<usize> = self.slight_in(candidate, machine).collect();
+            for at in explained {
+                self.slight[at].piece.suppose(&shares);
+            }
+        }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total {
             let topology = self.topology;
-            for dirty in &mut self.dirty {
+            for dirty in &mut self.hot {
                 dirty.cut |= dirty.late && candidate.span.since <= dirty.due;
                 dirty.sum_up(topology);
             }

@@ -12,12 +12,14 @@
 //!
 //! | file | what lives there |
 //! |---|---|
+//! | `look` | the rows in which something is bad, and what each shows |
 //! | `candidates` | what is worth supposing, and how likely it was beforehand |
 //! | `profile` | from when until when a failure would explain most |
 //! | `gain` | how much better everything is explained when it is supposed |
 
 mod candidates;
 mod gain;
+mod look;
 mod profile;
 
 use std::collections::BTreeMap;
@@ -29,16 +31,21 @@ use crate::time::At;
 use super::evidence::Evidence;
 use super::model::{Mode, Own, log_sum_exp};
 use super::own::Dirty;
-use super::topology::{Cover, Member, NodeIx, NodeKind, ProbeFacts, Row, Topology};
-use super::window::{OKS_COUNTED, Span};
+use super::topology::{Cover, Member, Members, NodeIx, NodeKind, Row, Topology};
+use super::window::Span;
 
-use self::candidates::{CleanKey, ProfileKey};
-use self::profile::{Clean, Grid, Profile};
+use self::candidates::{CalmKey, ProfileKey};
+use self::look::Slight;
+use self::profile::{Counts, Grid, Profile};
+
+pub use self::look::{Look, look};
 
 /// Shared faults that are told apart at once. More than that at one time is a story for people.
 const FAULTS_MAX: usize = 5;
 /// Candidates with likelihoods closer than this explain the same checks: the data can't tell them apart.
 const SAME: f64 = 1e-6;
+/// … as long as one was not much likelier beforehand (nats).
+const GROUP_PRIOR_MAX: f64 = 2.5;
 /// Odds of nine to one, the least at which a cause may be named.
 const NAMED_SCORE_MIN: f64 = 2.2;
 /// Shared causes that can't be named take at most this from a practice's own.
@@ -88,10 +95,31 @@ pub struct OwnFault {
 /// Nodes of open incidents.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Each with the latest onset that is still the same failure.
-    pub failed: Vec<(NodeIx, At)>,
+    pub failed: Vec<KnownFailed>,
     /// They answer again, but not for long yet.
     pub recovering: Vec<NodeIx>,
+    /// Practices of which people were told that they have failed on their own, in order.
+    pub rows: Vec<Row>,
+}
+
+/// A node of an open incident.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownFailed {
+    pub node: NodeIx,
+    /// The latest onset that is still the same failure.
+    pub latest: At,
+    /// Share, 0 to 1, of the evidence that named it that is too old to be weighed again.
+    pub settled: f64,
+}
+
+impl Known {
+    fn of(&self, node: NodeIx) -> Option<&KnownFailed> {
+        self.failed.iter().find(|known| known.node == node)
+    }
+
+    fn has(&self, node: NodeIx) -> bool {
+        self.of(node).is_some()
+    }
 }
 
 /// Everything that the evidence says now.
@@ -111,53 +139,68 @@ pub struct Search<'a> {
     /// What has failed is likely to be failed still.
     known: &'a Known,
     grid: Grid,
-    /// Rows in which something is bad, in order.
-    dirty: Vec<Dirty>,
-    /// One more than the position in `dirty`, by row; 0: nothing is bad there.
-    dirty_ix: Vec<u32>,
+    /// Bad results of rows that have had bad luck.
+    slight: Vec<Slight>,
+    /// By node: which of those crossed it.
+    behind: Vec<Vec<u32>>,
+    /// Rows in which more is bad, in order.
+    hot: Vec<Dirty>,
+    /// One more than the position in `hot`, by row; 0: it isn't.
+    hot_ix: Vec<u32>,
     /// Share of the rows that report.
     heard_share: f64,
-    clean: BTreeMap<CleanKey, Rc<Clean>>,
+    /// Nodes that every row has, and the monitor.
+    every: Vec<NodeIx>,
+    monitor: NodeIx,
+    unmapped: NodeIx,
+    calm: BTreeMap<CalmKey, Rc<Counts>>,
     /// Of the present slot.
     profiles: BTreeMap<ProfileKey, Rc<Profile>>,
 }
 
 impl<'a> Search<'a> {
-    pub fn new(topology: &'a Topology, evidence: &'a Evidence, now: At, known: &'a Known) -> Self {
-        let mut dirty = Vec::new();
-        let mut dirty_ix = vec![0; topology.rows];
-        let mut heard = 0_usize;
-        for (position, hearing) in evidence.hearings.iter().enumerate() {
-            if hearing.away || !hearing.ever() {
-                continue;
-            }
-            heard += usize::from(!hearing.late);
-            if !hearing.late && !evidence.lately_bad(position, now) {
-                continue;
-            }
-            if let Some(found) = Dirty::of(PracticeIx::new(position).0, topology, evidence, now) {
-                dirty.push(found);
-                dirty_ix[position] = u32::try_from(dirty.len()).unwrap_or(u32::MAX);
+    pub fn new(topology: &'a Topology, evidence: &'a Evidence, look: Look, now: At, known: &'a Known) -> Self {
+        let Look { slight, hot } = look;
+        let mut hot_ix = vec![0; topology.rows];
+        for (position, dirty) in (1_u32..).zip(&hot) {
+            hot_ix[dirty.row as usize] = position;
+        }
+        let mut behind = vec![Vec::new(); topology.nodes.len()];
+        for (position, slight) in (0_u32..).zip(&slight) {
+            for node in topology.crossed(slight.row, slight.probe) {
+                behind[*node as usize].push(position);
             }
         }
-        let window = topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(1);
+        let heard = evidence.hearings.iter().filter(|hearing| hearing.reports()).count();
+        let find = |kind: NodeKind| topology.nodes.iter().position(|node| node.kind == kind).unwrap_or(0);
+        let every = (0..topology.nodes.len())
+            .filter(|node| {
+                let node = &topology.nodes[*node];
+                matches!(node.members, Members::Every(_)) || node.kind == NodeKind::Monitor
+            })
+            .collect();
         Self {
             topology,
             evidence,
             now,
             known,
-            grid: Grid::new(now, window),
-            dirty,
-            dirty_ix,
+            grid: Grid::new(now, &evidence.tallies),
+            slight,
+            behind,
+            hot,
+            hot_ix,
             heard_share: heard as f64 / topology.rows.max(1) as f64,
-            clean: BTreeMap::new(),
+            every,
+            monitor: find(NodeKind::Monitor),
+            unmapped: find(NodeKind::Unmapped),
+            calm: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
     }
 
     /// Finds the faults.
     pub fn run(mut self) -> Findings {
-        if self.dirty.is_empty() {
+        if self.hot.is_empty() && self.slight.is_empty() {
             return Findings::default();
         }
         let mut chosen: Vec<Candidate> = Vec::new();
@@ -167,6 +210,15 @@ impl<'a> Search<'a> {
             last = self.candidates(&chosen);
             if chosen.is_empty() {
                 first.clone_from(&last);
+            }
+            if std::env::var_os("LWDBG").is_some() {
+                let mut top = last.clone();
+                top.sort_by(|a, b| b.score.total_cmp(&a.score));
+                eprintln!("{} slot {}", self.now, chosen.len());
+                for c in top.iter().take(8) {
+                    eprintln!("    {:?} {:?} {:?} {:?} on {}s..{:?} gain {:.2} score {:.2}", self.topology.nodes[c.node].kind, self.topology.nodes[c.node].causes.first().map(ToString::to_string), c.facet, c.mode, self.now.millis_since(c.span.since) as f64/1000.0, c.span.until.map(|u| self.now.millis_since(u) as f64/1000.0), c.gain, c.score);
+                }
+                for d in &self.hot { eprintln!("       row {} z {:.1} best {:?}", d.row, d.z, d.best()); }
             }
             match best(&last) {
                 Some(candidate) if candidate.score > self.needed(&candidate) => {
@@ -211,28 +263,37 @@ impl<'a> Search<'a> {
         let own = self.own_faults(&last);
         // Suspicion is what each alone would explain, so that it moves with the evidence and not with what
         // happens to have been chosen.
-        let suspects = posteriors(&first, |candidate| vec![candidate.node])
+        let suspects = posteriors(&first, &Known::default(), |candidate| vec![candidate.node])
             .into_iter()
             .map(|(nodes, probability)| (nodes[0], probability))
             .collect();
         Findings { faults, own, suspects }
     }
 
+    /// Bad results of slight rows that crossed a node; one machine that asks for everybody is crossed by all.
+    fn slight_behind(&self, node: NodeIx, machine: bool) -> impl Iterator<Item = &Slight> + '_ {
+        let node = if machine { self.unmapped } else { node };
+        self.behind[node].iter().map(|at| &self.slight[*at as usize])
+    }
+
     fn dirty_of(&self, row: Row) -> Option<&Dirty> {
-        let ix = self.dirty_ix[row as usize] as usize;
-        self.dirty.get(ix.wrapping_sub(1))
+        let ix = self.hot_ix[row as usize] as usize;
+        self.hot.get(ix.wrapping_sub(1))
     }
 
     fn dirty_of_mut(&mut self, row: Row) -> Option<&mut Dirty> {
-        let ix = self.dirty_ix[row as usize] as usize;
-        self.dirty.get_mut(ix.wrapping_sub(1))
+        let ix = self.hot_ix[row as usize] as usize;
+        self.hot.get_mut(ix.wrapping_sub(1))
     }
 
     /// Starts afresh from "nothing has failed", then supposes that `chosen` have.
     fn rebase(&mut self, chosen: &[Candidate]) {
         let topology = self.topology;
-        for dirty in &mut self.dirty {
+        for dirty in &mut self.hot {
             dirty.rest(topology);
+        }
+        for slight in &mut self.slight {
+            slight.piece.rest();
         }
         for candidate in chosen {
             self.suppose(candidate);
@@ -241,8 +302,7 @@ impl<'a> Search<'a> {
 
     /// The score from which a candidate explains anything: it must be fit to be named, unless it goes on.
     fn needed(&self, candidate: &Candidate) -> f64 {
-        let known = self.known.failed.iter().any(|(node, _)| *node == candidate.node);
-        if known { 0.0 } else { NAMED_SCORE_MIN }
+        if self.known.has(candidate.node) { 0.0 } else { NAMED_SCORE_MIN }
     }
 
     fn is_monitor(&self, node: NodeIx) -> bool {
@@ -290,11 +350,18 @@ impl<'a> Search<'a> {
             group.retain(|node| named(*node));
         }
         let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode, best.span);
+        // What hardly ever fails like that is an alternative, and not one of the group.
+        let highest = group.iter().map(prior).fold(f64::NEG_INFINITY, f64::max);
+        group.retain(|node| prior(node) >= highest - GROUP_PRIOR_MAX);
         group.sort_by(|a, b| prior(b).total_cmp(&prior(a)).then(a.cmp(b)));
         group.dedup();
-        let ranked = posteriors(slot, |candidate| {
-            // A target is the far end of a service's check: what is said of it is said of the service.
-            if group.contains(&candidate.node) || self.is_target_of(candidate.node, &group) {
+        let ranked = posteriors(slot, self.known, |candidate| {
+            // A target is the far end of a service's check: what is said of it is said of the service. And all spares
+            // are called what each of them is.
+            if group.contains(&candidate.node)
+                || self.is_target_of(candidate.node, &group)
+                || self.is_called_like(candidate.node, &group)
+            {
                 group.clone()
             } else {
                 vec![candidate.node]
@@ -308,6 +375,13 @@ impl<'a> Search<'a> {
             .take(ALTERNATIVES_MAX)
             .collect();
         Fault { best, group, probability, alternatives, rows: self.hit_rows(&best) }
+    }
+
+    fn is_called_like(&self, node: NodeIx, group: &[NodeIx]) -> bool {
+        let nodes = &self.topology.nodes;
+        let causes = &nodes[node].causes;
+        !causes.is_empty()
+            && causes.iter().all(|cause| group.iter().any(|other| nodes[*other].causes.contains(cause)))
     }
 
     /// A service's only probe and the service are one thing by two names.
@@ -365,7 +439,7 @@ impl<'a> Search<'a> {
     fn own_faults(&self, shared: &[Candidate]) -> Vec<OwnFault> {
         let total = log_total(shared);
         let mut found = Vec::new();
-        for dirty in &self.dirty {
+        for dirty in &self.hot {
             let Some((own, since, not_fine)) = dirty.best() else { continue };
             if not_fine < 0.5 {
                 continue;
@@ -450,11 +524,16 @@ fn best(candidates: &[Candidate]) -> Option<Candidate> {
 }
 
 /// Sums candidates by `name`, over all of them and "none of these"; those that are over weigh in, and are
-/// not named.
-fn posteriors(candidates: &[Candidate], name: impl Fn(&Candidate) -> Vec<NodeIx>) -> Vec<(Vec<NodeIx>, f64)> {
+/// not named, but for what people were told of: that it may just have ended makes it no less the cause.
+fn posteriors(
+    candidates: &[Candidate],
+    known: &Known,
+    name: impl Fn(&Candidate) -> Vec<NodeIx>,
+) -> Vec<(Vec<NodeIx>, f64)> {
     let total = log_total(candidates);
     let mut sums: BTreeMap<Vec<NodeIx>, f64> = BTreeMap::new();
-    for candidate in candidates.iter().filter(|candidate| candidate.span.until.is_none()) {
+    let named = |candidate: &&Candidate| candidate.span.until.is_none() || known.has(candidate.node);
+    for candidate in candidates.iter().filter(named) {
         *sums.entry(name(candidate)).or_default() += (candidate.score - total).exp();
     }
     let mut ranked: Vec<(Vec<NodeIx>, f64)> = sums.into_iter().collect();

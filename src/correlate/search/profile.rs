@@ -7,38 +7,38 @@
 
 use std::rc::Rc;
 
-use super::super::evidence::Class;
 use super::super::model::LogShares;
+use super::super::tallies::{STEPS, Tallies};
 use super::super::window::{Piece, Span};
 use crate::time::At;
 
-/// Steps of the grid.
-const STEPS: usize = 128;
-const STEPS_MS: i64 = 128;
 /// A fault is over when the good answers after it speak this plainly (nats).
 const OVER_MIN: f64 = 2.0;
 /// What one overdue report says at most for a fault that would hold it back (nats).
 const OVERDUE: f64 = 8.0;
 
-/// The grid: `STEPS` steps and the present moment.
+/// The grid: [`STEPS`] steps and the present one.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid {
-    start: At,
+    /// The first step, counted from 1970.
+    pub first: i64,
     step_ms: i64,
 }
 
 impl Grid {
-    pub fn new(now: At, window_ms: i64) -> Self {
-        let step_ms = (window_ms / STEPS_MS).max(1);
-        Self { start: now.plus_millis(-window_ms), step_ms }
+    pub fn new(now: At, tallies: &Tallies) -> Self {
+        let steps = i64::try_from(STEPS).unwrap_or(0);
+        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms() }
     }
 
-    fn place(&self, at: At) -> usize {
-        usize::try_from(at.millis_since(self.start).max(0) / self.step_ms).unwrap_or(0).min(STEPS)
+    pub fn place(&self, at: At) -> usize {
+        let step = at.as_millis().div_euclid(self.step_ms) - self.first;
+        usize::try_from(step.max(0)).unwrap_or(0).min(STEPS)
     }
 
-    fn steps(&self, span: Span) -> std::ops::RangeInclusive<usize> {
-        self.place(span.since)..=span.until.map_or(STEPS, |until| self.place(until))
+    /// Which share of a moment's step lies after it.
+    fn after(&self, at: At) -> f64 {
+        1.0 - at.as_millis().rem_euclid(self.step_ms) as f64 / self.step_ms as f64
     }
 }
 
@@ -50,41 +50,38 @@ pub struct Counts {
 }
 
 impl Counts {
-    const NONE: Self = Self { ripe: [0.0; STEPS + 1], early: [0.0; STEPS + 1] };
+    pub const NONE: Self = Self { ripe: [0.0; STEPS + 1], early: [0.0; STEPS + 1] };
 
-    pub fn add(&mut self, grid: &Grid, at: At, early: bool) {
+    pub fn add(&mut self, slot: usize, count: f64, early: bool) {
         let counts = if early { &mut self.early } else { &mut self.ripe };
-        counts[grid.place(at)] += 1.0;
+        counts[slot] += count;
+    }
+
+    /// Sums over a span; of its first step the share after its beginning.
+    fn sum(grid: &Grid, span: Span, of: impl Fn(usize) -> f64) -> f64 {
+        let begin = grid.place(span.since);
+        let end = span.until.map_or(STEPS, |until| grid.place(until));
+        if begin > end {
+            return 0.0;
+        }
+        let rest: f64 = (begin + 1..=end).map(&of).sum();
+        rest + of(begin) * grid.after(span.since)
     }
 
     /// How many lie within a span, the youngest included.
     pub fn within(&self, grid: &Grid, span: Span) -> f64 {
-        let steps = grid.steps(span);
-        self.ripe[steps.clone()].iter().chain(&self.early[steps]).sum()
+        Self::sum(grid, span, |slot| self.ripe[slot] + self.early[slot])
     }
 
     /// What those of one step say about a mode.
     fn weight(&self, slot: usize, shares: &LogShares) -> f64 {
-        self.ripe[slot] * shares.of(Class::Ok) + self.early[slot] * shares.early_ok()
+        self.ripe[slot] * shares.ok() + self.early[slot] * shares.early_ok()
     }
 
     /// What those within a span say about a mode.
     pub fn log(&self, grid: &Grid, span: Span, shares: &LogShares) -> f64 {
-        grid.steps(span).map(|slot| self.weight(slot, shares)).sum()
+        Self::sum(grid, span, |slot| self.weight(slot, shares))
     }
-}
-
-/// Good answers of the rows in which nothing is bad. They don't depend on what has been chosen.
-#[derive(Debug, Clone)]
-pub struct Clean {
-    /// Good answers.
-    pub ok: Counts,
-    /// Rows, by their latest good answer.
-    pub cleared: Counts,
-}
-
-impl Clean {
-    pub const NONE: Self = Self { ok: Counts::NONE, cleared: Counts::NONE };
 }
 
 /// A bad piece behind the node.
@@ -105,7 +102,7 @@ pub struct Profile {
     /// Good answers of rows in which something is bad, and of those in which most is bad.
     ok: Counts,
     hard_ok: Counts,
-    clean: Rc<Clean>,
+    calm: Rc<Counts>,
 }
 
 /// Which rows a mode is about.
@@ -118,23 +115,21 @@ pub enum Among {
 }
 
 impl Profile {
-    pub fn new(grid: Grid, clean: Rc<Clean>) -> Self {
-        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: Counts::NONE, hard_ok: Counts::NONE, clean }
+    pub fn new(grid: Grid, calm: Rc<Counts>) -> Self {
+        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: Counts::NONE, hard_ok: Counts::NONE, calm }
     }
 
-    pub const fn grid(&self) -> &Grid {
-        &self.grid
-    }
-
-    pub fn clean(&self) -> &Clean {
-        &self.clean
+    /// Good answers of the rows that aren't hot.
+    pub fn calm(&self) -> &Counts {
+        &self.calm
     }
 
     pub fn add(&mut self, piece: &Piece, hard: bool) {
         if !piece.class.bad() {
-            self.ok.add(&self.grid, piece.from, piece.early);
+            let slot = self.grid.place(piece.from);
+            self.ok.add(slot, 1.0, piece.early);
             if hard {
-                self.hard_ok.add(&self.grid, piece.from, piece.early);
+                self.hard_ok.add(slot, 1.0, piece.early);
             }
         } else if !piece.touched {
             self.bads.push(Bad { piece: *piece, hard });
@@ -153,15 +148,27 @@ impl Profile {
             .filter(|bad| span.holds(bad.piece.from, bad.piece.to))
             .map(|bad| bad.piece.weight)
             .sum();
-        let good = self.ok.within(&self.grid, span) + self.clean.ok.within(&self.grid, span);
+        let good = self.ok.within(&self.grid, span) + self.calm.within(&self.grid, span);
         bad / (bad + good).max(1.0)
+    }
+
+    /// The most that a failure of this mode through `span` could explain: no row is explained better than by its bad
+    /// results alone, and none that isn't hot forgives its good ones.
+    pub fn at_most(&self, span: Span, shares: &LogShares, among: Among) -> f64 {
+        let bads = self.bads.iter().filter(|bad| {
+            span.holds(bad.piece.from, bad.piece.to) && (among == Among::All || bad.hard)
+        });
+        let explained: f64 = bads.map(|bad| bad.piece.gain(shares).max(0.0)).sum();
+        let overdue = 2.0 * OVERDUE * self.overdue.len() as f64;
+        let calm = if among == Among::All { self.calm.log(&self.grid, span, shares) } else { 0.0 };
+        explained + overdue + calm
     }
 
     /// The span that goes on, and the one that is over, in which a mode explains most; `None`: it explains
     /// nothing.
     pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Span>, Option<Span>) {
         let good = |slot: usize| match among {
-            Among::All => self.ok.weight(slot, shares) + self.clean.ok.weight(slot, shares),
+            Among::All => self.ok.weight(slot, shares) + self.calm.weight(slot, shares),
             Among::Hard => self.hard_ok.weight(slot, shares),
         };
         let mut weight = [0.0; STEPS + 1];

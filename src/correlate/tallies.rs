@@ -1,0 +1,93 @@
+//! Good answers of the rows in which nothing is the matter, counted as they arrive: by what they crossed, by probe
+//! and by time. A search that had to read every answer of every row would cost as much as the estate is large; this
+//! way it costs as much as there is wrong.
+//!
+//! Rows that are *hot* (see [`super::evidence`]) are looked at one by one and are not counted here.
+
+use crate::time::At;
+
+use super::topology::{NodeIx, ProbeFacts, Topology};
+
+/// Steps of the time that counts. The step is the resolution of an onset among good answers: a 128th of three or
+/// four askings is less than a second where checks are asked every 30 s.
+pub const STEPS: usize = 128;
+/// Steps that are kept: those, the present one, and some for what arrives late.
+const KEPT: usize = 192;
+
+/// Counts by node, probe and step.
+#[derive(Debug)]
+pub struct Tallies {
+    probes: usize,
+    step_ms: i64,
+    /// The latest step, counted from 1970.
+    newest: i64,
+    counts: Vec<u32>,
+}
+
+impl Tallies {
+    pub fn new(topology: &Topology) -> Self {
+        let probes = topology.probes.len();
+        let window_ms = topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(1);
+        let steps = i64::try_from(STEPS).unwrap_or(1);
+        Self {
+            probes,
+            step_ms: (window_ms / steps).max(1),
+            newest: 0,
+            counts: vec![0; topology.nodes.len() * probes * KEPT],
+        }
+    }
+
+    pub const fn step_ms(&self) -> i64 {
+        self.step_ms
+    }
+
+    /// The step of a moment, counted from 1970.
+    pub const fn step(&self, at: At) -> i64 {
+        at.as_millis().div_euclid(self.step_ms)
+    }
+
+    /// Time goes on: what is too old is forgotten.
+    pub fn advance(&mut self, now: At) {
+        let step = self.step(now);
+        let kept = i64::try_from(KEPT).unwrap_or(1);
+        if step - self.newest >= kept {
+            self.counts.fill(0);
+        } else {
+            for old in self.newest + 1..=step {
+                let slot = slot(old);
+                for cell in self.counts.chunks_exact_mut(KEPT) {
+                    cell[slot] = 0;
+                }
+            }
+        }
+        self.newest = self.newest.max(step);
+    }
+
+    /// Counts a good answer, or takes it back.
+    pub fn count(&mut self, crossed: &[u32], probe: usize, at: At, more: bool) {
+        let step = self.step(at);
+        let kept = i64::try_from(KEPT).unwrap_or(1);
+        if step > self.newest || self.newest - step >= kept {
+            return;
+        }
+        let slot = slot(step);
+        for node in crossed {
+            let cell = (*node as usize * self.probes + probe) * KEPT + slot;
+            let count = &mut self.counts[cell];
+            *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        }
+    }
+
+    /// Counts of one node and probe, from `first` on, step by step up to the present one.
+    pub fn read(&self, node: NodeIx, probe: usize, first: i64) -> impl Iterator<Item = u32> + '_ {
+        let begin = (node * self.probes + probe) * KEPT;
+        let cell = &self.counts[begin..begin + KEPT];
+        let newest = self.newest;
+        (first..).take(STEPS + 1).map(move |step| if step > newest { 0 } else { cell[slot(step)] })
+    }
+}
+
+fn slot(step: i64) -> usize {
+    let kept = i64::try_from(KEPT).unwrap_or(1);
+    usize::try_from(step.rem_euclid(kept)).unwrap_or(0)
+}
