@@ -36,8 +36,10 @@ const EVALUATIONS: usize = 200;
 const OBSERVATIONS: usize = 200_000;
 /// … but no more evaluations are begun in one state after so long; how many there were is printed.
 const BUDGET: Duration = Duration::from_secs(30);
-/// From one evaluation to the next: more than the correlator waits at most.
-const STEP_MS: i64 = 1_050;
+/// Rounds before anything is timed: those, and one in the state that is measured, so that all has been asked in it.
+const TIMED_FROM: i64 = ROUNDS + 1;
+/// Rounds at most.
+const ROUNDS_MAX: i64 = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -171,37 +173,68 @@ fn fails(estate: &Estate, state: State, practice: usize, probe: usize, salt: u64
     }
 }
 
-/// Writes one asking over the last: no allocation that the stream itself wouldn't make.
-fn ask(estate: &Estate, into: &mut Observation, at: At, practice: usize, probe: usize, failed: bool) {
-    into.at = at;
+/// Writes one asking that arrives at `arrival` over the last: no allocation that the stream itself wouldn't make. What
+/// failed was asked a time-out ago.
+fn ask(estate: &Estate, into: &mut Observation, arrival: At, practice: usize, probe: usize, failed: bool) {
+    let ms = if failed { i64::try_from(estate.probes[probe].timeout.as_millis()).unwrap_or(0) } else { 40 };
+    into.at = arrival.plus_millis(-ms);
     into.practice.clone_from(&estate.practices[practice].id);
     into.probe.clone_from(&estate.probes[probe].id);
     into.ok = !failed;
     into.failure = failed.then_some(Failure::Timeout);
     into.phase = failed.then_some(Phase::Connect);
-    into.ms = 40.0;
+    into.ms = ms as f64;
 }
 
-/// Every check once in each round, evenly spread; in the last, `state` decides who fails.
-fn fed(estate: &Arc<Estate>, state: State) -> (Correlator, At) {
+/// Every check once in each round, evenly spread. Rounds go on until enough was timed; healthy ones come first.
+fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
     let mut correlator = Correlator::new(Arc::clone(estate));
     let start = At::from_millis(1_773_644_400_000);
     let checks = estate.practices.len() * estate.probes.len();
     let mut seen = blank();
-    for round in 0..=ROUNDS {
+    let (mut evaluations, mut lengths) = (Vec::with_capacity(EVALUATIONS), Vec::with_capacity(OBSERVATIONS));
+    let mut begun: Option<Instant> = None;
+    for round in 0..ROUNDS_MAX {
+        let shown = if round < ROUNDS { State::Healthy } else { state };
         for asked in 0..checks {
             let (probe, practice) = (asked / estate.practices.len(), asked % estate.practices.len());
             let offset_ms = i64::try_from(asked * 30_000 / checks).unwrap_or(0);
-            let shown = if round < ROUNDS { State::Healthy } else { state };
+            let at = start.plus_millis(round * EVERY_MS + offset_ms);
             let failed = fails(estate, shown, practice, probe, round.unsigned_abs());
-            ask(estate, &mut seen, start.plus_millis(round * EVERY_MS + offset_ms), practice, probe, failed);
-            // Without the evaluations on the way, which are measured apart.
-            correlator.observe(seen.arrival(), &seen);
+            ask(estate, &mut seen, at, practice, probe, failed);
+            let arrival = seen.arrival();
+            if round < TIMED_FROM {
+                correlator.advance(arrival);
+                correlator.observe(arrival, &seen);
+                while correlator.poll_event().is_some() {}
+                continue;
+            }
+            let begun = begun.get_or_insert_with(Instant::now);
+            let enough = evaluations.len() >= EVALUATIONS && lengths.len() >= OBSERVATIONS.min(checks);
+            if enough || begun.elapsed() > BUDGET {
+                let evaluated = evaluations.len();
+                return Figures {
+                    observation: mean_and_p99(lengths),
+                    evaluation: mean_and_p99(evaluations),
+                    evaluated,
+                    memory_kib: resident_kib().saturating_sub(before_kib),
+                };
+            }
+            evaluate(&mut correlator, arrival, &mut evaluations);
+            let clock = Instant::now();
+            black_box(correlator.observe(arrival, &seen));
+            if lengths.len() < OBSERVATIONS {
+                lengths.push(clock.elapsed());
+            }
+            while correlator.poll_event().is_some() {}
         }
-        correlator.advance(start.plus_millis((round + 1) * EVERY_MS));
     }
-    while correlator.poll_event().is_some() {}
-    (correlator, start.plus_millis((ROUNDS + 1) * EVERY_MS))
+    Figures {
+        observation: mean_and_p99(lengths),
+        evaluated: evaluations.len(),
+        evaluation: mean_and_p99(evaluations),
+        memory_kib: resident_kib().saturating_sub(before_kib),
+    }
 }
 
 /// Mean and 99th percentile of each, and memory above what the process held before.
@@ -210,50 +243,6 @@ struct Figures {
     evaluation: (Duration, Duration),
     evaluated: usize,
     memory_kib: u64,
-}
-
-fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
-    let (mut correlator, mut now) = fed(estate, state);
-    let memory_kib = resident_kib().saturating_sub(before_kib);
-    // Evaluations: a check whose answer turns over calls for one; only the evaluation itself is timed.
-    let mut seen = blank();
-    let mut evaluations = Vec::with_capacity(EVALUATIONS);
-    let (clock_begun, mut asked) = (Instant::now(), now);
-    for n in 0..EVALUATIONS {
-        let (practice, probe) = some_check(estate, n);
-        for failed in [true, false] {
-            ask(estate, &mut seen, now, practice, probe, failed);
-            correlator.observe(now, &seen);
-        }
-        let due = now.plus_millis(STEP_MS);
-        evaluate(&mut correlator, due, &mut evaluations);
-        while correlator.poll_event().is_some() {}
-        now = due;
-        if clock_begun.elapsed() > BUDGET {
-            break;
-        }
-        if now.millis_since(asked) > EVERY_MS / 2 {
-            // Evidence would go stale: ask everything again, untimed.
-            now = round(estate, state, &mut correlator, now, 100 + n as u64);
-            asked = now;
-        }
-    }
-    // Observations: the next round as it would come, without the evaluations that fall due between them.
-    let mut lengths = Vec::with_capacity(OBSERVATIONS);
-    for n in 0..OBSERVATIONS {
-        let (practice, probe) = some_check(estate, n);
-        ask(estate, &mut seen, now, practice, probe, fails(estate, state, practice, probe, n as u64));
-        let clock = Instant::now();
-        black_box(correlator.observe(now, &seen));
-        lengths.push(clock.elapsed());
-    }
-    let evaluated = evaluations.len();
-    Figures {
-        observation: mean_and_p99(lengths),
-        evaluation: mean_and_p99(evaluations),
-        evaluated,
-        memory_kib,
-    }
 }
 
 /// Fires the timers until `due` one by one, and notes how long each evaluation took.
@@ -266,28 +255,6 @@ fn evaluate(correlator: &mut Correlator, due: At, lengths: &mut Vec<Duration>) {
         }
     }
     correlator.advance(due);
-}
-
-/// A check as if by chance: practice and probe.
-fn some_check(estate: &Estate, n: usize) -> (usize, usize) {
-    let checks = estate.practices.len() * estate.probes.len();
-    let asked = usize::try_from(mix(7, n as u64) % checks as u64).unwrap_or(0);
-    (asked / estate.probes.len(), asked % estate.probes.len())
-}
-
-/// Asks everything once more, as `state` has it.
-fn round(estate: &Estate, state: State, correlator: &mut Correlator, from: At, salt: u64) -> At {
-    let mut seen = blank();
-    for practice in 0..estate.practices.len() {
-        for probe in 0..estate.probes.len() {
-            ask(estate, &mut seen, from, practice, probe, fails(estate, state, practice, probe, salt));
-            correlator.observe(from, &seen);
-        }
-    }
-    let now = from.plus_millis(STEP_MS);
-    correlator.advance(now);
-    while correlator.poll_event().is_some() {}
-    now
 }
 
 fn mean_and_p99(mut lengths: Vec<Duration>) -> (Duration, Duration) {

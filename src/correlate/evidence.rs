@@ -409,6 +409,12 @@ impl Evidence {
         watched
     }
 
+    /// Rows of which a last result is bad, or that are overdue; in no order.
+    pub fn rows_with_something_bad(&self) -> impl Iterator<Item = Row> + '_ {
+        let bad = |row: &Row| self.bad[*row as usize] > 0 || self.hearings[*row as usize].late;
+        self.watched.iter().copied().filter(bad)
+    }
+
     /// Moves a row's good answers out of the tallies, or back.
     pub fn set_hot(&mut self, topology: &Topology, row: Row, hot: bool) {
         let standing = &mut self.standing[row as usize];

@@ -342,7 +342,7 @@ impl Correlator {
         let look = search::look(&self.topology, &mut self.evidence, now, &known);
         self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
         let Self { estate, topology, evidence, life, series, findings, round_ms, .. } = self;
-        let view = View { estate, topology, evidence, now };
+        let view = View::new(estate, topology, evidence, now);
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
         let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
         // A fall counts when it has lasted and nothing shared explains it.
@@ -440,7 +440,7 @@ impl Correlator {
     }
 
     fn view(&self) -> View<'_> {
-        View { estate: &self.estate, topology: &self.topology, evidence: &self.evidence, now: self.now }
+        View::new(&self.estate, &self.topology, &self.evidence, self.now)
     }
 }
 

@@ -122,7 +122,7 @@ impl Mode {
         let shares = self.shares();
         let ok = shares[Class::Ok as usize].ln();
         let by_class = SORTS_ALL.map(|sort| seen_by(&shares, sort).map(f64::ln));
-        LogShares { by_class, ok, early_ok: if self.stays() { ok } else { 0.0 }, delays: self.slow() }
+        LogShares { by_class, ok, early: self.stays() || self.shows_at_once(), delays: self.slow() }
     }
 
     /// In which checks it shows.
@@ -153,6 +153,11 @@ impl Mode {
     /// A row that is hit stays hit until it is mended: it doesn't answer now and then.
     pub const fn stays(self) -> bool {
         self.uniform() || matches!(self, Self::Sticky(..))
+    }
+
+    /// What it fails, it fails at once, so that good answers come no sooner than bad ones.
+    const fn shows_at_once(self) -> bool {
+        matches!(self, Self::Partial(_, Shape::Refusing | Shape::Wrong))
     }
 
     /// It passes, but late.
@@ -223,7 +228,7 @@ impl Luck {
 pub struct LogShares {
     by_class: [[f64; CLASSES]; SORTS],
     ok: f64,
-    early_ok: f64,
+    early: bool,
     delays: bool,
 }
 
@@ -243,10 +248,15 @@ impl LogShares {
     }
 
     /// Of a good answer to a question so young that a lost one isn't known to be lost yet. Good answers come at
-    /// once and losses a time-out later, so the youngest always look better than they are: against a mode that
-    /// lets some through they say nothing.
+    /// once and losses a time-out later, so the youngest always look better than they are: about a mode that lets some
+    /// through and loses others, neither they nor what failed at once say anything.
     pub const fn early_ok(&self) -> f64 {
-        self.early_ok
+        if self.early { self.ok } else { 0.0 }
+    }
+
+    /// The youngest results say something about it.
+    pub const fn early(&self) -> bool {
+        self.early
     }
 }
 

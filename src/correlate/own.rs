@@ -8,6 +8,7 @@ use super::model::{
     GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Luck,
     Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, own_prior,
 };
+use super::tallies::Grid;
 use super::topology::{ProbeFacts, Row, Topology};
 use super::window::{Piece, Pieces, Span};
 
@@ -72,13 +73,14 @@ impl Dirty {
         evidence: &Evidence,
         now: At,
         looks: &Luck,
+        grid: &Grid,
         told: bool,
     ) -> Option<Self> {
         let hearing = &evidence.hearings[row as usize];
         let first = topology.check(row, 0);
         let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
         let pieces: Vec<Pieces> =
-            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts, looks)).collect();
+            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts, looks, grid)).collect();
         let bad = pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad());
         let onsets: Vec<At> = bad.map(|piece| piece.from).collect();
         if onsets.is_empty() && !hearing.late {

@@ -91,3 +91,28 @@ fn slot(step: i64) -> usize {
     let kept = i64::try_from(KEPT).unwrap_or(1);
     usize::try_from(step.rem_euclid(kept)).unwrap_or(0)
 }
+
+/// The grid: [`STEPS`] steps and the present one.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// The first step, counted from 1970.
+    pub first: i64,
+    step_ms: i64,
+}
+
+impl Grid {
+    pub fn new(now: At, tallies: &Tallies) -> Self {
+        let steps = i64::try_from(STEPS).unwrap_or(0);
+        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms() }
+    }
+
+    pub fn place(&self, at: At) -> usize {
+        let step = at.as_millis().div_euclid(self.step_ms) - self.first;
+        usize::try_from(step.max(0)).unwrap_or(0).min(STEPS)
+    }
+
+    /// Which share of a moment's step lies after it.
+    pub fn after(&self, at: At) -> f64 {
+        1.0 - at.as_millis().rem_euclid(self.step_ms) as f64 / self.step_ms as f64
+    }
+}

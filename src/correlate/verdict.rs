@@ -58,9 +58,34 @@ pub struct View<'a> {
     pub topology: &'a Topology,
     pub evidence: &'a Evidence,
     pub now: At,
+    /// Practices that were heard from and weren't switched off in good order.
+    known: u32,
+    /// By network: practices of which at least half of the fresh checks fail, or that are silent; in order.
+    failing: Vec<Vec<Row>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub fn new(estate: &'a Estate, topology: &'a Topology, evidence: &'a Evidence, now: At) -> Self {
+        let mut view = Self { estate, topology, evidence, now, known: 0, failing: Vec::new() };
+        view.known = count(view.practices().filter(|row| view.known(*row)).count());
+        let hub = topology.hub();
+        let mut bad: Vec<Row> =
+            evidence.rows_with_something_bad().filter(|row| *row != hub && view.known(*row)).collect();
+        bad.sort_unstable();
+        view.failing = (0..topology.networks)
+            .map(|network| bad.iter().copied().filter(|row| view.row_fails(*row, network)).collect())
+            .collect();
+        view
+    }
+
+    /// Practices that are known and not among these, and how many of them fail on one of these networks.
+    fn elsewhere(&self, behind: &BTreeSet<Row>, networks: &BTreeSet<usize>) -> (u32, u32) {
+        let here = count(behind.iter().filter(|row| self.known(**row)).count());
+        let failing: BTreeSet<Row> =
+            networks.iter().flat_map(|network| &self.failing[*network]).copied().collect();
+        (self.known.saturating_sub(here), count(failing.difference(behind).count()))
+    }
+
     fn causes(&self, nodes: &[NodeIx]) -> Vec<Cause> {
         let mut causes: Vec<Cause> = Vec::new();
         for cause in nodes.iter().flat_map(|node| &self.topology.nodes[*node].causes) {
@@ -142,10 +167,7 @@ impl View<'_> {
         }
         behind.remove(&self.topology.hub());
         counts.behind = count(behind.len());
-        for row in self.practices().filter(|row| !behind.contains(row) && self.known(*row)) {
-            counts.elsewhere += 1;
-            counts.elsewhere_failing += u32::from(self.row_fails(row, &failing_networks));
-        }
+        (counts.elsewhere, counts.elsewhere_failing) = self.elsewhere(&behind, &failing_networks);
         if let NodeKind::Target(probe) = node.kind {
             services.extend(self.topology.probes[probe].service);
         }
@@ -238,10 +260,8 @@ impl View<'_> {
         }
         let networks: BTreeSet<usize> = network
             .map_or_else(|| (0..self.topology.networks).collect(), |network| BTreeSet::from([network]));
-        for row in self.practices().filter(|row| *row != fault.row && self.known(*row)) {
-            counts.elsewhere += 1;
-            counts.elsewhere_failing += u32::from(self.row_fails(row, &networks));
-        }
+        (counts.elsewhere, counts.elsewhere_failing) =
+            self.elsewhere(&BTreeSet::from([fault.row]), &networks);
         let silent = signature == Signature::Silent;
         Verdict {
             causes,
@@ -279,10 +299,7 @@ impl View<'_> {
         let failing: BTreeSet<usize> = network.map_or(every, |network| BTreeSet::from([network]));
         let mut counts =
             Counts { behind: count(members.len()), failing: count(rows.len()), ..Counts::default() };
-        for row in self.practices().filter(|row| self.known(*row) && !members.contains(row)) {
-            counts.elsewhere += 1;
-            counts.elsewhere_failing += u32::from(self.row_fails(row, &failing));
-        }
+        (counts.elsewhere, counts.elsewhere_failing) = self.elsewhere(&members, &failing);
         Verdict {
             causes: self.causes(&[series.node]),
             probability: rounded(series.probability),
@@ -349,15 +366,13 @@ impl View<'_> {
         networks
     }
 
-    /// At least half of the row's fresh checks of these networks fail, or it is silent.
-    fn row_fails(&self, row: Row, networks: &BTreeSet<usize>) -> bool {
+    /// At least half of the row's fresh checks of this network fail, or it is silent.
+    fn row_fails(&self, row: Row, network: usize) -> bool {
         if self.evidence.hearings[row as usize].late {
             return true;
         }
-        networks.iter().any(|network| {
-            let (bad, good) = self.tally(row, *network);
-            bad > 0 && bad >= good
-        })
+        let (bad, good) = self.tally(row, network);
+        bad > 0 && bad >= good
     }
 
     /// Fresh bad and good checks of a row on a network.

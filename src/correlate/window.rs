@@ -10,6 +10,7 @@ use crate::time::At;
 
 use super::evidence::{Check, Class, KEPT};
 use super::model::{LogShares, Luck};
+use super::tallies::Grid;
 use super::topology::{ProbeFacts, Sort};
 
 /// Good answers of one check that count at most.
@@ -47,10 +48,10 @@ pub struct Piece {
     pub to: At,
     pub class: Class,
     sort: Sort,
-    /// A good answer to a question so young that a lost one isn't known to be lost yet.
+    /// The answer to a question so young that a lost one isn't known to be lost yet.
     pub early: bool,
-    /// Results that it stands for.
-    pub weight: f64,
+    /// Its step of the grid.
+    pub slot: u8,
     /// log P(piece | nothing has failed).
     pub luck: f64,
     /// log P(piece | what has been chosen so far).
@@ -62,8 +63,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    const fn new(from: At, to: At, class: Class, sort: Sort, weight: f64, luck: f64) -> Self {
-        Self { from, to, class, sort, early: false, weight, luck, base: luck, reason: luck, touched: false }
+    const fn new(from: At, to: At, class: Class, sort: Sort, luck: f64) -> Self {
+        Self { from, to, class, sort, early: false, slot: 0, luck, base: luck, reason: luck, touched: false }
     }
 
     /// It got an answer past a mode: in time, or late where the mode doesn't delay.
@@ -72,7 +73,7 @@ impl Piece {
     }
 
     fn passing(&self, shares: &LogShares) -> f64 {
-        if self.early { shares.early_ok() } else { self.weight * shares.ok() }
+        if self.early { shares.early_ok() } else { shares.ok() }
     }
 
     /// log P(piece | this alone has failed).
@@ -80,7 +81,7 @@ impl Piece {
         if self.passed(shares) {
             self.luck + self.passing(shares)
         } else {
-            self.weight * shares.of(self.sort, self.class)
+            shares.of(self.sort, self.class)
         }
     }
 
@@ -90,7 +91,10 @@ impl Piece {
         if self.passed(shares) {
             return self.passing(shares);
         }
-        let reason = self.weight * shares.of(self.sort, self.class);
+        if self.early && !shares.early() {
+            return 0.0;
+        }
+        let reason = shares.of(self.sort, self.class);
         if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
     }
 
@@ -118,9 +122,9 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    pub fn of(check: &Check, now: At, facts: &ProbeFacts, luck: &Luck) -> Self {
+    pub fn of(check: &Check, now: At, facts: &ProbeFacts, luck: &Luck, grid: &Grid) -> Self {
         let sort = facts.sort;
-        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0, 0.0);
+        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0);
         let mut pieces = Self { list: [nothing; KEPT], count: 0 };
         if !check.fresh(now, facts.stale_ms()) {
             return pieces;
@@ -139,7 +143,8 @@ impl Pieces {
                 // Of a run that is longer than what is kept, the oldest stands for its beginning.
                 let from = if position + 1 == KEPT && run > KEPT { check.run_since } else { at };
                 let looks = if class == Class::Slow { 0.0 } else { luck.of(sort, class) };
-                pieces.push(Piece::new(from, at, class, sort, 1.0, looks));
+                let early = now.millis_since(at) < facts.timeout_ms;
+                pieces.push(Piece { early, ..Piece::new(from, at, class, sort, looks) }, grid);
                 in_row += 1;
             } else {
                 pieces.price(check, in_row);
@@ -147,7 +152,7 @@ impl Pieces {
                 oks += 1;
                 if oks <= OKS_COUNTED {
                     let early = now.millis_since(at) < facts.timeout_ms;
-                    pieces.push(Piece { early, ..Piece::new(at, at, class, sort, 1.0, 0.0) });
+                    pieces.push(Piece { early, ..Piece::new(at, at, class, sort, 0.0) }, grid);
                 }
             }
         }
@@ -173,9 +178,11 @@ impl Pieces {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
-        if let Some(slot) = self.list.get_mut(self.count) {
-            *slot = piece;
+    fn push(&mut self, piece: Piece, grid: &Grid) {
+        if let Some(place) = self.list.get_mut(self.count) {
+            #[expect(clippy::cast_possible_truncation, reason = "the grid has fewer steps")]
+            let slot = grid.place(piece.from) as u8;
+            *place = Piece { slot, ..piece };
             self.count += 1;
         }
     }

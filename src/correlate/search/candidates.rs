@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
-use super::super::model::{LogShares, Mode, Shape, Shows};
+use super::super::model::{Mode, Shape, Shows};
 use super::super::topology::{Member, NodeIx, NodeKind};
 use super::super::window::{Piece, Span};
 use super::profile::{Among, Counts, Profile};
@@ -65,8 +65,8 @@ impl Seen {
     }
 
     fn add(&mut self, piece: &Piece, network: usize) {
-        self.bad += piece.weight;
-        self.classes[piece.class as usize] += piece.weight;
+        self.bad += 1.0;
+        self.classes[piece.class as usize] += 1.0;
         self.by_network[network] += 1;
         self.bads += 1;
     }
@@ -153,6 +153,7 @@ impl Search<'_> {
     /// Works out the candidates that could matter, the most promising first.
     fn work_out(&self, mut sketches: Vec<Sketch>, worth: &BTreeMap<NodeIx, Seen>) -> Vec<Candidate> {
         sketches.sort_by(|a, b| b.at_most.total_cmp(&a.at_most));
+        let total = sketches.len();
         let mut best: f64 = 0.0;
         let mut all = Vec::new();
         for sketch in sketches {
@@ -167,6 +168,7 @@ impl Search<'_> {
             best = best.max(candidate.score);
             all.push(candidate);
         }
+        if std::env::var_os("LWCNT").is_some() { eprintln!("nodes {} sketches {} worked {} hot {} slight {}", worth.len(), total, all.len(), self.hot.len(), self.slight.len()); }
         // In the order of the estate, so that equals don't depend on what is worked out first.
         all.sort_by_key(|candidate| (candidate.node, candidate.facet));
         all
@@ -305,13 +307,14 @@ impl Search<'_> {
         all: &mut Vec<Sketch>,
     ) {
         let profile = self.profile(node, facet, mode, seen);
-        let shares: LogShares = mode.row();
+        let lens = self.lens(facet, mode);
+        let shares = &lens.shares;
         // Of what has spares, the rows that use another one say nothing.
         let among = if self.topology.nodes[node].spared { Among::Hard } else { among };
-        let (on, was) = profile.spans(&shares, among);
+        let (on, was) = profile.spans(shares, among);
         for span in [on, was].into_iter().flatten() {
             let score = self.prior(node, facet, mode, span);
-            let at_most = profile.at_most(span, &shares, among) + score;
+            let at_most = profile.at_most(span, shares, among) + score;
             if at_most >= -NEGLIGIBLE {
                 let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
                 all.push(Sketch { candidate, profile: Rc::clone(&profile), at_most });
@@ -329,23 +332,24 @@ impl Search<'_> {
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
         let mut profile = Profile::new(self.grid, self.calm(&of));
         let monitor = self.is_monitor(node);
-        let shows = |probe: u32| {
-            let facts = &self.topology.probes[probe as usize];
-            facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts)
-        };
-        for slight in self.slight_behind(node, machine).filter(|slight| shows(slight.probe)) {
+        let lens = self.lens(facet, mode);
+        for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
             profile.add(&slight.piece, false);
         }
         for member in &seen.members {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
-            let pieces = || {
-                self.probes_of(cover, &of).flat_map(|probe| dirty.pieces[probe as usize].as_slice())
+            let shown = || {
+                let probes = cover.probes.iter().filter(|probe| lens.shows(**probe));
+                probes.flat_map(|probe| dirty.pieces[*probe as usize].as_slice())
             };
-            let bad = pieces().filter(|piece| piece.class.bad()).count();
-            let hard = bad * 2 >= pieces().count();
-            for piece in pieces() {
-                profile.add(piece, hard);
+            let (mut bad, mut all) = (0, 0);
+            for piece in shown() {
+                bad += usize::from(piece.class.bad());
+                all += 1;
+            }
+            for piece in shown() {
+                profile.add(piece, bad * 2 >= all);
             }
             if dirty.late && (cover.everything || monitor) && !dirty.cut {
                 profile.add_overdue(dirty.due);
@@ -366,8 +370,9 @@ impl Search<'_> {
             return Rc::clone(known);
         }
         let mut counts = Counts::NONE;
+        let lens = self.lens(of.facet, of.mode);
         for (probe, facts) in self.topology.probes.iter().enumerate() {
-            if of.facet.is_some_and(|network| facts.network != network) || !of.mode.shows_in(facts) {
+            if !lens.shows(crate::estate::ProbeIx::new(probe).0) {
                 continue;
             }
             let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
@@ -430,13 +435,14 @@ impl Search<'_> {
     /// Nodes behind which enough is bad, with what is bad there.
     fn worth_trying(&self) -> BTreeMap<NodeIx, Seen> {
         let topology = self.topology;
-        let mut seen: BTreeMap<NodeIx, Seen> = BTreeMap::new();
+        let mut seen: Vec<Option<Seen>> = Vec::new();
+        seen.resize_with(topology.nodes.len(), || None);
         let monitor = self.monitor;
         for slight in self.slight.iter().filter(|slight| !slight.piece.touched) {
             let network = topology.probes[slight.probe as usize].network;
             let hub = slight.row == topology.hub();
             for node in topology.crossed(slight.row, slight.probe) {
-                let entry = seen.entry(*node as usize).or_insert_with(|| Seen::new(topology.networks));
+                let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.add(&slight.piece, network);
                 entry.hub |= hub;
             }
@@ -454,30 +460,29 @@ impl Search<'_> {
                     let also = (row != topology.hub()).then_some(monitor);
                     for node in crossed.iter().map(|node| *node as usize).chain(also) {
                         luck[node] -= piece.luck;
-                        let entry = seen.entry(node).or_insert_with(|| Seen::new(topology.networks));
-                        entry.add(piece, network);
+                        seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
                     }
                 }
             }
             for node in self.every.iter().chain(&topology.row_nodes[row as usize]) {
                 let is_monitor = *node == monitor;
                 let member = if is_monitor {
-                    topology.nodes[*node].members(topology.rows).next().map(|member| Member { row, ..member })
+                    self.stands_before_everybody.map(|member| Member { row, ..member })
                 } else {
                     topology.nodes[*node].member(row)
                 };
                 let Some(member) = member else { continue };
                 let cover = &topology.covers[member.cover];
-                let entry = seen.entry(*node).or_insert_with(|| Seen::new(topology.networks));
                 let silent = dirty.late && !dirty.cut && (cover.everything || is_monitor);
                 let bad = std::mem::take(&mut luck[*node]);
+                let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
                 entry.hub |= row == topology.hub() && own > 0.0;
                 entry.members.push(member);
             }
         }
-        seen.retain(|node, seen| self.deserves_a_look(*node, seen));
-        seen
+        let seen = seen.into_iter().enumerate().filter_map(|(node, seen)| Some((node, seen?)));
+        seen.filter(|(node, seen)| self.deserves_a_look(*node, seen)).collect()
     }
 
     fn deserves_a_look(&self, node: NodeIx, seen: &Seen) -> bool {

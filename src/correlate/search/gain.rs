@@ -3,12 +3,12 @@
 use crate::estate::PracticeIx;
 use crate::time::At;
 
-use super::super::model::{LogShares, Mode, log_sum_exp};
+use super::super::model::{Mode, log_sum_exp};
 use super::super::own::Dirty;
 use super::super::topology::{Cover, Member, Row};
 use super::super::window::{Piece, Span};
 use super::profile::Counts;
-use super::{Candidate, Search};
+use super::{Candidate, Lens, Search};
 
 /// A row behind a shared fault that answers again, though others don't, is back: fixes come in stages …
 const BACK: f64 = -3.5;
@@ -24,7 +24,7 @@ impl Search<'_> {
     fn hit_gain(
         &self,
         candidate: &Candidate,
-        shares: &LogShares,
+        lens: &Lens,
         member: Member,
         dirty: &Dirty,
         span: Span,
@@ -39,11 +39,11 @@ impl Search<'_> {
             overflow.resize(networks, 0.0);
             &mut overflow
         };
-        for probe in self.probes_of(cover, candidate) {
-            let sum = &mut moved[self.topology.probes[probe as usize].network];
+        for probe in lens.probes(cover) {
+            let sum = &mut moved[self.networks[probe as usize]];
             for piece in dirty.pieces[probe as usize].as_slice() {
                 if span.holds(piece.from, piece.to) {
-                    *sum += piece.gain(shares);
+                    *sum += piece.gain(&lens.shares);
                 }
             }
         }
@@ -52,7 +52,7 @@ impl Search<'_> {
 
     /// The ways in which a row may have been hit: throughout, until it was mended before the others, or only since
     /// it fell after them. Each as its span and the price of being different.
-    fn ways(&self, candidate: &Candidate, member: Member, dirty: &Dirty) -> Ways {
+    fn ways(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> Ways {
         let mut ways = Ways { list: [(candidate.span, 0.0); 3], count: 1 };
         if candidate.span.until.is_some() || !candidate.mode.stays() {
             return ways;
@@ -60,7 +60,7 @@ impl Search<'_> {
         let cover = &self.topology.covers[member.cover];
         let since = candidate.span.since;
         let (mut last_good, mut last_bad, mut first_good, mut fell) = (None, None, None, None);
-        for probe in self.probes_of(cover, candidate) {
+        for probe in lens.probes(cover) {
             let pieces = dirty.pieces[probe as usize].as_slice();
             for piece in pieces.iter().filter(|piece| piece.to >= since) {
                 if piece.class.bad() {
@@ -90,11 +90,11 @@ impl Search<'_> {
     }
 
     /// Gain of one bad row, hit or not.
-    fn row_gain(&self, candidate: &Candidate, shares: &LogShares, member: Member, dirty: &Dirty) -> f64 {
-        let ways = self.ways(candidate, member, dirty);
+    fn row_gain(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> f64 {
+        let ways = self.ways(candidate, lens, member, dirty);
         let mut terms = [f64::NEG_INFINITY; 4];
         for (term, (span, price)) in terms.iter_mut().zip(ways.as_slice()) {
-            *term = price + self.hit_gain(candidate, shares, member, dirty, *span);
+            *term = price + self.hit_gain(candidate, lens, member, dirty, *span);
         }
         match share_hit(candidate.mode, member) {
             None if ways.count == 1 => terms[0],
@@ -111,14 +111,14 @@ impl Search<'_> {
     fn hit_span(
         &self,
         candidate: &Candidate,
-        shares: &LogShares,
+        lens: &Lens,
         member: Member,
         dirty: &Dirty,
     ) -> Option<Span> {
-        let ways = self.ways(candidate, member, dirty);
+        let ways = self.ways(candidate, lens, member, dirty);
         let mut best = (f64::NEG_INFINITY, candidate.span);
         for (span, price) in ways.as_slice() {
-            let log = price + self.hit_gain(candidate, shares, member, dirty, *span);
+            let log = price + self.hit_gain(candidate, lens, member, dirty, *span);
             if log > best.0 {
                 best = (log, *span);
             }
@@ -129,18 +129,18 @@ impl Search<'_> {
     }
 
     /// Whether this row is hit now, given that the candidate has failed.
-    pub fn is_hit(&self, candidate: &Candidate, shares: &LogShares, member: Member) -> bool {
+    pub fn is_hit(&self, candidate: &Candidate, lens: &Lens, member: Member) -> bool {
         match self.dirty_of(member.row) {
             None => share_hit(candidate.mode, member).is_none(),
             Some(dirty) => {
-                self.hit_span(candidate, shares, member, dirty).is_some_and(|span| span.until.is_none())
+                self.hit_span(candidate, lens, member, dirty).is_some_and(|span| span.until.is_none())
             }
         }
     }
 
     /// What supposing a candidate adds. `behind`: the hot rows behind it; `calm`: the good answers of the others.
     pub fn gain(&self, candidate: &Candidate, behind: &[Member], calm: &Counts) -> f64 {
-        let shares = candidate.mode.row();
+        let lens = self.lens(candidate.facet, candidate.mode);
         let node = &self.topology.nodes[candidate.node];
         let machine = candidate.mode == Mode::SharedMachine;
         // Every row stands before the monitor, but only the hub's checks cross its own lines.
@@ -150,10 +150,10 @@ impl Search<'_> {
             .filter(|member| !own_lines || member.row == self.topology.hub())
             .filter_map(|member| {
                 let dirty = self.dirty_of(member.row)?;
-                Some(self.row_gain(candidate, &shares, *member, dirty))
+                Some(self.row_gain(candidate, &lens, *member, dirty))
             })
             .sum();
-        let ok = shares.ok();
+        let ok = lens.shares.ok();
         let share = match candidate.mode {
             Mode::Sticky(share, _) => Some(share),
             _ if node.spared => Some(SPARED),
@@ -165,10 +165,10 @@ impl Search<'_> {
             cleared * (1.0 - share + share * ok.exp()).ln()
         } else {
             let slight: f64 = self
-                .slight_in(candidate, machine)
-                .map(|at| self.slight[at].piece.gain(&shares))
+                .slight_in(candidate, &lens, machine)
+                .map(|at| self.slight[at].piece.gain(&lens.shares))
                 .sum();
-            slight + calm.log(&self.grid, candidate.span, &shares)
+            slight + calm.log(&self.grid, candidate.span, &lens.shares)
         };
         if own_lines {
             sum += self.reports_held_back(candidate, ok);
@@ -177,15 +177,17 @@ impl Search<'_> {
     }
 
     /// Bad results of slight rows that a candidate would explain.
-    fn slight_in(&self, candidate: &Candidate, machine: bool) -> impl Iterator<Item = usize> + '_ {
-        let (facet, mode, span) = (candidate.facet, candidate.mode, candidate.span);
+    fn slight_in<'s>(
+        &'s self,
+        candidate: &Candidate,
+        lens: &'s Lens,
+        machine: bool,
+    ) -> impl Iterator<Item = usize> + 's {
+        let span = candidate.span;
         let node = if machine { self.unmapped } else { candidate.node };
         self.behind[node].iter().map(|at| *at as usize).filter(move |at| {
             let slight = &self.slight[*at];
-            let facts = &self.topology.probes[slight.probe as usize];
-            facet.is_none_or(|network| facts.network == network)
-                && mode.shows_in(facts)
-                && span.holds(slight.piece.from, slight.piece.to)
+            lens.shows(slight.probe) && span.holds(slight.piece.from, slight.piece.to)
         })
     }
 
@@ -215,21 +217,21 @@ impl Search<'_> {
 
     /// Takes `candidate` as given: from now on its checks are explained by it.
     pub fn suppose(&mut self, candidate: &Candidate) {
-        let shares = candidate.mode.row();
+        let lens = self.lens(candidate.facet, candidate.mode);
         let members: Vec<Member> =
             self.members(candidate).filter(|member| self.dirty_of(member.row).is_some()).collect();
         for member in members {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
-            let Some(span) = self.hit_span(candidate, &shares, member, dirty) else { continue };
+            let Some(span) = self.hit_span(candidate, &lens, member, dirty) else { continue };
             let topology = self.topology;
             let cover = &topology.covers[member.cover];
             let cut = span.until.is_none() && cuts_off(candidate, cover, dirty);
-            let probes: Vec<u32> = self.probes_of(cover, candidate).collect();
+            let probes: Vec<u32> = lens.probes(cover).collect();
             if let Some(dirty) = self.dirty_of_mut(member.row) {
                 for probe in probes {
                     for piece in dirty.pieces[probe as usize].as_mut_slice() {
                         if span.holds(piece.from, piece.to) {
-                            Piece::suppose(piece, &shares);
+                            Piece::suppose(piece, &lens.shares);
                         }
                     }
                 }
@@ -241,9 +243,9 @@ impl Search<'_> {
             || matches!(candidate.mode, Mode::Partial(..) | Mode::Streams | Mode::Slow | Mode::Brownout)
         {
             let machine = candidate.mode == Mode::SharedMachine;
-            let explained: Vec<usize> = self.slight_in(candidate, machine).collect();
+            let explained: Vec<usize> = self.slight_in(candidate, &lens, machine).collect();
             for at in explained {
-                self.slight[at].piece.suppose(&shares);
+                self.slight[at].piece.suppose(&lens.shares);
             }
         }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total {

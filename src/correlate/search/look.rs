@@ -5,9 +5,10 @@
 //! is weighed, beside the ways in which such a row fails on its own.
 
 use super::super::evidence::Evidence;
-use super::super::model::Luck;
+use super::super::model::{LOSSY, Luck, Own, own_prior};
 use super::super::own::Dirty;
-use super::super::topology::{Row, Topology};
+use super::super::tallies::Grid;
+use super::super::topology::{ProbeFacts, Row, Topology};
 use super::super::window::{Piece, Pieces};
 use super::Known;
 use crate::time::At;
@@ -15,6 +16,11 @@ use crate::time::At;
 /// A row whose bad luck would cost less than this (in nats) has had bad luck: no state of its own could explain
 /// it better.
 const SLIGHT: f64 = 7.5;
+
+/// … and one whose bad luck would cost more than this is looked at whatever it looks like.
+const HARD: f64 = 30.0;
+/// A row's own failure that is less likely than bad luck by so much (nats) isn't worked out.
+const OWN_SLACK: f64 = 4.0;
 
 /// A bad result of a slight row.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +43,9 @@ pub struct Look {
 pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known) -> Look {
     let luck = Luck::new();
     let mut found = Look::default();
-    for row in evidence.watched(topology, now) {
+    let watched = evidence.watched(topology, now);
+    let grid = Grid::new(now, &evidence.tallies);
+    for row in watched {
         let told = known.rows.binary_search(&row).is_ok();
         let begin = found.slight.len();
         let first = topology.check(row, 0);
@@ -47,7 +55,7 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
             if !check.any_bad() {
                 continue;
             }
-            let pieces = Pieces::of(check, now, facts, &luck);
+            let pieces = Pieces::of(check, now, facts, &luck, &grid);
             for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad()) {
                 cost -= piece.luck;
                 let probe = crate::estate::ProbeIx::new(probe).0;
@@ -55,12 +63,33 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
             }
         }
         let late = evidence.hearings[row as usize].late;
-        let hot = (late || told || cost > SLIGHT) && (late || cost > 0.0);
+        let odd = cost > SLIGHT && (cost > HARD || looks_own(topology, evidence, row, &found.slight[begin..], now));
+        let hot = late || cost > 0.0 && (told || odd);
         evidence.set_hot(topology, row, hot);
         if hot {
             found.slight.truncate(begin);
-            found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, told));
+            found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, &grid, told));
         }
     }
     found
+}
+
+/// Whether a failure of the row's own could explain what is bad there: roughly, as a line that loses 40 %.
+fn looks_own(topology: &Topology, evidence: &Evidence, row: Row, bad: &[Slight], now: At) -> bool {
+    (0..topology.networks).any(|network| {
+        let on = |probe: usize| topology.probes[probe].network == network;
+        let bad = || bad.iter().filter(|bad| on(bad.probe as usize)).map(|bad| &bad.piece);
+        let Some(since) = bad().map(|piece| piece.from).min() else { return false };
+        let begin = since.max(now.plus_millis(-topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0)));
+        let first = topology.check(row, 0);
+        let good: usize = (0..topology.probes.len())
+            .filter(|probe| on(*probe))
+            .map(|probe| {
+                let recent = evidence.checks[first + probe].recent();
+                recent.filter(|(at, class)| *at >= begin && !class.bad()).count()
+            })
+            .sum();
+        let explained: f64 = bad().map(|piece| LOSSY.ln() - piece.luck).sum();
+        explained + good as f64 * (1.0 - LOSSY).ln() + own_prior(Own::Lossy(network)) > -OWN_SLACK
+    })
 }

@@ -29,14 +29,15 @@ use crate::estate::PracticeIx;
 use crate::time::At;
 
 use super::evidence::Evidence;
-use super::model::{Mode, Own, log_sum_exp};
+use super::model::{LogShares, Mode, Own, log_sum_exp};
 use super::own::Dirty;
-use super::topology::{Cover, Member, Members, NodeIx, NodeKind, Row, Topology};
+use super::tallies::Grid;
+use super::topology::{Cover, Member, Members, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 use super::window::Span;
 
 use self::candidates::{CalmKey, ProfileKey};
 use self::look::Slight;
-use self::profile::{Counts, Grid, Profile};
+use self::profile::{Counts, Profile};
 
 pub use self::look::{Look, look};
 
@@ -131,6 +132,23 @@ pub struct Findings {
     pub suspects: Vec<(NodeIx, f64)>,
 }
 
+/// How a mode shows: in which probes, and with which likelihoods.
+pub struct Lens {
+    shares: LogShares,
+    /// By probe.
+    shows: Vec<bool>,
+}
+
+impl Lens {
+    fn shows(&self, probe: u32) -> bool {
+        self.shows[probe as usize]
+    }
+
+    fn probes<'s>(&'s self, cover: &'s Cover) -> impl Iterator<Item = u32> + 's {
+        cover.probes.iter().copied().filter(|probe| self.shows(*probe))
+    }
+}
+
 /// One evaluation.
 pub struct Search<'a> {
     topology: &'a Topology,
@@ -153,6 +171,10 @@ pub struct Search<'a> {
     every: Vec<NodeIx>,
     monitor: NodeIx,
     unmapped: NodeIx,
+    /// The monitor's member: one machine that asks for everybody stands before every row like that.
+    stands_before_everybody: Option<Member>,
+    /// By probe.
+    networks: Vec<usize>,
     calm: BTreeMap<CalmKey, Rc<Counts>>,
     /// Of the present slot.
     profiles: BTreeMap<ProfileKey, Rc<Profile>>,
@@ -193,6 +215,8 @@ impl<'a> Search<'a> {
             every,
             monitor: find(NodeKind::Monitor),
             unmapped: find(NodeKind::Unmapped),
+            stands_before_everybody: topology.nodes[find(NodeKind::Monitor)].members(topology.rows).next(),
+            networks: topology.probes.iter().map(|facts| facts.network).collect(),
             calm: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
@@ -325,12 +349,12 @@ impl<'a> Search<'a> {
         everybody.into_iter().flatten().chain(behind.into_iter().flatten())
     }
 
-    fn probes_of(&self, cover: &'a Cover, candidate: &Candidate) -> impl Iterator<Item = u32> + use<'a> {
-        let (facet, mode, topology) = (candidate.facet, candidate.mode, self.topology);
-        cover.probes.iter().copied().filter(move |probe| {
-            let facts = &topology.probes[*probe as usize];
+    /// How a mode, on one network or all, shows.
+    fn lens(&self, facet: Option<usize>, mode: Mode) -> Lens {
+        let shows = |facts: &ProbeFacts| {
             facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts)
-        })
+        };
+        Lens { shares: mode.row(), shows: self.topology.probes.iter().map(shows).collect() }
     }
 
     fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
@@ -400,20 +424,20 @@ impl<'a> Search<'a> {
         if self.is_monitor(best.node) {
             return Vec::new();
         }
-        let shares = best.mode.row();
+        let lens = self.lens(best.facet, best.mode);
         let mut rows = Vec::new();
         for member in self.members(best) {
             let hearing = &self.evidence.hearings[member.row as usize];
             if member.row == self.topology.hub() || !hearing.ever() || hearing.away {
                 continue;
             }
-            let (bad, good) = self.answers_since(best, member);
+            let (bad, good) = self.answers_since(best, &lens, member);
             let hit = match best.mode {
                 Mode::Partial(..) | Mode::Streams | Mode::Brownout => true,
-                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &shares, member),
+                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &lens, member),
                 Mode::Slow => bad > 0,
                 _ if member.spared => bad > 0,
-                _ => (bad > 0 || good == 0) && self.is_hit(best, &shares, member),
+                _ => (bad > 0 || good == 0) && self.is_hit(best, &lens, member),
             };
             if hit {
                 rows.push(member.row);
@@ -423,10 +447,10 @@ impl<'a> Search<'a> {
     }
 
     /// Fresh bad and good results of one row behind a candidate, asked since its onset.
-    fn answers_since(&self, best: &Candidate, member: Member) -> (u32, u32) {
+    fn answers_since(&self, best: &Candidate, lens: &Lens, member: Member) -> (u32, u32) {
         let cover = &self.topology.covers[member.cover];
         let (mut bad, mut good) = (0, 0);
-        for probe in self.probes_of(cover, best) {
+        for probe in lens.probes(cover) {
             let check = &self.evidence.checks[self.topology.check(member.row, probe)];
             let facts = &self.topology.probes[probe as usize];
             if check.fresh(self.now, facts.stale_ms()) && check.last_at >= best.span.since {

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use super::super::model::LogShares;
-use super::super::tallies::{STEPS, Tallies};
+use super::super::tallies::{Grid, STEPS};
 use super::super::window::{Piece, Span};
 use crate::time::At;
 
@@ -16,31 +16,6 @@ use crate::time::At;
 const OVER_MIN: f64 = 2.0;
 /// What one overdue report says at most for a fault that would hold it back (nats).
 const OVERDUE: f64 = 8.0;
-
-/// The grid: [`STEPS`] steps and the present one.
-#[derive(Debug, Clone, Copy)]
-pub struct Grid {
-    /// The first step, counted from 1970.
-    pub first: i64,
-    step_ms: i64,
-}
-
-impl Grid {
-    pub fn new(now: At, tallies: &Tallies) -> Self {
-        let steps = i64::try_from(STEPS).unwrap_or(0);
-        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms() }
-    }
-
-    pub fn place(&self, at: At) -> usize {
-        let step = at.as_millis().div_euclid(self.step_ms) - self.first;
-        usize::try_from(step.max(0)).unwrap_or(0).min(STEPS)
-    }
-
-    /// Which share of a moment's step lies after it.
-    fn after(&self, at: At) -> f64 {
-        1.0 - at.as_millis().rem_euclid(self.step_ms) as f64 / self.step_ms as f64
-    }
-}
 
 /// Good answers by step: all but the youngest, and the youngest, of whose kin the lost aren't known yet.
 #[derive(Debug, Clone)]
@@ -126,7 +101,7 @@ impl Profile {
 
     pub fn add(&mut self, piece: &Piece, hard: bool) {
         if !piece.class.bad() {
-            let slot = self.grid.place(piece.from);
+            let slot = usize::from(piece.slot);
             self.ok.add(slot, 1.0, piece.early);
             if hard {
                 self.hard_ok.add(slot, 1.0, piece.early);
@@ -142,12 +117,11 @@ impl Profile {
 
     /// Share of the results within a span that are bad.
     pub fn rate(&self, span: Span) -> f64 {
-        let bad: f64 = self
+        let bad = self
             .bads
             .iter()
             .filter(|bad| span.holds(bad.piece.from, bad.piece.to))
-            .map(|bad| bad.piece.weight)
-            .sum();
+            .count() as f64;
         let good = self.ok.within(&self.grid, span) + self.calm.within(&self.grid, span);
         bad / (bad + good).max(1.0)
     }
@@ -180,14 +154,16 @@ impl Profile {
             self.bads.iter().filter(move |bad| among == Among::All || bad.hard && !bad.piece.passed(shares))
         };
         for bad in bads() {
-            weight[self.grid.place(bad.piece.from)] += bad.piece.gain(shares);
+            weight[usize::from(bad.piece.slot)] += bad.piece.gain(shares);
         }
         for due in &self.overdue {
             weight[self.grid.place(*due)] += OVERDUE;
         }
         let began = |from_slot: usize, to_slot: usize| {
-            let from = bads().map(|bad| bad.piece.from).chain(self.overdue.iter().copied());
-            from.filter(|from| (from_slot..=to_slot).contains(&self.grid.place(*from))).min()
+            let steps = from_slot..=to_slot;
+            let bad = bads().filter(|bad| steps.contains(&usize::from(bad.piece.slot)));
+            let overdue = self.overdue.iter().copied().filter(|due| steps.contains(&self.grid.place(*due)));
+            bad.map(|bad| bad.piece.from).chain(overdue).min()
         };
         // Reaching to now.
         let (mut sum, mut best) = (0.0, (0.0, None));
@@ -211,7 +187,7 @@ impl Profile {
         }
         let (_, from, to) = over;
         let until = bads()
-            .filter(|bad| (from..=to).contains(&self.grid.place(bad.piece.from)))
+            .filter(|bad| (from..=to).contains(&usize::from(bad.piece.slot)))
             .map(|bad| bad.piece.to)
             .max()
             .map(|last| last.plus_millis(1));
