@@ -38,6 +38,8 @@ const OBSERVATIONS: usize = 200_000;
 const BUDGET: Duration = Duration::from_secs(30);
 /// Rounds before anything is timed: those, and one in the state that is measured, so that all has been asked in it.
 const TIMED_FROM: i64 = ROUNDS + 1;
+/// A prime: from one asking to the next, so that practices and probes are asked in no order, as agents do.
+const SCATTER: usize = 1_000_003;
 /// Rounds at most.
 const ROUNDS_MAX: i64 = 64;
 
@@ -197,7 +199,8 @@ fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
     for round in 0..ROUNDS_MAX {
         let shown = if round < ROUNDS { State::Healthy } else { state };
         for asked in 0..checks {
-            let (probe, practice) = (asked / estate.practices.len(), asked % estate.practices.len());
+            let check = asked * SCATTER % checks;
+            let (probe, practice) = (check / estate.practices.len(), check % estate.practices.len());
             let offset_ms = i64::try_from(asked * 30_000 / checks).unwrap_or(0);
             let at = start.plus_millis(round * EVERY_MS + offset_ms);
             let failed = fails(estate, shown, practice, probe, round.unsigned_abs());

@@ -318,8 +318,10 @@ pub struct Evidence {
     /// By row: when the last bad result was asked.
     last_bad: Vec<At>,
     lag_ms_max: i64,
-    /// Good answers of the rows that aren't hot.
-    pub tallies: Tallies,
+    /// Good answers of the rows that aren't hot …
+    pub calm: Tallies,
+    /// … and of those that are.
+    pub hot: Tallies,
     /// Rows of which something bad counts, or that are overdue; in no order.
     watched: Vec<Row>,
     /// By row.
@@ -331,7 +333,7 @@ pub struct Evidence {
 struct RowStanding {
     /// It is among the watched.
     watched: bool,
-    /// More is bad than bad luck alone explains: each of its answers is weighed by itself, and none is in the tallies.
+    /// More is bad than bad luck alone explains: each of its answers is weighed by itself.
     hot: bool,
 }
 
@@ -377,10 +379,17 @@ impl Evidence {
             bad: vec![0; topology.rows],
             last_bad: vec![Hearing::NEVER; topology.rows],
             lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
-            tallies: Tallies::new(topology),
+            calm: Tallies::new(topology),
+            hot: Tallies::new(topology),
             watched: Vec::new(),
             standing: vec![RowStanding::default(); topology.rows],
         }
+    }
+
+    /// Time goes on: what is too old to count is forgotten.
+    pub fn advance(&mut self, now: At) {
+        self.calm.advance(now);
+        self.hot.advance(now);
     }
 
     fn watch(&mut self, row: Row) {
@@ -393,7 +402,7 @@ impl Evidence {
 
     /// The rows of which something bad counts at `now`, or that are overdue, in order.
     pub fn watched(&mut self, topology: &Topology, now: At) -> Vec<Row> {
-        self.tallies.advance(now);
+        self.advance(now);
         let mut watched = std::mem::take(&mut self.watched);
         watched.retain(|row| {
             let hearing = &self.hearings[*row as usize];
@@ -415,23 +424,25 @@ impl Evidence {
         self.watched.iter().copied().filter(bad)
     }
 
-    /// Moves a row's good answers out of the tallies, or back.
+    /// Moves a row's good answers from the one tally to the other.
     pub fn set_hot(&mut self, topology: &Topology, row: Row, hot: bool) {
         let standing = &mut self.standing[row as usize];
         if standing.hot == hot {
             return;
         }
         standing.hot = hot;
-        self.tally_row(topology, row, !hot);
+        self.tally_row(topology, row, hot, true);
+        self.tally_row(topology, row, !hot, false);
     }
 
-    fn tally_row(&mut self, topology: &Topology, row: Row, more: bool) {
+    fn tally_row(&mut self, topology: &Topology, row: Row, hot: bool, more: bool) {
+        let tallies = if hot { &mut self.hot } else { &mut self.calm };
         let first = topology.check(row, 0);
         for probe in 0..topology.probes.len() {
             let crossed = topology.crossed(row, crate::estate::ProbeIx::new(probe).0);
             for (at, class) in self.checks[first + probe].recent() {
                 if class == Class::Ok {
-                    self.tallies.count(crossed, probe, at, more);
+                    tallies.count(crossed, probe, at, more);
                 }
             }
         }
@@ -439,7 +450,7 @@ impl Evidence {
 
     /// Takes a row as it is in the checks and hearings, which were set from outside.
     pub fn take_over(&mut self, topology: &Topology, row: Row) {
-        self.tally_row(topology, row, true);
+        self.tally_row(topology, row, false, true);
         if self.bad[row as usize] > 0 || self.hearings[row as usize].late {
             self.watch(row);
         }
@@ -545,8 +556,10 @@ impl Evidence {
             let last = &mut self.last_bad[row as usize];
             *last = at.max(*last);
             self.watch(row);
-        } else if !self.standing[row as usize].hot {
-            self.tallies.count(crossed, probe, at, true);
+        } else if self.standing[row as usize].hot {
+            self.hot.count(crossed, probe, at, true);
+        } else {
+            self.calm.count(crossed, probe, at, true);
         }
         match (was_bad, class.bad()) {
             (false, true) => self.bad[row as usize] += 1,

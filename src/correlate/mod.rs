@@ -176,7 +176,7 @@ impl Correlator {
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
         self.life.history = old.life.history;
-        self.evidence.tallies.advance(now);
+        self.evidence.advance(now);
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
@@ -244,7 +244,7 @@ impl Correlator {
             return Taken::UnknownProbe;
         }
         self.wake_for_arrival(arrival);
-        self.evidence.tallies.advance(arrival);
+        self.evidence.advance(arrival);
         // A report that says that the agent goes away is of use only while it is news.
         let stale = match probe {
             Some(probe) => self.topology.probes[probe as usize].stale_ms(),

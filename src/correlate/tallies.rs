@@ -1,8 +1,8 @@
-//! Good answers of the rows in which nothing is the matter, counted as they arrive: by what they crossed, by probe
-//! and by time. A search that had to read every answer of every row would cost as much as the estate is large; this
-//! way it costs as much as there is wrong.
+//! Good answers, counted as they arrive: by what they crossed, by probe and by time. A search that had to read every
+//! answer of every row would cost as much as the estate is large; this way it costs as much as there is wrong.
 //!
-//! Rows that are *hot* (see [`super::evidence`]) are looked at one by one and are not counted here.
+//! There is one for the rows in which nothing is the matter, and one for those that are *hot* (see
+//! [`super::evidence`]), which are looked at one by one as well.
 
 use crate::time::At;
 
@@ -78,12 +78,11 @@ impl Tallies {
         }
     }
 
-    /// Counts of one node and probe, from `first` on, step by step up to the present one.
+    /// Counts of one node and probe, from step `first` on, up to [`STEPS`] later. Call [`Self::advance`] before.
     pub fn read(&self, node: NodeIx, probe: usize, first: i64) -> impl Iterator<Item = u32> + '_ {
         let begin = (node * self.probes + probe) * KEPT;
-        let cell = &self.counts[begin..begin + KEPT];
-        let newest = self.newest;
-        (first..).take(STEPS + 1).map(move |step| if step > newest { 0 } else { cell[slot(step)] })
+        let (older, newer) = self.counts[begin..begin + KEPT].split_at(slot(first));
+        newer.iter().chain(older).take(STEPS + 1).copied()
     }
 }
 

@@ -1,10 +1,10 @@
 //! What is worth supposing: nodes behind which enough is bad, in the ways in which it looks bad.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
-use super::super::model::{Mode, Shape, Shows};
+use super::super::model::{Mode, SILENT_BY_ITSELF, Shape, Shows};
+use super::super::tallies::Tallies;
 use super::super::topology::{Member, NodeIx, NodeKind};
 use super::super::window::{Piece, Span};
 use super::profile::{Among, Counts, Profile};
@@ -40,10 +40,14 @@ struct Sketch {
 pub struct Seen {
     /// Hot rows behind it.
     pub members: Vec<Member>,
+    /// Those of which something bad crossed it, or that are silent.
+    showing: Vec<Member>,
     /// Rows that fail hard, or are overdue.
     hard_rows: u32,
     classes: [f64; CLASSES],
     bad: f64,
+    /// What all of it would cost as bad luck.
+    luck: f64,
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
@@ -55,9 +59,11 @@ impl Seen {
     fn new(networks: usize) -> Self {
         Self {
             members: Vec::new(),
+            showing: Vec::new(),
             hard_rows: 0,
             classes: [0.0; CLASSES],
             bad: 0.0,
+            luck: 0.0,
             by_network: vec![0; networks],
             hub: false,
             bads: 0,
@@ -66,6 +72,7 @@ impl Seen {
 
     fn add(&mut self, piece: &Piece, network: usize) {
         self.bad += 1.0;
+        self.luck -= piece.luck;
         self.classes[piece.class as usize] += 1.0;
         self.by_network[network] += 1;
         self.bads += 1;
@@ -115,11 +122,16 @@ impl Open {
 impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already.
     pub fn candidates(&mut self, chosen: &[Candidate]) -> Vec<Candidate> {
-        let mut sketches = Vec::new();
         // They leave out what has been chosen since.
         self.profiles.clear();
-        let worth = self.worth_trying();
-        for (node, seen) in &worth {
+        let mut best: f64 = 0.0;
+        let mut all = Vec::new();
+        for (node, seen) in &self.worth_trying() {
+            // Nothing explains more than all that is bad behind it.
+            if seen.luck < best - NEGLIGIBLE {
+                break;
+            }
+            let mut sketches = Vec::new();
             let node = *node;
             let taken = |facet: Option<usize>, slow: bool| {
                 chosen.iter().any(|other| {
@@ -146,32 +158,33 @@ impl Search<'_> {
                 };
                 self.try_modes(node, facet, seen, open, &mut sketches);
             }
+            self.work_out(sketches, seen, &mut best, &mut all);
         }
-        self.work_out(sketches, &worth)
+        // In the order of the estate, so that equals don't depend on what is worked out first.
+        all.sort_by_key(|candidate| (candidate.node, candidate.facet));
+        all
     }
 
-    /// Works out the candidates that could matter, the most promising first.
-    fn work_out(&self, mut sketches: Vec<Sketch>, worth: &BTreeMap<NodeIx, Seen>) -> Vec<Candidate> {
+    /// Works out those of a node's candidates that could matter, the most promising first.
+    fn work_out(
+        &self,
+        mut sketches: Vec<Sketch>,
+        seen: &Seen,
+        best: &mut f64,
+        all: &mut Vec<Candidate>,
+    ) {
         sketches.sort_by(|a, b| b.at_most.total_cmp(&a.at_most));
-        let total = sketches.len();
-        let mut best: f64 = 0.0;
-        let mut all = Vec::new();
         for sketch in sketches {
-            if sketch.at_most < best - NEGLIGIBLE {
+            if sketch.at_most < *best - NEGLIGIBLE {
                 break;
             }
-            let Some(seen) = worth.get(&sketch.candidate.node) else { continue };
             let mut candidate = sketch.candidate;
             let prior = candidate.score;
             candidate.gain = self.gain(&candidate, &seen.members, sketch.profile.calm());
             candidate.score = candidate.gain + prior;
-            best = best.max(candidate.score);
+            *best = best.max(candidate.score);
             all.push(candidate);
         }
-        if std::env::var_os("LWCNT").is_some() { eprintln!("nodes {} sketches {} worked {} hot {} slight {}", worth.len(), total, all.len(), self.hot.len(), self.slight.len()); }
-        // In the order of the estate, so that equals don't depend on what is worked out first.
-        all.sort_by_key(|candidate| (candidate.node, candidate.facet));
-        all
     }
 
     /// The share of the rows that so many practices are.
@@ -330,13 +343,14 @@ impl Search<'_> {
             return Rc::clone(known);
         }
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
-        let mut profile = Profile::new(self.grid, self.calm(&of));
+        let hot = self.good(&of, &self.evidence.hot);
+        let mut profile = Profile::new(self.grid, self.calm(&of), hot);
         let monitor = self.is_monitor(node);
         let lens = self.lens(facet, mode);
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
             profile.add(&slight.piece, false);
         }
-        for member in &seen.members {
+        for member in &seen.showing {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
             let shown = || {
@@ -360,15 +374,10 @@ impl Search<'_> {
         profile
     }
 
-    /// Good answers of the calm rows behind a node, as far as a mode would show. They don't depend on what is chosen.
-    fn calm(&mut self, of: &Candidate) -> Rc<Counts> {
+    /// Good answers behind a node, as far as a mode would show.
+    fn good(&self, of: &Candidate, tallies: &Tallies) -> Counts {
         // One machine that asks for everybody stands before what everybody asks.
-        let machine = of.mode == Mode::SharedMachine;
-        let node = if machine { self.unmapped } else { of.node };
-        let key = (node, of.facet, of.mode.shows());
-        if let Some(known) = self.calm.get(&key) {
-            return Rc::clone(known);
-        }
+        let node = if of.mode == Mode::SharedMachine { self.unmapped } else { of.node };
         let mut counts = Counts::NONE;
         let lens = self.lens(of.facet, of.mode);
         for (probe, facts) in self.topology.probes.iter().enumerate() {
@@ -376,13 +385,23 @@ impl Search<'_> {
                 continue;
             }
             let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
-            for (slot, count) in self.evidence.tallies.read(node, probe, self.grid.first).enumerate() {
+            for (slot, count) in tallies.read(node, probe, self.grid.first).enumerate() {
                 if count > 0 {
                     counts.add(slot, f64::from(count), slot > ripe);
                 }
             }
         }
-        let counts = Rc::new(counts);
+        counts
+    }
+
+    /// Good answers of the calm rows behind a node, as far as a mode would show. They don't depend on what is chosen.
+    fn calm(&mut self, of: &Candidate) -> Rc<Counts> {
+        let node = if of.mode == Mode::SharedMachine { self.unmapped } else { of.node };
+        let key = (node, of.facet, of.mode.shows());
+        if let Some(known) = self.calm.get(&key) {
+            return Rc::clone(known);
+        }
+        let counts = Rc::new(self.good(of, &self.evidence.calm));
         self.calm.insert(key, Rc::clone(&counts));
         counts
     }
@@ -432,8 +451,8 @@ impl Search<'_> {
         (kind * how * where_ * over).ln()
     }
 
-    /// Nodes behind which enough is bad, with what is bad there.
-    fn worth_trying(&self) -> BTreeMap<NodeIx, Seen> {
+    /// Nodes behind which enough is bad, with what is bad there; most of it first.
+    fn worth_trying(&self) -> Vec<(NodeIx, Seen)> {
         let topology = self.topology;
         let mut seen: Vec<Option<Seen>> = Vec::new();
         seen.resize_with(topology.nodes.len(), || None);
@@ -477,12 +496,19 @@ impl Search<'_> {
                 let bad = std::mem::take(&mut luck[*node]);
                 let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
+                entry.luck += if silent { -SILENT_BY_ITSELF } else { 0.0 };
                 entry.hub |= row == topology.hub() && own > 0.0;
+                if bad > 0.0 || silent {
+                    entry.showing.push(member);
+                }
                 entry.members.push(member);
             }
         }
         let seen = seen.into_iter().enumerate().filter_map(|(node, seen)| Some((node, seen?)));
-        seen.filter(|(node, seen)| self.deserves_a_look(*node, seen)).collect()
+        let mut worth: Vec<(NodeIx, Seen)> =
+            seen.filter(|(node, seen)| self.deserves_a_look(*node, seen)).collect();
+        worth.sort_by(|a, b| b.1.luck.total_cmp(&a.1.luck).then(a.0.cmp(&b.0)));
+        worth
     }
 
     fn deserves_a_look(&self, node: NodeIx, seen: &Seen) -> bool {

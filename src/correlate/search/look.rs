@@ -44,7 +44,7 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
     let luck = Luck::new();
     let mut found = Look::default();
     let watched = evidence.watched(topology, now);
-    let grid = Grid::new(now, &evidence.tallies);
+    let grid = Grid::new(now, &evidence.calm);
     for row in watched {
         let told = known.rows.binary_search(&row).is_ok();
         let begin = found.slight.len();

@@ -206,7 +206,7 @@ impl<'a> Search<'a> {
             evidence,
             now,
             known,
-            grid: Grid::new(now, &evidence.tallies),
+            grid: Grid::new(now, &evidence.calm),
             slight,
             behind,
             hot,

@@ -74,7 +74,7 @@ pub struct Profile {
     bads: Vec<Bad>,
     /// When the reports that didn't come were due.
     overdue: Vec<At>,
-    /// Good answers of rows in which something is bad, and of those in which most is bad.
+    /// Good answers of the hot rows, and of those in which most is bad.
     ok: Counts,
     hard_ok: Counts,
     calm: Rc<Counts>,
@@ -90,8 +90,8 @@ pub enum Among {
 }
 
 impl Profile {
-    pub fn new(grid: Grid, calm: Rc<Counts>) -> Self {
-        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: Counts::NONE, hard_ok: Counts::NONE, calm }
+    pub fn new(grid: Grid, calm: Rc<Counts>, hot: Counts) -> Self {
+        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: hot, hard_ok: Counts::NONE, calm }
     }
 
     /// Good answers of the rows that aren't hot.
@@ -101,10 +101,8 @@ impl Profile {
 
     pub fn add(&mut self, piece: &Piece, hard: bool) {
         if !piece.class.bad() {
-            let slot = usize::from(piece.slot);
-            self.ok.add(slot, 1.0, piece.early);
             if hard {
-                self.hard_ok.add(slot, 1.0, piece.early);
+                self.hard_ok.add(usize::from(piece.slot), 1.0, piece.early);
             }
         } else if !piece.touched {
             self.bads.push(Bad { piece: *piece, hard });
