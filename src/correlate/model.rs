@@ -16,6 +16,8 @@ pub enum Mode {
     Total,
     /// It sends every connection back. Shows in checks that open one only.
     Refused,
+    /// It sends everything back, datagrams too.
+    Rejected,
     /// It answers for others: TLS interception, block pages. Shows in TLS checks only.
     Tls,
     /// Names don't resolve. Shows in checks that look a name up only.
@@ -103,7 +105,7 @@ impl Mode {
             Self::Streams => STARVED,
             Self::Large => STALLING,
             Self::Sticky(_, shape) => shape.shares(),
-            Self::Refused => REFUSING,
+            Self::Refused | Self::Rejected => REFUSING,
             Self::Tls => INTERCEPTING,
             Self::Dns => NAMELESS,
             Self::Content => WRONG,
@@ -176,7 +178,9 @@ const SORTS_ALL: [Sort; SORTS] = [Sort::Lookup, Sort::Bare, Sort::Stream];
 /// Whether a check of this sort can fail like that.
 const fn can_show(sort: Sort, class: Class) -> bool {
     match sort {
-        Sort::Lookup => matches!(class, Class::Dns | Class::DnsTimeout | Class::Content),
+        Sort::Lookup => {
+            matches!(class, Class::Refused | Class::Dns | Class::DnsTimeout | Class::Content)
+        }
         Sort::Bare => matches!(class, Class::Reach | Class::Refused | Class::Content | Class::Policy),
         Sort::Stream => !matches!(class, Class::Ok | Class::Slow),
     }
@@ -332,6 +336,7 @@ mod tests {
         let modes = [
             Mode::Total,
             Mode::Refused,
+            Mode::Rejected,
             Mode::Tls,
             Mode::Dns,
             Mode::Content,

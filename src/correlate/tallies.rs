@@ -109,9 +109,4 @@ impl Grid {
         let step = at.as_millis().div_euclid(self.step_ms) - self.first;
         usize::try_from(step.max(0)).unwrap_or(0).min(STEPS)
     }
-
-    /// Which share of a moment's step lies after it.
-    pub fn after(&self, at: At) -> f64 {
-        1.0 - at.as_millis().rem_euclid(self.step_ms) as f64 / self.step_ms as f64
-    }
 }

@@ -454,7 +454,7 @@ impl Tally {
 
 fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
     match mode {
-        Mode::Refused => return Signature::Refused,
+        Mode::Refused | Mode::Rejected => return Signature::Refused,
         Mode::Dns => return Signature::Dns,
         Mode::Policy => return Signature::Policy,
         Mode::Slow | Mode::Brownout | Mode::Sticky(_, Shape::Sluggish) => return Signature::Slow,

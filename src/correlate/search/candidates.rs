@@ -223,6 +223,7 @@ impl Search<'_> {
             }
         };
         offer(Mode::Refused, common(Class::Refused));
+        offer(Mode::Rejected, common(Class::Refused));
         offer(Mode::Tls, common(Class::Tls));
         // A network carries packets; names are its resolvers' business.
         let resolves = !matches!(kind, NodeKind::Network(_));
@@ -435,7 +436,7 @@ impl Search<'_> {
         let how: f64 = match mode {
             Mode::Dns if !self.topology.nodes[node].resolver => 0.005,
             Mode::Total => 0.5,
-            Mode::Refused | Mode::Content | Mode::SharedMachine => 0.1,
+            Mode::Refused | Mode::Rejected | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
             Mode::Partial(..) => 0.06,
             Mode::Brownout | Mode::Streams | Mode::Large => 0.03,

@@ -32,15 +32,11 @@ impl Counts {
         counts[slot] += count;
     }
 
-    /// Sums over a span; of its first step the share after its beginning.
+    /// Sums over a span, but for its first step: nobody knows which of those came before it began.
     fn sum(grid: &Grid, span: Span, of: impl Fn(usize) -> f64) -> f64 {
-        let begin = grid.place(span.since);
+        let begin = grid.place(span.since) + 1;
         let end = span.until.map_or(STEPS, |until| grid.place(until));
-        if begin > end {
-            return 0.0;
-        }
-        let rest: f64 = (begin + 1..=end).map(&of).sum();
-        rest + of(begin) * grid.after(span.since)
+        if begin > end { 0.0 } else { (begin..=end).map(of).sum() }
     }
 
     /// How many lie within a span, the youngest included.
@@ -143,19 +139,20 @@ impl Profile {
             Among::All => self.ok.weight(slot, shares) + self.calm.weight(slot, shares),
             Among::Hard => self.hard_ok.weight(slot, shares),
         };
-        let mut weight = [0.0; STEPS + 1];
-        for (slot, sum) in weight.iter_mut().enumerate() {
+        let mut passed = [0.0; STEPS + 1];
+        for (slot, sum) in passed.iter_mut().enumerate() {
             *sum = good(slot);
         }
+        let mut failed = [0.0; STEPS + 1];
         // A row from which everything comes late isn't one of those that are dead.
         let bads = || {
             self.bads.iter().filter(move |bad| among == Among::All || bad.hard && !bad.piece.passed(shares))
         };
         for bad in bads() {
-            weight[usize::from(bad.piece.slot)] += bad.piece.gain(shares);
+            failed[usize::from(bad.piece.slot)] += bad.piece.gain(shares);
         }
         for due in &self.overdue {
-            weight[self.grid.place(*due)] += OVERDUE;
+            failed[self.grid.place(*due)] += OVERDUE;
         }
         let began = |from_slot: usize, to_slot: usize| {
             let steps = from_slot..=to_slot;
@@ -163,22 +160,24 @@ impl Profile {
             let overdue = self.overdue.iter().copied().filter(|due| steps.contains(&self.grid.place(*due)));
             bad.map(|bad| bad.piece.from).chain(overdue).min()
         };
-        // Reaching to now.
+        // Reaching to now. Of the first step nobody knows which good answers came before.
         let (mut sum, mut best) = (0.0, (0.0, None));
         for slot in (0..=STEPS).rev() {
-            sum += weight[slot];
+            sum += failed[slot];
             if sum > best.0 {
                 best = (sum, Some(slot));
             }
+            sum += passed[slot];
         }
         let on = best.1.and_then(|slot| began(slot, STEPS)).map(Span::since);
         // Over already.
         let (mut sum, mut from, mut over) = (0.0, 0, (0.0, 0, 0));
-        for (slot, weight) in weight.iter().enumerate() {
-            if sum <= 0.0 {
-                (sum, from) = (0.0, slot);
+        for slot in 0..=STEPS {
+            if sum + passed[slot] <= 0.0 {
+                (sum, from) = (failed[slot], slot);
+            } else {
+                sum += passed[slot] + failed[slot];
             }
-            sum += weight;
             if sum > over.0 {
                 over = (sum, from, slot);
             }
