@@ -52,6 +52,7 @@ fn is_within_another(life: &LifeCycle, verdict: &Verdict) -> bool {
             && (incident.event.network.is_none() || incident.verdict.network == verdict.network)
             && !verdict.rows.is_empty()
             && verdict.rows.is_subset(&incident.ever)
-            && verdict.rows.len() < incident.ever.len()
+            && verdict.rows.len() <= incident.ever.len()
+            && !super::lifecycle::alike(&incident.verdict, verdict)
     })
 }

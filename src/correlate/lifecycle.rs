@@ -186,7 +186,9 @@ impl LifeCycle {
         for verdict in unclaimed.drain(..) {
             let beside = |since: &&At| since.millis_since(verdict.since).abs() <= facts.round_ms;
             let company = own.iter().filter(beside).count() > 1;
-            if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() {
+            // The tail of what is over hits nobody any more.
+            let hits_nobody = verdict.rows.is_empty() && verdict.scope != Scope::Monitor;
+            if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() || hits_nobody {
                 continue;
             }
             let known = self.pending.iter_mut().find(|pending| alike(&pending.verdict, &verdict));

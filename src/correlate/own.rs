@@ -79,8 +79,11 @@ impl Dirty {
         let hearing = &evidence.hearings[row as usize];
         let first = topology.check(row, 0);
         let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
-        let pieces: Vec<Pieces> =
-            checks.iter().zip(&topology.probes).map(|(check, facts)| Pieces::of(check, now, facts, looks, grid)).collect();
+        let pieces: Vec<Pieces> = checks
+            .iter()
+            .zip(&topology.probes)
+            .map(|(check, facts)| Pieces::of(check, now, facts, looks, grid))
+            .collect();
         let bad = pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad());
         let onsets: Vec<At> = bad.map(|piece| piece.from).collect();
         if onsets.is_empty() && !hearing.late {

@@ -198,7 +198,13 @@ impl Topology {
         // Probe-side nodes carry the same checks of every row.
         for (kind, cause, matching) in probe_side(estate) {
             let cover = builder.cover(Cover { probes: matching, everything: false });
-            builder.nodes.push(Node { kind, resolver: false, spared: false, causes: cause, members: Members::Every(cover) });
+            builder.nodes.push(Node {
+                kind,
+                resolver: false,
+                spared: false,
+                causes: cause,
+                members: Members::Every(cover),
+            });
         }
         builder.monitor(&probes, rows);
         let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
@@ -424,7 +430,13 @@ impl Builder {
             return *known;
         }
         let new = self.nodes.len();
-        self.nodes.push(Node { kind, resolver: false, spared: false, causes, members: Members::Some(Vec::new()) });
+        self.nodes.push(Node {
+            kind,
+            resolver: false,
+            spared: false,
+            causes,
+            members: Members::Some(Vec::new()),
+        });
         self.hop_ix.insert(hop, new);
         new
     }

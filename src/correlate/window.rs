@@ -78,11 +78,7 @@ impl Piece {
 
     /// log P(piece | this alone has failed).
     pub fn alone(&self, shares: &LogShares) -> f64 {
-        if self.passed(shares) {
-            self.luck + self.passing(shares)
-        } else {
-            shares.of(self.sort, self.class)
-        }
+        if self.passed(shares) { self.luck + self.passing(shares) } else { shares.of(self.sort, self.class) }
     }
 
     /// What supposing one thing more adds to its log-likelihood: an answer must get past everything on the path, a

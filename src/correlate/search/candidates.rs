@@ -24,6 +24,9 @@ const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
 /// … as long as that is not most of the estate.
 const UNMAPPED_SHARE_MAX: f64 = 0.4;
 
+/// Of a dead row at most one in so many results is good.
+const DEAD_ANSWERS: u32 = 4;
+
 /// Candidates whose scores must be this far (nats) below the best, or below "none of these", aren't worked out: they
 /// would take a hundred-thousandth from its probability.
 const NEGLIGIBLE: f64 = 12.0;
@@ -166,13 +169,7 @@ impl Search<'_> {
     }
 
     /// Works out those of a node's candidates that could matter, the most promising first.
-    fn work_out(
-        &self,
-        mut sketches: Vec<Sketch>,
-        seen: &Seen,
-        best: &mut f64,
-        all: &mut Vec<Candidate>,
-    ) {
+    fn work_out(&self, mut sketches: Vec<Sketch>, seen: &Seen, best: &mut f64, all: &mut Vec<Candidate>) {
         sketches.sort_by(|a, b| b.at_most.total_cmp(&a.at_most));
         for sketch in sketches {
             if sketch.at_most < *best - NEGLIGIBLE {
@@ -193,7 +190,8 @@ impl Search<'_> {
     }
 
     fn unmapped_chance(&self, share: f64) -> f64 {
-        let known = UNMAPPED.iter().find(|(practices, _)| (self.unmapped_share(*practices) - share).abs() < 1e-9);
+        let known =
+            UNMAPPED.iter().find(|(practices, _)| (self.unmapped_share(*practices) - share).abs() < 1e-9);
         known.map_or(1e-3, |(_, chance)| *chance)
     }
 
@@ -267,6 +265,11 @@ impl Search<'_> {
             _ => {
                 for mode in self.whole_modes(node, seen).into_iter().filter(|mode| open.takes(*mode)) {
                     self.try_mode(node, facet, seen, mode, Among::All, all);
+                }
+                // What has spares hits a share of the rows as it is, and all spares at once fail for good.
+                let node_ref = &self.topology.nodes[node];
+                if node_ref.spared || node_ref.kind == NodeKind::AllSpares {
+                    return;
                 }
                 for shape in seen.shapes() {
                     self.try_shares(node, facet, seen, open, shape, all);
@@ -349,7 +352,7 @@ impl Search<'_> {
         let monitor = self.is_monitor(node);
         let lens = self.lens(facet, mode);
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
-            profile.add(&slight.piece, false);
+            profile.add(&slight.piece, slight.last_word);
         }
         for member in &seen.showing {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
@@ -358,13 +361,12 @@ impl Search<'_> {
                 let probes = cover.probes.iter().filter(|probe| lens.shows(**probe));
                 probes.flat_map(|probe| dirty.pieces[*probe as usize].as_slice())
             };
-            let (mut bad, mut all) = (0, 0);
-            for piece in shown() {
-                bad += usize::from(piece.class.bad());
-                all += 1;
-            }
-            for piece in shown() {
-                profile.add(piece, bad * 2 >= all);
+            for piece in shown().filter(|piece| piece.class.bad()) {
+                let (mut good, mut bad) = (0, 0);
+                for since in shown().filter(|other| other.from >= piece.from) {
+                    if since.class.bad() { bad += 1 } else { good += 1 }
+                }
+                profile.add(piece, good * DEAD_ANSWERS <= bad);
             }
             if dirty.late && (cover.everything || monitor) && !dirty.cut {
                 profile.add_overdue(dirty.due);
@@ -433,8 +435,10 @@ impl Search<'_> {
             (true, None, _) if mode.uniform() => 0.3,
             (true, None, _) => 0.1,
         };
+        let resolver = self.topology.nodes[node].resolver;
         let how: f64 = match mode {
-            Mode::Dns if !self.topology.nodes[node].resolver => 0.005,
+            // Names are the business of resolvers, and of the services that they are of.
+            Mode::Dns if !matches!(kind_of, NodeKind::Service(_) | NodeKind::Target(_)) && !resolver => 0.001,
             Mode::Total => 0.5,
             Mode::Refused | Mode::Rejected | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,

@@ -21,14 +21,7 @@ const NETWORKS_INLINE: usize = 8;
 
 impl Search<'_> {
     /// Gain of one bad row when `candidate` has failed and this row is hit throughout `span`.
-    fn hit_gain(
-        &self,
-        candidate: &Candidate,
-        lens: &Lens,
-        member: Member,
-        dirty: &Dirty,
-        span: Span,
-    ) -> f64 {
+    fn hit_gain(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty, span: Span) -> f64 {
         let cover = &self.topology.covers[member.cover];
         let networks = self.topology.networks;
         let mut inline = [0.0_f64; NETWORKS_INLINE];
@@ -108,13 +101,7 @@ impl Search<'_> {
 
     /// From when until when this row was most probably hit, given that the candidate has failed; `None`: it was
     /// spared.
-    fn hit_span(
-        &self,
-        candidate: &Candidate,
-        lens: &Lens,
-        member: Member,
-        dirty: &Dirty,
-    ) -> Option<Span> {
+    fn hit_span(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> Option<Span> {
         let ways = self.ways(candidate, lens, member, dirty);
         let mut best = (f64::NEG_INFINITY, candidate.span);
         for (span, price) in ways.as_slice() {
@@ -141,7 +128,6 @@ impl Search<'_> {
     /// What supposing a candidate adds. `behind`: the hot rows behind it; `calm`: the good answers of the others.
     pub fn gain(&self, candidate: &Candidate, behind: &[Member], calm: &Counts) -> f64 {
         let lens = self.lens(candidate.facet, candidate.mode);
-        let node = &self.topology.nodes[candidate.node];
         let machine = candidate.mode == Mode::SharedMachine;
         // Every row stands before the monitor, but only the hub's checks cross its own lines.
         let own_lines = self.is_monitor(candidate.node) && !machine;
@@ -154,15 +140,16 @@ impl Search<'_> {
             })
             .sum();
         let ok = lens.shares.ok();
-        let share = match candidate.mode {
-            Mode::Sticky(share, _) => Some(share),
-            _ if node.spared => Some(SPARED),
-            _ => None,
-        };
-        sum += if let Some(share) = share {
+        sum += if let Some(share) = self.share_of_rows(candidate) {
             // One good answer nearly clears a row, and the second changes little more.
             let cleared = self.rows_that_answered(candidate, behind.len(), calm);
-            cleared * (1.0 - share + share * ok.exp()).ln()
+            let dead: f64 = self
+                .slight_in(candidate, &lens, machine)
+                .map(|at| &self.slight[at])
+                .filter(|slight| slight.last_word)
+                .map(|slight| (1.0 - share + share * slight.piece.gain(&lens.shares).exp()).ln())
+                .sum();
+            dead + cleared * (1.0 - share + share * ok.exp()).ln()
         } else {
             let slight: f64 = self
                 .slight_in(candidate, &lens, machine)
@@ -174,6 +161,15 @@ impl Search<'_> {
             sum += self.reports_held_back(candidate, ok);
         }
         sum
+    }
+
+    /// The share of the rows behind a candidate that it hits; `None`: all.
+    fn share_of_rows(&self, candidate: &Candidate) -> Option<f64> {
+        match candidate.mode {
+            Mode::Sticky(share, _) => Some(share),
+            _ if self.topology.nodes[candidate.node].spared => Some(SPARED),
+            _ => None,
+        }
     }
 
     /// Bad results of slight rows that a candidate would explain.
@@ -239,13 +235,13 @@ impl Search<'_> {
                 dirty.sum_up(topology);
             }
         }
-        if candidate.mode.uniform() && !self.topology.nodes[candidate.node].spared
-            || matches!(candidate.mode, Mode::Partial(..) | Mode::Streams | Mode::Slow | Mode::Brownout)
-        {
-            let machine = candidate.mode == Mode::SharedMachine;
-            let explained: Vec<usize> = self.slight_in(candidate, &lens, machine).collect();
-            for at in explained {
-                self.slight[at].piece.suppose(&lens.shares);
+        let machine = candidate.mode == Mode::SharedMachine;
+        let some = self.share_of_rows(candidate).is_some();
+        let explained: Vec<usize> = self.slight_in(candidate, &lens, machine).collect();
+        for at in explained {
+            let slight = &mut self.slight[at];
+            if !some || slight.last_word {
+                slight.piece.suppose(&lens.shares);
             }
         }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total {

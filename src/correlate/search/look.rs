@@ -4,7 +4,7 @@
 //! good ones stay in the tallies, and no state of its own is worked out. All others are *hot*: each of their answers
 //! is weighed, beside the ways in which such a row fails on its own.
 
-use super::super::evidence::Evidence;
+use super::super::evidence::{Check, Evidence};
 use super::super::model::{LOSSY, Luck, Own, own_prior};
 use super::super::own::Dirty;
 use super::super::tallies::Grid;
@@ -28,6 +28,8 @@ pub struct Slight {
     pub row: Row,
     pub probe: u32,
     pub piece: Piece,
+    /// Nothing of its row answered on its network since: what is dead looks like that at first.
+    pub last_word: bool,
 }
 
 /// What there is to explain.
@@ -59,13 +61,23 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
             for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad()) {
                 cost -= piece.luck;
                 let probe = crate::estate::ProbeIx::new(probe).0;
-                found.slight.push(Slight { row, probe, piece: *piece });
+                found.slight.push(Slight { row, probe, piece: *piece, last_word: false });
             }
         }
         let late = evidence.hearings[row as usize].late;
-        let odd = cost > SLIGHT && (cost > HARD || looks_own(topology, evidence, row, &found.slight[begin..], now));
+        let odd =
+            cost > SLIGHT && (cost > HARD || looks_own(topology, evidence, row, &found.slight[begin..], now));
         let hot = late || cost > 0.0 && (told || odd);
         evidence.set_hot(topology, row, hot);
+        for slight in &mut found.slight[begin..] {
+            let network = topology.probes[slight.probe as usize].network;
+            let checks = evidence.checks[first..].iter().zip(&topology.probes);
+            let answered = |(check, facts): (&Check, &ProbeFacts)| {
+                facts.network == network
+                    && check.recent().any(|(at, class)| !class.bad() && at > slight.piece.from)
+            };
+            slight.last_word = !checks.into_iter().any(answered);
+        }
         if hot {
             found.slight.truncate(begin);
             found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, &grid, told));
@@ -80,7 +92,8 @@ fn looks_own(topology: &Topology, evidence: &Evidence, row: Row, bad: &[Slight],
         let on = |probe: usize| topology.probes[probe].network == network;
         let bad = || bad.iter().filter(|bad| on(bad.probe as usize)).map(|bad| &bad.piece);
         let Some(since) = bad().map(|piece| piece.from).min() else { return false };
-        let begin = since.max(now.plus_millis(-topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0)));
+        let begin =
+            since.max(now.plus_millis(-topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0)));
         let first = topology.check(row, 0);
         let good: usize = (0..topology.probes.len())
             .filter(|probe| on(*probe))

@@ -181,7 +181,13 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(topology: &'a Topology, evidence: &'a Evidence, look: Look, now: At, known: &'a Known) -> Self {
+    pub fn new(
+        topology: &'a Topology,
+        evidence: &'a Evidence,
+        look: Look,
+        now: At,
+        known: &'a Known,
+    ) -> Self {
         let Look { slight, hot } = look;
         let mut hot_ix = vec![0; topology.rows];
         for (position, dirty) in (1_u32..).zip(&hot) {
@@ -234,15 +240,6 @@ impl<'a> Search<'a> {
             last = self.candidates(&chosen);
             if chosen.is_empty() {
                 first.clone_from(&last);
-            }
-            if std::env::var_os("LWDBG").is_some() {
-                let mut top = last.clone();
-                top.sort_by(|a, b| b.score.total_cmp(&a.score));
-                eprintln!("{} slot {}", self.now, chosen.len());
-                for c in top.iter().take(8) {
-                    eprintln!("    {:?} {:?} {:?} {:?} on {}s..{:?} gain {:.2} score {:.2}", self.topology.nodes[c.node].kind, self.topology.nodes[c.node].causes.first().map(ToString::to_string), c.facet, c.mode, self.now.millis_since(c.span.since) as f64/1000.0, c.span.until.map(|u| self.now.millis_since(u) as f64/1000.0), c.gain, c.score);
-                }
-                for d in &self.hot { eprintln!("       row {} z {:.1} best {:?}", d.row, d.z, d.best()); }
             }
             match best(&last) {
                 Some(candidate) if candidate.score > self.needed(&candidate) => {
@@ -351,9 +348,8 @@ impl<'a> Search<'a> {
 
     /// How a mode, on one network or all, shows.
     fn lens(&self, facet: Option<usize>, mode: Mode) -> Lens {
-        let shows = |facts: &ProbeFacts| {
-            facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts)
-        };
+        let shows =
+            |facts: &ProbeFacts| facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts);
         Lens { shares: mode.row(), shows: self.topology.probes.iter().map(shows).collect() }
     }
 
@@ -436,7 +432,7 @@ impl<'a> Search<'a> {
                 Mode::Partial(..) | Mode::Streams | Mode::Brownout => true,
                 Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &lens, member),
                 Mode::Slow => bad > 0,
-                _ if member.spared => bad > 0,
+                _ if member.spared => bad > good && self.is_hit(best, &lens, member),
                 _ => (bad > 0 || good == 0) && self.is_hit(best, &lens, member),
             };
             if hit {

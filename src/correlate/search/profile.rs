@@ -59,7 +59,7 @@ impl Counts {
 #[derive(Debug, Clone, Copy)]
 struct Bad {
     piece: Piece,
-    /// More of its row is bad than good.
+    /// Its row looks dead since.
     hard: bool,
 }
 
@@ -70,9 +70,8 @@ pub struct Profile {
     bads: Vec<Bad>,
     /// When the reports that didn't come were due.
     overdue: Vec<At>,
-    /// Good answers of the hot rows, and of those in which most is bad.
+    /// Good answers of the hot rows.
     ok: Counts,
-    hard_ok: Counts,
     calm: Rc<Counts>,
 }
 
@@ -81,13 +80,13 @@ pub struct Profile {
 pub enum Among {
     /// All that are behind it.
     All,
-    /// Those of which most is bad.
+    /// Those that look dead.
     Hard,
 }
 
 impl Profile {
     pub fn new(grid: Grid, calm: Rc<Counts>, hot: Counts) -> Self {
-        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: hot, hard_ok: Counts::NONE, calm }
+        Self { grid, bads: Vec::new(), overdue: Vec::new(), ok: hot, calm }
     }
 
     /// Good answers of the rows that aren't hot.
@@ -95,12 +94,9 @@ impl Profile {
         &self.calm
     }
 
+    /// Adds a bad result. `hard`: its row looks dead since.
     pub fn add(&mut self, piece: &Piece, hard: bool) {
-        if !piece.class.bad() {
-            if hard {
-                self.hard_ok.add(usize::from(piece.slot), 1.0, piece.early);
-            }
-        } else if !piece.touched {
+        if !piece.touched {
             self.bads.push(Bad { piece: *piece, hard });
         }
     }
@@ -111,11 +107,7 @@ impl Profile {
 
     /// Share of the results within a span that are bad.
     pub fn rate(&self, span: Span) -> f64 {
-        let bad = self
-            .bads
-            .iter()
-            .filter(|bad| span.holds(bad.piece.from, bad.piece.to))
-            .count() as f64;
+        let bad = self.bads.iter().filter(|bad| span.holds(bad.piece.from, bad.piece.to)).count() as f64;
         let good = self.ok.within(&self.grid, span) + self.calm.within(&self.grid, span);
         bad / (bad + good).max(1.0)
     }
@@ -123,9 +115,10 @@ impl Profile {
     /// The most that a failure of this mode through `span` could explain: no row is explained better than by its bad
     /// results alone, and none that isn't hot forgives its good ones.
     pub fn at_most(&self, span: Span, shares: &LogShares, among: Among) -> f64 {
-        let bads = self.bads.iter().filter(|bad| {
-            span.holds(bad.piece.from, bad.piece.to) && (among == Among::All || bad.hard)
-        });
+        let bads = self
+            .bads
+            .iter()
+            .filter(|bad| span.holds(bad.piece.from, bad.piece.to) && (among == Among::All || bad.hard));
         let explained: f64 = bads.map(|bad| bad.piece.gain(shares).max(0.0)).sum();
         let overdue = 2.0 * OVERDUE * self.overdue.len() as f64;
         let calm = if among == Among::All { self.calm.log(&self.grid, span, shares) } else { 0.0 };
@@ -137,7 +130,7 @@ impl Profile {
     pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Span>, Option<Span>) {
         let good = |slot: usize| match among {
             Among::All => self.ok.weight(slot, shares) + self.calm.weight(slot, shares),
-            Among::Hard => self.hard_ok.weight(slot, shares),
+            Among::Hard => 0.0,
         };
         let mut passed = [0.0; STEPS + 1];
         for (slot, sum) in passed.iter_mut().enumerate() {
