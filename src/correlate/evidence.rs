@@ -10,6 +10,7 @@
 use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
 
+use super::hearing::Hearing;
 use super::tallies::Tallies;
 use super::topology::{ProbeFacts, Row, Topology};
 
@@ -199,115 +200,6 @@ impl Check {
     }
 }
 
-/// When one agent was heard.
-#[derive(Debug, Clone, Copy)]
-pub struct Hearing {
-    /// [`At::from_millis`]`(i64::MIN)`: never.
-    pub last: At,
-    /// Longest gap between two arrivals lately.
-    gap_ms: i64,
-    /// Mean gap between two arrivals lately.
-    mean_gap_ms: i64,
-    arrivals: u32,
-    /// It is overdue.
-    pub late: bool,
-    /// It has been for longer than an agent holds its reports back.
-    pub silent: bool,
-    /// It said goodbye.
-    pub away: bool,
-    clock: Clock,
-}
-
-/// Arrivals after which the longest gap is believed.
-const GAP_LEARNED_MIN: u32 = 48;
-/// An agent sends a heartbeat every 30 s at least; two missed and a little more are late, whatever was learned.
-const LATE_MS_MAX: i64 = 75_000;
-/// Never late sooner than this: a busy machine, a garbage collection on a switch.
-const LATE_MS_MIN: i64 = 5_000;
-/// An agent that holds its reports back for a moment (a busy line, a roaming router) does so for up to 75 s; with the
-/// usual gap before and after that, it is silent when nothing came for this long and three times the usual gap.
-const SILENT_MS: i64 = 80_000;
-/// Usual gaps of which that makes allowance.
-const SILENT_GAP_MS_MAX: i64 = 20_000;
-
-/// How far an agent's clock is off, as the quickest of its last reports shows: a report can be slow, but none can be
-/// quicker than at once.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    /// The quickest report, in milliseconds from the end of its asking to its arrival, of the block before and of this
-    /// one.
-    before_ms: i32,
-    block_ms: i32,
-    /// Reports in this block.
-    reports: u8,
-}
-
-/// Reports in a block.
-const CLOCK_BLOCK: u8 = 16;
-/// An agent that always takes so long has a slow clock, and not a slow line.
-const BEHIND_MS_MIN: i32 = 5_000;
-
-impl Clock {
-    const UNKNOWN: Self = Self { before_ms: i32::MAX, block_ms: i32::MAX, reports: 0 };
-
-    fn hear(&mut self, took_ms: i64) {
-        let took_ms = i32::try_from(took_ms).unwrap_or(if took_ms < 0 { i32::MIN } else { i32::MAX });
-        if self.reports == CLOCK_BLOCK {
-            *self = Self { before_ms: self.block_ms, block_ms: i32::MAX, reports: 0 };
-        }
-        self.block_ms = self.block_ms.min(took_ms);
-        self.reports += 1;
-    }
-
-    /// What must be added to its times, in milliseconds.
-    fn off_ms(self) -> i64 {
-        let quickest = self.before_ms.min(self.block_ms);
-        // Until a block is full, a backlog could look like a slow clock.
-        let known = self.before_ms != i32::MAX;
-        if quickest < 0 || known && quickest >= BEHIND_MS_MIN { i64::from(quickest) } else { 0 }
-    }
-}
-
-impl Hearing {
-    const NEVER: At = At::from_millis(i64::MIN);
-
-    pub fn ever(&self) -> bool {
-        self.last != Self::NEVER
-    }
-
-    /// It is heard now.
-    pub fn reports(&self) -> bool {
-        self.ever() && !self.late && !self.away
-    }
-
-    /// How long it may be silent before that says something.
-    pub fn patience_ms(&self) -> i64 {
-        if self.arrivals < GAP_LEARNED_MIN {
-            return LATE_MS_MAX;
-        }
-        (self.gap_ms * 5 / 4 + 1_000).clamp(LATE_MS_MIN, LATE_MS_MAX)
-    }
-
-    /// How long it must be silent before people are told.
-    pub fn silent_ms(&self) -> i64 {
-        SILENT_MS + (3 * self.mean_gap_ms).min(SILENT_GAP_MS_MAX)
-    }
-
-    fn hear(&mut self, at: At) {
-        if self.ever() && !self.late && !self.away {
-            let gap = at.millis_since(self.last);
-            // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
-            self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
-            self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
-        }
-        self.last = self.last.max(at);
-        self.arrivals = self.arrivals.saturating_add(1);
-        self.late = false;
-        self.silent = false;
-        self.away = false;
-    }
-}
-
 /// All that has been heard.
 #[derive(Debug)]
 pub struct Evidence {
@@ -363,19 +255,9 @@ pub enum Change {
 
 impl Evidence {
     pub fn new(topology: &Topology) -> Self {
-        let never = Hearing {
-            last: Hearing::NEVER,
-            gap_ms: 0,
-            mean_gap_ms: 0,
-            arrivals: 0,
-            late: false,
-            silent: false,
-            away: false,
-            clock: Clock::UNKNOWN,
-        };
         Self {
             checks: vec![Check::NEW; topology.rows * topology.probes.len()],
-            hearings: vec![never; topology.rows],
+            hearings: vec![Hearing::NEW; topology.rows],
             bad: vec![0; topology.rows],
             last_bad: vec![Hearing::NEVER; topology.rows],
             lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
@@ -476,26 +358,12 @@ impl Evidence {
         let mut any = false;
         for position in 0..self.hearings.len() {
             let hearing = &mut self.hearings[position];
-            if !hearing.ever() || hearing.silent || hearing.away {
-                continue;
-            }
-            let quiet_ms = now.millis_since(hearing.last);
-            let (late, silent) = (quiet_ms > hearing.patience_ms(), quiet_ms >= hearing.silent_ms());
-            any |= late != hearing.late || silent;
-            (hearing.late, hearing.silent) = (late || silent, silent);
+            any |= hearing.see(now);
             if hearing.late {
                 self.watch(crate::estate::PracticeIx::new(position).0);
             }
         }
         any
-    }
-
-    /// The time at which this row began to ask, by the hub's clock, given when it says that it did and how long its
-    /// report took from then on.
-    pub fn by_our_clock(&mut self, row: Row, at: At, took_ms: i64) -> At {
-        let clock = &mut self.hearings[row as usize].clock;
-        clock.hear(took_ms);
-        at.plus_millis(clock.off_ms())
     }
 
     /// When the next report of this row was due, at the latest.

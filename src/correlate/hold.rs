@@ -23,8 +23,7 @@ pub fn hold_ms(life: &LifeCycle, verdict: &Verdict, company: bool, facts: &Facts
     match verdict.scope {
         Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_PARTLY_MS.max(facts.round_ms / 4),
         Scope::Shared => HOLD_SHARED_MS,
-        Scope::Monitor => HOLD_PARTLY_MS,
-        Scope::SharedPartly => HOLD_PARTLY_MS,
+        Scope::Monitor | Scope::SharedPartly => HOLD_PARTLY_MS,
         Scope::Practice | Scope::PracticeSilent => {
             // A third of its checks is asked again meanwhile.
             let base = match (verdict.scope, company) {

@@ -13,6 +13,7 @@ mod acquittal;
 mod evidence;
 mod explain;
 mod explanation;
+mod hearing;
 mod hold;
 mod lifecycle;
 mod model;
@@ -23,6 +24,7 @@ mod rhythm;
 mod search;
 mod series;
 mod settling;
+mod still_bad;
 mod tallies;
 mod topology;
 mod verdict;
@@ -36,10 +38,10 @@ use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
 use self::evidence::{Asked, Change, Evidence};
-use self::lifecycle::{Facts, Incident, LifeCycle, STRAGGLER_OF_MIN, StillBad};
+use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
 use self::search::{Findings, Search};
 use self::series::Series;
-use self::topology::{NodeKind, Row, Topology};
+use self::topology::{Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
@@ -259,7 +261,8 @@ impl Correlator {
         if self.evidence.hear(row, arrival) {
             self.evaluate_soon(arrival);
         }
-        let told_at = self.evidence.by_our_clock(row, seen.at, arrival.millis_since(seen.ended()));
+        let hearing = &mut self.evidence.hearings[row as usize];
+        let told_at = hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()));
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
         let asked = Asked {
@@ -385,7 +388,7 @@ impl Correlator {
             .filter(|verdict| verdict.probability >= lifecycle::OPEN_PROBABILITY_MIN)
             .collect();
         let shared: Vec<Verdict> = shared.into_iter().cloned().collect();
-        let still_bad = |incident: &Incident| still_bad(&view, incident, &shared);
+        let still_bad = |incident: &Incident| still_bad::still_bad(&view, incident, &shared);
         let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };
         life.step(named, &facts);
         self.nameless = nameless;
@@ -447,65 +450,4 @@ impl Correlator {
 /// The slowest asking and its time-out: after that long, everything has been asked again.
 fn round_ms(topology: &Topology) -> i64 {
     topology.probes.iter().map(|probe| probe.every_ms + probe.timeout_ms).max().unwrap_or(0) + 1_000
-}
-
-/// Rows of an incident of which this share still fails keep it open; fewer is the noise of single checks, or a
-/// straggler with a fault of its own.
-const STILL_BAD_SHARE: f64 = 0.05;
-
-/// `shared`: what has failed in common now. What another fault explains says nothing about this one.
-fn still_bad(view: &View<'_>, incident: &Incident, shared: &[Verdict]) -> StillBad {
-    let (mut asked, mut known, mut failing) = (0_usize, 0_usize, 0_usize);
-    let topology = view.topology;
-    let monitor = incident.verdict.scope == Scope::Monitor;
-    let rows: Vec<Row> = if monitor { vec![topology.hub()] } else { incident.ever.iter().copied().collect() };
-    let others: Vec<&Verdict> =
-        shared.iter().filter(|other| !lifecycle::alike(other, &incident.verdict)).collect();
-    for row in &rows {
-        let others: Vec<&Verdict> = others.iter().filter(|other| other.rows.contains(row)).copied().collect();
-        let (mut bad, mut good, mut elsewhere) = (0_u32, 0_u32, 0_u32);
-        for (probe, facts) in topology.probes.iter().enumerate() {
-            let probe = crate::estate::ProbeIx::new(probe).0;
-            let takes = |verdict: &Verdict| {
-                verdict.network.is_none_or(|network| facts.network == network)
-                    && carries(topology, verdict, *row, probe)
-            };
-            let check = &view.evidence.checks[topology.check(*row, probe)];
-            if !takes(&incident.verdict) || !check.fresh(view.now, facts.stale_ms()) {
-                continue;
-            }
-            match check.class.bad() {
-                true if others.iter().any(|other| takes(other)) => elsewhere += 1,
-                true => bad += 1,
-                false => good += 1,
-            }
-        }
-        asked += usize::from(elsewhere == 0 || bad + good > 0);
-        let hearing = &view.evidence.hearings[*row as usize];
-        if bad + good > 0 && !hearing.late || monitor && !hearing.ever() {
-            known += 1;
-            failing += usize::from(bad > 0 && bad >= good);
-        }
-    }
-    let count = asked.max(1);
-    let spared = if count > STRAGGLER_OF_MIN { 1.0 } else { 0.0 };
-    if failing as f64 > (STILL_BAD_SHARE * count as f64).max(spared) {
-        StillBad::Yes
-    } else if known * 2 < count {
-        StillBad::Unknown
-    } else {
-        StillBad::No
-    }
-}
-
-/// Whether what an incident names carries this check; a practice carries all of its own.
-fn carries(topology: &Topology, verdict: &Verdict, row: Row, probe: u32) -> bool {
-    if verdict.nodes.is_empty() || matches!(verdict.scope, Scope::Practice | Scope::PracticeSilent) {
-        return true;
-    }
-    verdict.nodes.iter().any(|node| {
-        let node = &topology.nodes[*node];
-        node.kind == NodeKind::Monitor
-            || node.cover_of(row).is_some_and(|cover| topology.covers[cover].probes.contains(&probe))
-    })
 }

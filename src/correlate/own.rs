@@ -287,7 +287,7 @@ impl Dirty {
 
     /// The most probable state in which the row is now if it isn't fine, since when, and the probability that it
     /// isn't: several states may share that among them.
-    pub fn best(&self) -> Option<(Own, At, f64)> {
+    pub fn best(&self) -> (Own, At, f64) {
         let mut best = (Own::Silent, self.due, self.silent_log(&[]));
         let mut past = vec![self.fine_log(&[], false)];
         for state in &self.states {
@@ -298,6 +298,6 @@ impl Dirty {
                 best = (state.own, state.span.since, log);
             }
         }
-        Some((best.0, best.1, 1.0 - (log_sum_exp(&past) - self.z).exp()))
+        (best.0, best.1, 1.0 - (log_sum_exp(&past) - self.z).exp())
     }
 }

@@ -14,13 +14,11 @@ use super::{Candidate, Search};
 const CLASS_SHARE_MIN: f64 = 0.3;
 /// A row that would need this much bad luck (nats) fails hard.
 const HARD_ROW: f64 = 9.0;
-/// P(what people were told of a while ago has just ended).
-const ENDS: f64 = 2.5e-3;
 /// Rates of partial faults, and shares of the rows that are hit.
 const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
-const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
+pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
 /// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
-const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
+pub const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
 /// … as long as that is not most of the estate.
 const UNMAPPED_SHARE_MAX: f64 = 0.4;
 
@@ -185,14 +183,8 @@ impl Search<'_> {
     }
 
     /// The share of the rows that so many practices are.
-    fn unmapped_share(&self, practices: u32) -> f64 {
+    pub fn unmapped_share(&self, practices: u32) -> f64 {
         f64::from(practices) / self.topology.rows as f64
-    }
-
-    fn unmapped_chance(&self, share: f64) -> f64 {
-        let known =
-            UNMAPPED.iter().find(|(practices, _)| (self.unmapped_share(*practices) - share).abs() < 1e-9);
-        known.map_or(1e-3, |(_, chance)| *chance)
     }
 
     fn spans_networks(&self, node: NodeIx) -> bool {
@@ -409,53 +401,6 @@ impl Search<'_> {
         counts
     }
 
-    pub fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode, span: Span) -> f64 {
-        let open = self.known.of(node);
-        // What began a moment ago isn't what has failed all along.
-        let goes_on = open.filter(|open| !mode.uniform() || span.since <= open.latest);
-        let kind_of = self.topology.nodes[node].kind;
-        let usual: f64 = match kind_of {
-            NodeKind::Component(_) | NodeKind::SharedRisk(_) | NodeKind::Unmapped => 1e-5,
-            NodeKind::AllSpares | NodeKind::Network(_) => 1e-6,
-            NodeKind::Service(_) => 5e-5,
-            NodeKind::Target(_) => 2e-4,
-            NodeKind::Monitor => 2e-5,
-        };
-        let kind: f64 = match goes_on {
-            Some(open) => usual.powf(1.0 - open.settled) * 0.5_f64.powf(open.settled),
-            None if open.is_some() || self.known.recovering.contains(&node) => usual.max(1e-3),
-            None => usual,
-        };
-        // What people were told of goes on unless much speaks for its end; and of what they weren't, what is over
-        // already is a blip of a far end, and seldom anything else.
-        let over: f64 = match (span.until.is_some(), goes_on, kind_of) {
-            (false, ..) => 1.0,
-            (true, Some(open), _) => ENDS.powf(open.settled) * 0.1_f64.powf(1.0 - open.settled),
-            (true, None, NodeKind::Target(_) | NodeKind::Service(_)) => 0.5,
-            (true, None, _) if mode.uniform() => 0.3,
-            (true, None, _) => 0.1,
-        };
-        let resolver = self.topology.nodes[node].resolver;
-        let how: f64 = match mode {
-            // Names are the business of resolvers, and of the services that they are of.
-            Mode::Dns if !matches!(kind_of, NodeKind::Service(_) | NodeKind::Target(_)) && !resolver => 0.001,
-            Mode::Total => 0.5,
-            Mode::Refused | Mode::Rejected | Mode::Content | Mode::SharedMachine => 0.1,
-            Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
-            Mode::Partial(..) => 0.06,
-            Mode::Brownout | Mode::Streams | Mode::Large => 0.03,
-            Mode::Sticky(share, _) if kind_of == NodeKind::Unmapped => 0.1 * self.unmapped_chance(share),
-            Mode::Sticky(share, _) => 0.05 * sticky_chance(share),
-        };
-        let where_: f64 = match (facet, mode) {
-            (None, _) => 1.0,
-            // A machine that loses one of its networks only is rarer than that network.
-            (Some(_), Mode::SharedMachine) => 0.005,
-            (Some(_), _) => 0.1,
-        };
-        (kind * how * where_ * over).ln()
-    }
-
     /// Nodes behind which enough is bad, with what is bad there; most of it first.
     fn worth_trying(&self) -> Vec<(NodeIx, Seen)> {
         let topology = self.topology;
@@ -525,11 +470,6 @@ impl Search<'_> {
         }
         seen.hard_rows >= 2 || seen.bads >= 2
     }
-}
-
-fn sticky_chance(share: f64) -> f64 {
-    let known = STICKY.iter().find(|(known, _)| (known - share).abs() < 1e-9);
-    known.map_or(1e-3, |(_, chance)| *chance)
 }
 
 /// The two of a rising list that lie nearest to a value.

@@ -13,13 +13,15 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `look` | the rows in which something is bad, and what each shows |
-//! | `candidates` | what is worth supposing, and how likely it was beforehand |
+//! | `candidates` | what is worth supposing |
+//! | `prior` | how likely each way to fail was beforehand |
 //! | `profile` | from when until when a failure would explain most |
 //! | `gain` | how much better everything is explained when it is supposed |
 
 mod candidates;
 mod gain;
 mod look;
+mod prior;
 mod profile;
 
 use std::collections::BTreeMap;
@@ -460,7 +462,7 @@ impl<'a> Search<'a> {
         let total = log_total(shared);
         let mut found = Vec::new();
         for dirty in &self.hot {
-            let Some((own, since, not_fine)) = dirty.best() else { continue };
+            let (own, since, not_fine) = dirty.best();
             if not_fine < 0.5 {
                 continue;
             }
