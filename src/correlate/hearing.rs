@@ -29,10 +29,12 @@ const LATE_MS_MAX: i64 = 75_000;
 /// Never late sooner than this: a busy machine, a garbage collection on a switch.
 const LATE_MS_MIN: i64 = 5_000;
 /// An agent that holds its reports back for a moment (a busy line, a roaming router) does so for up to 75 s; with the
-/// usual gap before and after that, it is silent when nothing came for this long and three times the usual gap.
+/// gaps before and after that, it is silent when nothing came for this long …
 const SILENT_MS: i64 = 80_000;
-/// Usual gaps of which that makes allowance.
-const SILENT_GAP_MS_MAX: i64 = 20_000;
+/// … and three usual gaps, or five that are shorter by this in all: long gaps vary more …
+const SILENT_SPARE_MS: i64 = 5_000;
+/// … which together are at most this.
+const SILENT_GAP_MS_MAX: i64 = 25_000;
 
 /// How far an agent's clock is off, as the quickest of its last reports shows: a report can be slow, but none can be
 /// quicker than at once.
@@ -124,7 +126,8 @@ impl Hearing {
 
     /// How long it must be silent before people are told.
     pub fn silent_ms(&self) -> i64 {
-        SILENT_MS + (3 * self.mean_gap_ms).min(SILENT_GAP_MS_MAX)
+        let gap_ms = self.mean_gap_ms;
+        SILENT_MS + (3 * gap_ms).max(5 * gap_ms - SILENT_SPARE_MS).min(SILENT_GAP_MS_MAX)
     }
 
     /// Something arrived.

@@ -9,6 +9,9 @@ use crate::incident::Signature;
 
 /// A shared fault that hits all alike needs no more than to be seen twice.
 const HOLD_SHARED_MS: i64 = 750;
+/// Where it shows in silence alone, the others behind it must have had the time to be heard: a few agents hold their
+/// reports back at one time by chance.
+const HOLD_SHARED_SILENT_MS: i64 = 2_500;
 /// A practice's own notice waits this long at least, to see whether the fault is shared.
 const HOLD_PRACTICE_MS: i64 = 4_000;
 
@@ -22,6 +25,7 @@ pub fn hold_ms(life: &LifeCycle, verdict: &Verdict, company: bool, facts: &Facts
     }
     match verdict.scope {
         Scope::SharedPartly if verdict.signature == Signature::Slow => HOLD_PARTLY_MS.max(facts.round_ms / 4),
+        Scope::Shared if verdict.signature == Signature::Silent => HOLD_SHARED_SILENT_MS,
         Scope::Shared => HOLD_SHARED_MS,
         Scope::Monitor | Scope::SharedPartly => HOLD_PARTLY_MS,
         Scope::Practice | Scope::PracticeSilent => {

@@ -283,7 +283,7 @@ pub enum Own {
 pub fn own_prior(own: Own) -> f64 {
     match own {
         Own::Fine => 0.0,
-        Own::Dark | Own::Out(_) | Own::Lossy(_) => 1e-4_f64.ln(),
+        Own::Dark | Own::Out(_) | Own::Lossy(_) => 3e-5_f64.ln(),
         Own::Silent => 3e-4_f64.ln(),
         Own::Intercepted(_) => 1e-5_f64.ln(),
     }
