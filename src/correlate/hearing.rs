@@ -145,3 +145,56 @@ impl Hearing {
         self.away = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> At {
+        At::from_millis(1_773_644_400_000 + ms)
+    }
+
+    /// Hears reports that take so long by the agent's clock; returns what is added to its times then.
+    fn off_ms(took: impl IntoIterator<Item = i64>) -> i64 {
+        let mut hearing = Hearing::NEW;
+        let corrected = took.into_iter().map(|took| hearing.by_our_clock(at(0), took)).last();
+        corrected.map_or(0, |corrected| corrected.millis_since(at(0)))
+    }
+
+    #[test]
+    fn an_agent_whose_clock_is_ahead_is_put_back_at_once() {
+        assert_eq!(off_ms([-58_000]), -58_000);
+    }
+
+    #[test]
+    fn an_agent_whose_clock_is_behind_is_put_forward_when_that_is_sure() {
+        assert_eq!(off_ms([61_000; 8]), 0, "so far it could be a backlog");
+        assert_eq!(off_ms([61_000; 40]), 61_000);
+    }
+
+    #[test]
+    fn a_slow_line_is_no_slow_clock() {
+        let took = (0..64).map(|n| if n % 5 == 0 { 900 } else { 8_000 });
+        assert_eq!(off_ms(took), 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_is_believed_again() {
+        assert_eq!(off_ms([61_000; 40].into_iter().chain([200; 40])), 0);
+    }
+
+    #[test]
+    fn an_agent_is_late_soon_and_silent_after_more_than_it_ever_holds_back() {
+        let mut hearing = Hearing::NEW;
+        for n in 0..100 {
+            hearing.hear(at(n * 2_500));
+        }
+        let last = 99 * 2_500;
+        assert!(!hearing.see(at(last + 3_000)) && !hearing.late);
+        assert!(hearing.see(at(last + 6_000)) && hearing.late && !hearing.silent);
+        assert!(!hearing.see(at(last + 76_000)), "a minute and a quarter may be held back");
+        assert!(hearing.see(at(last + 90_000)) && hearing.silent);
+        hearing.hear(at(last + 91_000));
+        assert!(!hearing.late && !hearing.silent);
+    }
+}

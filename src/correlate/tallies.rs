@@ -110,3 +110,51 @@ impl Grid {
         usize::try_from(step.max(0)).unwrap_or(0).min(STEPS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::estates::{Plan, build};
+
+    const START_MS: i64 = 1_773_644_400_000;
+
+    fn tallies() -> Tallies {
+        Tallies::new(&Topology::new(&build(&Plan { practices: 3, ..Plan::default() })))
+    }
+
+    /// How many good answers it knows of node 0 and probe 0 at `now`.
+    fn known(tallies: &Tallies, now: At) -> u32 {
+        tallies.read(0, 0, Grid::new(now, tallies).first).sum()
+    }
+
+    #[test]
+    fn what_is_counted_is_read_until_it_is_too_old() {
+        let mut tallies = tallies();
+        let begin = At::from_millis(START_MS);
+        tallies.advance(begin);
+        tallies.count(&[0], 0, begin, true);
+        tallies.count(&[0], 0, begin, true);
+        tallies.count(&[0], 0, begin, false);
+        assert_eq!(known(&tallies, begin), 1);
+        let window_ms = tallies.step_ms() * i64::try_from(STEPS).unwrap_or(0);
+        let later = begin.plus_millis(window_ms);
+        tallies.advance(later);
+        assert_eq!(known(&tallies, later), 1, "it is as old as what counts");
+        let too_late = begin.plus_millis(window_ms + tallies.step_ms());
+        tallies.advance(too_late);
+        assert_eq!(known(&tallies, too_late), 0);
+    }
+
+    #[test]
+    fn a_gap_of_years_leaves_nothing_behind() {
+        let mut tallies = tallies();
+        let begin = At::from_millis(START_MS);
+        tallies.advance(begin);
+        tallies.count(&[0], 0, begin, true);
+        let later = begin.plus_millis(5 * 365 * 86_400_000);
+        tallies.advance(later);
+        assert_eq!(known(&tallies, later), 0);
+        tallies.count(&[0], 0, begin, true);
+        assert_eq!(known(&tallies, later), 0, "what is older than what is kept isn't counted");
+    }
+}
