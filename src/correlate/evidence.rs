@@ -208,7 +208,7 @@ pub struct Evidence {
     /// By row: checks whose last result is bad.
     pub bad: Vec<u16>,
     /// By row: when the last bad result was asked.
-    last_bad: Vec<At>,
+    pub last_bad: Vec<At>,
     lag_ms_max: i64,
     /// Good answers of the rows that aren't hot …
     pub calm: Tallies,
@@ -331,9 +331,10 @@ impl Evidence {
     }
 
     /// Takes a row as it is in the checks and hearings, which were set from outside.
-    pub fn take_over(&mut self, topology: &Topology, row: Row) {
+    pub fn take_over(&mut self, topology: &Topology, row: Row, last_bad: At, now: At) {
+        self.last_bad[row as usize] = last_bad;
         self.tally_row(topology, row, false, true);
-        if self.bad[row as usize] > 0 || self.hearings[row as usize].late {
+        if self.lately_bad(row as usize, now) || self.hearings[row as usize].late {
             self.watch(row);
         }
     }

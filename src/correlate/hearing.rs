@@ -104,6 +104,11 @@ impl Hearing {
         at.plus_millis(self.clock.off_ms())
     }
 
+    /// Its clock was set.
+    pub fn forget_clock(&mut self) {
+        self.clock = Clock::UNKNOWN;
+    }
+
     /// Sees what time it is; returns whether it is newly overdue or silent.
     pub fn see(&mut self, now: At) -> bool {
         if !self.ever() || self.silent || self.away {
@@ -181,6 +186,14 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_right_is_believed_again() {
         assert_eq!(off_ms([61_000; 40].into_iter().chain([200; 40])), 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_set_right_can_be_forgotten() {
+        let mut hearing = Hearing::NEW;
+        hearing.by_our_clock(at(0), -3_600_000);
+        hearing.forget_clock();
+        assert_eq!(hearing.by_our_clock(at(0), 200), at(0));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn hold_ms(life: &LifeCycle, verdict: &Verdict, company: bool, facts: &Facts
             };
             // When a shared fault ends, its practices are asked again before theirs is said to go on.
             let after_shared = life.incidents.iter().any(|incident| {
-                incident.verdict.scope != Scope::Practice
+                !matches!(incident.verdict.scope, Scope::Practice | Scope::PracticeSilent)
                     && incident.closed.is_none_or(|closed| facts.now.millis_since(closed) < facts.round_ms)
                     && (incident.verdict.scope == Scope::Monitor
                         || incident.ever.iter().any(|row| verdict.rows.contains(row)))
@@ -55,7 +55,6 @@ fn is_within_another(life: &LifeCycle, verdict: &Verdict) -> bool {
             && (incident.event.network.is_none() || incident.verdict.network == verdict.network)
             && !verdict.rows.is_empty()
             && verdict.rows.is_subset(&incident.ever)
-            && verdict.rows.len() <= incident.ever.len()
             && !super::lifecycle::alike(&incident.verdict, verdict)
     })
 }

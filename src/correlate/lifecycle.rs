@@ -523,6 +523,7 @@ impl LifeCycle {
             let since = incident.event.since.min(verdict.since);
             incident.verdict = verdict;
             incident.verdict.since = since;
+            incident.take_as_settled(facts.now.plus_millis(-facts.round_ms.max(CAUSE_STEADY_MS)));
         }
         let into = self.incidents[older].event.incident.clone();
         self.close(younger, Reason::Merged, Some(into), facts);

@@ -178,7 +178,7 @@ impl Correlator {
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
         self.life.history = old.life.history;
-        self.evidence.advance(now);
+        self.evidence.advance(self.now);
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
@@ -208,7 +208,7 @@ impl Correlator {
             }
         }
         self.evidence.bad[position] = bad;
-        self.evidence.take_over(&self.topology, new);
+        self.evidence.take_over(&self.topology, new, evidence.last_bad[row as usize], self.now);
     }
 
     /// Fires the timers that are due by `now`, in order. Time never runs backwards: an earlier `now` is
@@ -276,8 +276,18 @@ impl Correlator {
             self.evidence.take_history(asked, seen);
             return Taken::History;
         }
-        // An agent whose clock is ahead can't have asked after its answer arrived.
-        let at = told_at.min(arrival);
+        // An agent whose clock is ahead can't have asked after its answer arrived; and one whose clock has just been set
+        // right isn't to be put back for long.
+        let facts = &self.topology.probes[probe as usize];
+        let check = &self.evidence.checks[asked.check];
+        let (corrected, said) = (told_at.min(arrival), seen.at.min(arrival));
+        let was_set = corrected <= check.last_at && said.millis_since(check.last_at) > facts.every_ms / 2;
+        let at = if check.heard() && was_set {
+            self.evidence.hearings[row as usize].forget_clock();
+            said
+        } else {
+            corrected
+        };
         let explained = self.explained[row as usize];
         let learn = explained == Explained::No;
         match (self.evidence.take(asked, at, seen, learn), explained) {

@@ -17,23 +17,38 @@ const KEPT: usize = 192;
 /// Counts by node, probe and step.
 #[derive(Debug)]
 pub struct Tallies {
-    probes: usize,
     step_ms: i64,
     /// The latest step, counted from 1970.
     newest: i64,
+    /// By node: where its counts begin; [`NONE`]: it is crossed by one row only, and a practice's own.
+    begins: Vec<usize>,
     counts: Vec<u32>,
 }
+
+const NONE: usize = usize::MAX;
 
 impl Tallies {
     pub fn new(topology: &Topology) -> Self {
         let probes = topology.probes.len();
         let window_ms = topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(1);
         let steps = i64::try_from(STEPS).unwrap_or(1);
+        let mut cells = 0;
+        let begins = topology
+            .nodes
+            .iter()
+            .map(|node| {
+                if node.is_private(topology.rows) {
+                    return NONE;
+                }
+                cells += probes;
+                (cells - probes) * KEPT
+            })
+            .collect();
         Self {
-            probes,
             step_ms: (window_ms / steps).max(1),
-            newest: 0,
-            counts: vec![0; topology.nodes.len() * probes * KEPT],
+            newest: i64::MIN / 2,
+            begins,
+            counts: vec![0; cells * KEPT],
         }
     }
 
@@ -72,16 +87,20 @@ impl Tallies {
         }
         let slot = slot(step);
         for node in crossed {
-            let cell = (*node as usize * self.probes + probe) * KEPT + slot;
-            let count = &mut self.counts[cell];
+            let begin = self.begins[*node as usize];
+            if begin == NONE {
+                continue;
+            }
+            let count = &mut self.counts[begin + probe * KEPT + slot];
             *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
         }
     }
 
     /// Counts of one node and probe, from step `first` on, up to [`STEPS`] later. Call [`Self::advance`] before.
     pub fn read(&self, node: NodeIx, probe: usize, first: i64) -> impl Iterator<Item = u32> + '_ {
-        let begin = (node * self.probes + probe) * KEPT;
-        let (older, newer) = self.counts[begin..begin + KEPT].split_at(slot(first));
+        let begin = self.begins[node].saturating_add(probe * KEPT);
+        let cell = self.counts.get(begin..begin.saturating_add(KEPT)).unwrap_or_default();
+        let (older, newer) = cell.split_at(slot(first).min(cell.len()));
         newer.iter().chain(older).take(STEPS + 1).copied()
     }
 }
@@ -97,12 +116,25 @@ pub struct Grid {
     /// The first step, counted from 1970.
     pub first: i64,
     step_ms: i64,
+    now: At,
 }
+
+/// What was asked this soon after an onset may have been asked before it: moments are as exact as clocks are.
+const UNSURE_MS: i64 = 1_000;
 
 impl Grid {
     pub fn new(now: At, tallies: &Tallies) -> Self {
         let steps = i64::try_from(STEPS).unwrap_or(0);
-        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms() }
+        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms(), now }
+    }
+
+    /// Which share of the good answers of a moment's step came surely after it, if they are spread evenly. Where steps
+    /// are short, none did.
+    pub fn share_after(&self, at: At) -> f64 {
+        let begin = At::from_millis(at.as_millis().div_euclid(self.step_ms).saturating_mul(self.step_ms));
+        let end = begin.plus_millis(self.step_ms).min(self.now);
+        let after_ms = end.millis_since(at).saturating_sub(UNSURE_MS).max(0);
+        after_ms as f64 / end.millis_since(begin).max(1) as f64
     }
 
     pub fn place(&self, at: At) -> usize {

@@ -26,7 +26,7 @@ pub struct Topology {
     pub networks: usize,
     /// Practices, plus one for the hub.
     pub rows: usize,
-    /// By row: what its checks cross besides nodes that every row has, as (node, cover).
+    /// By row: what its checks cross besides nodes that every row has.
     pub row_nodes: Vec<Vec<NodeIx>>,
     /// What checks cross, far ends included: by route, then by probe.
     routes: Vec<Vec<Vec<u32>>>,
@@ -163,6 +163,11 @@ impl Node {
         }
     }
 
+    /// One row alone crosses it, so that its failure is that row's own.
+    pub fn is_private(&self, rows: usize) -> bool {
+        self.kind != NodeKind::Monitor && self.member_count(rows) < 2
+    }
+
     pub fn member_count(&self, rows: usize) -> usize {
         match &self.members {
             Members::Every(_) => rows,
@@ -239,6 +244,10 @@ impl Topology {
         routes.push(builder.route(&hub, probes.len(), true));
         builder.join(rows - 1, &hub, &mut row_nodes);
         builder.mark_spared();
+        // What one row alone crosses fails as that row does; it is named beside it, and never tried by itself.
+        for crossed in routes.iter_mut().flatten() {
+            crossed.retain(|node| !builder.nodes[*node as usize].is_private(rows));
+        }
         let mut rows_by_id: HashMap<String, Row> = estate
             .practices
             .iter()

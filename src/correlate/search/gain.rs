@@ -157,7 +157,7 @@ impl Search<'_> {
                 .sum();
             slight + calm.log(&self.grid, candidate.span, &lens.shares)
         };
-        if own_lines {
+        if own_lines && candidate.span.until.is_none() {
             sum += self.reports_held_back(candidate, ok);
         }
         sum
@@ -244,7 +244,8 @@ impl Search<'_> {
                 slight.piece.suppose(&lens.shares);
             }
         }
-        if self.is_monitor(candidate.node) && candidate.mode == Mode::Total {
+        if self.is_monitor(candidate.node) && candidate.mode == Mode::Total && candidate.span.until.is_none()
+        {
             let topology = self.topology;
             for dirty in &mut self.hot {
                 dirty.cut |= dirty.late && candidate.span.since <= dirty.due;

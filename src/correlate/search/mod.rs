@@ -243,38 +243,28 @@ impl<'a> Search<'a> {
             if chosen.is_empty() {
                 first.clone_from(&last);
             }
-            match best(&last) {
-                Some(candidate) if candidate.score > self.needed(&candidate) => {
-                    self.suppose(&candidate);
-                    chosen.push(candidate);
-                }
-                _ => break,
-            }
+            let Some(candidate) = self.best(&last) else { break };
+            self.suppose(&candidate);
+            chosen.push(candidate);
         }
         // Look again at each choice, given the others: a later one may explain it better.
         let mut faults: Vec<Fault> = Vec::new();
         let mut position = 0;
         while position < chosen.len() {
-            let slot = if chosen.len() == 1 {
-                first.clone()
-            } else {
-                let mut others = chosen.clone();
-                others.remove(position);
-                self.rebase(&others);
-                self.candidates(&others)
+            let mut others = chosen.clone();
+            others.remove(position);
+            // Whom it hits, too, is judged as if it were not supposed yet.
+            self.rebase(&others);
+            let slot = if others.is_empty() { first.clone() } else { self.candidates(&others) };
+            let Some(candidate) = self.best(&slot) else {
+                chosen.remove(position);
+                continue;
             };
-            match best(&slot) {
-                Some(candidate) if candidate.score > self.needed(&candidate) => {
-                    chosen[position] = candidate;
-                    if candidate.span.until.is_none() && !self.is_unmapped(candidate.node) {
-                        faults.push(self.fault(candidate, &slot));
-                    }
-                    position += 1;
-                }
-                _ => {
-                    chosen.remove(position);
-                }
+            chosen[position] = candidate;
+            if candidate.span.until.is_none() && !self.is_unmapped(candidate.node) {
+                faults.push(self.fault(candidate, &slot));
             }
+            position += 1;
         }
         // What took a few practices and has no name is told as their own.
         let full = chosen.len() == FAULTS_MAX;
@@ -326,6 +316,12 @@ impl<'a> Search<'a> {
     /// The score from which a candidate explains anything: it must be fit to be named, unless it goes on.
     fn needed(&self, candidate: &Candidate) -> f64 {
         if self.known.has(candidate.node) { 0.0 } else { NAMED_SCORE_MIN }
+    }
+
+    /// The best of those that explain anything.
+    fn best(&self, candidates: &[Candidate]) -> Option<Candidate> {
+        let fit = candidates.iter().copied().filter(|candidate| candidate.score > self.needed(candidate));
+        fit.reduce(|a, b| if b.score > a.score { b } else { a })
     }
 
     fn is_monitor(&self, node: NodeIx) -> bool {
@@ -539,10 +535,6 @@ impl<'a> Search<'a> {
 fn log_total(candidates: &[Candidate]) -> f64 {
     let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
     log_sum_exp(&scores)
-}
-
-fn best(candidates: &[Candidate]) -> Option<Candidate> {
-    candidates.iter().copied().reduce(|a, b| if b.score > a.score { b } else { a })
 }
 
 /// Sums candidates by `name`, over all of them and "none of these"; those that are over weigh in, and are

@@ -32,11 +32,15 @@ impl Counts {
         counts[slot] += count;
     }
 
-    /// Sums over a span, but for its first step: nobody knows which of those came before it began.
+    /// Sums over a span; of its first step only what came surely after it began.
     fn sum(grid: &Grid, span: Span, of: impl Fn(usize) -> f64) -> f64 {
-        let begin = grid.place(span.since) + 1;
+        let begin = grid.place(span.since);
         let end = span.until.map_or(STEPS, |until| grid.place(until));
-        if begin > end { 0.0 } else { (begin..=end).map(of).sum() }
+        if begin > end {
+            return 0.0;
+        }
+        let rest: f64 = (begin + 1..=end).map(&of).sum();
+        rest + of(begin) * grid.share_after(span.since)
     }
 
     /// How many lie within a span, the youngest included.
