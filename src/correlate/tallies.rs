@@ -31,7 +31,6 @@ impl Tallies {
     pub fn new(topology: &Topology) -> Self {
         let probes = topology.probes.len();
         let window_ms = topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(1);
-        let steps = i64::try_from(STEPS).unwrap_or(1);
         let mut cells = 0;
         let begins = topology
             .nodes
@@ -44,8 +43,12 @@ impl Tallies {
                 (cells - probes) * KEPT
             })
             .collect();
+        Self::of(window_ms, begins, cells)
+    }
+
+    fn of(window_ms: i64, begins: Vec<usize>, cells: usize) -> Self {
         Self {
-            step_ms: (window_ms / steps).max(1),
+            step_ms: (window_ms / i64::try_from(STEPS).unwrap_or(1)).max(1),
             newest: i64::MIN / 2,
             begins,
             counts: vec![0; cells * KEPT],
@@ -146,12 +149,12 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::estates::{Plan, build};
 
     const START_MS: i64 = 1_773_644_400_000;
 
+    /// Of one node and one probe, asked every 30 s with a time-out of 5 s.
     fn tallies() -> Tallies {
-        Tallies::new(&Topology::new(&build(&Plan { practices: 3, ..Plan::default() })))
+        Tallies::of(95_000, vec![0], 1)
     }
 
     /// How many good answers it knows of node 0 and probe 0 at `now`.
