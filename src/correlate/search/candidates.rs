@@ -323,9 +323,10 @@ impl Search<'_> {
         let (on, was) = profile.spans(shares, among);
         for span in [on, was].into_iter().flatten() {
             let score = self.prior(node, facet, mode, span);
-            let at_most = profile.at_most(span, shares, among) + score;
+            let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
+            let spared = self.speaks_against(&candidate, shares.ok(), seen.members.len(), profile.calm());
+            let at_most = profile.at_most(span, shares, among) + spared + score;
             if at_most >= -NEGLIGIBLE {
-                let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
                 all.push(Sketch { candidate, profile: Rc::clone(&profile), at_most });
             }
         }

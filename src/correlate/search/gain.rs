@@ -141,15 +141,13 @@ impl Search<'_> {
             .sum();
         let ok = lens.shares.ok();
         sum += if let Some(share) = self.share_of_rows(candidate) {
-            // One good answer nearly clears a row, and the second changes little more.
-            let cleared = self.rows_that_answered(candidate, behind.len(), calm);
             let dead: f64 = self
                 .slight_in(candidate, &lens, machine)
                 .map(|at| &self.slight[at])
                 .filter(|slight| slight.last_word)
                 .map(|slight| (1.0 - share + share * slight.piece.gain(&lens.shares).exp()).ln())
                 .sum();
-            dead + cleared * (1.0 - share + share * ok.exp()).ln()
+            dead + self.speaks_against(candidate, ok, behind.len(), calm)
         } else {
             let slight: f64 = self
                 .slight_in(candidate, &lens, machine)
@@ -185,6 +183,13 @@ impl Search<'_> {
             let slight = &self.slight[*at];
             lens.shows(slight.probe) && span.holds(slight.piece.from, slight.piece.to)
         })
+    }
+
+    /// What the calm rows say against a candidate that hits a share of the rows. One good answer nearly clears a row,
+    /// and the second changes little more.
+    pub fn speaks_against(&self, candidate: &Candidate, ok: f64, hot: usize, calm: &Counts) -> f64 {
+        let Some(share) = self.share_of_rows(candidate) else { return 0.0 };
+        self.rows_that_answered(candidate, hot, calm) * (1.0 - share + share * ok.exp()).ln()
     }
 
     /// How many of the calm rows behind a candidate have answered within its span, if answers are spread evenly.
