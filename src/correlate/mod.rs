@@ -56,7 +56,7 @@ const EVALUATE_SETTLED_MS: i64 = 1_000;
 const EVALUATE_CHURN_MS: i64 = 5_000;
 /// All three hold for estates of up to this many checks: judging takes longer the more there are, and a larger
 /// estate is judged less often in proportion, so that judging takes a small part of one core.
-const CHECKS_AT_FULL_PACE: usize = 25_000;
+const CHECKS_AT_FULL_PACE: usize = 10_000;
 /// While anything is bad, it is judged at least this often: evidence ages by itself.
 const EVALUATE_IDLE_MS: i64 = 60_000;
 /// Agents are looked for this often …
