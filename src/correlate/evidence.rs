@@ -380,7 +380,7 @@ impl Evidence {
 
     /// Somebody is being heard, so somebody can fall silent.
     pub fn anybody_heard(&self) -> bool {
-        self.hearings.iter().any(|hearing| hearing.ever() && !hearing.late && !hearing.away)
+        self.hearings.iter().any(Hearing::reports)
     }
 
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its

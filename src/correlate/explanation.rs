@@ -166,7 +166,7 @@ pub(super) fn check<'a>(view: &'a View<'_>, row: Row, probe: usize) -> &'a Check
 /// Its agent was heard from, and is neither overdue nor switched off.
 pub(super) fn heard(view: &View<'_>, row: Row) -> bool {
     let hearing = &view.evidence.hearings[row as usize];
-    hearing.ever() && !hearing.late && !hearing.away
+    hearing.reports()
 }
 
 fn shown(ids: &[&str]) -> String {

@@ -69,9 +69,8 @@ fn told_apart(estate: &Estate, nodes: &[Node], family: Family) -> String {
 /// All that looks the same to those who report now.
 fn group_now(view: &View<'_>, node: &Node, family: Family) -> Vec<Node> {
     let evidence = view.evidence;
-    let practices = |ix: PracticeIx| {
-        evidence.hearings.get(ix.at()).is_some_and(|hearing| hearing.ever() && !hearing.late && !hearing.away)
-    };
+    let practices =
+        |ix: PracticeIx| evidence.hearings.get(ix.at()).is_some_and(super::hearing::Hearing::reports);
     let rows = view.topology.rows;
     let fresh = |row: usize, probe: usize| {
         let (row, at) = (PracticeIx::new(row).0, ProbeIx::new(probe).0);

@@ -52,8 +52,6 @@ pub struct Seen {
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
-    /// Bad results.
-    bads: u32,
 }
 
 impl Seen {
@@ -67,7 +65,6 @@ impl Seen {
             luck: 0.0,
             by_network: vec![0; networks],
             hub: false,
-            bads: 0,
         }
     }
 
@@ -76,7 +73,6 @@ impl Seen {
         self.luck -= piece.luck;
         self.classes[piece.class as usize] += 1.0;
         self.by_network[network] += 1;
-        self.bads += 1;
     }
 
     fn share(&self, class: Class) -> f64 {
@@ -469,7 +465,7 @@ impl Search<'_> {
         if self.is_monitor(node) {
             return seen.hub || seen.hard_rows >= 2;
         }
-        seen.hard_rows >= 2 || seen.bads >= 2
+        seen.hard_rows >= 2 || seen.bad >= 2.0
     }
 }
 

@@ -526,8 +526,7 @@ impl<'a> Search<'a> {
     }
 
     fn reports(&self, row: Row) -> bool {
-        let hearing = &self.evidence.hearings[row as usize];
-        hearing.ever() && !hearing.away && !hearing.late
+        self.evidence.hearings[row as usize].reports()
     }
 }
 
