@@ -123,7 +123,7 @@ pub struct Grid {
 }
 
 /// What was asked this soon after an onset may have been asked before it: moments are as exact as clocks are.
-const UNSURE_MS: i64 = 1_000;
+pub const UNSURE_MS: i64 = 1_000;
 
 impl Grid {
     pub fn new(now: At, tallies: &Tallies) -> Self {

@@ -33,7 +33,7 @@ use crate::time::At;
 use super::evidence::Evidence;
 use super::model::{LogShares, Mode, Own, log_sum_exp};
 use super::own::Dirty;
-use super::tallies::Grid;
+use super::tallies::{Grid, UNSURE_MS};
 use super::topology::{Cover, Member, Members, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 use super::window::Span;
 
@@ -440,15 +440,17 @@ impl<'a> Search<'a> {
         rows
     }
 
-    /// Fresh bad and good results of one row behind a candidate, asked since its onset.
+    /// Fresh bad and good results of one row behind a candidate, asked since its onset; good ones surely since.
     fn answers_since(&self, best: &Candidate, lens: &Lens, member: Member) -> (u32, u32) {
         let cover = &self.topology.covers[member.cover];
         let (mut bad, mut good) = (0, 0);
         for probe in lens.probes(cover) {
             let check = &self.evidence.checks[self.topology.check(member.row, probe)];
             let facts = &self.topology.probes[probe as usize];
-            if check.fresh(self.now, facts.stale_ms()) && check.last_at >= best.span.since {
-                if check.class.bad() { bad += 1 } else { good += 1 }
+            let (failed, since) = (check.class.bad(), best.span.since);
+            let surely = if failed { since } else { since.plus_millis(UNSURE_MS) };
+            if check.fresh(self.now, facts.stale_ms()) && check.last_at >= surely {
+                if failed { bad += 1 } else { good += 1 }
             }
         }
         (bad, good)

@@ -32,15 +32,19 @@ impl Counts {
         counts[slot] += count;
     }
 
-    /// Sums over a span; of its first step only what came surely after it began.
+    /// Sums over a span; of the first step of one that goes on only what came surely after it began. One that is over
+    /// has all of its steps, or else there would be one for every handful of failures that fall into one step.
     fn sum(grid: &Grid, span: Span, of: impl Fn(usize) -> f64) -> f64 {
         let begin = grid.place(span.since);
-        let end = span.until.map_or(STEPS, |until| grid.place(until));
+        let (end, share) = match span.until {
+            Some(until) => (grid.place(until), 1.0),
+            None => (STEPS, grid.share_after(span.since)),
+        };
         if begin > end {
             return 0.0;
         }
         let rest: f64 = (begin + 1..=end).map(&of).sum();
-        rest + of(begin) * grid.share_after(span.since)
+        rest + of(begin) * share
     }
 
     /// How many lie within a span, the youngest included.
@@ -170,11 +174,10 @@ impl Profile {
         // Over already.
         let (mut sum, mut from, mut over) = (0.0, 0, (0.0, 0, 0));
         for slot in 0..=STEPS {
-            if sum + passed[slot] <= 0.0 {
-                (sum, from) = (failed[slot], slot);
-            } else {
-                sum += passed[slot] + failed[slot];
+            if sum <= 0.0 {
+                (sum, from) = (0.0, slot);
             }
+            sum += passed[slot] + failed[slot];
             if sum > over.0 {
                 over = (sum, from, slot);
             }
