@@ -1,5 +1,6 @@
 //! What is worth supposing: nodes behind which enough is bad, in the ways in which it looks bad.
 
+use std::cmp::Reverse;
 use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
@@ -23,7 +24,7 @@ pub const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
 const UNMAPPED_SHARE_MAX: f64 = 0.4;
 
 /// Of a dead row at most one in so many results is good.
-const DEAD_ANSWERS: u32 = 4;
+const DEAD_ANSWERS: usize = 4;
 
 /// Candidates whose scores must be this far (nats) below the best, or below "none of these", aren't worked out: they
 /// would take a hundred-thousandth from its probability.
@@ -343,19 +344,24 @@ impl Search<'_> {
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
             profile.add(&slight.piece, slight.last_word);
         }
+        let mut shown: Vec<&Piece> = Vec::new();
         for member in &seen.showing {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
-            let shown = || {
-                let probes = cover.probes.iter().filter(|probe| lens.shows(**probe));
-                probes.flat_map(|probe| dirty.pieces[*probe as usize].as_slice())
-            };
-            for piece in shown().filter(|piece| piece.class.bad()) {
-                let (mut good, mut bad) = (0, 0);
-                for since in shown().filter(|other| other.from >= piece.from) {
-                    if since.class.bad() { bad += 1 } else { good += 1 }
+            shown.clear();
+            for probe in cover.probes.iter().filter(|probe| lens.shows(**probe)) {
+                shown.extend(dirty.pieces[*probe as usize].as_slice());
+            }
+            // Newest first, so that what came since is counted on the way.
+            shown.sort_unstable_by_key(|piece| Reverse(piece.from));
+            let (mut good, mut bad) = (0, 0);
+            for at_once in shown.chunk_by(|a, b| a.from == b.from) {
+                let failed = at_once.iter().filter(|piece| piece.class.bad());
+                bad += failed.clone().count();
+                good += at_once.len() - failed.clone().count();
+                for piece in failed {
+                    profile.add(piece, good * DEAD_ANSWERS <= bad);
                 }
-                profile.add(piece, good * DEAD_ANSWERS <= bad);
             }
             if dirty.late && (cover.everything || monitor) && !dirty.cut {
                 profile.add_overdue(dirty.due);
