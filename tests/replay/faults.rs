@@ -1,6 +1,7 @@
 //! The faults that linewatch must name, on small estates of several sizes and paces: the cause, the network,
 //! who is hit, and the all-clear. Each is told once through the program, and on every shape without it.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use linewatch::observation::{Failure, Phase};
@@ -169,6 +170,28 @@ fn a_firewall_takes_the_internet_and_leaves_the_nhs_network() {
         },
         |_| true,
     );
+}
+
+/// No clock is exact to the second: who got one more answer then is hit like the others, and told with them.
+#[test]
+fn who_was_answered_just_after_the_onset_is_told_with_the_others() {
+    let county = County::of(24).every(30, 5);
+    let behind = behind_maidstone(&county);
+    let (first, last) = behind.split_at(behind.len() / 2);
+    let answered = Cell::new(false);
+    let lines = stream(&county, USUAL, 400, |asked| {
+        let of = |sites: &[String]| sites.iter().any(|site| asked.at(site));
+        let internet = asked.on("internet");
+        let hit = of(first) && asked.during(300.0, 500.0) || of(last) && asked.during(300.9, 500.0);
+        answered.set(answered.get() || of(last) && internet && asked.during(300.2, 300.9));
+        failing(internet && hit, TIMED_OUT)
+    });
+    assert!(answered.get(), "somebody must have had an answer");
+    let heard = told(&county.estate(), &lines, 400);
+    let opened = of_kind(&heard, "opened");
+    assert_eq!(opened.len(), 1, "{}", brief(&heard));
+    assert_eq!(cause(opened[0]), "firewall fw-maidstone");
+    assert_eq!(names(&opened[0]["practices"]), behind, "{}", brief(&heard));
 }
 
 #[test]
