@@ -8,6 +8,8 @@
 //!
 //! The estate has ICBs of about 150 practices, each with a firewall of its own, behind carriers that they share.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ use linewatch::world::virtual_time::blank;
 
 const SIZES: [usize; 3] = [175, 6_200, 100_000];
 const EVERY_MS: i64 = 30_000;
+/// How long a good answer takes.
+const ANSWER_MS: i64 = 40;
 /// Practices behind one firewall, about as many as an ICB has.
 const ICB_PRACTICES: usize = 150;
 const CARRIERS: usize = 12;
@@ -175,28 +179,71 @@ fn fails(estate: &Estate, state: State, practice: usize, probe: usize, salt: u64
     }
 }
 
-/// Writes one asking that arrives at `arrival` over the last: no allocation that the stream itself wouldn't make. What
-/// failed was asked a time-out ago.
-fn ask(estate: &Estate, into: &mut Observation, arrival: At, practice: usize, probe: usize, failed: bool) {
-    let ms = if failed { i64::try_from(estate.probes[probe].timeout.as_millis()).unwrap_or(0) } else { 40 };
-    into.at = arrival.plus_millis(-ms);
-    into.practice.clone_from(&estate.practices[practice].id);
-    into.probe.clone_from(&estate.probes[probe].id);
-    into.ok = !failed;
-    into.failure = failed.then_some(Failure::Timeout);
-    into.phase = failed.then_some(Phase::Connect);
-    into.ms = ms as f64;
+/// An asking, ordered by when its answer arrives: at once, or, when it fails, a time-out later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Asking {
+    arrival: At,
+    at: At,
+    practice: usize,
+    probe: usize,
+    failed: bool,
+}
+
+impl Asking {
+    fn new(estate: &Estate, at: At, practice: usize, probe: usize, failed: bool) -> Self {
+        let timeout_ms = i64::try_from(estate.probes[probe].timeout.as_millis()).unwrap_or(0);
+        let arrival = at.plus_millis(if failed { timeout_ms } else { ANSWER_MS });
+        Self { arrival, at, practice, probe, failed }
+    }
+
+    /// Writes it over the last: no allocation that the stream itself wouldn't make.
+    fn write(self, estate: &Estate, into: &mut Observation) {
+        into.at = self.at;
+        into.practice.clone_from(&estate.practices[self.practice].id);
+        into.probe.clone_from(&estate.probes[self.probe].id);
+        into.ok = !self.failed;
+        into.failure = self.failed.then_some(Failure::Timeout);
+        into.phase = self.failed.then_some(Phase::Connect);
+        into.ms = self.arrival.millis_since(self.at) as f64;
+    }
+}
+
+/// What is timed in one state.
+#[derive(Default)]
+struct Timed {
+    evaluations: Vec<Duration>,
+    observations: Vec<Duration>,
+    begun: Option<Instant>,
+}
+
+impl Timed {
+    fn enough(&self, checks: usize) -> bool {
+        self.evaluations.len() >= EVALUATIONS && self.observations.len() >= OBSERVATIONS.min(checks)
+            || self.begun.is_some_and(|begun| begun.elapsed() > BUDGET)
+    }
+
+    /// Hands one observation over, and times it and the evaluations before it.
+    fn hand_over(&mut self, correlator: &mut Correlator, arrival: At, seen: &Observation) {
+        self.begun.get_or_insert_with(Instant::now);
+        evaluate(correlator, arrival, &mut self.evaluations);
+        let clock = Instant::now();
+        black_box(correlator.observe(arrival, seen));
+        if self.observations.len() < OBSERVATIONS {
+            self.observations.push(clock.elapsed());
+        }
+    }
 }
 
 /// Every check once in each round, evenly spread. Rounds go on until enough was timed; healthy ones come first.
 fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
     let mut correlator = Correlator::new(Arc::clone(estate));
     let start = At::from_millis(1_773_644_400_000);
+    let timed_from = start.plus_millis(TIMED_FROM * EVERY_MS);
     let checks = estate.practices.len() * estate.probes.len();
     let mut seen = blank();
-    let (mut evaluations, mut lengths) = (Vec::with_capacity(EVALUATIONS), Vec::with_capacity(OBSERVATIONS));
-    let mut begun: Option<Instant> = None;
-    for round in 0..ROUNDS_MAX {
+    let mut timed = Timed::default();
+    let mut pending: BinaryHeap<Reverse<Asking>> = BinaryHeap::new();
+    'rounds: for round in 0..ROUNDS_MAX {
         let shown = if round < ROUNDS { State::Healthy } else { state };
         for asked in 0..checks {
             let check = asked * SCATTER % checks;
@@ -204,38 +251,28 @@ fn measure(estate: &Arc<Estate>, state: State, before_kib: u64) -> Figures {
             let offset_ms = i64::try_from(asked * 30_000 / checks).unwrap_or(0);
             let at = start.plus_millis(round * EVERY_MS + offset_ms);
             let failed = fails(estate, shown, practice, probe, round.unsigned_abs());
-            ask(estate, &mut seen, at, practice, probe, failed);
-            let arrival = seen.arrival();
-            if round < TIMED_FROM {
-                correlator.advance(arrival);
-                correlator.observe(arrival, &seen);
+            pending.push(Reverse(Asking::new(estate, at, practice, probe, failed)));
+            while let Some(Reverse(due)) = pending.peek().copied().filter(|due| due.0.arrival <= at) {
+                pending.pop();
+                due.write(estate, &mut seen);
+                if due.arrival < timed_from {
+                    correlator.advance(due.arrival);
+                    correlator.observe(due.arrival, &seen);
+                } else {
+                    timed.hand_over(&mut correlator, due.arrival, &seen);
+                }
                 while correlator.poll_event().is_some() {}
-                continue;
             }
-            let begun = begun.get_or_insert_with(Instant::now);
-            let enough = evaluations.len() >= EVALUATIONS && lengths.len() >= OBSERVATIONS.min(checks);
-            if enough || begun.elapsed() > BUDGET {
-                let evaluated = evaluations.len();
-                return Figures {
-                    observation: mean_and_p99(lengths),
-                    evaluation: mean_and_p99(evaluations),
-                    evaluated,
-                    memory_kib: resident_kib().saturating_sub(before_kib),
-                };
+            if timed.enough(checks) {
+                break 'rounds;
             }
-            evaluate(&mut correlator, arrival, &mut evaluations);
-            let clock = Instant::now();
-            black_box(correlator.observe(arrival, &seen));
-            if lengths.len() < OBSERVATIONS {
-                lengths.push(clock.elapsed());
-            }
-            while correlator.poll_event().is_some() {}
         }
     }
+    let evaluated = timed.evaluations.len();
     Figures {
-        observation: mean_and_p99(lengths),
-        evaluated: evaluations.len(),
-        evaluation: mean_and_p99(evaluations),
+        observation: mean_and_p99(timed.observations),
+        evaluation: mean_and_p99(timed.evaluations),
+        evaluated,
         memory_kib: resident_kib().saturating_sub(before_kib),
     }
 }
