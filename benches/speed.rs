@@ -1,6 +1,7 @@
 //! What one observation and one evaluation cost, at the size of a county, of England, and sixteen times that:
 //! 175, 6,200 and 100,000 practices with 12 checks each, healthy (.5 % of the askings fail for no reason, in every
-//! state), with one ICB's firewall down, and with every check failing now and then. `cargo bench --bench speed`, or `… -- 175 6200` for some sizes only.
+//! state), with one ICB's firewall down, and with every check failing now and then. `cargo bench --bench speed`, or `… -- 175 6200`
+//! for some sizes only and `… -- 175 healthy firewall partial` for some states only.
 //!
 //! A plain harness: what counts is the slowest of a hundred, which means are blind to. Beside each stand the
 //! memory that the correlator holds, and the bare pass: the least that any program must do to look at all checks
@@ -64,6 +65,15 @@ impl State {
             Self::AllPartial => "every check partial",
         }
     }
+
+    /// What picks it on the command line.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::FirewallDown => "firewall",
+            Self::AllPartial => "partial",
+        }
+    }
 }
 
 fn main() {
@@ -89,7 +99,9 @@ fn main() {
         drop(Correlator::new(Arc::clone(&estate)));
         let started = began.elapsed();
         let bare = bare_pass(practices * estate.probes.len());
-        for state in State::ALL {
+        let picked = |state: &State| arguments.iter().any(|argument| argument == state.word());
+        let all = !State::ALL.iter().any(picked);
+        for state in State::ALL.into_iter().filter(|state| all || picked(state)) {
             let figures = measure(&estate, state, before);
             println!(
                 "| {practices} × {} | {} | {} | {} | {} | {} | {} | {:.0} | {} |",

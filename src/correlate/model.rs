@@ -7,6 +7,7 @@
 //! asking fails again one time in four.
 
 use super::evidence::{CLASSES, Class};
+use super::tallies::UNSURE_MS;
 use super::topology::{ProbeFacts, SORTS, Sort};
 
 /// How a component fails.
@@ -124,7 +125,13 @@ impl Mode {
         let shares = self.shares();
         let ok = shares[Class::Ok as usize].ln();
         let by_class = SORTS_ALL.map(|sort| seen_by(&shares, sort).map(f64::ln));
-        LogShares { by_class, ok, early: self.stays() || self.shows_at_once(), delays: self.slow() }
+        LogShares {
+            by_class,
+            ok,
+            early: self.stays() || self.shows_at_once(),
+            delays: self.slow(),
+            unsure_ms: if self.stays() { UNSURE_MS } else { 0 },
+        }
     }
 
     /// In which checks it shows.
@@ -234,6 +241,7 @@ pub struct LogShares {
     ok: f64,
     early: bool,
     delays: bool,
+    unsure_ms: i64,
 }
 
 impl LogShares {
@@ -256,6 +264,13 @@ impl LogShares {
     /// through and loses others, neither they nor what failed at once say anything.
     pub const fn early_ok(&self) -> f64 {
         if self.early { self.ok } else { 0.0 }
+    }
+
+    /// How long after an onset good answers aren't charged. To what takes all, each is so much evidence against it that
+    /// one which was asked just before would acquit it; what lets most through is used to them, and on a large estate a
+    /// second without them would make a fault of any handful of bad luck.
+    pub const fn unsure_ms(&self) -> i64 {
+        self.unsure_ms
     }
 
     /// The youngest results say something about it.

@@ -11,6 +11,8 @@ use super::topology::{NodeIx, ProbeFacts, Topology};
 /// Steps of the time that counts. The step is the resolution of an onset among good answers: a 128th of three or
 /// four askings is less than a second where checks are asked every 30 s.
 pub const STEPS: usize = 128;
+/// Those, and the present one.
+pub const SLOTS: usize = STEPS + 1;
 /// Steps that are kept: those, the present one, and some for what arrives late.
 const KEPT: usize = 192;
 
@@ -99,12 +101,14 @@ impl Tallies {
         }
     }
 
-    /// Counts of one node and probe, from step `first` on, up to [`STEPS`] later. Call [`Self::advance`] before.
-    pub fn read(&self, node: NodeIx, probe: usize, first: i64) -> impl Iterator<Item = u32> + '_ {
+    /// Counts of one node and probe by step, from step `first` on, up to [`STEPS`] later: two stretches, the older
+    /// first. Call [`Self::advance`] before.
+    pub fn read(&self, node: NodeIx, probe: usize, first: i64) -> [&[u32]; 2] {
         let begin = self.begins[node].saturating_add(probe * KEPT);
         let cell = self.counts.get(begin..begin.saturating_add(KEPT)).unwrap_or_default();
-        let (older, newer) = cell.split_at(slot(first).min(cell.len()));
-        newer.iter().chain(older).take(STEPS + 1).copied()
+        let (newer, older) = cell.split_at(slot(first).min(cell.len()));
+        let older = &older[..older.len().min(SLOTS)];
+        [older, &newer[..newer.len().min(SLOTS - older.len())]]
     }
 }
 
@@ -127,16 +131,20 @@ pub const UNSURE_MS: i64 = 1_000;
 
 impl Grid {
     pub fn new(now: At, tallies: &Tallies) -> Self {
-        let steps = i64::try_from(STEPS).unwrap_or(0);
-        Self { first: tallies.step(now) - steps, step_ms: tallies.step_ms(), now }
+        Self::of(now, tallies.step_ms())
     }
 
-    /// Which share of the good answers of a moment's step came surely after it, if they are spread evenly. Where steps
-    /// are short, none did.
-    pub fn share_after(&self, at: At) -> f64 {
+    pub fn of(now: At, step_ms: i64) -> Self {
+        let steps = i64::try_from(STEPS).unwrap_or(0);
+        Self { first: now.as_millis().div_euclid(step_ms) - steps, step_ms, now }
+    }
+
+    /// Which share of the good answers of a moment's step came after it by `unsure_ms` or more, if they are spread
+    /// evenly.
+    pub fn share_after(&self, at: At, unsure_ms: i64) -> f64 {
         let begin = At::from_millis(at.as_millis().div_euclid(self.step_ms).saturating_mul(self.step_ms));
         let end = begin.plus_millis(self.step_ms).min(self.now);
-        let after_ms = end.millis_since(at).saturating_sub(UNSURE_MS).max(0);
+        let after_ms = end.millis_since(at).saturating_sub(unsure_ms).max(0);
         after_ms as f64 / end.millis_since(begin).max(1) as f64
     }
 
@@ -159,7 +167,7 @@ mod tests {
 
     /// How many good answers it knows of node 0 and probe 0 at `now`.
     fn known(tallies: &Tallies, now: At) -> u32 {
-        tallies.read(0, 0, Grid::new(now, tallies).first).sum()
+        tallies.read(0, 0, Grid::new(now, tallies).first).iter().copied().flatten().sum()
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    const fn new(from: At, to: At, class: Class, sort: Sort, luck: f64) -> Self {
+    pub const fn new(from: At, to: At, class: Class, sort: Sort, luck: f64) -> Self {
         Self { from, to, class, sort, early: false, slot: 0, luck, base: luck, reason: luck, touched: false }
     }
 

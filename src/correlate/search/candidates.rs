@@ -338,7 +338,7 @@ impl Search<'_> {
         }
         let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
         let hot = self.good(&of, &self.evidence.hot);
-        let mut profile = Profile::new(self.grid, self.calm(&of), hot);
+        let mut profile = Profile::new(self.grid, self.calm(&of), &hot);
         let monitor = self.is_monitor(node);
         let lens = self.lens(facet, mode);
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
@@ -383,11 +383,7 @@ impl Search<'_> {
                 continue;
             }
             let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
-            for (slot, count) in tallies.read(node, probe, self.grid.first).enumerate() {
-                if count > 0 {
-                    counts.add(slot, f64::from(count), slot > ripe);
-                }
-            }
+            counts.add(tallies.read(node, probe, self.grid.first), ripe);
         }
         counts
     }

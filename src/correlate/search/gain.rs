@@ -5,6 +5,7 @@ use crate::time::At;
 
 use super::super::model::{Mode, log_sum_exp};
 use super::super::own::Dirty;
+use super::super::tallies::UNSURE_MS;
 use super::super::topology::{Cover, Member, Row};
 use super::super::window::{Piece, Span};
 use super::profile::Counts;
@@ -197,7 +198,7 @@ impl Search<'_> {
         let node = &self.topology.nodes[candidate.node];
         let count = node.member_count(self.topology.rows) as f64;
         let rows = (count * self.heard_share - hot as f64).max(1.0);
-        let answers = calm.within(&self.grid, candidate.span);
+        let answers = calm.within(&self.grid, candidate.span, UNSURE_MS);
         rows * (1.0 - (-answers / rows).exp())
     }
 
