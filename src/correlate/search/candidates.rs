@@ -1,15 +1,16 @@
 //! What is worth supposing: nodes behind which enough is bad, in the ways in which it looks bad.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
 use super::super::model::{Mode, SILENT_BY_ITSELF, Shape, Shows};
 use super::super::tallies::Tallies;
 use super::super::topology::{Member, NodeIx, NodeKind};
-use super::super::window::{Piece, Span};
+use super::super::window::Piece;
 use super::profile::{Among, Counts, Profile};
-use super::{Candidate, Search};
+use super::{Candidate, Lens, Search};
 
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
 const CLASS_SHARE_MIN: f64 = 0.3;
@@ -34,8 +35,41 @@ const NEGLIGIBLE: f64 = 12.0;
 struct Sketch {
     candidate: Candidate,
     profile: Rc<Profile>,
+    lens: Rc<Lens>,
     /// Its score is at most this.
     at_most: f64,
+    /// Its node's position among those that are worth trying.
+    of: usize,
+}
+
+/// By what they could come to, and the earlier of equals first.
+impl Ord for Sketch {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at_most.total_cmp(&other.at_most).then_with(|| other.of.cmp(&self.of))
+    }
+}
+
+impl PartialOrd for Sketch {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Sketch {}
+
+/// Which candidates are worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that take a part of the probability.
+    All,
+    /// Those as well, if one is fit to be named; if none is, nobody asks for the others.
+    IfFit,
 }
 
 /// What is bad behind a node.
@@ -117,65 +151,85 @@ impl Open {
     }
 }
 
+/// What is tried of a node.
+#[derive(Clone, Copy)]
+struct Tried<'s> {
+    /// Its position among those that are worth trying.
+    of: usize,
+    node: NodeIx,
+    facet: Option<usize>,
+    seen: &'s Seen,
+    open: Open,
+}
+
 impl Search<'_> {
-    /// Everything that is worth trying, scored, given what is supposed already.
-    pub fn candidates(&mut self, chosen: &[Candidate]) -> Vec<Candidate> {
+    /// Everything that is worth trying, scored, given what is supposed already. The most promising comes first, whether
+    /// it is a node, a sketch or a candidate, so that only what could still matter is ever worked out.
+    pub fn candidates(&mut self, chosen: &[Candidate], wanted: Wanted) -> Vec<Candidate> {
         // They leave out what has been chosen since.
         self.profiles.clear();
-        let mut best: f64 = 0.0;
+        let (mut best, mut fit) = (0.0_f64, wanted == Wanted::All);
         let mut all = Vec::new();
-        for (node, seen) in &self.worth_trying() {
+        let worth = self.worth_trying();
+        let mut nodes = worth.iter().enumerate().peekable();
+        let mut sketches = BinaryHeap::new();
+        loop {
+            let at_least = if fit { best - NEGLIGIBLE } else { 0.0 };
+            let sketched = sketches.peek().map_or(f64::NEG_INFINITY, |sketch: &Sketch| sketch.at_most);
             // Nothing explains more than all that is bad behind it.
-            if seen.luck < best - NEGLIGIBLE {
-                break;
-            }
-            let mut sketches = Vec::new();
-            let node = *node;
-            let taken = |facet: Option<usize>, slow: bool| {
-                chosen.iter().any(|other| {
-                    other.node == node
-                        && other.span.until.is_none()
-                        && other.mode.slow() == slow
-                        && (other.facet == facet || other.facet.is_none() || facet.is_none())
-                })
-            };
-            let mut facets = vec![None];
-            if seen.by_network.iter().filter(|count| **count > 0).count() == 1
-                && self.spans_networks(node)
-                && let Some(only) = seen.by_network.iter().position(|count| *count > 0)
+            if let Some((of, (node, seen))) =
+                nodes.next_if(|(_, (_, seen))| seen.luck >= sketched && seen.luck >= at_least)
             {
-                facets.push(Some(only));
+                self.sketch(of, *node, seen, chosen, &mut sketches);
+                continue;
             }
-            for facet in facets {
-                // What passes through a thing that has partly failed may well be slow, too.
-                let open = match (taken(facet, false), taken(facet, true)) {
-                    (false, false) => Open::All,
-                    (true, false) => Open::OnlySlow,
-                    (false, true) => Open::NotSlow,
-                    (true, true) => continue,
-                };
-                self.try_modes(node, facet, seen, open, &mut sketches);
-            }
-            self.work_out(sketches, seen, &mut best, &mut all);
+            let Some(sketch) = sketches.pop().filter(|sketch| sketch.at_most >= at_least) else { break };
+            let mut candidate = sketch.candidate;
+            candidate.gain =
+                self.gain(&candidate, &sketch.lens, &worth[sketch.of].1.members, sketch.profile.calm());
+            candidate.score += candidate.gain;
+            best = best.max(candidate.score);
+            fit |= candidate.score > self.needed(&candidate);
+            all.push(candidate);
         }
         // In the order of the estate, so that equals don't depend on what is worked out first.
         all.sort_by_key(|candidate| (candidate.node, candidate.facet));
         all
     }
 
-    /// Works out those of a node's candidates that could matter, the most promising first.
-    fn work_out(&self, mut sketches: Vec<Sketch>, seen: &Seen, best: &mut f64, all: &mut Vec<Candidate>) {
-        sketches.sort_by(|a, b| b.at_most.total_cmp(&a.at_most));
-        for sketch in sketches {
-            if sketch.at_most < *best - NEGLIGIBLE {
-                break;
-            }
-            let mut candidate = sketch.candidate;
-            let prior = candidate.score;
-            candidate.gain = self.gain(&candidate, &seen.members, sketch.profile.calm());
-            candidate.score = candidate.gain + prior;
-            *best = best.max(candidate.score);
-            all.push(candidate);
+    /// Sketches a node's candidates.
+    fn sketch(
+        &mut self,
+        of: usize,
+        node: NodeIx,
+        seen: &Seen,
+        chosen: &[Candidate],
+        sketches: &mut BinaryHeap<Sketch>,
+    ) {
+        let taken = |facet: Option<usize>, slow: bool| {
+            chosen.iter().any(|other| {
+                other.node == node
+                    && other.span.until.is_none()
+                    && other.mode.slow() == slow
+                    && (other.facet == facet || other.facet.is_none() || facet.is_none())
+            })
+        };
+        let mut facets = vec![None];
+        if seen.by_network.iter().filter(|count| **count > 0).count() == 1
+            && self.spans_networks(node)
+            && let Some(only) = seen.by_network.iter().position(|count| *count > 0)
+        {
+            facets.push(Some(only));
+        }
+        for facet in facets {
+            // What passes through a thing that has partly failed may well be slow, too.
+            let open = match (taken(facet, false), taken(facet, true)) {
+                (false, false) => Open::All,
+                (true, false) => Open::OnlySlow,
+                (false, true) => Open::NotSlow,
+                (true, true) => continue,
+            };
+            self.try_modes(Tried { of, node, facet, seen, open }, sketches);
         }
     }
 
@@ -227,18 +281,12 @@ impl Search<'_> {
         modes
     }
 
-    fn try_modes(
-        &mut self,
-        node: NodeIx,
-        facet: Option<usize>,
-        seen: &Seen,
-        open: Open,
-        all: &mut Vec<Sketch>,
-    ) {
+    fn try_modes(&mut self, tried: Tried<'_>, all: &mut BinaryHeap<Sketch>) {
+        let Tried { node, seen, open, .. } = tried;
         match self.topology.nodes[node].kind {
             NodeKind::Monitor => {
                 for mode in [Mode::Total, Mode::SharedMachine] {
-                    self.try_mode(node, facet, seen, mode, Among::All, all);
+                    self.try_mode(tried, mode, Among::All, all);
                 }
             }
             NodeKind::Unmapped => {
@@ -246,14 +294,14 @@ impl Search<'_> {
                     for (practices, _) in UNMAPPED {
                         let share = self.unmapped_share(practices);
                         if share <= UNMAPPED_SHARE_MAX {
-                            self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
+                            self.try_mode(tried, Mode::Sticky(share, shape), Among::Hard, all);
                         }
                     }
                 }
             }
             _ => {
                 for mode in self.whole_modes(node, seen).into_iter().filter(|mode| open.takes(*mode)) {
-                    self.try_mode(node, facet, seen, mode, Among::All, all);
+                    self.try_mode(tried, mode, Among::All, all);
                 }
                 // What has spares hits a share of the rows as it is, and all spares at once fail for good.
                 let node_ref = &self.topology.nodes[node];
@@ -261,22 +309,15 @@ impl Search<'_> {
                     return;
                 }
                 for shape in seen.shapes() {
-                    self.try_shares(node, facet, seen, open, shape, all);
+                    self.try_shares(tried, shape, all);
                 }
             }
         }
     }
 
     /// Modes that take a share of the askings, or of the rows.
-    fn try_shares(
-        &mut self,
-        node: NodeIx,
-        facet: Option<usize>,
-        seen: &Seen,
-        open: Open,
-        shape: Shape,
-        all: &mut Vec<Sketch>,
-    ) {
+    fn try_shares(&mut self, tried: Tried<'_>, shape: Shape, all: &mut BinaryHeap<Sketch>) {
+        let Tried { node, facet, seen, open, .. } = tried;
         let resolver = self.topology.nodes[node].resolver;
         if shape == Shape::Nameless && matches!(self.topology.nodes[node].kind, NodeKind::Network(_))
             || resolver && shape != Shape::Nameless
@@ -286,11 +327,12 @@ impl Search<'_> {
         let some = Mode::Partial(0.3, shape);
         if shape != Shape::Sluggish && open.takes(some) {
             // The rate that is seen where it explains most, and its neighbours.
-            let profile = self.profile(node, facet, some, seen);
-            let (on, was) = profile.spans(&some.row(), Among::All);
+            let lens = self.lens(facet, some);
+            let profile = self.profile(tried, some, &lens);
+            let (on, was) = profile.spans(&lens.shares, Among::All);
             if let Some(span) = on.or(was) {
                 for rate in nearest(&RATES, profile.rate(span)) {
-                    self.try_mode(node, facet, seen, Mode::Partial(rate, shape), Among::All, all);
+                    self.try_mode(tried, Mode::Partial(rate, shape), Among::All, all);
                 }
             }
         }
@@ -298,22 +340,15 @@ impl Search<'_> {
         if seen.hard_rows > 0 && count > 1 && open.takes(Mode::Sticky(0.5, shape)) {
             let share = f64::from(seen.hard_rows) / count as f64;
             for share in nearest(&STICKY.map(|(share, _)| share), share) {
-                self.try_mode(node, facet, seen, Mode::Sticky(share, shape), Among::Hard, all);
+                self.try_mode(tried, Mode::Sticky(share, shape), Among::Hard, all);
             }
         }
     }
 
-    fn try_mode(
-        &mut self,
-        node: NodeIx,
-        facet: Option<usize>,
-        seen: &Seen,
-        mode: Mode,
-        among: Among,
-        all: &mut Vec<Sketch>,
-    ) {
-        let profile = self.profile(node, facet, mode, seen);
-        let lens = self.lens(facet, mode);
+    fn try_mode(&mut self, tried: Tried<'_>, mode: Mode, among: Among, all: &mut BinaryHeap<Sketch>) {
+        let Tried { of, node, facet, seen, .. } = tried;
+        let lens = Rc::new(self.lens(facet, mode));
+        let profile = self.profile(tried, mode, &lens);
         let shares = &lens.shares;
         // Of what has spares, the rows that use another one say nothing.
         let among = if self.topology.nodes[node].spared { Among::Hard } else { among };
@@ -324,23 +359,25 @@ impl Search<'_> {
             let spared = self.speaks_against(&candidate, shares.ok(), seen.members.len(), profile.calm());
             let at_most = profile.at_most(span, shares, among) + spared + score;
             if at_most >= -NEGLIGIBLE {
-                all.push(Sketch { candidate, profile: Rc::clone(&profile), at_most });
+                let (profile, lens) = (Rc::clone(&profile), Rc::clone(&lens));
+                all.push(Sketch { candidate, profile, lens, at_most, of });
             }
         }
     }
 
     /// What happened behind a node, as far as a mode would show.
-    fn profile(&mut self, node: NodeIx, facet: Option<usize>, mode: Mode, seen: &Seen) -> Rc<Profile> {
+    fn profile(&mut self, tried: Tried<'_>, mode: Mode, lens: &Lens) -> Rc<Profile> {
+        let Tried { node, facet, seen, .. } = tried;
         let machine = mode == Mode::SharedMachine;
         let key = (node, facet, mode.shows(), machine);
         if let Some(known) = self.profiles.get(&key) {
             return Rc::clone(known);
         }
-        let of = Candidate { node, facet, mode, span: Span::since(self.now), gain: 0.0, score: 0.0 };
-        let hot = self.good(&of, &self.evidence.hot);
-        let mut profile = Profile::new(self.grid, self.calm(&of), &hot);
+        // One machine that asks for everybody stands before what everybody asks.
+        let before = if machine { self.unmapped } else { node };
+        let hot = self.good(before, lens, &self.evidence.hot);
+        let mut profile = Profile::new(self.grid, self.calm((before, facet, mode.shows()), lens), &hot);
         let monitor = self.is_monitor(node);
-        let lens = self.lens(facet, mode);
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
             profile.add(&slight.piece, slight.last_word);
         }
@@ -373,30 +410,24 @@ impl Search<'_> {
     }
 
     /// Good answers behind a node, as far as a mode would show.
-    fn good(&self, of: &Candidate, tallies: &Tallies) -> Counts {
-        // One machine that asks for everybody stands before what everybody asks.
-        let node = if of.mode == Mode::SharedMachine { self.unmapped } else { of.node };
+    fn good(&self, node: NodeIx, lens: &Lens, tallies: &Tallies) -> Counts {
         let mut counts = Counts::NONE;
-        let lens = self.lens(of.facet, of.mode);
         for (probe, facts) in self.topology.probes.iter().enumerate() {
-            if !lens.shows(crate::estate::ProbeIx::new(probe).0) {
-                continue;
+            if lens.shows(crate::estate::ProbeIx::new(probe).0) {
+                let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
+                counts.add(tallies.read(node, probe, self.grid.first), ripe);
             }
-            let ripe = self.grid.place(self.now.plus_millis(-facts.timeout_ms));
-            counts.add(tallies.read(node, probe, self.grid.first), ripe);
         }
         counts
     }
 
-    /// Good answers of the calm rows behind a node, as far as a mode would show. They don't depend on what is chosen.
-    fn calm(&mut self, of: &Candidate) -> Rc<Counts> {
-        let node = if of.mode == Mode::SharedMachine { self.unmapped } else { of.node };
-        let key = (node, of.facet, of.mode.shows());
-        if let Some(known) = self.calm.get(&key) {
+    /// Good answers of the calm rows. They don't depend on what is chosen.
+    fn calm(&mut self, of: CalmKey, lens: &Lens) -> Rc<Counts> {
+        if let Some(known) = self.calm.get(&of) {
             return Rc::clone(known);
         }
-        let counts = Rc::new(self.good(of, &self.evidence.calm));
-        self.calm.insert(key, Rc::clone(&counts));
+        let counts = Rc::new(self.good(of.0, lens, &self.evidence.calm));
+        self.calm.insert(of, Rc::clone(&counts));
         counts
     }
 

@@ -127,8 +127,7 @@ impl Search<'_> {
     }
 
     /// What supposing a candidate adds. `behind`: the hot rows behind it; `calm`: the good answers of the others.
-    pub fn gain(&self, candidate: &Candidate, behind: &[Member], calm: &Counts) -> f64 {
-        let lens = self.lens(candidate.facet, candidate.mode);
+    pub fn gain(&self, candidate: &Candidate, lens: &Lens, behind: &[Member], calm: &Counts) -> f64 {
         let machine = candidate.mode == Mode::SharedMachine;
         // Every row stands before the monitor, but only the hub's checks cross its own lines.
         let own_lines = self.is_monitor(candidate.node) && !machine;
@@ -137,13 +136,13 @@ impl Search<'_> {
             .filter(|member| !own_lines || member.row == self.topology.hub())
             .filter_map(|member| {
                 let dirty = self.dirty_of(member.row)?;
-                Some(self.row_gain(candidate, &lens, *member, dirty))
+                Some(self.row_gain(candidate, lens, *member, dirty))
             })
             .sum();
         let ok = lens.shares.ok();
         sum += if let Some(share) = self.share_of_rows(candidate) {
             let dead: f64 = self
-                .slight_in(candidate, &lens, machine)
+                .slight_in(candidate, lens, machine)
                 .map(|at| &self.slight[at])
                 .filter(|slight| slight.last_word)
                 .map(|slight| (1.0 - share + share * slight.piece.gain(&lens.shares).exp()).ln())
@@ -151,7 +150,7 @@ impl Search<'_> {
             dead + self.speaks_against(candidate, ok, behind.len(), calm)
         } else {
             let slight: f64 = self
-                .slight_in(candidate, &lens, machine)
+                .slight_in(candidate, lens, machine)
                 .map(|at| self.slight[at].piece.gain(&lens.shares))
                 .sum();
             slight + calm.log(&self.grid, candidate.span, &lens.shares)

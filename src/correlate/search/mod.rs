@@ -37,7 +37,7 @@ use super::tallies::{Grid, UNSURE_MS};
 use super::topology::{Cover, Member, Members, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 use super::window::Span;
 
-use self::candidates::{CalmKey, ProfileKey};
+use self::candidates::{CalmKey, ProfileKey, Wanted};
 use self::look::Slight;
 use self::profile::{Counts, Profile};
 
@@ -53,6 +53,8 @@ const GROUP_PRIOR_MAX: f64 = 2.5;
 const NAMED_SCORE_MIN: f64 = 2.2;
 /// Shared causes that can't be named take at most this from a practice's own.
 const UNNAMED_MAX: f64 = 0.08;
+/// Probability from which a row is worth telling as down.
+const DOWN_MIN: f64 = 0.5;
 /// Alternatives that are told.
 const ALTERNATIVES_MAX: usize = 3;
 
@@ -235,17 +237,18 @@ impl<'a> Search<'a> {
         if self.hot.is_empty() && self.slight.is_empty() {
             return Findings::default();
         }
+        // Suspicion is of everything, a choice is of what is fit to be named.
+        let first = self.candidates(&[], Wanted::All);
         let mut chosen: Vec<Candidate> = Vec::new();
-        let mut first = Vec::new();
-        let mut last = Vec::new();
-        for _ in 0..FAULTS_MAX {
-            last = self.candidates(&chosen);
-            if chosen.is_empty() {
-                first.clone_from(&last);
-            }
-            let Some(candidate) = self.best(&last) else { break };
+        let mut next = self.best(&first);
+        while let Some(candidate) = next {
             self.suppose(&candidate);
             chosen.push(candidate);
+            if chosen.len() == FAULTS_MAX {
+                break;
+            }
+            let slot = self.candidates(&chosen, Wanted::IfFit);
+            next = self.best(&slot);
         }
         // Look again at each choice, given the others: a later one may explain it better.
         let mut faults: Vec<Fault> = Vec::new();
@@ -255,7 +258,8 @@ impl<'a> Search<'a> {
             others.remove(position);
             // Whom it hits, too, is judged as if it were not supposed yet.
             self.rebase(&others);
-            let slot = if others.is_empty() { first.clone() } else { self.candidates(&others) };
+            let slot =
+                if others.is_empty() { first.clone() } else { self.candidates(&others, Wanted::IfFit) };
             let Some(candidate) = self.best(&slot) else {
                 chosen.remove(position);
                 continue;
@@ -266,14 +270,7 @@ impl<'a> Search<'a> {
             }
             position += 1;
         }
-        // What took a few practices and has no name is told as their own.
-        let full = chosen.len() == FAULTS_MAX;
-        chosen.retain(|candidate| !self.is_unmapped(candidate.node));
-        self.rebase(&chosen);
-        if full {
-            last = self.candidates(&chosen);
-        }
-        let own = self.own_faults(&last);
+        let own = self.own_faults(chosen, &first);
         // Suspicion is what each alone would explain, so that it moves with the evidence and not with what
         // happens to have been chosen.
         let suspects = posteriors(&first, &Known::default(), |candidate| vec![candidate.node])
@@ -456,14 +453,23 @@ impl<'a> Search<'a> {
         (bad, good)
     }
 
-    fn own_faults(&self, shared: &[Candidate]) -> Vec<OwnFault> {
+    /// The rows that fail on their own, given what has been chosen; `first`: the candidates given nothing.
+    fn own_faults(&mut self, mut chosen: Vec<Candidate>, first: &[Candidate]) -> Vec<OwnFault> {
+        // What took a few practices and has no name is told as their own.
+        chosen.retain(|candidate| !self.is_unmapped(candidate.node));
+        self.rebase(&chosen);
+        let best = self.hot.iter().enumerate().map(|(position, dirty)| (position, dirty.best()));
+        let down: Vec<(usize, (Own, At, f64))> =
+            best.filter(|(_, (_, _, not_fine))| *not_fine >= DOWN_MIN).collect();
+        if down.is_empty() {
+            return Vec::new();
+        }
+        let again = if chosen.is_empty() { Vec::new() } else { self.candidates(&chosen, Wanted::All) };
+        let shared = if chosen.is_empty() { first } else { &again };
         let total = log_total(shared);
         let mut found = Vec::new();
-        for dirty in &self.hot {
-            let (own, since, not_fine) = dirty.best();
-            if not_fine < 0.5 {
-                continue;
-            }
+        for (position, (own, since, not_fine)) in down {
+            let dirty = &self.hot[position];
             // What could be shared instead: candidates that carry this row's bad checks, and lost so far.
             let mut alternatives: Vec<(Vec<NodeIx>, f64)> = Vec::new();
             let mut elsewhere = 0.0;
