@@ -1,9 +1,11 @@
 //! How a practice fails on its own: its states are summed out, so that a shared fault has to beat "they
 //! failed one by one", and a practice's own has to beat "something in common has failed".
 
+use std::cmp::Reverse;
+
 use crate::time::At;
 
-use super::evidence::{Check, Evidence};
+use super::evidence::{Check, Evidence, KEPT};
 use super::model::{
     GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Luck,
     Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, own_prior,
@@ -46,10 +48,12 @@ impl State {
 #[derive(Debug)]
 pub struct Dirty {
     pub row: Row,
-    /// By probe.
-    pub pieces: Vec<Pieces>,
-    /// log P(checks of the network | what has been chosen so far), by network.
-    pub base: Vec<f64>,
+    /// Newest first.
+    pub pieces: Vec<Piece>,
+    /// log P(checks of the network | nothing has failed), by network …
+    luck: Vec<f64>,
+    /// … and given what has been chosen so far.
+    base: Vec<f64>,
     states: Vec<State>,
     pub late: bool,
     /// log P(it is overdue | nothing is the matter).
@@ -79,20 +83,25 @@ impl Dirty {
         let hearing = &evidence.hearings[row as usize];
         let first = topology.check(row, 0);
         let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
-        let pieces: Vec<Pieces> = checks
-            .iter()
-            .zip(&topology.probes)
-            .map(|(check, facts)| Pieces::of(check, now, facts, looks, grid))
-            .collect();
-        let bad = pieces.iter().flat_map(Pieces::as_slice).filter(|piece| piece.class.bad());
-        let onsets: Vec<At> = bad.map(|piece| piece.from).collect();
+        let mut pieces = Vec::with_capacity(checks.len() * KEPT);
+        for ((check, facts), probe) in checks.iter().zip(&topology.probes).zip(0..) {
+            pieces.extend_from_slice(Pieces::of(check, now, (probe, facts), looks, grid).as_slice());
+        }
+        pieces.sort_unstable_by_key(|piece| (Reverse(piece.from), piece.probe));
+        let onsets: Vec<At> =
+            pieces.iter().filter(|piece| piece.class.bad()).map(|piece| piece.from).collect();
         if onsets.is_empty() && !hearing.late {
             return None;
+        }
+        let mut luck = vec![0.0; topology.networks];
+        for piece in &pieces {
+            luck[topology.probes[piece.probe as usize].network] += piece.luck;
         }
         let mut dirty = Self {
             row,
             pieces,
-            base: vec![0.0; topology.networks],
+            base: luck.clone(),
+            luck,
             states: Vec::new(),
             late: hearing.late,
             late_by_itself: if hearing.silent { SILENT_BY_ITSELF } else { LATE_BY_ITSELF },
@@ -102,7 +111,7 @@ impl Dirty {
             z: 0.0,
         };
         dirty.work_out(onsets, topology, hearing.last);
-        dirty.rest(topology);
+        dirty.sum_up();
         Some(dirty)
     }
 
@@ -168,20 +177,18 @@ impl Dirty {
     ) -> impl Iterator<Item = (&'a ProbeFacts, &'a Piece)> {
         self.pieces
             .iter()
-            .zip(&topology.probes)
-            .filter(move |(_, facts)| network.is_none_or(|network| facts.network == network))
-            .flat_map(|(pieces, facts)| pieces.as_slice().iter().map(move |piece| (facts, piece)))
+            .map(|piece| (&topology.probes[piece.probe as usize], piece))
+            .filter(move |(facts, _)| network.is_none_or(|network| facts.network == network))
     }
 
     /// When what failed since `since` was over, if good answers came after the last failure.
     fn over(&self, topology: &Topology, network: Option<usize>, since: At) -> Option<At> {
-        let last = |bad: bool| {
-            self.of_network(topology, network)
-                .filter(|(_, piece)| piece.class.bad() == bad && piece.from >= since)
-                .map(|(_, piece)| piece.to)
-                .max()
-        };
-        let (bad, good) = (last(true)?, last(false)?);
+        let (mut bad, mut good) = (None, None);
+        for (_, piece) in self.of_network(topology, network).take_while(|(_, piece)| piece.from >= since) {
+            let last = if piece.class.bad() { &mut bad } else { &mut good };
+            *last = (*last).max(Some(piece.to));
+        }
+        let (bad, good) = (bad?, good?);
         (good > bad).then(|| bad.plus_millis(1))
     }
 
@@ -193,32 +200,52 @@ impl Dirty {
         mode: Mode,
         span: Span,
     ) -> f64 {
-        self.of_network(topology, Some(network))
-            .map(|(facts, piece)| {
-                if span.holds(piece.from, piece.to) && mode.shows_in(facts) {
-                    piece.alone(shares)
-                } else {
-                    piece.luck
-                }
-            })
-            .sum()
+        let explained: f64 = self
+            .of_network(topology, Some(network))
+            .take_while(|(_, piece)| piece.from >= span.since)
+            .filter(|(facts, piece)| span.holds(piece.from, piece.to) && mode.shows_in(facts))
+            .map(|(_, piece)| piece.alone(shares) - piece.luck)
+            .sum();
+        self.luck[network] + explained
     }
 
     /// Nothing is chosen.
-    pub fn rest(&mut self, topology: &Topology) {
-        for piece in self.pieces.iter_mut().flat_map(Pieces::as_mut_slice) {
+    pub fn rest(&mut self) {
+        for piece in &mut self.pieces {
             piece.rest();
         }
+        self.base.clone_from(&self.luck);
         self.cut = false;
-        self.sum_up(topology);
+        self.sum_up();
     }
 
-    /// Sums the row up after its pieces' `base` has changed.
-    pub fn sum_up(&mut self, topology: &Topology) {
-        self.base.fill(0.0);
-        for (pieces, facts) in self.pieces.iter().zip(&topology.probes) {
-            self.base[facts.network] += pieces.as_slice().iter().map(|piece| piece.base).sum::<f64>();
+    /// Takes what a mode explains of what was asked within a span as given. `shown`: in which probes; `networks`: by
+    /// probe.
+    pub fn suppose(
+        &mut self,
+        shares: &LogShares,
+        span: Span,
+        shown: impl Fn(u32) -> bool,
+        networks: &[usize],
+        cut: bool,
+    ) {
+        for piece in self.pieces.iter_mut().take_while(|piece| piece.from >= span.since) {
+            if span.holds(piece.from, piece.to) && shown(piece.probe) {
+                self.base[networks[piece.probe as usize]] += piece.suppose(shares);
+            }
         }
+        self.cut |= cut;
+        self.sum_up();
+    }
+
+    /// What has been chosen cuts its reports off.
+    pub fn cut_off(&mut self) {
+        self.cut = true;
+        self.sum_up();
+    }
+
+    /// Sums the row up after something has changed.
+    fn sum_up(&mut self) {
         self.z = self.sum(&[], false);
     }
 

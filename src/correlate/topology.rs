@@ -136,8 +136,25 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Cover {
     pub probes: Vec<u32>,
+    /// By probe: whether it is among them; as long as the last of them needs.
+    has: Vec<bool>,
     /// It holds every probe of every network, so that no report gets out either.
     pub everything: bool,
+}
+
+impl Cover {
+    pub fn new(probes: Vec<u32>, everything: bool) -> Self {
+        let count = probes.iter().max().map_or(0, |last| *last as usize + 1);
+        let mut has = vec![false; count];
+        for probe in &probes {
+            has[*probe as usize] = true;
+        }
+        Self { probes, has, everything }
+    }
+
+    pub fn carries(&self, probe: u32) -> bool {
+        self.has.get(probe as usize).copied().unwrap_or(false)
+    }
 }
 
 impl Node {
@@ -202,7 +219,7 @@ impl Topology {
         let mut builder = Builder { resolvers: resolvers(estate), ..Builder::default() };
         // Probe-side nodes carry the same checks of every row.
         for (kind, cause, matching) in probe_side(estate) {
-            let cover = builder.cover(Cover { probes: matching, everything: false });
+            let cover = builder.cover(Cover::new(matching, false));
             builder.nodes.push(Node {
                 kind,
                 resolver: false,
@@ -213,7 +230,7 @@ impl Topology {
         }
         builder.monitor(&probes, rows);
         let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
-        let cover = builder.cover(Cover { probes: all, everything: true });
+        let cover = builder.cover(Cover::new(all, true));
         builder.nodes.push(Node {
             kind: NodeKind::Unmapped,
             resolver: false,
@@ -375,7 +392,7 @@ impl Builder {
 
     fn monitor(&mut self, probes: &[ProbeFacts], rows: usize) {
         let all = (0..probes.len()).map(|probe| ProbeIx::new(probe).0).collect();
-        let cover = self.cover(Cover { probes: all, everything: true });
+        let cover = self.cover(Cover::new(all, true));
         let hub = PracticeIx::new(rows - 1).0;
         self.nodes.push(Node {
             kind: NodeKind::Monitor,
@@ -417,7 +434,7 @@ impl Builder {
             .into_iter()
             .map(|((node, spared), covered)| {
                 let everything = covered.len() == probes.len();
-                (node, self.cover(Cover { probes: covered, everything }), spared)
+                (node, self.cover(Cover::new(covered, everything)), spared)
             })
             .collect()
     }

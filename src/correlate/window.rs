@@ -46,17 +46,18 @@ pub struct Piece {
     /// When the first and the last asking of it began.
     pub from: At,
     pub to: At,
+    pub probe: u32,
     pub class: Class,
     sort: Sort,
+    /// It belongs to a run of failures that goes on.
+    pub goes_on: bool,
     /// The answer to a question so young that a lost one isn't known to be lost yet.
     pub early: bool,
     /// Its step of the grid.
     pub slot: u8,
     /// log P(piece | nothing has failed).
     pub luck: f64,
-    /// log P(piece | what has been chosen so far).
-    pub base: f64,
-    /// The part of it that says why it failed; the rest says past what it got.
+    /// The part of log P(piece | what has been chosen so far) that says why it failed; the rest says past what it got.
     pub reason: f64,
     /// Something that has been chosen is the reason.
     pub touched: bool,
@@ -64,7 +65,19 @@ pub struct Piece {
 
 impl Piece {
     pub const fn new(from: At, to: At, class: Class, sort: Sort, luck: f64) -> Self {
-        Self { from, to, class, sort, early: false, slot: 0, luck, base: luck, reason: luck, touched: false }
+        Self {
+            from,
+            to,
+            probe: 0,
+            class,
+            sort,
+            goes_on: false,
+            early: false,
+            slot: 0,
+            luck,
+            reason: luck,
+            touched: false,
+        }
     }
 
     /// It got an answer past a mode: in time, or late where the mode doesn't delay.
@@ -94,19 +107,20 @@ impl Piece {
         if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
     }
 
-    pub fn suppose(&mut self, shares: &LogShares) {
+    /// Takes it as explained from now on, and returns what that adds to its log-likelihood.
+    pub fn suppose(&mut self, shares: &LogShares) -> f64 {
         let gain = self.gain(shares);
-        self.base += gain;
         if !self.passed(shares) {
             self.reason += gain;
             // What delays loses some, too, but of what is dead it may not be the reason.
             self.touched |= self.class == Class::Slow || !shares.delays();
         }
+        gain
     }
 
     /// Nothing is supposed.
     pub fn rest(&mut self) {
-        (self.base, self.reason, self.touched) = (self.luck, self.luck, false);
+        (self.reason, self.touched) = (self.luck, false);
     }
 }
 
@@ -118,9 +132,10 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    pub fn of(check: &Check, now: At, facts: &ProbeFacts, luck: &Luck, grid: &Grid) -> Self {
+    /// `probe`: whose results they are, and what is known of it.
+    pub fn of(check: &Check, now: At, (probe, facts): (u32, &ProbeFacts), luck: &Luck, grid: &Grid) -> Self {
         let sort = facts.sort;
-        let nothing = Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0);
+        let nothing = Piece { probe, ..Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0) };
         let mut pieces = Self { list: [nothing; KEPT], count: 0 };
         if !check.fresh(now, facts.stale_ms()) {
             return pieces;
@@ -140,7 +155,9 @@ impl Pieces {
                 let from = if position + 1 == KEPT && run > KEPT { check.run_since } else { at };
                 let looks = if class == Class::Slow { 0.0 } else { luck.of(sort, class) };
                 let early = now.millis_since(at) < facts.timeout_ms;
-                pieces.push(Piece { early, ..Piece::new(from, at, class, sort, looks) }, grid);
+                let goes_on = oks == 0;
+                pieces
+                    .push(Piece { probe, early, goes_on, ..Piece::new(from, at, class, sort, looks) }, grid);
                 in_row += 1;
             } else {
                 pieces.price(check, in_row);
@@ -148,7 +165,7 @@ impl Pieces {
                 oks += 1;
                 if oks <= OKS_COUNTED {
                     let early = now.millis_since(at) < facts.timeout_ms;
-                    pieces.push(Piece { early, ..Piece::new(at, at, class, sort, 0.0) }, grid);
+                    pieces.push(Piece { probe, early, ..Piece::new(at, at, class, sort, 0.0) }, grid);
                 }
             }
         }
@@ -169,7 +186,6 @@ impl Pieces {
                 _ => AGAIN_LATER.max(leak),
             };
             piece.luck += chance.ln();
-            piece.base = piece.luck;
             piece.reason = piece.luck;
         }
     }
@@ -181,10 +197,6 @@ impl Pieces {
             *place = Piece { slot, ..piece };
             self.count += 1;
         }
-    }
-
-    pub fn as_mut_slice(&mut self) -> &mut [Piece] {
-        &mut self.list[..self.count]
     }
 
     pub fn as_slice(&self) -> &[Piece] {

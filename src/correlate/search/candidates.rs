@@ -1,6 +1,6 @@
 //! What is worth supposing: nodes behind which enough is bad, in the ways in which it looks bad.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
@@ -378,25 +378,20 @@ impl Search<'_> {
         let hot = self.good(before, lens, &self.evidence.hot);
         let mut profile = Profile::new(self.grid, self.calm((before, facet, mode.shows()), lens), &hot);
         let monitor = self.is_monitor(node);
-        for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.probe)) {
+        for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.piece.probe)) {
             profile.add(&slight.piece, slight.last_word);
         }
-        let mut shown: Vec<&Piece> = Vec::new();
         for member in &seen.showing {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
-            shown.clear();
-            for probe in cover.probes.iter().filter(|probe| lens.shows(**probe)) {
-                shown.extend(dirty.pieces[*probe as usize].as_slice());
-            }
             // Newest first, so that what came since is counted on the way.
-            shown.sort_unstable_by_key(|piece| Reverse(piece.from));
             let (mut good, mut bad) = (0, 0);
-            for at_once in shown.chunk_by(|a, b| a.from == b.from) {
-                let failed = at_once.iter().filter(|piece| piece.class.bad());
-                bad += failed.clone().count();
-                good += at_once.len() - failed.clone().count();
-                for piece in failed {
+            for at_once in dirty.pieces.chunk_by(|a, b| a.from == b.from) {
+                let shown = || at_once.iter().filter(|piece| lens.shows_through(cover, piece.probe));
+                let failed = shown().filter(|piece| piece.class.bad()).count();
+                bad += failed;
+                good += shown().count() - failed;
+                for piece in shown().filter(|piece| piece.class.bad()) {
                     profile.add(piece, good * DEAD_ANSWERS <= bad);
                 }
             }
@@ -438,9 +433,9 @@ impl Search<'_> {
         seen.resize_with(topology.nodes.len(), || None);
         let monitor = self.monitor;
         for slight in self.slight.iter().filter(|slight| !slight.piece.touched) {
-            let network = topology.probes[slight.probe as usize].network;
+            let network = topology.probes[slight.piece.probe as usize].network;
             let hub = slight.row == topology.hub();
-            for node in topology.crossed(slight.row, slight.probe) {
+            for node in topology.crossed(slight.row, slight.piece.probe) {
                 let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.add(&slight.piece, network);
                 entry.hub |= hub;
@@ -451,16 +446,14 @@ impl Search<'_> {
         for dirty in &self.hot {
             let row = dirty.row;
             let mut own = 0.0;
-            for (probe, pieces) in dirty.pieces.iter().enumerate() {
-                let network = topology.probes[probe].network;
-                let crossed = topology.crossed(row, crate::estate::ProbeIx::new(probe).0);
-                for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad() && !piece.touched) {
-                    own -= piece.luck;
-                    let also = (row != topology.hub()).then_some(monitor);
-                    for node in crossed.iter().map(|node| *node as usize).chain(also) {
-                        luck[node] -= piece.luck;
-                        seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
-                    }
+            for piece in dirty.pieces.iter().filter(|piece| piece.class.bad() && !piece.touched) {
+                own -= piece.luck;
+                let network = self.networks[piece.probe as usize];
+                let also = (row != topology.hub()).then_some(monitor);
+                let crossed = topology.crossed(row, piece.probe);
+                for node in crossed.iter().map(|node| *node as usize).chain(also) {
+                    luck[node] -= piece.luck;
+                    seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
                 }
             }
             for node in self.every.iter().chain(&topology.row_nodes[row as usize]) {

@@ -1,13 +1,12 @@
 //! What supposing a candidate adds to the likelihood of everything that was seen.
 
 use crate::estate::PracticeIx;
-use crate::time::At;
 
 use super::super::model::{Mode, log_sum_exp};
 use super::super::own::Dirty;
 use super::super::tallies::UNSURE_MS;
 use super::super::topology::{Cover, Member, Row};
-use super::super::window::{Piece, Span};
+use super::super::window::Span;
 use super::profile::Counts;
 use super::{Candidate, Lens, Search};
 
@@ -33,12 +32,9 @@ impl Search<'_> {
             overflow.resize(networks, 0.0);
             &mut overflow
         };
-        for probe in lens.probes(cover) {
-            let sum = &mut moved[self.networks[probe as usize]];
-            for piece in dirty.pieces[probe as usize].as_slice() {
-                if span.holds(piece.from, piece.to) {
-                    *sum += piece.gain(&lens.shares);
-                }
+        for piece in dirty.pieces.iter().take_while(|piece| piece.from >= span.since) {
+            if span.holds(piece.from, piece.to) && lens.shows_through(cover, piece.probe) {
+                moved[self.networks[piece.probe as usize]] += piece.gain(&lens.shares);
             }
         }
         dirty.gain(moved, cuts_off(candidate, cover, dirty))
@@ -54,20 +50,18 @@ impl Search<'_> {
         let cover = &self.topology.covers[member.cover];
         let since = candidate.span.since;
         let (mut last_good, mut last_bad, mut first_good, mut fell) = (None, None, None, None);
-        for probe in lens.probes(cover) {
-            let pieces = dirty.pieces[probe as usize].as_slice();
-            for piece in pieces.iter().filter(|piece| piece.to >= since) {
-                if piece.class.bad() {
-                    last_bad = last_bad.max(Some(piece.to));
-                } else {
-                    last_good = last_good.max(Some(piece.to));
-                    first_good = Some(first_good.map_or(piece.from, |first: At| first.min(piece.from)));
+        let shown = dirty.pieces.iter().filter(|piece| lens.shows_through(cover, piece.probe));
+        // Newest first: the last of a kind is its earliest.
+        for piece in shown.filter(|piece| piece.to >= since) {
+            if piece.class.bad() {
+                last_bad = last_bad.max(Some(piece.to));
+                // What goes on now began then.
+                if piece.goes_on && piece.from >= since {
+                    fell = Some(piece.from);
                 }
-            }
-            // What goes on now began then.
-            let run = pieces.iter().take_while(|piece| piece.class.bad() && piece.from >= since);
-            if let Some(began) = run.map(|piece| piece.from).last() {
-                fell = Some(fell.map_or(began, |first: At| first.min(began)));
+            } else {
+                last_good = last_good.max(Some(piece.to));
+                first_good = Some(piece.from);
             }
         }
         if let (Some(bad), Some(good)) = (last_bad, last_good)
@@ -181,7 +175,7 @@ impl Search<'_> {
         let node = if machine { self.unmapped } else { candidate.node };
         self.behind[node].iter().map(|at| *at as usize).filter(move |at| {
             let slight = &self.slight[*at];
-            lens.shows(slight.probe) && span.holds(slight.piece.from, slight.piece.to)
+            lens.shows(slight.piece.probe) && span.holds(slight.piece.from, slight.piece.to)
         })
     }
 
@@ -227,17 +221,10 @@ impl Search<'_> {
             let topology = self.topology;
             let cover = &topology.covers[member.cover];
             let cut = span.until.is_none() && cuts_off(candidate, cover, dirty);
-            let probes: Vec<u32> = lens.probes(cover).collect();
-            if let Some(dirty) = self.dirty_of_mut(member.row) {
-                for probe in probes {
-                    for piece in dirty.pieces[probe as usize].as_mut_slice() {
-                        if span.holds(piece.from, piece.to) {
-                            Piece::suppose(piece, &lens.shares);
-                        }
-                    }
-                }
-                dirty.cut |= cut;
-                dirty.sum_up(topology);
+            let ix = self.hot_ix[member.row as usize] as usize;
+            if let Some(dirty) = self.hot.get_mut(ix.wrapping_sub(1)) {
+                let shown = |probe: u32| lens.shows_through(cover, probe);
+                dirty.suppose(&lens.shares, span, shown, &self.networks, cut);
             }
         }
         let machine = candidate.mode == Mode::SharedMachine;
@@ -251,11 +238,8 @@ impl Search<'_> {
         }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total && candidate.span.until.is_none()
         {
-            let topology = self.topology;
-            for dirty in &mut self.hot {
-                dirty.cut |= dirty.late && candidate.span.since <= dirty.due;
-                dirty.sum_up(topology);
-            }
+            let due = |dirty: &&mut Dirty| dirty.late && candidate.span.since <= dirty.due;
+            self.hot.iter_mut().filter(due).for_each(Dirty::cut_off);
         }
     }
 }

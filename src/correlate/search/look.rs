@@ -26,7 +26,6 @@ const OWN_SLACK: f64 = 4.0;
 #[derive(Debug, Clone, Copy)]
 pub struct Slight {
     pub row: Row,
-    pub probe: u32,
     pub piece: Piece,
     /// Nothing of its row answered on its network since: what is dead looks like that at first.
     pub last_word: bool,
@@ -52,16 +51,15 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
         let begin = found.slight.len();
         let first = topology.check(row, 0);
         let mut cost = 0.0;
-        for (probe, facts) in topology.probes.iter().enumerate() {
-            let check = &evidence.checks[first + probe];
+        let checks = &evidence.checks[first..first + topology.probes.len()];
+        for ((check, facts), probe) in checks.iter().zip(&topology.probes).zip(0..) {
             if !check.any_bad() {
                 continue;
             }
-            let pieces = Pieces::of(check, now, facts, &luck, &grid);
+            let pieces = Pieces::of(check, now, (probe, facts), &luck, &grid);
             for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad()) {
                 cost -= piece.luck;
-                let probe = crate::estate::ProbeIx::new(probe).0;
-                found.slight.push(Slight { row, probe, piece: *piece, last_word: false });
+                found.slight.push(Slight { row, piece: *piece, last_word: false });
             }
         }
         let late = evidence.hearings[row as usize].late;
@@ -69,18 +67,19 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
             cost > SLIGHT && (cost > HARD || looks_own(topology, evidence, row, &found.slight[begin..], now));
         let hot = late || cost > 0.0 && (told || odd);
         evidence.set_hot(topology, row, hot);
+        if hot {
+            found.slight.truncate(begin);
+            found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, &grid, told));
+            continue;
+        }
         for slight in &mut found.slight[begin..] {
-            let network = topology.probes[slight.probe as usize].network;
+            let network = topology.probes[slight.piece.probe as usize].network;
             let checks = evidence.checks[first..].iter().zip(&topology.probes);
             let answered = |(check, facts): (&Check, &ProbeFacts)| {
                 facts.network == network
                     && check.recent().any(|(at, class)| !class.bad() && at > slight.piece.from)
             };
             slight.last_word = !checks.into_iter().any(answered);
-        }
-        if hot {
-            found.slight.truncate(begin);
-            found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, &grid, told));
         }
     }
     found
@@ -90,7 +89,7 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
 fn looks_own(topology: &Topology, evidence: &Evidence, row: Row, bad: &[Slight], now: At) -> bool {
     (0..topology.networks).any(|network| {
         let on = |probe: usize| topology.probes[probe].network == network;
-        let bad = || bad.iter().filter(|bad| on(bad.probe as usize)).map(|bad| &bad.piece);
+        let bad = || bad.iter().filter(|bad| on(bad.piece.probe as usize)).map(|bad| &bad.piece);
         let Some(since) = bad().map(|piece| piece.from).min() else { return false };
         let begin =
             since.max(now.plus_millis(-topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0)));

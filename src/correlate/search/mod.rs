@@ -151,6 +151,11 @@ impl Lens {
     fn probes<'s>(&'s self, cover: &'s Cover) -> impl Iterator<Item = u32> + 's {
         cover.probes.iter().copied().filter(|probe| self.shows(*probe))
     }
+
+    /// It shows in this probe, and the cover carries it.
+    fn shows_through(&self, cover: &Cover, probe: u32) -> bool {
+        self.shows(probe) && cover.carries(probe)
+    }
 }
 
 /// One evaluation.
@@ -199,7 +204,7 @@ impl<'a> Search<'a> {
         }
         let mut behind = vec![Vec::new(); topology.nodes.len()];
         for (position, slight) in (0_u32..).zip(&slight) {
-            for node in topology.crossed(slight.row, slight.probe) {
+            for node in topology.crossed(slight.row, slight.piece.probe) {
                 behind[*node as usize].push(position);
             }
         }
@@ -291,16 +296,10 @@ impl<'a> Search<'a> {
         self.hot.get(ix.wrapping_sub(1))
     }
 
-    fn dirty_of_mut(&mut self, row: Row) -> Option<&mut Dirty> {
-        let ix = self.hot_ix[row as usize] as usize;
-        self.hot.get_mut(ix.wrapping_sub(1))
-    }
-
     /// Starts afresh from "nothing has failed", then supposes that `chosen` have.
     fn rebase(&mut self, chosen: &[Candidate]) {
-        let topology = self.topology;
         for dirty in &mut self.hot {
-            dirty.rest(topology);
+            dirty.rest();
         }
         for slight in &mut self.slight {
             slight.piece.rest();
