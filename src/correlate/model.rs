@@ -329,12 +329,16 @@ const NEGLIGIBLE: f64 = -40.0;
 
 /// log(Σ exp(x)), stable; minus infinity for no terms.
 pub fn log_sum_exp(terms: &[f64]) -> f64 {
-    let max = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    log_sum_exp_of(terms.iter().copied())
+}
+
+/// The same of terms that are worked out on the way, twice.
+pub fn log_sum_exp_of(terms: impl Iterator<Item = f64> + Clone) -> f64 {
+    let max = terms.clone().fold(f64::NEG_INFINITY, f64::max);
     if max == f64::NEG_INFINITY {
         return max;
     }
     let sum: f64 = terms
-        .iter()
         .map(|term| term - max)
         .filter(|below| *below > NEGLIGIBLE)
         .map(|below| if below == 0.0 { 1.0 } else { below.exp() })

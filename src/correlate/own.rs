@@ -8,7 +8,7 @@ use crate::time::At;
 use super::evidence::{Check, Evidence, KEPT};
 use super::model::{
     GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Luck,
-    Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, own_prior,
+    Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, log_sum_exp_of, own_prior,
 };
 use super::tallies::Grid;
 use super::topology::{ProbeFacts, Row, Topology};
@@ -64,8 +64,25 @@ pub struct Dirty {
     told: bool,
     /// What has been chosen cuts its reports off.
     pub cut: bool,
-    /// log Σ over its own states.
-    pub z: f64,
+    /// What has been chosen taken into account.
+    sums: Sums,
+}
+
+/// log Σ of a row's own states, grouped by what supposing more would explain beside them; reports left out.
+#[derive(Debug, Default)]
+struct Sums {
+    /// All of it: it is fine …
+    fine: f64,
+    /// … or its agent is.
+    silent: f64,
+    /// Nothing: all of its lines are out …
+    dark: f64,
+    /// … or were.
+    was_dark: f64,
+    /// By network: what isn't on that one.
+    elsewhere: Vec<f64>,
+    /// All together, reports included.
+    all: f64,
 }
 
 impl Dirty {
@@ -108,7 +125,7 @@ impl Dirty {
             due: evidence.due(row),
             told,
             cut: false,
-            z: 0.0,
+            sums: Sums::default(),
         };
         dirty.work_out(onsets, topology, hearing.last);
         dirty.sum_up();
@@ -246,7 +263,25 @@ impl Dirty {
 
     /// Sums the row up after something has changed.
     fn sum_up(&mut self) {
-        self.z = self.sum(&[], false);
+        let base: f64 = self.base.iter().sum();
+        let states = |of: &dyn Fn(&State) -> bool| {
+            let logs = self.states.iter().filter(|state| of(state));
+            log_sum_exp_of(logs.map(|state| state.prior(self.told) + state.log))
+        };
+        let elsewhere = self
+            .base
+            .iter()
+            .enumerate()
+            .map(|(network, own)| states(&|state: &State| state.network == Some(network)) + base - own);
+        self.sums = Sums {
+            fine: own_prior(Own::Fine) + base,
+            silent: if self.told { GOES_ON } else { own_prior(Own::Silent) } + base,
+            dark: states(&|state: &State| state.network.is_none() && !state.was()),
+            was_dark: states(&|state: &State| state.network.is_none() && state.was()),
+            elsewhere: elsewhere.collect(),
+            all: 0.0,
+        };
+        self.sums.all = log_sum_exp_of(self.logs(&[], false));
     }
 
     fn reports(&self, cut: bool) -> f64 {
@@ -258,73 +293,66 @@ impl Dirty {
         }
     }
 
-    /// log P(row, fine by itself | what is chosen, with `moved` added by network).
-    pub fn fine_log(&self, moved: &[f64], cut: bool) -> f64 {
-        own_prior(Own::Fine) + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + self.reports(cut)
+    /// How its reports look to an agent whose lines are all dead.
+    const fn cut_off_log(&self) -> f64 {
+        if self.late { LATE_CUT_OFF } else { HEARD_CUT_OFF }
     }
 
-    fn state_log(&self, moved: &[f64], cut: bool, state: &State) -> f64 {
-        let elsewhere: f64 = match state.network {
-            None => 0.0,
-            Some(network) => self
-                .base
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != network)
-                .map(|(other, base)| base + moved.get(other).copied().unwrap_or(0.0))
-                .sum(),
-        };
-        let heard = match state.own {
-            Own::Dark if !state.was() => {
-                if self.late {
-                    LATE_CUT_OFF
-                } else {
-                    HEARD_CUT_OFF
-                }
-            }
-            _ => self.reports(cut),
-        };
-        state.prior(self.told) + state.log + elsewhere + heard
+    /// … and to one that is dead itself.
+    const fn silent_log(&self) -> f64 {
+        if self.late { LATE_CUT_OFF } else { HEARD_SILENT }
     }
 
-    fn silent_log(&self, moved: &[f64]) -> f64 {
-        let heard = if self.late { LATE_CUT_OFF } else { HEARD_SILENT };
-        let prior = if self.told { GOES_ON } else { own_prior(Own::Silent) };
-        prior + self.base.iter().sum::<f64>() + moved.iter().sum::<f64>() + heard
+    /// log P(row, a group of its states | what is chosen, with `moved` added by network).
+    fn logs<'a>(&'a self, moved: &'a [f64], cut: bool) -> impl Iterator<Item = f64> + Clone + 'a {
+        let (total, reports) = (moved.iter().sum::<f64>(), self.reports(cut));
+        let first = [
+            self.sums.fine + total + reports,
+            self.sums.silent + total + self.silent_log(),
+            self.sums.dark + self.cut_off_log(),
+            self.sums.was_dark + reports,
+        ];
+        let elsewhere =
+            self.sums.elsewhere.iter().enumerate().map(move |(network, log)| {
+                log + total - moved.get(network).copied().unwrap_or(0.0) + reports
+            });
+        first.into_iter().chain(elsewhere)
     }
 
     /// What supposing more adds to the row's log-likelihood, its own states summed out: `moved`, by network, is
     /// what it adds where the row is fine.
     pub fn gain(&self, moved: &[f64], cut: bool) -> f64 {
-        self.sum(moved, cut) - self.z
+        log_sum_exp_of(self.logs(moved, cut)) - self.sums.all
     }
 
-    /// log Σ over a row's own states.
-    fn sum(&self, moved: &[f64], cut: bool) -> f64 {
-        let mut terms = [f64::NEG_INFINITY; 48];
-        terms[0] = self.fine_log(moved, cut);
-        terms[1] = self.silent_log(moved);
-        let mut used = 2;
-        for (slot, state) in terms[2..].iter_mut().zip(&self.states) {
-            *slot = self.state_log(moved, cut, state);
-            used += 1;
-        }
-        log_sum_exp(&terms[..used])
+    /// At least as much as [`Self::gain`], and sooner.
+    pub fn gain_at_most(&self, moved: &[f64]) -> f64 {
+        let terms = 4 + self.sums.elsewhere.len();
+        let highest = self.logs(moved, false).fold(f64::NEG_INFINITY, f64::max);
+        let by_state = highest + (terms as f64).ln() - self.sums.all;
+        by_state.min(moved.iter().sum())
+    }
+
+    fn state_log(&self, state: &State) -> f64 {
+        let elsewhere = |network| self.base.iter().sum::<f64>() - self.base[network];
+        let heard =
+            if state.own == Own::Dark && !state.was() { self.cut_off_log() } else { self.reports(false) };
+        state.prior(self.told) + state.log + state.network.map_or(0.0, elsewhere) + heard
     }
 
     /// The most probable state in which the row is now if it isn't fine, since when, and the probability that it
     /// isn't: several states may share that among them.
     pub fn best(&self) -> (Own, At, f64) {
-        let mut best = (Own::Silent, self.due, self.silent_log(&[]));
-        let mut past = vec![self.fine_log(&[], false)];
+        let mut best = (Own::Silent, self.due, self.sums.silent + self.silent_log());
+        let mut past = vec![self.sums.fine + self.reports(false)];
         for state in &self.states {
-            let log = self.state_log(&[], false, state);
+            let log = self.state_log(state);
             if state.was() {
                 past.push(log);
             } else if log > best.2 {
                 best = (state.own, state.span.since, log);
             }
         }
-        (best.0, best.1, 1.0 - (log_sum_exp(&past) - self.z).exp())
+        (best.0, best.1, 1.0 - (log_sum_exp(&past) - self.sums.all).exp())
     }
 }

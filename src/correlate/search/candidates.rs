@@ -7,8 +7,9 @@ use std::rc::Rc;
 use super::super::evidence::{CLASSES, Class};
 use super::super::model::{Mode, SILENT_BY_ITSELF, Shape, Shows};
 use super::super::tallies::Tallies;
-use super::super::topology::{Member, NodeIx, NodeKind};
+use super::super::topology::{Member, NodeIx, NodeKind, Row};
 use super::super::window::Piece;
+use super::gain::{WAYS_MAX, gain_if_hit, share_hit};
 use super::profile::{Among, Counts, Profile};
 use super::{Candidate, Lens, Search};
 
@@ -82,7 +83,7 @@ pub struct Seen {
     hard_rows: u32,
     classes: [f64; CLASSES],
     bad: f64,
-    /// What all of it would cost as bad luck.
+    /// The most that could be gained by explaining it.
     luck: f64,
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
@@ -105,7 +106,6 @@ impl Seen {
 
     fn add(&mut self, piece: &Piece, network: usize) {
         self.bad += 1.0;
-        self.luck -= piece.luck;
         self.classes[piece.class as usize] += 1.0;
         self.by_network[network] += 1;
     }
@@ -353,11 +353,17 @@ impl Search<'_> {
         // Of what has spares, the rows that use another one say nothing.
         let among = if self.topology.nodes[node].spared { Among::Hard } else { among };
         let (on, was) = profile.spans(shares, among);
+        let mut moved = vec![0.0; self.topology.networks];
         for span in [on, was].into_iter().flatten() {
             let score = self.prior(node, facet, mode, span);
             let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
             let spared = self.speaks_against(&candidate, shares.ok(), seen.members.len(), profile.calm());
-            let at_most = profile.at_most(span, shares, among) + spared + score;
+            let row_gain = |row: Row, moved: &[f64]| {
+                let gain = self.dirty_of(row).map_or(0.0, |dirty| dirty.gain(moved, false));
+                gain_if_hit(share_hit(mode, false), gain + WAYS_MAX)
+            };
+            let explained = profile.at_most(span, shares, among, &self.networks, &mut moved, row_gain);
+            let at_most = explained + spared + score;
             if at_most >= -NEGLIGIBLE {
                 let (profile, lens) = (Rc::clone(&profile), Rc::clone(&lens));
                 all.push(Sketch { candidate, profile, lens, at_most, of });
@@ -381,9 +387,11 @@ impl Search<'_> {
         for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.piece.probe)) {
             profile.add(&slight.piece, slight.last_word);
         }
+        profile.end_row(None);
         for member in &seen.showing {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
             let cover = &self.topology.covers[member.cover];
+            let own_lines = monitor && !machine && member.row != self.topology.hub();
             // Newest first, so that what came since is counted on the way.
             let (mut good, mut bad) = (0, 0);
             for at_once in dirty.pieces.chunk_by(|a, b| a.from == b.from) {
@@ -391,10 +399,11 @@ impl Search<'_> {
                 let failed = shown().filter(|piece| piece.class.bad()).count();
                 bad += failed;
                 good += shown().count() - failed;
-                for piece in shown().filter(|piece| piece.class.bad()) {
+                for piece in shown().filter(|piece| piece.class.bad() && !own_lines) {
                     profile.add(piece, good * DEAD_ANSWERS <= bad);
                 }
             }
+            profile.end_row(Some(member.row));
             if dirty.late && (cover.everything || monitor) && !dirty.cut {
                 profile.add_overdue(dirty.due);
             }
@@ -438,11 +447,13 @@ impl Search<'_> {
             for node in topology.crossed(slight.row, slight.piece.probe) {
                 let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.add(&slight.piece, network);
+                entry.luck -= slight.piece.luck;
                 entry.hub |= hub;
             }
         }
-        // What a hot row would need of bad luck behind each node.
-        let mut luck = vec![0.0; topology.nodes.len()];
+        // What a hot row would need of bad luck behind each node, by network.
+        let networks = topology.networks;
+        let mut luck = vec![0.0; topology.nodes.len() * networks];
         for dirty in &self.hot {
             let row = dirty.row;
             let mut own = 0.0;
@@ -452,7 +463,7 @@ impl Search<'_> {
                 let also = (row != topology.hub()).then_some(monitor);
                 let crossed = topology.crossed(row, piece.probe);
                 for node in crossed.iter().map(|node| *node as usize).chain(also) {
-                    luck[node] -= piece.luck;
+                    luck[node * networks + network] -= piece.luck;
                     seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
                 }
             }
@@ -466,10 +477,13 @@ impl Search<'_> {
                 let Some(member) = member else { continue };
                 let cover = &topology.covers[member.cover];
                 let silent = dirty.late && !dirty.cut && (cover.everything || is_monitor);
-                let bad = std::mem::take(&mut luck[*node]);
+                let by_network = &mut luck[*node * networks..][..networks];
+                let bad: f64 = by_network.iter().sum();
+                let explained = if bad > 0.0 { dirty.gain_at_most(by_network) } else { 0.0 };
+                by_network.fill(0.0);
                 let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
-                entry.luck += if silent { -SILENT_BY_ITSELF } else { 0.0 };
+                entry.luck += explained + if silent { -SILENT_BY_ITSELF } else { 0.0 };
                 entry.hub |= row == topology.hub() && own > 0.0;
                 if bad > 0.0 || silent {
                     entry.showing.push(member);

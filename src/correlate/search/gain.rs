@@ -14,6 +14,8 @@ use super::{Candidate, Lens, Search};
 const BACK: f64 = -3.5;
 /// … and one that answered while others didn't may have fallen later, when a fix broke something else.
 const FELL_LATER: f64 = -3.5;
+/// What the ways together add to the best of them at most: log(1 + e^BACK + e^FELL_LATER).
+pub const WAYS_MAX: f64 = 0.06;
 /// A row that has spares for what failed is hit when it used that one.
 const SPARED: f64 = 0.5;
 /// Networks whose sums fit on the stack.
@@ -80,18 +82,12 @@ impl Search<'_> {
     /// Gain of one bad row, hit or not.
     fn row_gain(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> f64 {
         let ways = self.ways(candidate, lens, member, dirty);
-        let mut terms = [f64::NEG_INFINITY; 4];
+        let mut terms = [f64::NEG_INFINITY; 3];
         for (term, (span, price)) in terms.iter_mut().zip(ways.as_slice()) {
             *term = price + self.hit_gain(candidate, lens, member, dirty, *span);
         }
-        match share_hit(candidate.mode, member) {
-            None if ways.count == 1 => terms[0],
-            None => log_sum_exp(&terms[..ways.count]),
-            Some(share) => {
-                let hit = if ways.count == 1 { terms[0] } else { log_sum_exp(&terms[..ways.count]) };
-                log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit])
-            }
-        }
+        let hit = if ways.count == 1 { terms[0] } else { log_sum_exp(&terms[..ways.count]) };
+        gain_if_hit(share_hit(candidate.mode, member.spared), hit)
     }
 
     /// From when until when this row was most probably hit, given that the candidate has failed; `None`: it was
@@ -105,7 +101,7 @@ impl Search<'_> {
                 best = (log, *span);
             }
         }
-        let spared = share_hit(candidate.mode, member)
+        let spared = share_hit(candidate.mode, member.spared)
             .map_or(f64::NEG_INFINITY, |share| (1.0 - share).ln() - share.ln());
         (best.0 > spared).then_some(best.1)
     }
@@ -113,7 +109,7 @@ impl Search<'_> {
     /// Whether this row is hit now, given that the candidate has failed.
     pub fn is_hit(&self, candidate: &Candidate, lens: &Lens, member: Member) -> bool {
         match self.dirty_of(member.row) {
-            None => share_hit(candidate.mode, member).is_none(),
+            None => share_hit(candidate.mode, member.spared).is_none(),
             Some(dirty) => {
                 self.hit_span(candidate, lens, member, dirty).is_some_and(|span| span.until.is_none())
             }
@@ -263,13 +259,18 @@ impl Ways {
     }
 }
 
-/// The share of the rows that a mode hits; `None`: all.
-const fn share_hit(mode: Mode, member: Member) -> Option<f64> {
+/// The share of the rows that a mode hits; `None`: all. `spared`: the row has spares for what failed.
+pub const fn share_hit(mode: Mode, spared: bool) -> Option<f64> {
     match mode {
         Mode::Sticky(share, _) => Some(share),
-        _ if member.spared => Some(SPARED),
+        _ if spared => Some(SPARED),
         _ => None,
     }
+}
+
+/// Gain of a row of which a share like this is hit, and gains this much then.
+pub fn gain_if_hit(share: Option<f64>, hit: f64) -> f64 {
+    share.map_or(hit, |share| log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit]))
 }
 
 /// Whether no report of a row gets out when `candidate` has failed.

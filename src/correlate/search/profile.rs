@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::super::model::LogShares;
 use super::super::tallies::{Grid, SLOTS, STEPS};
+use super::super::topology::Row;
 use super::super::window::{Piece, Span};
 use crate::time::At;
 
@@ -97,7 +98,10 @@ struct Bad {
 #[derive(Debug, Clone)]
 pub struct Profile {
     grid: Grid,
+    /// Those of slight rows, and then those of each hot row.
     bads: Vec<Bad>,
+    /// Hot rows with where their bad pieces end; the first is of no row.
+    ends: Vec<(Option<Row>, usize)>,
     /// When the reports that didn't come were due.
     overdue: Vec<At>,
     /// Good answers of all rows, and of those that aren't hot.
@@ -116,7 +120,7 @@ pub enum Among {
 
 impl Profile {
     pub fn new(grid: Grid, calm: Rc<Counts>, hot: &Counts) -> Self {
-        Self { grid, bads: Vec::new(), overdue: Vec::new(), good: calm.and(hot), calm }
+        Self { grid, bads: Vec::new(), ends: Vec::new(), overdue: Vec::new(), good: calm.and(hot), calm }
     }
 
     /// Good answers of the rows that aren't hot.
@@ -131,6 +135,11 @@ impl Profile {
         }
     }
 
+    /// What was added since the last call is of this hot row, or of the slight ones.
+    pub fn end_row(&mut self, row: Option<Row>) {
+        self.ends.push((row, self.bads.len()));
+    }
+
     pub fn add_overdue(&mut self, due: At) {
         self.overdue.push(due);
     }
@@ -143,13 +152,33 @@ impl Profile {
     }
 
     /// The most that a failure of this mode through `span` could explain: no row is explained better than by its bad
-    /// results alone, and none that isn't hot forgives its good ones.
-    pub fn at_most(&self, span: Span, shares: &LogShares, among: Among) -> f64 {
-        let bads = self
-            .bads
-            .iter()
-            .filter(|bad| span.holds(bad.piece.from, bad.piece.to) && (among == Among::All || bad.hard));
-        let explained: f64 = bads.map(|bad| bad.piece.gain(shares).max(0.0)).sum();
+    /// results alone, and none that isn't hot forgives its good ones. `moved`: room for a number by network; `networks`:
+    /// by probe; `row`: what a hot row gains when the numbers by network are what its pieces do.
+    pub fn at_most(
+        &self,
+        span: Span,
+        shares: &LogShares,
+        among: Among,
+        networks: &[usize],
+        moved: &mut [f64],
+        row_gain: impl Fn(Row, &[f64]) -> f64,
+    ) -> f64 {
+        let (mut begin, mut explained) = (0, 0.0);
+        for (row, end) in &self.ends {
+            moved.fill(0.0);
+            for bad in &self.bads[begin..*end] {
+                if span.holds(bad.piece.from, bad.piece.to)
+                    && (row.is_some() || among == Among::All || bad.hard)
+                {
+                    moved[networks[bad.piece.probe as usize]] += bad.piece.gain(shares).max(0.0);
+                }
+            }
+            explained += match row {
+                Some(row) => row_gain(*row, moved),
+                None => moved.iter().sum(),
+            };
+            begin = *end;
+        }
         let overdue = 2.0 * OVERDUE * self.overdue.len() as f64;
         let calm = if among == Among::All { self.calm.log(&self.grid, span, shares) } else { 0.0 };
         explained + overdue + calm
