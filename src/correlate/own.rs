@@ -17,6 +17,32 @@ use super::window::{Piece, Pieces, Span};
 /// Onsets of a row's own failure that are tried.
 const ONSETS_MAX: usize = 3;
 
+/// How bad luck looks, and what a row's own failures do.
+pub struct Looks {
+    pub luck: Luck,
+    dead: LogShares,
+    lossy: LogShares,
+    intercepted: LogShares,
+}
+
+impl Looks {
+    pub fn new() -> Self {
+        Self {
+            luck: Luck::new(),
+            dead: Mode::Total.row(),
+            lossy: Mode::Partial(LOSSY, Shape::Dead).row(),
+            intercepted: Mode::Tls.row(),
+        }
+    }
+}
+
+/// log P(checks of a network | it has failed in each of the ways that take one network).
+struct OwnLogs {
+    out: f64,
+    lossy: f64,
+    intercepted: f64,
+}
+
 /// One way in which a row may have failed on its own.
 #[derive(Debug, Clone, Copy)]
 pub struct State {
@@ -64,6 +90,10 @@ pub struct Dirty {
     told: bool,
     /// What has been chosen cuts its reports off.
     pub cut: bool,
+    /// log Σ of the states that take all networks, of those that did, and by network of those that take one.
+    dark: f64,
+    was_dark: f64,
+    out: Vec<f64>,
     /// What has been chosen taken into account.
     sums: Sums,
 }
@@ -75,10 +105,6 @@ struct Sums {
     fine: f64,
     /// … or its agent is.
     silent: f64,
-    /// Nothing: all of its lines are out …
-    dark: f64,
-    /// … or were.
-    was_dark: f64,
     /// By network: what isn't on that one.
     elsewhere: Vec<f64>,
     /// All together, reports included.
@@ -93,7 +119,7 @@ impl Dirty {
         topology: &Topology,
         evidence: &Evidence,
         now: At,
-        looks: &Luck,
+        looks: &Looks,
         grid: &Grid,
         told: bool,
     ) -> Option<Self> {
@@ -102,7 +128,7 @@ impl Dirty {
         let checks: &[Check] = &evidence.checks[first..first + topology.probes.len()];
         let mut pieces = Vec::with_capacity(checks.len() * KEPT);
         for ((check, facts), probe) in checks.iter().zip(&topology.probes).zip(0..) {
-            pieces.extend_from_slice(Pieces::of(check, now, (probe, facts), looks, grid).as_slice());
+            pieces.extend_from_slice(Pieces::of(check, now, (probe, facts), &looks.luck, grid).as_slice());
         }
         pieces.sort_unstable_by_key(|piece| (Reverse(piece.from), piece.probe));
         let onsets: Vec<At> =
@@ -125,56 +151,79 @@ impl Dirty {
             due: evidence.due(row),
             told,
             cut: false,
+            dark: 0.0,
+            was_dark: 0.0,
+            out: Vec::new(),
             sums: Sums::default(),
         };
-        dirty.work_out(onsets, topology, hearing.last);
+        dirty.work_out(onsets, topology, looks, hearing.last);
+        let states = |of: &dyn Fn(&State) -> bool| {
+            let logs = dirty.states.iter().filter(|state| of(state));
+            log_sum_exp_of(logs.map(|state| state.prior(told) + state.log))
+        };
+        dirty.dark = states(&|state| state.network.is_none() && !state.was());
+        dirty.was_dark = states(&|state| state.network.is_none() && state.was());
+        dirty.out =
+            (0..topology.networks).map(|network| states(&|state| state.network == Some(network))).collect();
         dirty.sum_up();
         Some(dirty)
     }
 
-    fn work_out(&mut self, mut onsets: Vec<At>, topology: &Topology, last_heard: At) {
-        onsets.sort_unstable();
+    fn work_out(&mut self, mut onsets: Vec<At>, topology: &Topology, looks: &Looks, last_heard: At) {
+        // Newest first.
         onsets.dedup();
-        if onsets.len() > ONSETS_MAX {
+        if let [latest @ .., earliest] = onsets.as_slice()
+            && onsets.len() > ONSETS_MAX
+        {
             // The earliest, and later ones: a chronic check must not hide a new fault.
-            onsets = vec![onsets[0], onsets[onsets.len() / 3], onsets[onsets.len() * 2 / 3]];
+            let later = |of: usize| latest[latest.len() - of * onsets.len() / ONSETS_MAX];
+            onsets = vec![later(2), later(1), *earliest];
         }
         // Of the hub's own line nobody is told that it is lossy: it is its reports that matter.
         let is_hub = self.row == topology.hub();
-        let dead = Mode::Total.row();
-        let lossy = Mode::Partial(LOSSY, Shape::Dead).row();
-        let tls = Mode::Tls.row();
-        for since in onsets {
+        for since in onsets.into_iter().rev() {
             let on = Span::since(since);
-            let mut all = 0.0;
-            for network in 0..topology.networks {
-                let out = self.network_log(topology, network, &dead, Mode::Total, on);
-                all += out;
-                self.offer(Own::Out(network), Some(network), out, on);
+            let logs = self.logs_by_network(topology, looks, on);
+            for (network, log) in logs.iter().enumerate() {
+                self.offer(Own::Out(network), Some(network), log.out, on);
                 if !is_hub {
-                    let log = self.network_log(topology, network, &lossy, Mode::Total, on);
-                    self.offer(Own::Lossy(network), Some(network), log, on);
-                    let log = self.network_log(topology, network, &tls, Mode::Tls, on);
-                    self.offer(Own::Intercepted(network), Some(network), log, on);
+                    self.offer(Own::Lossy(network), Some(network), log.lossy, on);
+                    self.offer(Own::Intercepted(network), Some(network), log.intercepted, on);
                 }
                 if let Some(until) = self.over(topology, Some(network), since) {
                     let was = Span { since, until: Some(until) };
-                    let log = self.network_log(topology, network, &dead, Mode::Total, was);
+                    let log = self.logs_by_network(topology, looks, was)[network].out;
                     self.offer(Own::Out(network), Some(network), log, was);
                 }
             }
-            self.offer(Own::Dark, None, all, on);
+            self.offer(Own::Dark, None, logs.iter().map(|log| log.out).sum(), on);
             if let Some(until) = self.over(topology, None, since) {
                 let was = Span { since, until: Some(until) };
-                let log = (0..topology.networks)
-                    .map(|network| self.network_log(topology, network, &dead, Mode::Total, was))
-                    .sum();
-                self.offer(Own::Dark, None, log, was);
+                let logs = self.logs_by_network(topology, looks, was);
+                self.offer(Own::Dark, None, logs.iter().map(|log| log.out).sum(), was);
             }
         }
         if self.late && !self.states.iter().any(|state| state.own == Own::Dark && !state.was()) {
             self.offer(Own::Dark, None, 0.0, Span::since(last_heard));
         }
+    }
+
+    /// log P(checks of a network | it has failed in each way through a span), by network.
+    fn logs_by_network(&self, topology: &Topology, looks: &Looks, span: Span) -> Vec<OwnLogs> {
+        let nothing = |luck: &f64| OwnLogs { out: *luck, lossy: *luck, intercepted: *luck };
+        let mut logs: Vec<OwnLogs> = self.luck.iter().map(nothing).collect();
+        for piece in self.pieces.iter().take_while(|piece| piece.from >= span.since) {
+            if span.holds(piece.from, piece.to) {
+                let facts = &topology.probes[piece.probe as usize];
+                let log = &mut logs[facts.network];
+                log.out += piece.alone(&looks.dead) - piece.luck;
+                log.lossy += piece.alone(&looks.lossy) - piece.luck;
+                if Mode::Tls.shows_in(facts) {
+                    log.intercepted += piece.alone(&looks.intercepted) - piece.luck;
+                }
+            }
+        }
+        logs
     }
 
     /// Keeps the best onset of each state.
@@ -207,23 +256,6 @@ impl Dirty {
         }
         let (bad, good) = (bad?, good?);
         (good > bad).then(|| bad.plus_millis(1))
-    }
-
-    fn network_log(
-        &self,
-        topology: &Topology,
-        network: usize,
-        shares: &LogShares,
-        mode: Mode,
-        span: Span,
-    ) -> f64 {
-        let explained: f64 = self
-            .of_network(topology, Some(network))
-            .take_while(|(_, piece)| piece.from >= span.since)
-            .filter(|(facts, piece)| span.holds(piece.from, piece.to) && mode.shows_in(facts))
-            .map(|(_, piece)| piece.alone(shares) - piece.luck)
-            .sum();
-        self.luck[network] + explained
     }
 
     /// Nothing is chosen.
@@ -264,20 +296,10 @@ impl Dirty {
     /// Sums the row up after something has changed.
     fn sum_up(&mut self) {
         let base: f64 = self.base.iter().sum();
-        let states = |of: &dyn Fn(&State) -> bool| {
-            let logs = self.states.iter().filter(|state| of(state));
-            log_sum_exp_of(logs.map(|state| state.prior(self.told) + state.log))
-        };
-        let elsewhere = self
-            .base
-            .iter()
-            .enumerate()
-            .map(|(network, own)| states(&|state: &State| state.network == Some(network)) + base - own);
+        let elsewhere = self.out.iter().zip(&self.base).map(|(out, own)| out + base - own);
         self.sums = Sums {
             fine: own_prior(Own::Fine) + base,
             silent: if self.told { GOES_ON } else { own_prior(Own::Silent) } + base,
-            dark: states(&|state: &State| state.network.is_none() && !state.was()),
-            was_dark: states(&|state: &State| state.network.is_none() && state.was()),
             elsewhere: elsewhere.collect(),
             all: 0.0,
         };
@@ -309,8 +331,8 @@ impl Dirty {
         let first = [
             self.sums.fine + total + reports,
             self.sums.silent + total + self.silent_log(),
-            self.sums.dark + self.cut_off_log(),
-            self.sums.was_dark + reports,
+            self.dark + self.cut_off_log(),
+            self.was_dark + reports,
         ];
         let elsewhere =
             self.sums.elsewhere.iter().enumerate().map(move |(network, log)| {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::f64::consts::LN_2;
 use std::rc::Rc;
 
 use super::super::evidence::{CLASSES, Class};
@@ -9,7 +10,7 @@ use super::super::model::{Mode, SILENT_BY_ITSELF, Shape, Shows};
 use super::super::tallies::Tallies;
 use super::super::topology::{Member, NodeIx, NodeKind, Row};
 use super::super::window::Piece;
-use super::gain::{WAYS_MAX, gain_if_hit, share_hit};
+use super::gain::{WAYS_MAX, share_hit};
 use super::profile::{Among, Counts, Profile};
 use super::{Candidate, Lens, Search};
 
@@ -347,7 +348,7 @@ impl Search<'_> {
 
     fn try_mode(&mut self, tried: Tried<'_>, mode: Mode, among: Among, all: &mut BinaryHeap<Sketch>) {
         let Tried { of, node, facet, seen, .. } = tried;
-        let lens = Rc::new(self.lens(facet, mode));
+        let lens = self.lens(facet, mode);
         let profile = self.profile(tried, mode, &lens);
         let shares = &lens.shares;
         // Of what has spares, the rows that use another one say nothing.
@@ -358,9 +359,11 @@ impl Search<'_> {
             let score = self.prior(node, facet, mode, span);
             let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
             let spared = self.speaks_against(&candidate, shares.ok(), seen.members.len(), profile.calm());
+            // A row of which a share is hit gains at most twice that share of what it would gain, or nothing.
+            let some = share_hit(mode, false).map_or(0.0, |share| (2.0 * share).min(1.0).ln());
             let row_gain = |row: Row, moved: &[f64]| {
-                let gain = self.dirty_of(row).map_or(0.0, |dirty| dirty.gain(moved, false));
-                gain_if_hit(share_hit(mode, false), gain + WAYS_MAX)
+                let gain = self.dirty_of(row).map_or(0.0, |dirty| dirty.gain_at_most(moved)) + WAYS_MAX;
+                if gain > 0.0 { (gain + some).max(LN_2.min(gain)) } else { gain }
             };
             let explained = profile.at_most(span, shares, among, &self.networks, &mut moved, row_gain);
             let at_most = explained + spared + score;

@@ -5,8 +5,8 @@
 //! is weighed, beside the ways in which such a row fails on its own.
 
 use super::super::evidence::{Check, Evidence};
-use super::super::model::{LOSSY, Luck, Own, own_prior};
-use super::super::own::Dirty;
+use super::super::model::{LOSSY, Own, own_prior};
+use super::super::own::{Dirty, Looks};
 use super::super::tallies::Grid;
 use super::super::topology::{ProbeFacts, Row, Topology};
 use super::super::window::{Piece, Pieces};
@@ -42,7 +42,7 @@ pub struct Look {
 
 /// Looks at every row of which something bad counts, and sorts the slight from the hot.
 pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known) -> Look {
-    let luck = Luck::new();
+    let looks = Looks::new();
     let mut found = Look::default();
     let watched = evidence.watched(topology, now);
     let grid = Grid::new(now, &evidence.calm);
@@ -56,7 +56,7 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
             if !check.any_bad() {
                 continue;
             }
-            let pieces = Pieces::of(check, now, (probe, facts), &luck, &grid);
+            let pieces = Pieces::of(check, now, (probe, facts), &looks.luck, &grid);
             for piece in pieces.as_slice().iter().filter(|piece| piece.class.bad()) {
                 cost -= piece.luck;
                 found.slight.push(Slight { row, piece: *piece, last_word: false });
@@ -69,7 +69,7 @@ pub fn look(topology: &Topology, evidence: &mut Evidence, now: At, known: &Known
         evidence.set_hot(topology, row, hot);
         if hot {
             found.slight.truncate(begin);
-            found.hot.extend(Dirty::of(row, topology, evidence, now, &luck, &grid, told));
+            found.hot.extend(Dirty::of(row, topology, evidence, now, &looks, &grid, told));
             continue;
         }
         for slight in &mut found.slight[begin..] {

@@ -24,6 +24,7 @@ mod look;
 mod prior;
 mod profile;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -184,6 +185,8 @@ pub struct Search<'a> {
     stands_before_everybody: Option<Member>,
     /// By probe.
     networks: Vec<usize>,
+    /// Those that have been looked through.
+    lenses: RefCell<Vec<(Option<usize>, Mode, Rc<Lens>)>>,
     calm: BTreeMap<CalmKey, Rc<Counts>>,
     /// Of the present slot.
     profiles: BTreeMap<ProfileKey, Rc<Profile>>,
@@ -232,6 +235,7 @@ impl<'a> Search<'a> {
             unmapped: find(NodeKind::Unmapped),
             stands_before_everybody: topology.nodes[find(NodeKind::Monitor)].members(topology.rows).next(),
             networks: topology.probes.iter().map(|facts| facts.network).collect(),
+            lenses: RefCell::default(),
             calm: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
@@ -341,10 +345,17 @@ impl<'a> Search<'a> {
     }
 
     /// How a mode, on one network or all, shows.
-    fn lens(&self, facet: Option<usize>, mode: Mode) -> Lens {
+    fn lens(&self, facet: Option<usize>, mode: Mode) -> Rc<Lens> {
+        let mut lenses = self.lenses.borrow_mut();
+        if let Some((.., known)) = lenses.iter().find(|(on, of, _)| *of == mode && *on == facet) {
+            return Rc::clone(known);
+        }
         let shows =
             |facts: &ProbeFacts| facet.is_none_or(|network| facts.network == network) && mode.shows_in(facts);
-        Lens { shares: mode.row(), shows: self.topology.probes.iter().map(shows).collect() }
+        let shows = self.topology.probes.iter().map(shows).collect();
+        let lens = Rc::new(Lens { shares: mode.row(), shows });
+        lenses.push((facet, mode, Rc::clone(&lens)));
+        lens
     }
 
     fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
