@@ -450,7 +450,7 @@ impl Search<'_> {
             for node in topology.crossed(slight.row, slight.piece.probe) {
                 let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.add(&slight.piece, network);
-                entry.luck -= slight.piece.luck;
+                entry.luck -= slight.piece.reason;
                 entry.hub |= hub;
             }
         }
@@ -461,12 +461,12 @@ impl Search<'_> {
             let row = dirty.row;
             let mut own = 0.0;
             for piece in dirty.pieces.iter().filter(|piece| piece.class.bad() && !piece.touched) {
-                own -= piece.luck;
+                own -= piece.reason;
                 let network = self.networks[piece.probe as usize];
                 let also = (row != topology.hub()).then_some(monitor);
                 let crossed = topology.crossed(row, piece.probe);
                 for node in crossed.iter().map(|node| *node as usize).chain(also) {
-                    luck[node * networks + network] -= piece.luck;
+                    luck[node * networks + network] -= piece.reason;
                     seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
                 }
             }
