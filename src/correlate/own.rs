@@ -213,14 +213,16 @@ impl Dirty {
         let nothing = |luck: &f64| OwnLogs { out: *luck, lossy: *luck, intercepted: *luck };
         let mut logs: Vec<OwnLogs> = self.luck.iter().map(nothing).collect();
         for piece in self.pieces.iter().take_while(|piece| piece.from >= span.since) {
+            let facts = &topology.probes[piece.probe as usize];
+            let log = &mut logs[facts.network];
             if span.holds(piece.from, piece.to) {
-                let facts = &topology.probes[piece.probe as usize];
-                let log = &mut logs[facts.network];
                 log.out += piece.alone(&looks.dead) - piece.luck;
                 log.lossy += piece.alone(&looks.lossy) - piece.luck;
                 if Mode::Tls.shows_in(facts) {
                     log.intercepted += piece.alone(&looks.intercepted) - piece.luck;
                 }
+            } else {
+                log.out += piece.gain_through(span, &looks.dead);
             }
         }
         logs
@@ -279,8 +281,8 @@ impl Dirty {
         cut: bool,
     ) {
         for piece in self.pieces.iter_mut().take_while(|piece| piece.from >= span.since) {
-            if span.holds(piece.from, piece.to) && shown(piece.probe) {
-                self.base[networks[piece.probe as usize]] += piece.suppose(shares);
+            if shown(piece.probe) {
+                self.base[networks[piece.probe as usize]] += piece.suppose_through(span, shares);
             }
         }
         self.cut |= cut;

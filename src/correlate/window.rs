@@ -61,6 +61,10 @@ pub struct Piece {
     pub reason: f64,
     /// Something that has been chosen is the reason.
     pub touched: bool,
+    /// When the failure before it in its run was asked …
+    after: Option<At>,
+    /// … and by how much that makes its bad luck likelier.
+    again: f64,
 }
 
 impl Piece {
@@ -77,6 +81,8 @@ impl Piece {
             luck,
             reason: luck,
             touched: false,
+            after: None,
+            again: 0.0,
         }
     }
 
@@ -107,8 +113,29 @@ impl Piece {
         if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
     }
 
-    /// Takes it as explained from now on, and returns what that adds to its log-likelihood.
-    pub fn suppose(&mut self, shares: &LogShares) -> f64 {
+    /// What supposing that something has failed through a span adds to its log-likelihood. Bad luck comes in clumps, but
+    /// what a fault failed was none: the first failure after it is bad luck afresh.
+    pub fn gain_through(&self, span: Span, shares: &LogShares) -> f64 {
+        if span.holds(self.from, self.to) {
+            self.gain(shares)
+        } else if !self.touched && self.after.is_some_and(|before| span.holds(before, before)) {
+            -self.again
+        } else {
+            0.0
+        }
+    }
+
+    /// Takes that as given from now on, and returns what it adds.
+    pub fn suppose_through(&mut self, span: Span, shares: &LogShares) -> f64 {
+        if span.holds(self.from, self.to) {
+            return self.suppose(shares);
+        }
+        let gain = self.gain_through(span, shares);
+        self.reason += gain;
+        gain
+    }
+
+    fn suppose(&mut self, shares: &LogShares) -> f64 {
         let gain = self.gain(shares);
         if !self.passed(shares) {
             self.reason += gain;
@@ -177,6 +204,7 @@ impl Pieces {
     fn price(&mut self, check: &Check, in_row: usize) {
         let from = self.count.saturating_sub(in_row);
         // Newest first: the last of them came first.
+        let mut after = None;
         for (older, piece) in self.list[from..self.count].iter_mut().rev().enumerate() {
             let leak = leak(check, piece.class);
             let chance = match older {
@@ -187,6 +215,8 @@ impl Pieces {
             };
             piece.luck += chance.ln();
             piece.reason = piece.luck;
+            (piece.after, piece.again) = (after, (chance / leak).ln());
+            after = Some(piece.to);
         }
     }
 

@@ -35,8 +35,8 @@ impl Search<'_> {
             &mut overflow
         };
         for piece in dirty.pieces.iter().take_while(|piece| piece.from >= span.since) {
-            if span.holds(piece.from, piece.to) && lens.shows_through(cover, piece.probe) {
-                moved[self.networks[piece.probe as usize]] += piece.gain(&lens.shares);
+            if lens.shows_through(cover, piece.probe) {
+                moved[self.networks[piece.probe as usize]] += piece.gain_through(span, &lens.shares);
             }
         }
         dirty.gain(moved, cuts_off(candidate, cover, dirty))
@@ -129,19 +129,21 @@ impl Search<'_> {
                 Some(self.row_gain(candidate, lens, *member, dirty))
             })
             .sum();
-        let ok = lens.shares.ok();
+        let (ok, span) = (lens.shares.ok(), candidate.span);
         sum += if let Some(share) = self.share_of_rows(candidate) {
             let dead: f64 = self
                 .slight_in(candidate, lens, machine)
                 .map(|at| &self.slight[at])
                 .filter(|slight| slight.last_word)
-                .map(|slight| (1.0 - share + share * slight.piece.gain(&lens.shares).exp()).ln())
+                .map(|slight| {
+                    (1.0 - share + share * slight.piece.gain_through(span, &lens.shares).exp()).ln()
+                })
                 .sum();
             dead + self.speaks_against(candidate, ok, behind.len(), calm)
         } else {
             let slight: f64 = self
                 .slight_in(candidate, lens, machine)
-                .map(|at| self.slight[at].piece.gain(&lens.shares))
+                .map(|at| self.slight[at].piece.gain_through(span, &lens.shares))
                 .sum();
             slight + calm.log(&self.grid, candidate.span, &lens.shares)
         };
@@ -160,19 +162,16 @@ impl Search<'_> {
         }
     }
 
-    /// Bad results of slight rows that a candidate would explain.
+    /// Bad results of slight rows in which a candidate would show.
     fn slight_in<'s>(
         &'s self,
         candidate: &Candidate,
         lens: &'s Lens,
         machine: bool,
     ) -> impl Iterator<Item = usize> + 's {
-        let span = candidate.span;
         let node = if machine { self.unmapped } else { candidate.node };
-        self.behind[node].iter().map(|at| *at as usize).filter(move |at| {
-            let slight = &self.slight[*at];
-            lens.shows(slight.piece.probe) && span.holds(slight.piece.from, slight.piece.to)
-        })
+        let behind = self.behind[node].iter().map(|at| *at as usize);
+        behind.filter(move |at| lens.shows(self.slight[*at].piece.probe))
     }
 
     /// What the calm rows say against a candidate that hits a share of the rows. One good answer nearly clears a row,
@@ -229,7 +228,7 @@ impl Search<'_> {
         for at in explained {
             let slight = &mut self.slight[at];
             if !some || slight.last_word {
-                slight.piece.suppose(&lens.shares);
+                slight.piece.suppose_through(candidate.span, &lens.shares);
             }
         }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total && candidate.span.until.is_none()
