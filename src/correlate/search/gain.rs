@@ -55,15 +55,16 @@ impl Search<'_> {
         let shown = dirty.pieces.iter().filter(|piece| lens.shows_through(cover, piece.probe));
         // Newest first: the last of a kind is its earliest.
         for piece in shown.filter(|piece| piece.to >= since) {
-            if piece.class.bad() {
+            // What comes late has got past what is dead.
+            if piece.passed(&lens.shares) {
+                last_good = last_good.max(Some(piece.to));
+                first_good = Some(piece.from);
+            } else {
                 last_bad = last_bad.max(Some(piece.to));
                 // What goes on now began then.
                 if piece.goes_on && piece.from >= since {
                     fell = Some(piece.from);
                 }
-            } else {
-                last_good = last_good.max(Some(piece.to));
-                first_good = Some(piece.from);
             }
         }
         if let (Some(bad), Some(good)) = (last_bad, last_good)
