@@ -237,3 +237,52 @@ impl Pieces {
 fn leak(check: &Check, class: Class) -> f64 {
     if class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Mode;
+    use super::*;
+
+    const BEGAN: At = At::from_millis(1_773_644_400_000);
+
+    /// The second failure of a check, half a minute after the first.
+    fn second() -> Piece {
+        let at = BEGAN.plus_millis(30_000);
+        let again = 4.0;
+        Piece { after: Some(BEGAN), again, ..Piece::new(at, at, Class::Reach, Sort::Stream, again - 6.0) }
+    }
+
+    fn was(ms: i64) -> Span {
+        Span { since: BEGAN, until: Some(BEGAN.plus_millis(ms)) }
+    }
+
+    #[test]
+    fn bad_luck_right_after_a_fault_that_is_over_is_no_cheaper_than_other_bad_luck() {
+        let dead = Mode::Total.row();
+        let mut piece = second();
+        assert_eq!(piece.gain_through(was(10_000), &dead), -4.0);
+        assert_eq!(piece.suppose_through(was(10_000), &dead), -4.0);
+        assert_eq!((piece.luck, piece.reason), (-2.0, -6.0));
+        assert!(piece.gain(&dead) > 5.0, "another fault gains what the first failure of a run is worth");
+        piece.rest();
+        assert_eq!(piece.reason, -2.0);
+    }
+
+    #[test]
+    fn a_fault_that_goes_on_over_the_second_failure_explains_it_too() {
+        let dead = Mode::Total.row();
+        for span in [Span::since(BEGAN), was(40_000)] {
+            assert_eq!(second().gain_through(span, &dead), second().gain(&dead));
+        }
+        let later = Span::since(BEGAN.plus_millis(10_000));
+        assert_eq!(second().gain_through(later, &dead), second().gain(&dead));
+    }
+
+    #[test]
+    fn what_another_fault_explains_loses_nothing() {
+        let dead = Mode::Total.row();
+        let mut piece = second();
+        piece.suppose_through(Span::since(BEGAN), &dead);
+        assert_eq!(piece.gain_through(was(10_000), &dead), 0.0);
+    }
+}

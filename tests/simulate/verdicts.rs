@@ -2,12 +2,12 @@
 //! run side by side and each failure has its own name.
 
 use linewatch::correlate::Correlator;
-use linewatch::incident::Event;
+use linewatch::incident::{Event, EventKind};
 use linewatch::world::scenario::{SHIPPED, Scenario};
 use linewatch::world::verdicts::judge;
 use linewatch::world::virtual_time::{VirtualTime, blank};
 
-use super::{scenario, world};
+use super::{scenario, with, world};
 
 /// What was told, and which expectations weren't met.
 fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
@@ -114,4 +114,48 @@ fn no_shipped_scenario_goes_untested() {
 fn the_same_scenario_is_told_in_the_same_words_twice() {
     let scenario = scenario("carrier-down");
     assert_eq!(told(&scenario).0, told(&scenario).0);
+}
+
+#[test]
+fn practices_that_come_back_slowly_are_back_and_none_of_them_is_told_alone() {
+    let scenario = with(
+        r#"
+warm_up = "10m"
+
+[estate]
+practices = 40
+firewalls = 2
+
+[[fault]]
+id = "firewall"
+component = "fw-maidstone"
+only_network = "internet"
+mode = "total"
+at = "+5m"
+until = "+30m"
+recovery = [{ at = "+12m", sites = 0.3 }]
+
+[[fault]]
+component = "fw-maidstone"
+only_network = "internet"
+mode = "slow"
+ms = 400
+at = "+17m"
+until = "+30m"
+
+[[expect]]
+cause = [{ kind = "firewall", id = "fw-maidstone" }]
+fault = "firewall"
+named_within = "35s"
+resolved_within = "15m"
+incidents_max = 1
+"#,
+    );
+    let (events, unmet) = told(&scenario);
+    met(&events, &unmet, "slowly back");
+    let all_clear = scenario.start.plus_millis(30 * 60_000);
+    let before = || events.iter().filter(|event| event.at < all_clear);
+    let opened = before().filter(|event| event.event == EventKind::Opened).count();
+    let fewest = before().map(|event| event.practices.len()).min();
+    assert_eq!((opened, fewest), (1, Some(27)), "three in ten of 38 are back");
 }
