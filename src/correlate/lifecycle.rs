@@ -236,6 +236,14 @@ impl LifeCycle {
         self.pending.is_empty() && self.open().next().is_some()
     }
 
+    /// Nothing waits to be believed or to be over, and all that is open is partial, so that some of it comes and goes.
+    pub fn churns(&self) -> bool {
+        let partial = |incident: &Incident| {
+            incident.verdict.scope == Scope::SharedPartly && incident.quiet_since.is_none()
+        };
+        self.settled() && self.open().all(partial)
+    }
+
     /// What is failed, or was until lately, as far as incidents tell.
     pub fn known_nodes(&self, now: At, round_ms: i64) -> Known {
         let mut known = Known::default();

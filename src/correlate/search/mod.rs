@@ -73,6 +73,13 @@ pub struct Candidate {
     pub score: f64,
 }
 
+impl Candidate {
+    /// It is the same failure, whatever it gains.
+    fn supposes_the_same(&self, other: &Self) -> bool {
+        (self.node, self.facet, self.mode, self.span) == (other.node, other.facet, other.mode, other.span)
+    }
+}
+
 /// A shared fault that was found, with what else could be.
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -249,26 +256,28 @@ impl<'a> Search<'a> {
         // Suspicion is of everything, a choice is of what is fit to be named.
         let first = self.candidates(&[], Wanted::All);
         let mut chosen: Vec<Candidate> = Vec::new();
-        let mut next = self.best(&first);
-        while let Some(candidate) = next {
+        // What was worth supposing beside the first, the first two and so on.
+        let mut slots = vec![first.clone()];
+        while let Some(candidate) = slots.last().and_then(|slot| self.best(slot)) {
             self.suppose(&candidate);
             chosen.push(candidate);
             if chosen.len() == FAULTS_MAX {
                 break;
             }
-            let slot = self.candidates(&chosen, Wanted::IfFit);
-            next = self.best(&slot);
+            slots.push(self.candidates(&chosen, Wanted::IfFit));
         }
         // Look again at each choice, given the others: a later one may explain it better.
         let mut faults: Vec<Fault> = Vec::new();
+        let greedy = chosen.clone();
         let mut position = 0;
         while position < chosen.len() {
             let mut others = chosen.clone();
             others.remove(position);
             // Whom it hits, too, is judged as if it were not supposed yet.
             self.rebase(&others);
+            let known = others.iter().zip(&greedy).all(|(other, greedy)| other.supposes_the_same(greedy));
             let slot =
-                if others.is_empty() { first.clone() } else { self.candidates(&others, Wanted::IfFit) };
+                if known { slots[others.len()].clone() } else { self.candidates(&others, Wanted::IfFit) };
             let Some(candidate) = self.best(&slot) else {
                 chosen.remove(position);
                 continue;
