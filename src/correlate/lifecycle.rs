@@ -68,7 +68,7 @@ pub struct Incident {
     opened: At,
     last_said: At,
     /// No verdict carries it since then.
-    quiet_since: Option<At>,
+    pub quiet_since: Option<At>,
     relapses: u32,
     /// The longest that it was well between two failures, milliseconds.
     well_ms: i64,
@@ -234,14 +234,6 @@ impl LifeCycle {
     /// Nothing waits to be believed.
     pub fn settled(&self) -> bool {
         self.pending.is_empty() && self.open().next().is_some()
-    }
-
-    /// Nothing waits to be believed or to be over, and all that is open is partial, so that some of it comes and goes.
-    pub fn churns(&self) -> bool {
-        let partial = |incident: &Incident| {
-            incident.verdict.scope == Scope::SharedPartly && incident.quiet_since.is_none()
-        };
-        self.settled() && self.open().all(partial)
     }
 
     /// What is failed, or was until lately, as far as incidents tell.

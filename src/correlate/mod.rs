@@ -324,7 +324,7 @@ impl Correlator {
         let waiting = self.life.next_wake(now, TICK_MS).is_some();
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
         let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
-        if late || waiting && !self.life.churns() || idle {
+        if late || waiting && !self.churns() || idle {
             self.evaluate_soon(now);
         } else if waiting {
             self.evaluate_within(now, EVALUATE_CHURN_MS);
@@ -333,6 +333,14 @@ impl Correlator {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
         }
+    }
+
+    /// Nothing waits to be believed or to be over, and all that is open is partial, so that some of it comes and goes.
+    fn churns(&self) -> bool {
+        let partial = |incident: &Incident| {
+            incident.verdict.scope == Scope::SharedPartly && incident.quiet_since.is_none()
+        };
+        self.life.settled() && self.life.open().all(partial)
     }
 
     /// When it wants to be woken next, and why.

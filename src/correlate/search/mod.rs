@@ -166,6 +166,9 @@ impl Lens {
     }
 }
 
+/// A network or all, a mode, and how it shows there.
+type KnownLens = (Option<usize>, Mode, Rc<Lens>);
+
 /// One evaluation.
 pub struct Search<'a> {
     topology: &'a Topology,
@@ -193,7 +196,7 @@ pub struct Search<'a> {
     /// By probe.
     networks: Vec<usize>,
     /// Those that have been looked through.
-    lenses: RefCell<Vec<(Option<usize>, Mode, Rc<Lens>)>>,
+    lenses: RefCell<Vec<KnownLens>>,
     calm: BTreeMap<CalmKey, Rc<Counts>>,
     /// Of the present slot.
     profiles: BTreeMap<ProfileKey, Rc<Profile>>,
