@@ -52,7 +52,7 @@ pub use self::rhythm::{History, Rhythm};
 const EVALUATE_EVERY_MS: i64 = 250;
 /// … and this often while an incident is open and nothing waits to become one.
 const EVALUATE_SETTLED_MS: i64 = 1_000;
-/// … and this often when only what an open incident says to come and go does so.
+/// … and this often when only checks come and go of which an open incident says that they do.
 const EVALUATE_CHURN_MS: i64 = 5_000;
 /// All three hold for estates of up to this many checks: judging takes longer the more there are, and a larger
 /// estate is judged less often in proportion, so that judging takes a small part of one core.
@@ -324,23 +324,13 @@ impl Correlator {
         let waiting = self.life.next_wake(now, TICK_MS).is_some();
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
         let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
-        if late || waiting && !self.churns() || idle {
+        if late || waiting || idle {
             self.evaluate_soon(now);
-        } else if waiting {
-            self.evaluate_within(now, EVALUATE_CHURN_MS);
         }
         if waiting || bad || self.evidence.anybody_heard() {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
         }
-    }
-
-    /// Nothing waits to be believed or to be over, and all that is open is partial, so that some of it comes and goes.
-    fn churns(&self) -> bool {
-        let partial = |incident: &Incident| {
-            incident.verdict.scope == Scope::SharedPartly && incident.quiet_since.is_none()
-        };
-        self.life.settled() && self.life.open().all(partial)
     }
 
     /// When it wants to be woken next, and why.
