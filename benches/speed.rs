@@ -1,7 +1,7 @@
 //! What one observation and one evaluation cost, at the size of a county, of England, and sixteen times that:
 //! 175, 6,200 and 100,000 practices with 12 checks each, healthy (.5 % of the askings fail for no reason, in every
-//! state), with one ICB's firewall down, and with every check failing now and then. `cargo bench --bench speed`, or `… -- 175 6200`
-//! for some sizes only and `… -- 175 healthy firewall partial` for some states only.
+//! state), with one ICB's firewall down, and with every check failing now and then. `cargo bench --bench speed`, or
+//! `… -- 175 6200` for some sizes only and `… -- 175 healthy firewall partial` for some states only.
 //!
 //! A plain harness: what counts is the slowest of a hundred, which means are blind to. Beside each stand the
 //! memory that the correlator holds, and the bare pass: the least that any program must do to look at all checks

@@ -105,7 +105,7 @@ struct Sums {
     fine: f64,
     /// … or its agent is.
     silent: f64,
-    /// By network: what isn't on that one.
+    /// By network: the states that take that one, with what isn't on it.
     elsewhere: Vec<f64>,
     /// All together, reports included.
     all: f64,
@@ -131,8 +131,9 @@ impl Dirty {
             pieces.extend_from_slice(Pieces::of(check, now, (probe, facts), &looks.luck, grid).as_slice());
         }
         pieces.sort_unstable_by_key(|piece| (Reverse(piece.from), piece.probe));
-        let onsets: Vec<At> =
-            pieces.iter().filter(|piece| piece.class.bad()).map(|piece| piece.from).collect();
+        let mut onsets: Vec<At> =
+            pieces.iter().rev().filter(|piece| piece.class.bad()).map(|piece| piece.from).collect();
+        onsets.dedup();
         if onsets.is_empty() && !hearing.late {
             return None;
         }
@@ -156,7 +157,7 @@ impl Dirty {
             out: Vec::new(),
             sums: Sums::default(),
         };
-        dirty.work_out(onsets, topology, looks, hearing.last);
+        dirty.work_out(&onsets, topology, looks, hearing.last);
         let states = |of: &dyn Fn(&State) -> bool| {
             let logs = dirty.states.iter().filter(|state| of(state));
             log_sum_exp_of(logs.map(|state| state.prior(told) + state.log))
@@ -169,19 +170,13 @@ impl Dirty {
         Some(dirty)
     }
 
-    fn work_out(&mut self, mut onsets: Vec<At>, topology: &Topology, looks: &Looks, last_heard: At) {
-        // Newest first.
-        onsets.dedup();
-        if let [latest @ .., earliest] = onsets.as_slice()
-            && onsets.len() > ONSETS_MAX
-        {
-            // The earliest, and later ones: a chronic check must not hide a new fault.
-            let later = |of: usize| latest[latest.len() - of * onsets.len() / ONSETS_MAX];
-            onsets = vec![later(2), later(1), *earliest];
-        }
+    /// `onsets`: by rising time, each once.
+    fn work_out(&mut self, onsets: &[At], topology: &Topology, looks: &Looks, last_heard: At) {
         // Of the hub's own line nobody is told that it is lossy: it is its reports that matter.
         let is_hub = self.row == topology.hub();
-        for since in onsets.into_iter().rev() {
+        // The earliest, and later ones: a chronic check must not hide a new fault.
+        let tried = onsets.len().min(ONSETS_MAX);
+        for since in (0..tried).map(|nth| onsets[nth * onsets.len() / tried]) {
             let on = Span::since(since);
             let logs = self.logs_by_network(topology, looks, on);
             for (network, log) in logs.iter().enumerate() {
@@ -349,8 +344,9 @@ impl Dirty {
         log_sum_exp_of(self.logs(moved, cut)) - self.sums.all
     }
 
-    /// At least as much as [`Self::gain`], and sooner.
+    /// At least as much as [`Self::gain`] says where nothing moved is below 0 and no report is cut off, and sooner.
     pub fn gain_at_most(&self, moved: &[f64]) -> f64 {
+        debug_assert!(moved.iter().all(|moved| *moved >= 0.0), "it is no bound for {moved:?}");
         let terms = 4 + self.sums.elsewhere.len();
         let highest = self.logs(moved, false).fold(f64::NEG_INFINITY, f64::max);
         let by_state = highest + (terms as f64).ln() - self.sums.all;

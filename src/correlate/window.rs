@@ -3,8 +3,8 @@
 //!
 //! A piece is a single result, or the beginning of a run of failures that is longer than what is kept. Beside a
 //! hypothesis that something has failed since a moment, and perhaps until another, a piece either lies within that
-//! span, and is explained by it, or it doesn't, and must be explained by bad luck. Bad luck comes in clumps: a check fails by itself at a rate of
-//! its own, which is learned, and then its next asking fails again more often than not.
+//! span, and is explained by it, or it doesn't, and must be explained by bad luck. Bad luck comes in clumps: a check
+//! fails by itself at a rate of its own, which is learned, and then its next asking fails again more often than not.
 
 use crate::time::At;
 

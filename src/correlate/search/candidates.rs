@@ -84,7 +84,8 @@ pub struct Seen {
     hard_rows: u32,
     classes: [f64; CLASSES],
     bad: f64,
-    /// The most that could be gained by explaining it.
+    /// The most (nats) that could be gained by explaining it: the bad luck of the slight rows, what the states of the
+    /// hot ones leave, and the silence of those that are late.
     luck: f64,
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
@@ -193,7 +194,8 @@ impl Search<'_> {
             fit |= candidate.score > self.needed(&candidate);
             all.push(candidate);
         }
-        // In the order of the estate, so that equals don't depend on what is worked out first.
+        // In the order of the estate: candidates of other nodes that score the same don't depend on what is worked out
+        // first. Those of one node and network keep that order.
         all.sort_by_key(|candidate| (candidate.node, candidate.facet));
         all
     }
@@ -363,7 +365,7 @@ impl Search<'_> {
             let some = share_hit(mode, false).map_or(0.0, |share| (2.0 * share).min(1.0).ln());
             let row_gain = |row: Row, moved: &[f64]| {
                 let gain = self.dirty_of(row).map_or(0.0, |dirty| dirty.gain_at_most(moved)) + WAYS_MAX;
-                if gain > 0.0 { (gain + some).max(LN_2.min(gain)) } else { gain }
+                (gain + some).max(LN_2.min(gain))
             };
             let explained = profile.at_most(span, shares, among, &self.networks, &mut moved, row_gain);
             let at_most = explained + spared + score;
@@ -382,12 +384,12 @@ impl Search<'_> {
         if let Some(known) = self.profiles.get(&key) {
             return Rc::clone(known);
         }
-        // One machine that asks for everybody stands before what everybody asks.
-        let before = if machine { self.unmapped } else { node };
-        let hot = self.good(before, lens, &self.evidence.hot);
-        let mut profile = Profile::new(self.grid, self.calm((before, facet, mode.shows()), lens), &hot);
+        let crossed = self.crossed_by(node, mode);
+        let hot = self.good(crossed, lens, &self.evidence.hot);
+        let mut profile = Profile::new(self.grid, self.calm((crossed, facet, mode.shows()), lens), &hot);
         let monitor = self.is_monitor(node);
-        for slight in self.slight_behind(node, machine).filter(|slight| lens.shows(slight.piece.probe)) {
+        let behind = self.behind[crossed].iter().map(|at| &self.slight[*at as usize]);
+        for slight in behind.filter(|slight| lens.shows(slight.piece.probe)) {
             profile.add(&slight.piece, slight.last_word);
         }
         profile.end_row(None);

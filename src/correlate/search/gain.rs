@@ -119,9 +119,8 @@ impl Search<'_> {
 
     /// What supposing a candidate adds. `behind`: the hot rows behind it; `calm`: the good answers of the others.
     pub fn gain(&self, candidate: &Candidate, lens: &Lens, behind: &[Member], calm: &Counts) -> f64 {
-        let machine = candidate.mode == Mode::SharedMachine;
         // Every row stands before the monitor, but only the hub's checks cross its own lines.
-        let own_lines = self.is_monitor(candidate.node) && !machine;
+        let own_lines = self.is_monitor(candidate.node) && candidate.mode != Mode::SharedMachine;
         let mut sum: f64 = behind
             .iter()
             .filter(|member| !own_lines || member.row == self.topology.hub())
@@ -133,7 +132,7 @@ impl Search<'_> {
         let (ok, span) = (lens.shares.ok(), candidate.span);
         sum += if let Some(share) = self.share_of_rows(candidate) {
             let dead: f64 = self
-                .slight_in(candidate, lens, machine)
+                .slight_in(candidate, lens)
                 .map(|at| &self.slight[at])
                 .filter(|slight| slight.last_word)
                 .map(|slight| {
@@ -143,7 +142,7 @@ impl Search<'_> {
             dead + self.speaks_against(candidate, ok, behind.len(), calm)
         } else {
             let slight: f64 = self
-                .slight_in(candidate, lens, machine)
+                .slight_in(candidate, lens)
                 .map(|at| self.slight[at].piece.gain_through(span, &lens.shares))
                 .sum();
             slight + calm.log(&self.grid, candidate.span, &lens.shares)
@@ -156,23 +155,14 @@ impl Search<'_> {
 
     /// The share of the rows behind a candidate that it hits; `None`: all.
     fn share_of_rows(&self, candidate: &Candidate) -> Option<f64> {
-        match candidate.mode {
-            Mode::Sticky(share, _) => Some(share),
-            _ if self.topology.nodes[candidate.node].spared => Some(SPARED),
-            _ => None,
-        }
+        share_hit(candidate.mode, self.topology.nodes[candidate.node].spared)
     }
 
     /// Bad results of slight rows in which a candidate would show.
-    fn slight_in<'s>(
-        &'s self,
-        candidate: &Candidate,
-        lens: &'s Lens,
-        machine: bool,
-    ) -> impl Iterator<Item = usize> + 's {
-        let node = if machine { self.unmapped } else { candidate.node };
-        let behind = self.behind[node].iter().map(|at| *at as usize);
-        behind.filter(move |at| lens.shows(self.slight[*at].piece.probe))
+    fn slight_in<'s>(&'s self, candidate: &Candidate, lens: &'s Lens) -> impl Iterator<Item = usize> + 's {
+        let behind = &self.behind[self.crossed_by(candidate.node, candidate.mode)];
+        let shown = |at: &usize| lens.shows(self.slight[*at].piece.probe);
+        behind.iter().map(|at| *at as usize).filter(shown)
     }
 
     /// What the calm rows say against a candidate that hits a share of the rows. One good answer nearly clears a row,
@@ -217,15 +207,14 @@ impl Search<'_> {
             let topology = self.topology;
             let cover = &topology.covers[member.cover];
             let cut = span.until.is_none() && cuts_off(candidate, cover, dirty);
-            let ix = self.hot_ix[member.row as usize] as usize;
-            if let Some(dirty) = self.hot.get_mut(ix.wrapping_sub(1)) {
+            let position = self.hot_position(member.row);
+            if let Some(dirty) = self.hot.get_mut(position) {
                 let shown = |probe: u32| lens.shows_through(cover, probe);
                 dirty.suppose(&lens.shares, span, shown, &self.networks, cut);
             }
         }
-        let machine = candidate.mode == Mode::SharedMachine;
         let some = self.share_of_rows(candidate).is_some();
-        let explained: Vec<usize> = self.slight_in(candidate, &lens, machine).collect();
+        let explained: Vec<usize> = self.slight_in(candidate, &lens).collect();
         for at in explained {
             let slight = &mut self.slight[at];
             if !some || slight.last_word {

@@ -256,11 +256,10 @@ impl<'a> Search<'a> {
         if self.hot.is_empty() && self.slight.is_empty() {
             return Findings::default();
         }
-        // Suspicion is of everything, a choice is of what is fit to be named.
-        let first = self.candidates(&[], Wanted::All);
+        // What was worth supposing beside nothing, the first, the first two and so on. Suspicion is of everything, a
+        // choice is of what is fit to be named.
+        let mut slots = vec![self.candidates(&[], Wanted::All)];
         let mut chosen: Vec<Candidate> = Vec::new();
-        // What was worth supposing beside the first, the first two and so on.
-        let mut slots = vec![first.clone()];
         while let Some(candidate) = slots.last().and_then(|slot| self.best(slot)) {
             self.suppose(&candidate);
             chosen.push(candidate);
@@ -279,37 +278,42 @@ impl<'a> Search<'a> {
             // Whom it hits, too, is judged as if it were not supposed yet.
             self.rebase(&others);
             let known = others.iter().zip(&greedy).all(|(other, greedy)| other.supposes_the_same(greedy));
-            let slot =
-                if known { slots[others.len()].clone() } else { self.candidates(&others, Wanted::IfFit) };
-            let Some(candidate) = self.best(&slot) else {
+            let afresh = if known { None } else { Some(self.candidates(&others, Wanted::IfFit)) };
+            let slot = afresh.as_ref().unwrap_or(&slots[others.len()]);
+            let Some(candidate) = self.best(slot) else {
                 chosen.remove(position);
                 continue;
             };
             chosen[position] = candidate;
             if candidate.span.until.is_none() && !self.is_unmapped(candidate.node) {
-                faults.push(self.fault(candidate, &slot));
+                faults.push(self.fault(candidate, slot));
             }
             position += 1;
         }
-        let own = self.own_faults(chosen, &first);
+        let first = &slots[0];
+        let own = self.own_faults(chosen, first);
         // Suspicion is what each alone would explain, so that it moves with the evidence and not with what
         // happens to have been chosen.
-        let suspects = posteriors(&first, &Known::default(), |candidate| vec![candidate.node])
+        let suspects = posteriors(first, &Known::default(), |candidate| vec![candidate.node])
             .into_iter()
             .map(|(nodes, probability)| (nodes[0], probability))
             .collect();
         Findings { faults, own, suspects }
     }
 
-    /// Bad results of slight rows that crossed a node; one machine that asks for everybody is crossed by all.
-    fn slight_behind(&self, node: NodeIx, machine: bool) -> impl Iterator<Item = &Slight> + '_ {
-        let node = if machine { self.unmapped } else { node };
-        self.behind[node].iter().map(|at| &self.slight[*at as usize])
+    /// The node that is crossed by what would cross `node` if it failed like that: one machine that asks for everybody
+    /// is crossed by all.
+    fn crossed_by(&self, node: NodeIx, mode: Mode) -> NodeIx {
+        if mode == Mode::SharedMachine { self.unmapped } else { node }
+    }
+
+    /// A row's position in `hot`; beyond its end: it isn't there.
+    fn hot_position(&self, row: Row) -> usize {
+        (self.hot_ix[row as usize] as usize).wrapping_sub(1)
     }
 
     fn dirty_of(&self, row: Row) -> Option<&Dirty> {
-        let ix = self.hot_ix[row as usize] as usize;
-        self.hot.get(ix.wrapping_sub(1))
+        self.hot.get(self.hot_position(row))
     }
 
     /// Starts afresh from "nothing has failed", then supposes that `chosen` have.

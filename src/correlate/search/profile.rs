@@ -153,7 +153,7 @@ impl Profile {
 
     /// The most that a failure of this mode through `span` could explain: no row is explained better than by its bad
     /// results alone, and none that isn't hot forgives its good ones. `moved`: room for a number by network; `networks`:
-    /// by probe; `row`: what a hot row gains when the numbers by network are what its pieces do.
+    /// by probe; `row_gain`: what a hot row gains when the numbers by network are what its pieces do.
     pub fn at_most(
         &self,
         span: Span,
