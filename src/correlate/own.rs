@@ -210,14 +210,10 @@ impl Dirty {
         for piece in self.pieces.iter().take_while(|piece| piece.from >= span.since) {
             let facts = &topology.probes[piece.probe as usize];
             let log = &mut logs[facts.network];
-            if span.holds(piece.from, piece.to) {
-                log.out += piece.alone(&looks.dead) - piece.luck;
-                log.lossy += piece.alone(&looks.lossy) - piece.luck;
-                if Mode::Tls.shows_in(facts) {
-                    log.intercepted += piece.alone(&looks.intercepted) - piece.luck;
-                }
-            } else {
-                log.out += piece.gain_through(span, &looks.dead);
+            log.out += piece.gain_through(span, &looks.dead);
+            log.lossy += piece.gain_through(span, &looks.lossy);
+            if Mode::Tls.shows_in(facts) {
+                log.intercepted += piece.gain_through(span, &looks.intercepted);
             }
         }
         logs

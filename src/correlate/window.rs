@@ -61,10 +61,12 @@ pub struct Piece {
     pub reason: f64,
     /// Something that has been chosen is the reason.
     pub touched: bool,
-    /// When the failure before it in its run was asked …
-    after: Option<At>,
+    /// When the failure before it in its run was asked, and how it failed …
+    after: Option<(At, Class)>,
     /// … and by how much that makes its bad luck likelier.
     again: f64,
+    /// How much of that its reason still rests on: nothing once it has another reason, or its luck is none of a clump.
+    owed: f64,
 }
 
 impl Piece {
@@ -83,21 +85,22 @@ impl Piece {
             touched: false,
             after: None,
             again: 0.0,
+            owed: 0.0,
         }
     }
 
     /// It got an answer past a mode: in time, or late where the mode doesn't delay.
     pub fn passed(&self, shares: &LogShares) -> bool {
-        self.class == Class::Ok || self.class == Class::Slow && !shares.delays()
+        passes(self.class, shares)
+    }
+
+    /// Its bad luck rests on a failure that a mode explains.
+    fn follows(&self, span: Span, shares: &LogShares) -> bool {
+        self.after.is_some_and(|(at, class)| span.holds(at, at) && !passes(class, shares))
     }
 
     fn passing(&self, shares: &LogShares) -> f64 {
         if self.early { shares.early_ok() } else { shares.ok() }
-    }
-
-    /// log P(piece | this alone has failed).
-    pub fn alone(&self, shares: &LogShares) -> f64 {
-        if self.passed(shares) { self.luck + self.passing(shares) } else { shares.of(self.sort, self.class) }
     }
 
     /// What supposing one thing more adds to its log-likelihood: an answer must get past everything on the path, a
@@ -114,40 +117,34 @@ impl Piece {
     }
 
     /// What supposing that something has failed through a span adds to its log-likelihood. Bad luck comes in clumps, but
-    /// what a fault failed was none: the first failure after it is bad luck afresh.
+    /// what a fault failed was none: what it doesn't explain after that, be it late or lost, is bad luck afresh.
     pub fn gain_through(&self, span: Span, shares: &LogShares) -> f64 {
-        if span.holds(self.from, self.to) {
-            self.gain(shares)
-        } else if !self.touched && self.after.is_some_and(|before| span.holds(before, before)) {
-            -self.again
-        } else {
-            0.0
-        }
+        let held = span.holds(self.from, self.to);
+        let gain = if held { self.gain(shares) } else { 0.0 };
+        let explained = held && !self.passed(shares);
+        if !explained && self.owed > 0.0 && self.follows(span, shares) { gain - self.owed } else { gain }
     }
 
     /// Takes that as given from now on, and returns what it adds.
     pub fn suppose_through(&mut self, span: Span, shares: &LogShares) -> f64 {
-        if span.holds(self.from, self.to) {
-            return self.suppose(shares);
-        }
         let gain = self.gain_through(span, shares);
-        self.reason += gain;
-        gain
-    }
-
-    fn suppose(&mut self, shares: &LogShares) -> f64 {
-        let gain = self.gain(shares);
-        if !self.passed(shares) {
+        if span.holds(self.from, self.to) && !self.passed(shares) {
+            if gain != 0.0 {
+                self.owed = 0.0;
+            }
             self.reason += gain;
             // What delays loses some, too, but of what is dead it may not be the reason.
             self.touched |= self.class == Class::Slow || !shares.delays();
+        } else if self.follows(span, shares) {
+            self.reason -= self.owed;
+            self.owed = 0.0;
         }
         gain
     }
 
     /// Nothing is supposed.
     pub fn rest(&mut self) {
-        (self.reason, self.touched) = (self.luck, false);
+        (self.reason, self.owed, self.touched) = (self.luck, self.again, false);
     }
 }
 
@@ -214,9 +211,9 @@ impl Pieces {
                 _ => AGAIN_LATER.max(leak),
             };
             piece.luck += chance.ln();
-            piece.reason = piece.luck;
             (piece.after, piece.again) = (after, (chance / leak).ln());
-            after = Some(piece.to);
+            piece.rest();
+            after = Some((piece.to, piece.class));
         }
     }
 
@@ -234,6 +231,11 @@ impl Pieces {
     }
 }
 
+/// Whether an answer got past a mode: in time, or late where the mode doesn't delay.
+fn passes(class: Class, shares: &LogShares) -> bool {
+    class == Class::Ok || class == Class::Slow && !shares.delays()
+}
+
 fn leak(check: &Check, class: Class) -> f64 {
     if class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) }
 }
@@ -249,7 +251,14 @@ mod tests {
     fn second() -> Piece {
         let at = BEGAN.plus_millis(30_000);
         let again = 4.0;
-        Piece { after: Some(BEGAN), again, ..Piece::new(at, at, Class::Reach, Sort::Stream, again - 6.0) }
+        let after = Some((BEGAN, Class::Reach));
+        Piece { after, again, owed: again, ..Piece::new(at, at, Class::Reach, Sort::Stream, again - 6.0) }
+    }
+
+    /// The same, but late instead of lost.
+    fn then_late() -> Piece {
+        let lost = second();
+        Piece { after: lost.after, again: lost.again, owed: lost.owed, class: Class::Slow, ..lost }
     }
 
     fn was(ms: i64) -> Span {
@@ -280,6 +289,43 @@ mod tests {
         for span in [Span::since(BEGAN), was(40_000), later] {
             close(second().gain_through(span, &dead), second().gain(&dead));
         }
+    }
+
+    #[test]
+    fn luck_that_stands_alone_already_costs_no_more_beside_another_fault_that_is_over() {
+        let dead = Mode::Total.row();
+        let mut piece = second();
+        piece.suppose_through(was(10_000), &dead);
+        close(piece.gain_through(was(20_000), &dead), 0.0);
+        close(piece.suppose_through(was(20_000), &dead), 0.0);
+        close(piece.reason, -6.0);
+    }
+
+    #[test]
+    fn a_failure_that_something_slow_may_have_lost_rests_on_no_luck() {
+        let (dead, slow) = (Mode::Total.row(), Mode::Brownout.row());
+        let mut piece = second();
+        piece.suppose_through(Span::since(BEGAN.plus_millis(20_000)), &slow);
+        assert!(!piece.touched, "it may be dead for another reason");
+        close(piece.gain_through(was(10_000), &dead), 0.0);
+    }
+
+    #[test]
+    fn a_late_answer_after_a_failure_is_bad_luck_afresh_whether_the_fault_is_over_or_not() {
+        let dead = Mode::Total.row();
+        close(then_late().gain_through(was(10_000), &dead), -4.0);
+        let mut piece = then_late();
+        close(piece.gain_through(Span::since(BEGAN), &dead), dead.ok() - 4.0);
+        close(piece.suppose_through(Span::since(BEGAN), &dead), dead.ok() - 4.0);
+        close(piece.reason, -6.0);
+    }
+
+    #[test]
+    fn luck_rests_on_what_a_fault_does_not_explain_as_before() {
+        let dead = Mode::Total.row();
+        // A late answer passed what is dead, so the failure after it may be of the same clump.
+        let piece = Piece { after: Some((BEGAN, Class::Slow)), ..second() };
+        close(piece.gain_through(was(10_000), &dead), 0.0);
     }
 
     #[test]
