@@ -10,7 +10,7 @@
 use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
 
-use super::hearing::Hearing;
+use super::hearing::{Hearing, Lateness};
 use super::tallies::Tallies;
 use super::topology::{ProbeFacts, Row, Topology};
 
@@ -209,6 +209,8 @@ pub struct Evidence {
     pub bad: Vec<u16>,
     /// By row: when the last bad result was asked.
     pub last_bad: Vec<At>,
+    /// How often agents are overdue by themselves.
+    pub lateness: Lateness,
     lag_ms_max: i64,
     /// Good answers of the rows that aren't hot …
     pub calm: Tallies,
@@ -260,6 +262,7 @@ impl Evidence {
             hearings: vec![Hearing::NEW; topology.rows],
             bad: vec![0; topology.rows],
             last_bad: vec![Hearing::NEVER; topology.rows],
+            lateness: Lateness::new(),
             lag_ms_max: topology.probes.iter().map(ProbeFacts::lag_ms).max().unwrap_or(0),
             calm: Tallies::new(topology),
             hot: Tallies::new(topology),
@@ -339,18 +342,22 @@ impl Evidence {
         }
     }
 
-    /// The agent of this row lives. Returns whether it was thought silent.
-    pub fn hear(&mut self, row: Row, arrival: At) -> bool {
+    /// The agent of this row lives. Returns whether it was thought silent. `learn`: nothing known explains that it was;
+    /// `backlog`: it tells of the past.
+    pub fn hear(&mut self, row: Row, arrival: At, learn: bool, backlog: bool) -> bool {
         let hearing = &mut self.hearings[row as usize];
         let was = hearing.late || hearing.away;
-        hearing.hear(arrival);
+        if learn {
+            self.lateness.learn(hearing, arrival);
+        }
+        hearing.hear(arrival, backlog);
         was
     }
 
     /// The agent of this row goes away in good order.
     pub fn bye(&mut self, row: Row, arrival: At) {
         let hearing = &mut self.hearings[row as usize];
-        hearing.hear(arrival);
+        hearing.hear(arrival, false);
         hearing.away = true;
     }
 

@@ -1,6 +1,7 @@
 //! When each agent was heard, and by which clock it goes: how long it may be silent before that says something, and
 //! when it is silent.
 
+use super::model::LATE_BY_ITSELF;
 use crate::time::At;
 
 /// When one agent was heard.
@@ -19,6 +20,8 @@ pub struct Hearing {
     pub silent: bool,
     /// It said goodbye.
     pub away: bool,
+    /// What arrived last was of a backlog.
+    catching_up: bool,
     clock: Clock,
 }
 
@@ -84,6 +87,7 @@ impl Hearing {
         late: false,
         silent: false,
         away: false,
+        catching_up: false,
         clock: Clock::UNKNOWN,
     };
     pub const NEVER: At = At::from_millis(i64::MIN);
@@ -135,19 +139,59 @@ impl Hearing {
         SILENT_MS + (3 * gap_ms).max(5 * gap_ms - SILENT_SPARE_MS).min(SILENT_GAP_MS_MAX)
     }
 
-    /// Something arrived.
-    pub fn hear(&mut self, at: At) {
-        if self.ever() && !self.late && !self.away {
+    /// Something arrived. `backlog`: it is history. An agent that was cut off sends what it kept in quick succession,
+    /// and that says nothing about how often it is heard at other times.
+    pub fn hear(&mut self, at: At, backlog: bool) {
+        if self.ever() && !self.late && !self.away && !backlog && !self.catching_up {
             let gap = at.millis_since(self.last);
             // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
             self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
             self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
         }
+        self.catching_up = backlog;
         self.last = self.last.max(at);
         self.arrivals = self.arrivals.saturating_add(1);
         self.late = false;
         self.silent = false;
         self.away = false;
+    }
+}
+
+/// How often the agents of an estate are overdue and nothing is the matter: the share of their time, learned, as that
+/// of a check's own failures is.
+#[derive(Debug, Clone, Copy)]
+pub struct Lateness {
+    share: f64,
+}
+
+/// So much time of all agents together changes what was learned by 1 − 1/e.
+const LATENESS_LEARNED_MS: f64 = 24.0 * 3_600_000.0;
+/// At most this share is believed: beyond it, late says little …
+const LATENESS_MAX: f64 = 0.02;
+
+impl Lateness {
+    /// … and at first, and at least, this one.
+    pub fn new() -> Self {
+        Self { share: LATE_BY_ITSELF.exp() }
+    }
+
+    /// Learns from what arrives now, before `hearing` hears it. One that was silent was more than late.
+    pub fn learn(&mut self, hearing: &Hearing, at: At) {
+        if !hearing.ever() || hearing.away || hearing.arrivals < GAP_LEARNED_MIN {
+            return;
+        }
+        let gap_ms = at.millis_since(hearing.last);
+        if gap_ms <= 0 || gap_ms >= hearing.silent_ms() {
+            return;
+        }
+        let late = (gap_ms - hearing.patience_ms()).max(0) as f64 / gap_ms as f64;
+        let weight = (gap_ms as f64 / LATENESS_LEARNED_MS).min(1.0);
+        self.share = (self.share + (late - self.share) * weight).clamp(LATE_BY_ITSELF.exp(), LATENESS_MAX);
+    }
+
+    /// log P(an agent is overdue | nothing is the matter).
+    pub fn log(self) -> f64 {
+        self.share.ln()
     }
 }
 
@@ -197,17 +241,52 @@ mod tests {
     }
 
     #[test]
+    fn a_backlog_teaches_no_impatience() {
+        let mut hearing = Hearing::NEW;
+        for n in 0..100 {
+            hearing.hear(at(n * 8_000), false);
+        }
+        let patience_ms = hearing.patience_ms();
+        let back = 100 * 8_000;
+        for n in 0..20_000 {
+            // What it asks now comes in between.
+            hearing.hear(at(back + n * 15), n % 500 != 499);
+        }
+        assert_eq!(hearing.patience_ms(), patience_ms);
+    }
+
+    #[test]
+    fn where_agents_are_often_late_late_says_less_and_an_outage_teaches_nothing() {
+        let (mut hearing, mut lateness) = (Hearing::NEW, Lateness::new());
+        let mut now = 0;
+        let mut hear = |gap_ms: i64, lateness: &mut Lateness| {
+            now += gap_ms;
+            hearing.see(at(now));
+            lateness.learn(&hearing, at(now));
+            hearing.hear(at(now), false);
+        };
+        for n in 0..100_000 {
+            // Now and then a pause of which 4 s are more than it is given.
+            hear(if n % 500 == 499 { 9_000 } else { 2_500 }, &mut lateness);
+        }
+        assert!((-6.5..-5.5).contains(&lateness.log()), "{}", lateness.log());
+        let before = lateness.log();
+        hear(3_600_000, &mut lateness);
+        assert!(lateness.log() <= before, "an hour of silence was more than late");
+    }
+
+    #[test]
     fn an_agent_is_late_soon_and_silent_after_more_than_it_ever_holds_back() {
         let mut hearing = Hearing::NEW;
         for n in 0..100 {
-            hearing.hear(at(n * 2_500));
+            hearing.hear(at(n * 2_500), false);
         }
         let last = 99 * 2_500;
         assert!(!hearing.see(at(last + 3_000)) && !hearing.late);
         assert!(hearing.see(at(last + 6_000)) && hearing.late && !hearing.silent);
         assert!(!hearing.see(at(last + 76_000)), "a minute and a quarter may be held back");
         assert!(hearing.see(at(last + 90_000)) && hearing.silent);
-        hearing.hear(at(last + 91_000));
+        hearing.hear(at(last + 91_000), false);
         assert!(!hearing.late && !hearing.silent);
     }
 }

@@ -178,6 +178,7 @@ impl Correlator {
         (self.now, self.last_arrival, self.last_evaluated) = (old.now, old.last_arrival, old.last_evaluated);
         self.life.events = old.life.events;
         self.life.history = old.life.history;
+        self.evidence.lateness = old.evidence.lateness;
         self.evidence.advance(self.now);
         self.restore(open, last.as_deref());
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
@@ -258,7 +259,8 @@ impl Correlator {
             self.evaluate_soon(arrival);
             return Taken::Counted;
         }
-        if self.evidence.hear(row, arrival) {
+        let learn = self.explained[row as usize] == Explained::No;
+        if self.evidence.hear(row, arrival, learn, history) {
             self.evaluate_soon(arrival);
         }
         let hearing = &mut self.evidence.hearings[row as usize];
@@ -289,7 +291,6 @@ impl Correlator {
             corrected
         };
         let explained = self.explained[row as usize];
-        let learn = explained == Explained::No;
         match (self.evidence.take(asked, at, seen, learn), explained) {
             (Change::None, _) | (Change::Grew, Explained::Wholly) => {}
             (_, Explained::Partly) if self.life.settled() => self.evaluate_within(arrival, EVALUATE_CHURN_MS),

@@ -312,7 +312,8 @@ pub const GOES_ON: f64 = -1.5;
 pub const HAS_ENDED: f64 = -6.0;
 /// Rate of loss of a lossy site.
 pub const LOSSY: f64 = 0.4;
-/// log P(the agent is overdue | nothing is the matter): now and then one holds its reports back for a moment …
+/// log P(the agent is overdue | nothing is the matter), before that has been learned: now and then one holds its
+/// reports back for a moment …
 pub const LATE_BY_ITSELF: f64 = -8.0;
 /// … but hardly ever for longer.
 pub const SILENT_BY_ITSELF: f64 = -16.0;

@@ -7,8 +7,8 @@ use crate::time::At;
 
 use super::evidence::{Check, Evidence, KEPT};
 use super::model::{
-    GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_BY_ITSELF, LATE_CUT_OFF, LOSSY, LogShares, Luck,
-    Mode, Own, SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, log_sum_exp_of, own_prior,
+    GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_CUT_OFF, LOSSY, LogShares, Luck, Mode, Own,
+    SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, log_sum_exp_of, own_prior,
 };
 use super::tallies::Grid;
 use super::topology::{ProbeFacts, Row, Topology};
@@ -148,7 +148,7 @@ impl Dirty {
             luck,
             states: Vec::new(),
             late: hearing.late,
-            late_by_itself: if hearing.silent { SILENT_BY_ITSELF } else { LATE_BY_ITSELF },
+            late_by_itself: if hearing.silent { SILENT_BY_ITSELF } else { evidence.lateness.log() },
             due: evidence.due(row),
             told,
             cut: false,
