@@ -4,6 +4,14 @@
 //! scope are said at most every ten seconds. When it no longer stands, the incident is *quiet*: it is over
 //! when what failed has answered for a while, and that while grows each time the fault comes back, so that a
 //! flapping line is one incident. Openings can be held back; resolutions never are.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `changes` | which changes of an open incident are news, and when |
+//! | `restart` | what becomes of open incidents when the process starts again, or the estate is another |
+
+mod changes;
+mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,15 +29,14 @@ use super::verdict::{Scope, Verdict};
 
 /// Nothing opens below this.
 pub const OPEN_PROBABILITY_MIN: f64 = 0.9;
+/// Nor does what would have taken everything behind it, below this for it and its alternatives together; the rest is
+/// that nothing has failed. If something has, that is surer within the second. If two or three practices have had bad
+/// luck at one time, it never is.
+const OPEN_WHOLLY_PROBABILITY_MIN: f64 = 0.95;
 /// What was above that once and waits to be believed is forgotten below this.
 const HOPE_PROBABILITY_MIN: f64 = 0.5;
 /// Below this a verdict no longer carries an incident that is open.
 const CARRY_PROBABILITY_MIN: f64 = 0.2;
-/// The contract: a change is said at most this often.
-const CHANGE_EVERY_MS: i64 = 10_000;
-/// A change of a partial fault's scope by less than one part in this many is minor, and is said this often.
-const MINOR_SHARE: usize = 5;
-const MINOR_CHANGE_EVERY_MS: i64 = 60_000;
 /// A partial fault looks for a moment like several practices' own, and the other way round.
 pub const HOLD_PARTLY_MS: i64 = 3_000;
 /// An incident is over when all has been well for this share of the time that it lasted …
@@ -78,6 +85,8 @@ pub struct Incident {
     /// Practices and services that come or go, and since when: scope, too, must be steady to be news.
     practices: Settling<Row>,
     services: Settling<usize>,
+    /// When something of it will be news if all stays as it is now.
+    news_due: Option<At>,
     pub closed: Option<At>,
 }
 
@@ -137,6 +146,7 @@ impl Incident {
             quiet_since: None,
             relapses: 0,
             well_ms: 0,
+            news_due: None,
             closed: None,
         }
     }
@@ -188,7 +198,7 @@ impl LifeCycle {
             let company = own.iter().filter(beside).count() > 1;
             // The tail of what is over hits nobody any more.
             let hits_nobody = verdict.rows.is_empty() && verdict.scope != Scope::Monitor;
-            if verdict.probability < OPEN_PROBABILITY_MIN || verdict.causes.is_empty() || hits_nobody {
+            if !is_sure(&verdict) || verdict.causes.is_empty() || hits_nobody {
                 continue;
             }
             let known = self.pending.iter_mut().find(|pending| alike(&pending.verdict, &verdict));
@@ -212,19 +222,13 @@ impl LifeCycle {
             .retain(|incident| incident.closed.is_none_or(|closed| now.millis_since(closed) <= REMEMBER_MS));
     }
 
-    /// When it must be asked again, though nothing is heard.
-    pub fn next_wake(&self, now: At, tick_ms: i64) -> Option<At> {
-        let waiting = !self.pending.is_empty()
-            || self.open().any(|incident| {
-                incident.quiet_since.is_some()
-                    || !incident.practices.moving.is_empty()
-                    || !incident.services.moving.is_empty()
-                    || incident.event.practices.len() != incident.practices.settled.len()
-                    || incident.event.cause != incident.verdict.causes
-                    || incident.event.signature != incident.looks.value
-                        && incident.event.signature != Signature::Flapping
-            });
-        waiting.then(|| now.plus_millis(tick_ms))
+    /// When it must be asked again, though nothing is heard: at once, and always, while something waits to be believed
+    /// or to be over.
+    pub fn next_wake(&self, now: At) -> Option<At> {
+        if !self.pending.is_empty() || self.open().any(|incident| incident.quiet_since.is_some()) {
+            return Some(now);
+        }
+        self.open().filter_map(|incident| incident.news_due).min()
     }
 
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
@@ -273,11 +277,12 @@ impl LifeCycle {
             if incident.closed.is_some() {
                 continue;
             }
-            let least =
-                if incident.quiet_since.is_some() { OPEN_PROBABILITY_MIN } else { CARRY_PROBABILITY_MIN };
-            let found = verdicts
-                .iter()
-                .position(|verdict| verdict.probability >= least && alike(&incident.verdict, verdict));
+            let carries = |verdict: &Verdict| match incident.quiet_since {
+                Some(_) => is_sure(verdict),
+                None => verdict.probability >= CARRY_PROBABILITY_MIN,
+            };
+            let found =
+                verdicts.iter().position(|verdict| carries(verdict) && alike(&incident.verdict, verdict));
             if let Some(found) = found {
                 carried.push((position, verdicts.remove(found)));
             }
@@ -315,67 +320,6 @@ impl LifeCycle {
         incident.verdict = verdict;
         incident.verdict.since = earlier;
         self.say_change(position, facts);
-    }
-
-    /// Says what has changed, unless nothing has or it is too soon.
-    fn say_change(&mut self, position: usize, facts: &Facts<'_>) {
-        let incident = &mut self.incidents[position];
-        let mut verdict = incident.verdict.clone();
-        if incident.relapses >= FLAPPING_RELAPSES {
-            verdict.signature = Signature::Flapping;
-        }
-        let now = facts.now;
-        // What hits all alike takes its practices at once; a share of them must be seen to stay.
-        let join_ms = if verdict.scope == Scope::SharedPartly { facts.round_ms } else { 0 };
-        let over = incident.quiet_since.is_some() && verdict.rows.is_empty();
-        let leave_ms = match verdict.scope {
-            _ if over => 0,
-            Scope::SharedPartly => facts.round_ms,
-            _ => facts.round_ms / 2,
-        };
-        incident.practices.see(&verdict.rows, now, join_ms, leave_ms);
-        incident.services.see(&verdict.services, now, join_ms, if over { 0 } else { facts.round_ms });
-        verdict.rows.clone_from(&incident.practices.settled);
-        verdict.services.clone_from(&incident.services.settled);
-        let said = &incident.event;
-        if incident.blames.see(&verdict.causes, now) < CAUSE_STEADY_MS {
-            verdict.causes.clone_from(&said.cause);
-        }
-        // When nobody is affected any more, it keeps the looks that it had.
-        let looks = incident.looks.see(&verdict.signature, now);
-        if verdict.rows.is_empty() || looks < facts.round_ms && said.cause == verdict.causes {
-            verdict.signature = said.signature;
-        }
-        // That it is over makes it no less the cause.
-        if verdict.rows.is_empty() && said.cause == verdict.causes {
-            verdict.probability = said.probability;
-            verdict.alternatives.clone_from(&said.alternatives);
-        }
-        let same_scope = said.practices == practice_ids(facts.estate, &verdict.rows)
-            && said.services == service_ids(facts.estate, &verdict.services);
-        if same_scope && said.signature == verdict.signature && said.cause == verdict.causes {
-            return;
-        }
-        // Who is hit by a partial fault varies from asking to asking; a few more or fewer can wait.
-        let said_rows: BTreeSet<Row> =
-            said.practices.iter().filter_map(|id| facts.topology.row(id)).collect();
-        let moved = incident.practices.settled.symmetric_difference(&said_rows).count();
-        let minor = verdict.scope == Scope::SharedPartly
-            && said.cause == verdict.causes
-            && said.signature == verdict.signature
-            && !verdict.rows.is_empty()
-            && !said.practices.is_empty()
-            && moved * MINOR_SHARE < said.practices.len();
-        let wait_ms = if minor { MINOR_CHANGE_EVERY_MS } else { CHANGE_EVERY_MS };
-        if now.millis_since(incident.last_said) < wait_ms {
-            return;
-        }
-        let id = said.incident.clone();
-        incident.last_said = facts.now;
-        let mut event = event(facts, EventKind::Changed, id, &verdict);
-        self.say_again(&mut event, None);
-        self.incidents[position].event = event.clone();
-        self.events.push_back(event);
     }
 
     /// Opens an incident, or gives this cause to the open one that it explains better.
@@ -574,72 +518,16 @@ impl LifeCycle {
         self.incidents[position].event = event.clone();
         self.events.push_back(event);
     }
+}
 
-    /// Takes over what was open when the process stopped.
-    pub fn restore(&mut self, open: Vec<Event>, last_incident: Option<&str>, facts: &Facts<'_>) {
-        let ids = open.iter().map(|event| event.incident.as_str()).chain(last_incident);
-        for id in ids {
-            if let Some((day, number)) = id.rsplit_once('-')
-                && let Ok(number) = number.parse::<u32>()
-            {
-                let known = self.numbers.entry(day.to_owned()).or_default();
-                *known = number.max(*known);
-            }
-        }
-        for event in open {
-            let rows: BTreeSet<Row> =
-                event.practices.iter().filter_map(|id| facts.topology.row(id)).collect();
-            let services = event
-                .services
-                .iter()
-                .filter_map(|id| facts.estate.service(id))
-                .map(crate::estate::ServiceIx::at)
-                .collect();
-            let practice = event.cause.iter().any(|cause| cause.kind == Cause::PRACTICE);
-            let monitor = event.cause.iter().any(|cause| cause.kind == Cause::MONITOR);
-            let verdict = Verdict {
-                nodes: event.cause.iter().filter_map(|cause| facts.topology.node_of(cause)).collect(),
-                causes: event.cause.clone(),
-                probability: event.probability,
-                alternatives: event.alternatives.clone(),
-                signature: event.signature,
-                network: event
-                    .network
-                    .as_deref()
-                    .and_then(|id| facts.estate.network(id))
-                    .map(crate::estate::NetworkIx::at),
-                since: event.since,
-                services,
-                counts: event.evidence,
-                scope: if practice {
-                    Scope::Practice
-                } else if monitor {
-                    Scope::Monitor
-                } else {
-                    Scope::Shared
-                },
-                kept: vec![0; facts.topology.networks],
-                lasts_ms_min: 0,
-                rows,
-            };
-            self.incidents.push(Incident::new(event, verdict));
-        }
-    }
-
-    /// Withdraws the incidents whose cause is gone from the estate.
-    pub fn forget_unknown(&mut self, facts: &Facts<'_>) {
-        for position in 0..self.incidents.len() {
-            let incident = &self.incidents[position];
-            let gone = incident.closed.is_none()
-                && incident.verdict.causes.iter().all(|cause| {
-                    facts.topology.node_of(cause).is_none() && facts.topology.row(&cause.id).is_none()
-                });
-            if gone {
-                self.close(position, Reason::Withdrawn, None, facts);
-            }
-        }
-        self.pending.clear();
-    }
+/// It is sure enough to be told.
+pub fn is_sure(verdict: &Verdict) -> bool {
+    let others: f64 = verdict.alternatives.iter().map(|alternative| alternative.probability).sum();
+    let something = match verdict.scope {
+        Scope::Shared | Scope::Monitor => verdict.probability + others >= OPEN_WHOLLY_PROBABILITY_MIN,
+        Scope::SharedPartly | Scope::Practice | Scope::PracticeSilent => true,
+    };
+    something && verdict.probability >= OPEN_PROBABILITY_MIN
 }
 
 /// The same fault: they share a cause.

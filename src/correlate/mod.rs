@@ -322,13 +322,13 @@ impl Correlator {
         let now = self.now;
         self.tick_at = None;
         let late = self.evidence.mark_late(now);
-        let waiting = self.life.next_wake(now, TICK_MS).is_some();
+        let wake = self.life.next_wake(now);
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
         let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
-        if late || waiting || idle {
+        if late || wake.is_some_and(|due| due <= now) || idle {
             self.evaluate_soon(now);
         }
-        if waiting || bad || self.evidence.anybody_heard() {
+        if wake.is_some() || bad || self.evidence.anybody_heard() {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
         }
@@ -396,7 +396,7 @@ impl Correlator {
         let shared: Vec<&Verdict> = named
             .iter()
             .filter(|verdict| matches!(verdict.scope, Scope::Shared | Scope::SharedPartly))
-            .filter(|verdict| verdict.probability >= lifecycle::OPEN_PROBABILITY_MIN)
+            .filter(|verdict| lifecycle::is_sure(verdict))
             .collect();
         let shared: Vec<Verdict> = shared.into_iter().cloned().collect();
         let still_bad = |incident: &Incident| still_bad::still_bad(&view, incident, &shared);
@@ -404,7 +404,7 @@ impl Correlator {
         life.step(named, &facts);
         self.nameless = nameless;
         self.mark_explained();
-        if self.tick_at.is_none() && self.life.next_wake(now, TICK_MS).is_some() {
+        if self.tick_at.is_none() && self.life.next_wake(now).is_some() {
             self.tick_at = Some(now.plus_millis(TICK_MS));
         }
     }

@@ -29,7 +29,8 @@ impl<T: PartialEq + Clone> Steady<T> {
 #[derive(Debug, Clone)]
 pub struct Settling<T> {
     pub settled: BTreeSet<T>,
-    pub moving: BTreeMap<T, At>,
+    /// Since when.
+    moving: BTreeMap<T, At>,
 }
 
 impl<T: Ord + Copy> Settling<T> {
@@ -41,14 +42,24 @@ impl<T: Ord + Copy> Settling<T> {
         let differs: BTreeSet<T> = self.settled.symmetric_difference(seen).copied().collect();
         self.moving.retain(|item, _| differs.contains(item));
         for item in differs {
-            let since = *self.moving.entry(item).or_insert(now);
-            let needed = if seen.contains(&item) { join_ms } else { leave_ms };
-            if now.millis_since(since) >= needed {
+            self.moving.entry(item).or_insert(now);
+            if self.due(&item, join_ms, leave_ms).is_some_and(|due| now >= due) {
                 self.moving.remove(&item);
                 if !self.settled.remove(&item) {
                     self.settled.insert(item);
                 }
             }
         }
+    }
+
+    /// When a move will have lasted.
+    fn due(&self, item: &T, join_ms: i64, leave_ms: i64) -> Option<At> {
+        let needed = if self.settled.contains(item) { leave_ms } else { join_ms };
+        self.moving.get(item).map(|since| since.plus_millis(needed))
+    }
+
+    /// When the next of the moves will have lasted.
+    pub fn next_due(&self, join_ms: i64, leave_ms: i64) -> Option<At> {
+        self.moving.keys().filter_map(|item| self.due(item, join_ms, leave_ms)).min()
     }
 }

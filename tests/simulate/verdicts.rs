@@ -37,18 +37,8 @@ fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
 /// with `cargo test --release --test simulate`.
 macro_rules! scenarios {
     (quick { $($quick:ident: $quick_name:literal,)* }
-     slow { $($slow:ident: $slow_name:literal,)* }
-     long { $($long:ident: $long_name:literal,)* }) => {
-        const TESTED: &[&str] = &[$($quick_name,)* $($slow_name,)* $($long_name,)*];
-
-        $(
-            #[test]
-            #[ignore = "takes more than ten minutes, optimised too: run it with --ignored"]
-            fn $long() {
-                let (events, unmet) = told(&scenario($long_name));
-                met(&events, &unmet, $long_name);
-            }
-        )*
+     slow { $($slow:ident: $slow_name:literal,)* }) => {
+        const TESTED: &[&str] = &[$($quick_name,)* $($slow_name,)*];
 
         $(
             #[test]
@@ -91,6 +81,7 @@ scenarios! {
         firewall_total: "firewall-total",
         hscn_core_down: "hscn-core-down",
         kent_2021: "kent-2021",
+        kent_2023: "kent-2023",
         kent_2026_apr: "kent-2026-apr",
         kent_2026_jan: "kent-2026-jan",
         london_ambulance_2022: "london-ambulance-2022",
@@ -99,9 +90,6 @@ scenarios! {
         own_goal: "own-goal",
         quiet_year: "quiet-year",
         staffs_n3: "staffs-n3",
-    }
-    long {
-        kent_2023: "kent-2023",
     }
 }
 
