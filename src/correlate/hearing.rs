@@ -20,8 +20,8 @@ pub struct Hearing {
     pub silent: bool,
     /// It said goodbye.
     pub away: bool,
-    /// What arrived last was of a backlog.
-    catching_up: bool,
+    /// When the last report of a backlog arrived.
+    backlog: At,
     clock: Clock,
 }
 
@@ -87,7 +87,7 @@ impl Hearing {
         late: false,
         silent: false,
         away: false,
-        catching_up: false,
+        backlog: Self::NEVER,
         clock: Clock::UNKNOWN,
     };
     pub const NEVER: At = At::from_millis(i64::MIN);
@@ -142,14 +142,17 @@ impl Hearing {
     /// Something arrived. `backlog`: it is history. An agent that was cut off sends what it kept in quick succession,
     /// and that says nothing about how often it is heard at other times.
     pub fn hear(&mut self, at: At, backlog: bool) {
-        if self.ever() && !self.late && !self.away && !backlog && !self.catching_up {
+        let catching_up = backlog || self.backlog == self.last;
+        if self.ever() && !self.late && !self.away && !catching_up {
             let gap = at.millis_since(self.last);
             // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
             self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
             self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
         }
-        self.catching_up = backlog;
         self.last = self.last.max(at);
+        if backlog {
+            self.backlog = self.last;
+        }
         self.arrivals = self.arrivals.saturating_add(1);
         self.late = false;
         self.silent = false;
