@@ -16,6 +16,9 @@ use super::{Candidate, Lens, Search};
 
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
 const CLASS_SHARE_MIN: f64 = 0.3;
+/// Share of the bad results of hot rows on one network from which a failure of that one alone is worth trying. The
+/// others are bad luck: where there are many practices, some of it is always on each network.
+const FACET_SHARE_MIN: f64 = 0.6;
 /// A row that would need this much bad luck (nats) fails hard.
 const HARD_ROW: f64 = 9.0;
 /// Rates of partial faults, and shares of the rows that are hit.
@@ -87,6 +90,7 @@ pub struct Seen {
     /// The most (nats) that could be gained by explaining it: the bad luck of the slight rows, what the states of the
     /// hot ones leave, and the silence of those that are late.
     luck: f64,
+    /// Bad results of hot rows.
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
@@ -106,10 +110,16 @@ impl Seen {
         }
     }
 
-    fn add(&mut self, piece: &Piece, network: usize) {
+    fn add(&mut self, piece: &Piece) {
         self.bad += 1.0;
         self.classes[piece.class as usize] += 1.0;
-        self.by_network[network] += 1;
+    }
+
+    /// The network on which nearly all of it is.
+    fn facet(&self) -> Option<usize> {
+        let all: u32 = self.by_network.iter().sum();
+        let most = |count: &u32| *count > 0 && f64::from(*count) >= FACET_SHARE_MIN * f64::from(all);
+        self.by_network.iter().position(most)
     }
 
     fn share(&self, class: Class) -> f64 {
@@ -218,10 +228,7 @@ impl Search<'_> {
             })
         };
         let mut facets = vec![None];
-        if seen.by_network.iter().filter(|count| **count > 0).count() == 1
-            && self.spans_networks(node)
-            && let Some(only) = seen.by_network.iter().position(|count| *count > 0)
-        {
+        if let Some(only) = seen.facet().filter(|_| self.spans_networks(node)) {
             facets.push(Some(only));
         }
         for facet in facets {
@@ -447,11 +454,10 @@ impl Search<'_> {
         seen.resize_with(topology.nodes.len(), || None);
         let monitor = self.monitor;
         for slight in self.slight.iter().filter(|slight| !slight.piece.touched) {
-            let network = topology.probes[slight.piece.probe as usize].network;
             let hub = slight.row == topology.hub();
             for node in topology.crossed(slight.row, slight.piece.probe) {
                 let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
-                entry.add(&slight.piece, network);
+                entry.add(&slight.piece);
                 entry.luck -= slight.piece.reason;
                 entry.hub |= hub;
             }
@@ -469,7 +475,9 @@ impl Search<'_> {
                 let crossed = topology.crossed(row, piece.probe);
                 for node in crossed.iter().map(|node| *node as usize).chain(also) {
                     luck[node * networks + network] -= piece.reason;
-                    seen[node].get_or_insert_with(|| Seen::new(topology.networks)).add(piece, network);
+                    let entry = seen[node].get_or_insert_with(|| Seen::new(topology.networks));
+                    entry.add(piece);
+                    entry.by_network[network] += 1;
                 }
             }
             for node in self.every.iter().chain(&topology.row_nodes[row as usize]) {
