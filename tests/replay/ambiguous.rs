@@ -34,6 +34,21 @@ fn the_hubs_own_checks_tell_a_firewall_from_the_internet() {
     assert_eq!(cause(&heard[0]), "firewall fw-maidstone", "{}", brief(&heard));
 }
 
+/// Everybody has one carrier, too, which might have lost the NHS network alone, and the hub has no checks of its own. A
+/// little is bad elsewhere, as always.
+#[test]
+fn the_nhs_network_is_named_though_one_carrier_carries_everybody() {
+    let county = County::alike(12);
+    let habits = super::stream::Habits { hub: false, ..USUAL };
+    let lines = stream(&county, habits, 1800, |asked| {
+        let nhs = asked.on("hscn") && asked.during(600.5, 1200.0);
+        let luck = asked.at("G82003") && asked.of("emis") && asked.during(560.0, 640.0);
+        if nhs || luck { TIMED_OUT } else { Answer::Well }
+    });
+    let heard = events(&county, &text(&lines, 1800));
+    assert_eq!(causes(&heard), set(&["network hscn"]), "{}", brief(&heard));
+}
+
 fn causes(events: &[serde_json::Value]) -> BTreeSet<String> {
     of_kind(events, "opened").into_iter().map(cause).collect()
 }

@@ -53,7 +53,10 @@ impl Search<'_> {
             (None, _) => 1.0,
             // A machine that loses one of its networks only is rarer than that network.
             (Some(_), Mode::SharedMachine) => 0.005,
-            (Some(_), _) => 0.1,
+            // What a few share is often a line of one network.
+            (Some(_), _) if kind_of == NodeKind::Unmapped => 0.1,
+            // What carries both hardly ever loses one of them for everybody: then it is the network.
+            (Some(_), _) => 0.003,
         };
         (kind * how * where_ * over).ln()
     }
