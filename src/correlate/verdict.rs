@@ -80,7 +80,9 @@ impl<'a> View<'a> {
 
     /// Practices that are known and not among these, and how many of them fail on one of these networks.
     fn elsewhere(&self, behind: &BTreeSet<Row>, networks: &BTreeSet<usize>) -> (u32, u32) {
-        let here = count(behind.iter().filter(|row| self.known(**row)).count());
+        // The hub is no practice.
+        let practices = behind.iter().filter(|row| **row != self.topology.hub());
+        let here = count(practices.filter(|row| self.known(**row)).count());
         let failing: BTreeSet<Row> =
             networks.iter().flat_map(|network| &self.failing[*network]).copied().collect();
         (self.known.saturating_sub(here), count(failing.difference(behind).count()))

@@ -114,7 +114,9 @@ fn replace_value(line: &mut Vec<u8>, key: &[u8], value: &str) {
     let Some(start) = line.windows(key.len()).position(|window| window == key) else { return };
     let start = start + key.len();
     let quoted = line.get(start) == Some(&b'"');
-    let end = line[start + 1..]
+    // A line that was cut may end with the key.
+    let rest = line.get(start + 1..).unwrap_or_default();
+    let end = rest
         .iter()
         .position(|byte| if quoted { *byte == b'"' } else { matches!(*byte, b',' | b'}') })
         .map_or(line.len(), |found| start + 1 + found + usize::from(quoted));
@@ -270,7 +272,9 @@ impl Fuzzer {
         };
         let short = self.shortened(lines, twice, &what(&why));
         let left = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/fuzz-{seed}.jsonl"));
-        let written = std::fs::write(&left, short.join(&b'\n'));
+        // Cargo may be told to build elsewhere.
+        let written = std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/target"))
+            .and_then(|()| std::fs::write(&left, short.join(&b'\n')));
         Err(format!("{why}\nseed {seed}; {} lines of it in {} ({written:?})", short.len(), left.display()))
     }
 
