@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use linewatch::world::trials::{Family, Tier};
 
-/// Seeds that are reported begin here …
-pub const REPORTED_FROM: u64 = 1_000_000;
+/// Seeds that are reported begin here (those from 1,000,000 were, until one of them was looked into) …
+pub const REPORTED_FROM: u64 = 2_000_000;
 /// … those on which the correlator was developed here …
 pub const DEVELOPED_FROM: u64 = 500_000;
 /// … and those on which the baselines were tuned here. The three sets never meet: see [`RUNS_MAX`].

@@ -10,6 +10,7 @@ mod command;
 mod fates;
 mod files;
 mod stream;
+mod trials;
 mod verdicts;
 
 use std::sync::Arc;

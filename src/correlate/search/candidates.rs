@@ -26,8 +26,9 @@ const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
 pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
 /// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
 pub const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
-/// … as long as that is not most of the estate.
+/// … as long as that is not most of the estate, and no more than twice as many fail hard: what takes many is on the map.
 const UNMAPPED_SHARE_MAX: f64 = 0.4;
+const UNMAPPED_TIMES_MAX: u32 = 2;
 
 /// Of a dead row at most one in so many results is good.
 const DEAD_ANSWERS: usize = 4;
@@ -303,7 +304,8 @@ impl Search<'_> {
                 for shape in seen.shapes() {
                     for (practices, _) in UNMAPPED {
                         let share = self.unmapped_share(practices);
-                        if share <= UNMAPPED_SHARE_MAX {
+                        let few = seen.hard_rows <= practices * UNMAPPED_TIMES_MAX;
+                        if few && share <= UNMAPPED_SHARE_MAX {
                             self.try_mode(tried, Mode::Sticky(share, shape), Among::Hard, all);
                         }
                     }
