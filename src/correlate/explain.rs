@@ -8,6 +8,9 @@ use crate::incident::{Cause, Event, Reason, Signature};
 
 use super::rhythm::Rhythm;
 
+/// Practices named in one line; more are counted.
+const NAMES_MAX: usize = 8;
+
 /// What a cause is called in a sentence.
 pub fn name(estate: &Estate, cause: &Cause) -> String {
     match cause.kind.as_str() {
@@ -54,8 +57,28 @@ const fn happened(signature: Signature, several: bool) -> &'static str {
     }
 }
 
-/// One or two sentences: what failed, how many practices of how many, what is kept.
-pub fn sentence(estate: &Estate, event: &Event, kept: &[u32]) -> String {
+/// Ids, as many as a line holds; more are counted.
+pub fn shown(ids: &[&str]) -> String {
+    let named = ids.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
+    match ids.len().checked_sub(NAMES_MAX) {
+        Some(more) if more > 0 => format!("{named} and {more} more"),
+        _ => named,
+    }
+}
+
+/// Who fails with a cause though the map has them elsewhere.
+pub fn off_the_map(strays: &[&str]) -> Option<String> {
+    let (fail, has) = match strays.len() {
+        0 => return None,
+        1 => ("fails", "has it"),
+        _ => ("fail", "has them"),
+    };
+    Some(format!("{} {fail} in the same way, though practices.csv {has} behind another", shown(strays)))
+}
+
+/// One or two sentences: what failed, how many practices of how many, what is kept. `strays`: ids of those affected
+/// that the map has elsewhere.
+pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -> String {
     let subject = capital(&names(estate, &event.cause));
     let mut text = format!("{subject} {}", happened(event.signature, event.cause.len() > 1));
     let kind = event.cause.first().map_or("", |cause| cause.kind.as_str());
@@ -101,17 +124,23 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32]) -> String {
             (_, Cause::SERVICE) => "cannot use it".to_owned(),
             _ => format!("lost {lost}"),
         };
-        let _ = write!(text, "; {affected} of the {} practices behind it {verb}", counts.behind);
-        if (counts.failing as usize) < affected {
+        let listed = affected.saturating_sub(strays.len());
+        let _ = write!(text, "; {listed} of the {} practices behind it {verb}", counts.behind);
+        if (counts.failing as usize) < listed {
             let _ = write!(text, " ({} checked so far)", counts.failing);
         }
         if counts.elsewhere > 0 {
             let _ = write!(text, ", and {} of {} elsewhere", counts.elsewhere_failing, counts.elsewhere);
         }
+        if let Some(off) = off_the_map(strays) {
+            let _ = write!(text, "; {off}");
+        }
     }
     for (network, count) in estate.networks.iter().zip(kept) {
+        // They were counted when the verdict was made, and who is affected is said a little later.
+        let count = (*count as usize).min(affected);
         if event.network.as_deref().is_some_and(|hit| hit != network.id) && affected > 0 {
-            if affected == 1 && *count == 1 {
+            if affected == 1 && count == 1 {
                 let _ = write!(text, "; it still has {}", network.name);
             } else {
                 let _ = write!(text, "; {count} of these {affected} still have {}", network.name);

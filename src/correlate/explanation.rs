@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::incident::{Cause, Event, EventKind, Evidence as Counts};
+use crate::incident::{Cause, EventKind, Evidence as Counts};
 use crate::observation::{Failure, Phase};
 
 use super::acquittal::acquits;
@@ -19,8 +19,6 @@ use super::picture::Explanation;
 use super::topology::Row;
 use super::verdict::{Scope, View};
 
-/// Practices named in one line; more are counted.
-const NAMES_MAX: usize = 8;
 /// Probes with a line of their own; more are named in one.
 const PROBES_MAX: usize = 4;
 /// Odds beyond this aren't told apart: the model isn't that exact.
@@ -41,7 +39,7 @@ pub(super) fn explanation(view: &View<'_>, incident: &Incident) -> Explanation {
         odds: odds(log_odds, other.as_deref()),
         convicts: convicts(view, incident, &behind),
         acquits: acquits(view, incident, &behind),
-        missing: missing(view, &event, &behind),
+        missing: missing(view, incident, &behind),
         next_probe: next_probe(view, incident),
         again: None,
         log_odds,
@@ -169,14 +167,6 @@ pub(super) fn heard(view: &View<'_>, row: Row) -> bool {
     hearing.reports()
 }
 
-fn shown(ids: &[&str]) -> String {
-    let named = ids.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
-    match ids.len().checked_sub(NAMES_MAX) {
-        Some(more) if more > 0 => format!("{named} and {more} more"),
-        _ => named,
-    }
-}
-
 /// The counts of the last verdict, which may be newer than the last event; of what is over, those of its end.
 pub(super) const fn counts(incident: &Incident) -> Counts {
     match incident.event.event {
@@ -222,7 +212,7 @@ fn convicts(view: &View<'_>, incident: &Incident, behind: &Behind) -> Vec<String
     let more: Vec<&str> =
         worst.iter().skip(PROBES_MAX).map(|probe| view.estate.probes[*probe].id.as_str()).collect();
     if !more.is_empty() {
-        lines.push(format!("So do {}.", shown(&more)));
+        lines.push(format!("So do {}.", explain::shown(&more)));
     }
     if verdict.scope == Scope::PracticeSilent {
         lines.push("Its agent was heard before, and isn't now.".to_owned());
@@ -233,7 +223,7 @@ fn convicts(view: &View<'_>, incident: &Incident, behind: &Behind) -> Vec<String
     }
     let affected: Vec<&str> = event.practices.iter().map(String::as_str).collect();
     if !affected.is_empty() && !one {
-        lines.push(format!("Affected now: {}.", shown(&affected)));
+        lines.push(format!("Affected now: {}.", explain::shown(&affected)));
     }
     if event.event == EventKind::Resolved {
         lines.push("It is over; the counts of checks are those of now.".to_owned());
@@ -241,8 +231,8 @@ fn convicts(view: &View<'_>, incident: &Incident, behind: &Behind) -> Vec<String
     lines
 }
 
-fn missing(view: &View<'_>, event: &Event, behind: &Behind) -> Vec<String> {
-    let estate = view.estate;
+fn missing(view: &View<'_>, incident: &Incident, behind: &Behind) -> Vec<String> {
+    let (estate, event) = (view.estate, &incident.event);
     let mut lines = Vec::new();
     for (ix, network) in estate.networks.iter().enumerate() {
         if view.tally(view.topology.hub(), ix) == (0, 0) {
@@ -260,6 +250,12 @@ fn missing(view: &View<'_>, event: &Event, behind: &Behind) -> Vec<String> {
         .count();
     if unheard > 0 {
         lines.push(format!("Nothing is heard of {unheard} of {} practices.", estate.practices.len()));
+    }
+    let verdict = &incident.verdict;
+    let strays = view.topology.strays(&verdict.rows, &verdict.nodes);
+    let ids: Vec<&str> = strays.iter().map(|row| estate.practices[*row as usize].id.as_str()).collect();
+    if let Some(off) = explain::off_the_map(&ids) {
+        lines.push(format!("{off}: is the list right?"));
     }
     if event.cause.len() > 1 {
         let names: Vec<String> =

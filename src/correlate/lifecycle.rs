@@ -581,6 +581,12 @@ fn event(facts: &Facts<'_>, kind: EventKind, incident: String, verdict: &Verdict
         into: None,
         sentence: String::new(),
     };
-    event.sentence = explain::sentence(estate, &event, &verdict.kept);
+    let strays: Vec<&str> = facts
+        .topology
+        .strays(&verdict.rows, &verdict.nodes)
+        .into_iter()
+        .map(|row| estate.practices[row as usize].id.as_str())
+        .collect();
+    event.sentence = explain::sentence(estate, &event, &verdict.kept, &strays);
     event
 }

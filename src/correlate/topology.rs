@@ -4,8 +4,8 @@
 //! Practices that name the same components share their paths, so paths are worked out once for each
 //! distinct set of names. A *cover* is a set of probes; the same few covers serve all rows.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::estate::{Ask, ComponentIx, Estate, Hop, PracticeIx, ProbeIx, RoleUse, Vantage};
 use crate::incident::Cause;
@@ -103,6 +103,13 @@ pub enum NodeKind {
     /// Something that the map doesn't hold: a street, a landlord, a power cut. It has no name either; it keeps
     /// what took a few practices at once from being blamed on what they happen to share.
     Unmapped,
+}
+
+impl NodeKind {
+    /// The map says who is behind it.
+    pub const fn is_of_the_map(self) -> bool {
+        matches!(self, Self::Component(_) | Self::AllSpares)
+    }
 }
 
 #[derive(Debug)]
@@ -326,6 +333,15 @@ impl Topology {
             .collect()
     }
 
+    /// Of these rows, those that the map has behind none of these nodes, though it says who is behind each.
+    pub fn strays(&self, rows: &BTreeSet<Row>, nodes: &[NodeIx]) -> Vec<Row> {
+        if nodes.is_empty() || !nodes.iter().all(|node| self.nodes[*node].kind.is_of_the_map()) {
+            return Vec::new();
+        }
+        let listed = |row: &Row| nodes.iter().any(|node| self.nodes[*node].member(*row).is_some());
+        rows.iter().copied().filter(|row| !listed(row)).collect()
+    }
+
     /// The node that an incident's cause names.
     pub fn node_of(&self, cause: &Cause) -> Option<NodeIx> {
         self.nodes.iter().position(|node| node.causes.len() == 1 && node.causes[0] == *cause)
@@ -516,9 +532,11 @@ impl Builder {
                     _ => list.push(member),
                 }
             }
-            row_nodes[row].push(*node);
+            // A template has a node twice for a row that has it both ways.
+            if !row_nodes[row].contains(node) {
+                row_nodes[row].push(*node);
+            }
         }
-        row_nodes[row].dedup();
     }
 }
 

@@ -11,6 +11,7 @@ mod faults;
 mod fuzz;
 mod garbage;
 mod notes_and_scope;
+mod off_the_map;
 mod properties;
 mod reading;
 mod storms;

@@ -12,6 +12,7 @@ use super::super::topology::{Member, NodeIx, NodeKind, Row};
 use super::super::window::Piece;
 use super::gain::{WAYS_MAX, share_hit};
 use super::profile::{Among, Counts, Profile};
+use super::strays::{Strays, strays_max};
 use super::{Candidate, Lens, Search};
 
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
@@ -20,7 +21,7 @@ const CLASS_SHARE_MIN: f64 = 0.3;
 /// others are bad luck: where there are many practices, some of it is always on each network.
 const FACET_SHARE_MIN: f64 = 0.6;
 /// A row that would need this much bad luck (nats) fails hard.
-const HARD_ROW: f64 = 9.0;
+pub const HARD_ROW: f64 = 9.0;
 /// Rates of partial faults, and shares of the rows that are hit.
 const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
 pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
@@ -44,6 +45,8 @@ struct Sketch {
     lens: Rc<Lens>,
     /// Its score is at most this.
     at_most: f64,
+    /// What its strays add, once that has been worked out.
+    strays: Option<f64>,
     /// Its node's position among those that are worth trying.
     of: usize,
 }
@@ -95,6 +98,10 @@ pub struct Seen {
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
     hub: bool,
+    /// Rows behind it that fail so much that they could be strays of something else.
+    astray: usize,
+    /// The most (nats) that strays of it could add.
+    strays: f64,
 }
 
 impl Seen {
@@ -108,6 +115,8 @@ impl Seen {
             luck: 0.0,
             by_network: vec![0; networks],
             hub: false,
+            astray: 0,
+            strays: 0.0,
         }
     }
 
@@ -183,7 +192,7 @@ impl Search<'_> {
         self.profiles.clear();
         let (mut best, mut fit) = (0.0_f64, wanted == Wanted::All);
         let mut all = Vec::new();
-        let worth = self.worth_trying();
+        let (worth, strays) = self.worth_trying();
         let mut nodes = worth.iter().enumerate().peekable();
         let mut sketches = BinaryHeap::new();
         loop {
@@ -196,10 +205,18 @@ impl Search<'_> {
                 self.sketch(of, *node, seen, chosen, &mut sketches);
                 continue;
             }
-            let Some(sketch) = sketches.pop().filter(|sketch| sketch.at_most >= at_least) else { break };
+            let Some(mut sketch) = sketches.pop().filter(|sketch| sketch.at_most >= at_least) else { break };
             let mut candidate = sketch.candidate;
-            candidate.gain =
-                self.gain(&candidate, &sketch.lens, &worth[sketch.of].1.members, sketch.profile.calm());
+            let seen = &worth[sketch.of].1;
+            let behind = &seen.members;
+            let Some(astray) = sketch.strays else {
+                let astray = self.gain_of_strays(&candidate, &sketch.lens, behind.len(), &strays);
+                sketch.at_most += astray - seen.strays;
+                sketch.strays = Some(astray);
+                sketches.push(sketch);
+                continue;
+            };
+            candidate.gain = self.gain(&candidate, &sketch.lens, behind, sketch.profile.calm()) + astray;
             candidate.score += candidate.gain;
             best = best.max(candidate.score);
             fit |= candidate.score > self.needed(&candidate);
@@ -377,10 +394,11 @@ impl Search<'_> {
                 (gain + some).max(LN_2.min(gain))
             };
             let explained = profile.at_most(span, shares, among, &self.networks, &mut moved, row_gain);
-            let at_most = explained + spared + score;
+            let at_most = explained + spared + score + seen.strays;
             if at_most >= -NEGLIGIBLE {
                 let (profile, lens) = (Rc::clone(&profile), Rc::clone(&lens));
-                all.push(Sketch { candidate, profile, lens, at_most, of });
+                let strays = (seen.strays == 0.0).then_some(0.0);
+                all.push(Sketch { candidate, profile, lens, at_most, strays, of });
             }
         }
     }
@@ -450,7 +468,7 @@ impl Search<'_> {
     }
 
     /// Nodes behind which enough is bad, with what is bad there; most of it first.
-    fn worth_trying(&self) -> Vec<(NodeIx, Seen)> {
+    fn worth_trying(&self) -> (Vec<(NodeIx, Seen)>, Strays) {
         let topology = self.topology;
         let mut seen: Vec<Option<Seen>> = Vec::new();
         seen.resize_with(topology.nodes.len(), || None);
@@ -467,12 +485,13 @@ impl Search<'_> {
         // What a hot row would need of bad luck behind each node, by network.
         let networks = topology.networks;
         let mut luck = vec![0.0; topology.nodes.len() * networks];
-        for dirty in &self.hot {
+        let mut strays = Vec::new();
+        for (dirty, may_stray) in self.hot.iter().zip(&self.may_stray) {
             let row = dirty.row;
-            let mut own = 0.0;
+            let mut own = vec![0.0; networks];
             for piece in dirty.pieces.iter().filter(|piece| piece.class.bad() && !piece.touched) {
-                own -= piece.reason;
                 let network = self.networks[piece.probe as usize];
+                own[network] -= piece.reason;
                 let also = (row != topology.hub()).then_some(monitor);
                 let crossed = topology.crossed(row, piece.probe);
                 for node in crossed.iter().map(|node| *node as usize).chain(also) {
@@ -482,6 +501,8 @@ impl Search<'_> {
                     entry.by_network[network] += 1;
                 }
             }
+            let stray = if *may_stray { dirty.gains_as_stray(&own) } else { 0.0 };
+            strays.push(stray);
             for node in self.every.iter().chain(&topology.row_nodes[row as usize]) {
                 let is_monitor = *node == monitor;
                 let member = if is_monitor {
@@ -499,18 +520,25 @@ impl Search<'_> {
                 let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
                 entry.luck += explained + if silent { -SILENT_BY_ITSELF } else { 0.0 };
-                entry.hub |= row == topology.hub() && own > 0.0;
+                entry.hub |= row == topology.hub() && own.iter().any(|luck| *luck > 0.0);
+                entry.astray += usize::from(stray > 0.0);
                 if bad > 0.0 || silent {
                     entry.showing.push(member);
                 }
                 entry.members.push(member);
             }
         }
+        let strays = Strays::new(strays);
+        let places = seen.iter_mut().enumerate().filter(|(node, _)| self.may_have_strays(*node));
+        for seen in places.filter_map(|(_, seen)| seen.as_mut()) {
+            seen.strays = strays.most(strays_max(seen.members.len()).min(strays.count() - seen.astray));
+            seen.luck += seen.strays;
+        }
         let seen = seen.into_iter().enumerate().filter_map(|(node, seen)| Some((node, seen?)));
         let mut worth: Vec<(NodeIx, Seen)> =
             seen.filter(|(node, seen)| self.deserves_a_look(*node, seen)).collect();
         worth.sort_by(|a, b| b.1.luck.total_cmp(&a.1.luck).then(a.0.cmp(&b.0)));
-        worth
+        (worth, strays)
     }
 
     fn deserves_a_look(&self, node: NodeIx, seen: &Seen) -> bool {

@@ -23,7 +23,14 @@ const NETWORKS_INLINE: usize = 8;
 
 impl Search<'_> {
     /// Gain of one bad row when `candidate` has failed and this row is hit throughout `span`.
-    fn hit_gain(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty, span: Span) -> f64 {
+    pub fn hit_gain(
+        &self,
+        candidate: &Candidate,
+        lens: &Lens,
+        member: Member,
+        dirty: &Dirty,
+        span: Span,
+    ) -> f64 {
         let cover = &self.topology.covers[member.cover];
         let networks = self.topology.networks;
         let mut inline = [0.0_f64; NETWORKS_INLINE];
@@ -39,12 +46,12 @@ impl Search<'_> {
                 moved[self.networks[piece.probe as usize]] += piece.gain_through(span, &lens.shares);
             }
         }
-        dirty.gain(moved, cuts_off(candidate, cover, dirty))
+        dirty.gain(moved, cuts_off(candidate, span, cover, dirty))
     }
 
     /// The ways in which a row may have been hit: throughout, until it was mended before the others, or only since
     /// it fell after them. Each as its span and the price of being different.
-    fn ways(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> Ways {
+    pub fn ways(&self, candidate: &Candidate, lens: &Lens, member: Member, dirty: &Dirty) -> Ways {
         let mut ways = Ways { list: [(candidate.span, 0.0); 3], count: 1 };
         if candidate.span.until.is_some() || !candidate.mode.stays() {
             return ways;
@@ -201,12 +208,18 @@ impl Search<'_> {
         let lens = self.lens(candidate.facet, candidate.mode);
         let members: Vec<Member> =
             self.members(candidate).filter(|member| self.dirty_of(member.row).is_some()).collect();
-        for member in members {
+        let strays = self.strays(candidate, &lens, members.len());
+        let strays = strays.into_iter().map(|stray| (stray.member, stray.span));
+        let listed = members.into_iter().filter_map(|member| {
+            let dirty = self.dirty_of(member.row)?;
+            Some((member, self.hit_span(candidate, &lens, member, dirty)?))
+        });
+        let hit: Vec<(Member, Span)> = listed.chain(strays).collect();
+        for (member, span) in hit {
             let Some(dirty) = self.dirty_of(member.row) else { continue };
-            let Some(span) = self.hit_span(candidate, &lens, member, dirty) else { continue };
             let topology = self.topology;
             let cover = &topology.covers[member.cover];
-            let cut = span.until.is_none() && cuts_off(candidate, cover, dirty);
+            let cut = cuts_off(candidate, span, cover, dirty);
             let position = self.hot_position(member.row);
             if let Some(dirty) = self.hot.get_mut(position) {
                 let shown = |probe: u32| lens.shows_through(cover, probe);
@@ -230,7 +243,7 @@ impl Search<'_> {
 }
 
 /// The ways in which a row may have been hit.
-struct Ways {
+pub struct Ways {
     list: [(Span, f64); 3],
     count: usize,
 }
@@ -243,7 +256,7 @@ impl Ways {
         }
     }
 
-    fn as_slice(&self) -> &[(Span, f64)] {
+    pub fn as_slice(&self) -> &[(Span, f64)] {
         &self.list[..self.count]
     }
 }
@@ -257,16 +270,21 @@ pub const fn share_hit(mode: Mode, spared: bool) -> Option<f64> {
     }
 }
 
+/// log P(a row behind what failed in this way is hit).
+pub fn hit_price(mode: Mode) -> f64 {
+    share_hit(mode, false).map_or(0.0, f64::ln)
+}
+
 /// Gain of a row of which a share like this is hit, and gains this much then.
 pub fn gain_if_hit(share: Option<f64>, hit: f64) -> f64 {
     share.map_or(hit, |share| log_sum_exp(&[(1.0 - share).ln(), share.ln() + hit]))
 }
 
-/// Whether no report of a row gets out when `candidate` has failed.
-fn cuts_off(candidate: &Candidate, cover: &Cover, dirty: &Dirty) -> bool {
+/// Whether no report of a row gets out when `candidate` has taken it through `span`.
+fn cuts_off(candidate: &Candidate, span: Span, cover: &Cover, dirty: &Dirty) -> bool {
     cover.everything
-        && candidate.span.until.is_none()
-        && (!dirty.late || candidate.span.since <= dirty.due)
+        && span.until.is_none()
+        && (!dirty.late || span.since <= dirty.due)
         && candidate.facet.is_none()
         && matches!(candidate.mode, Mode::Total | Mode::Sticky(..) | Mode::SharedMachine)
 }

@@ -17,12 +17,14 @@
 //! | `prior` | how likely each way to fail was beforehand |
 //! | `profile` | from when until when a failure would explain most |
 //! | `gain` | how much better everything is explained when it is supposed |
+//! | `strays` | who fails with it though the map has them elsewhere |
 
 mod candidates;
 mod gain;
 mod look;
 mod prior;
 mod profile;
+mod strays;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -185,6 +187,8 @@ pub struct Search<'a> {
     hot: Vec<Dirty>,
     /// One more than the position in `hot`, by row; 0: it isn't.
     hot_ix: Vec<u32>,
+    /// Of `hot`: it fails so much that it could be a stray of something that it isn't behind.
+    may_stray: Vec<bool>,
     /// Share of the rows that report.
     heard_share: f64,
     /// Nodes that every row has, and the monitor.
@@ -221,6 +225,7 @@ impl<'a> Search<'a> {
                 behind[*node as usize].push(position);
             }
         }
+        let may_stray = hot.iter().map(|dirty| dirty.may_stray(topology)).collect();
         let heard = evidence.hearings.iter().filter(|hearing| hearing.reports()).count();
         let find = |kind: NodeKind| topology.nodes.iter().position(|node| node.kind == kind).unwrap_or(0);
         let every = (0..topology.nodes.len())
@@ -239,6 +244,7 @@ impl<'a> Search<'a> {
             behind,
             hot,
             hot_ix,
+            may_stray,
             heard_share: heard as f64 / topology.rows.max(1) as f64,
             every,
             monitor: find(NodeKind::Monitor),
@@ -460,6 +466,11 @@ impl<'a> Search<'a> {
                 rows.push(member.row);
             }
         }
+        let hot = self.members(best).filter(|member| self.dirty_of(member.row).is_some()).count();
+        let strays = self.strays(best, &lens, hot).into_iter();
+        let down = strays.filter(|stray| stray.span.until.is_none()).map(|stray| stray.member.row);
+        rows.extend(down.filter(|row| !self.evidence.hearings[*row as usize].away));
+        rows.sort_unstable();
         rows
     }
 
