@@ -91,9 +91,9 @@ pub struct Seen {
     hard_rows: u32,
     classes: [f64; CLASSES],
     bad: f64,
-    /// The most (nats) that could be gained by explaining it: the bad luck of the slight rows, what the states of the
-    /// hot ones leave, and the silence of those that are late.
-    luck: f64,
+    /// The score of what explains it is at most this: the bad luck of the slight rows, what the states of the hot ones
+    /// leave, the silence of those that are late, strays, and how likely it is that the node fails at all.
+    at_most: f64,
     /// Bad results of hot rows.
     by_network: Vec<u32>,
     /// The hub's own checks are among them.
@@ -112,7 +112,7 @@ impl Seen {
             hard_rows: 0,
             classes: [0.0; CLASSES],
             bad: 0.0,
-            luck: 0.0,
+            at_most: 0.0,
             by_network: vec![0; networks],
             hub: false,
             astray: 0,
@@ -200,7 +200,7 @@ impl Search<'_> {
             let sketched = sketches.peek().map_or(f64::NEG_INFINITY, |sketch: &Sketch| sketch.at_most);
             // Nothing explains more than all that is bad behind it.
             if let Some((of, (node, seen))) =
-                nodes.next_if(|(_, (_, seen))| seen.luck >= sketched && seen.luck >= at_least)
+                nodes.next_if(|(_, (_, seen))| seen.at_most >= sketched && seen.at_most >= at_least)
             {
                 self.sketch(of, *node, seen, chosen, &mut sketches);
                 continue;
@@ -478,7 +478,7 @@ impl Search<'_> {
             for node in topology.crossed(slight.row, slight.piece.probe) {
                 let entry = seen[*node as usize].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.add(&slight.piece);
-                entry.luck -= slight.piece.reason;
+                entry.at_most -= slight.piece.reason;
                 entry.hub |= hub;
             }
         }
@@ -519,7 +519,7 @@ impl Search<'_> {
                 by_network.fill(0.0);
                 let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
                 entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
-                entry.luck += explained + if silent { -SILENT_BY_ITSELF } else { 0.0 };
+                entry.at_most += explained + if silent { -SILENT_BY_ITSELF } else { 0.0 };
                 entry.hub |= row == topology.hub() && own.iter().any(|luck| *luck > 0.0);
                 entry.astray += usize::from(stray > 0.0);
                 if bad > 0.0 || silent {
@@ -532,12 +532,15 @@ impl Search<'_> {
         let places = seen.iter_mut().enumerate().filter(|(node, _)| self.may_have_strays(*node));
         for seen in places.filter_map(|(_, seen)| seen.as_mut()) {
             seen.strays = strays.most(strays_max(seen.members.len()).min(strays.count() - seen.astray));
-            seen.luck += seen.strays;
+            seen.at_most += seen.strays;
         }
         let seen = seen.into_iter().enumerate().filter_map(|(node, seen)| Some((node, seen?)));
         let mut worth: Vec<(NodeIx, Seen)> =
             seen.filter(|(node, seen)| self.deserves_a_look(*node, seen)).collect();
-        worth.sort_by(|a, b| b.1.luck.total_cmp(&a.1.luck).then(a.0.cmp(&b.0)));
+        for (node, seen) in &mut worth {
+            seen.at_most += self.prior_at_most(*node);
+        }
+        worth.sort_by(|a, b| b.1.at_most.total_cmp(&a.1.at_most).then(a.0.cmp(&b.0)));
         (worth, strays)
     }
 

@@ -9,6 +9,24 @@ use super::candidates::{STICKY, UNMAPPED};
 /// P(what people were told of a while ago has just ended).
 const ENDS: f64 = 2.5e-3;
 
+/// P(what people were told of goes on), once the evidence that named it is too old to be weighed again.
+const GOES_ON: f64 = 0.5;
+/// P(what has just been mended, or fails afresh, fails) at least.
+const AGAIN: f64 = 1e-3;
+/// The share of the likeliest mode.
+const LIKELIEST_MODE: f64 = 0.5;
+
+/// P(a thing of this kind has failed within the time that evidence counts).
+const fn usual(kind: NodeKind) -> f64 {
+    match kind {
+        NodeKind::Component(_) | NodeKind::SharedRisk(_) | NodeKind::Unmapped => 1e-5,
+        NodeKind::AllSpares | NodeKind::Network(_) => 1e-6,
+        NodeKind::Service(_) => 5e-5,
+        NodeKind::Target(_) => 2e-4,
+        NodeKind::Monitor => 2e-5,
+    }
+}
+
 impl Search<'_> {
     /// log P(this has failed in this way through this span).
     pub fn prior(&self, node: NodeIx, facet: Option<usize>, mode: Mode, span: Span) -> f64 {
@@ -16,16 +34,10 @@ impl Search<'_> {
         // What began a moment ago isn't what has failed all along.
         let goes_on = open.filter(|open| !mode.uniform() || span.since <= open.latest);
         let kind_of = self.topology.nodes[node].kind;
-        let usual: f64 = match kind_of {
-            NodeKind::Component(_) | NodeKind::SharedRisk(_) | NodeKind::Unmapped => 1e-5,
-            NodeKind::AllSpares | NodeKind::Network(_) => 1e-6,
-            NodeKind::Service(_) => 5e-5,
-            NodeKind::Target(_) => 2e-4,
-            NodeKind::Monitor => 2e-5,
-        };
+        let usual = usual(kind_of);
         let kind: f64 = match goes_on {
-            Some(open) => usual.powf(1.0 - open.settled) * 0.5_f64.powf(open.settled),
-            None if open.is_some() || self.known.recovering.contains(&node) => usual.max(1e-3),
+            Some(open) => usual.powf(1.0 - open.settled) * GOES_ON.powf(open.settled),
+            None if open.is_some() || self.known.recovering.contains(&node) => usual.max(AGAIN),
             None => usual,
         };
         // What people were told of goes on unless much speaks for its end; and of what they weren't, what is over
@@ -41,7 +53,7 @@ impl Search<'_> {
         let how: f64 = match mode {
             // Names are the business of resolvers, and of the services that they are of.
             Mode::Dns if !matches!(kind_of, NodeKind::Service(_) | NodeKind::Target(_)) && !resolver => 0.001,
-            Mode::Total => 0.5,
+            Mode::Total => LIKELIEST_MODE,
             Mode::Refused | Mode::Rejected | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
             Mode::Partial(..) => 0.06,
@@ -59,6 +71,18 @@ impl Search<'_> {
             (Some(_), _) => 0.003,
         };
         (kind * how * where_ * over).ln()
+    }
+
+    /// At least as much as [`Self::prior`] says of any way in which this fails.
+    pub fn prior_at_most(&self, node: NodeIx) -> f64 {
+        let kind = if self.known.has(node) {
+            GOES_ON
+        } else if self.known.recovering.contains(&node) {
+            AGAIN
+        } else {
+            0.0
+        };
+        (kind.max(usual(self.topology.nodes[node].kind)) * LIKELIEST_MODE).ln()
     }
 
     fn unmapped_chance(&self, share: f64) -> f64 {
