@@ -132,6 +132,10 @@ pub enum Ask {
     Tcp(TcpAsk),
     Udp(UdpAsk),
     Icmp(IcmpAsk),
+    Ntp(NtpAsk),
+    Sip(SipAsk),
+    Smtp(SmtpAsk),
+    Ldap(LdapAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -148,6 +152,13 @@ impl Ask {
             Self::Tcp(_) => "tcp",
             Self::Udp(_) => "udp",
             Self::Icmp(_) => "icmp",
+            Self::Ntp(_) => "ntp",
+            Self::Sip(sip) if sip.tls.is_some() => "sips",
+            Self::Sip(_) => "sip",
+            Self::Smtp(smtp) if smtp.when_tls == SmtpTls::FromStart => "smtps",
+            Self::Smtp(_) => "smtp",
+            Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
+            Self::Ldap(_) => "ldap",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -209,6 +220,78 @@ pub struct HttpAsk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpAsk {
     pub target: HostPort,
+    /// Said once it is connected.
+    pub send: Option<String>,
+    /// What the other side says must hold this; `None`: nothing is waited for.
+    pub expect: Option<String>,
+}
+
+impl TcpAsk {
+    /// Connects, and nothing else.
+    pub const fn to(target: HostPort) -> Self {
+        Self { target, send: None, expect: None }
+    }
+}
+
+/// How a check that isn't `https` speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsAsk {
+    /// The name that the certificate must be for; `None`: the target's host.
+    pub name: Option<String>,
+    /// Roots that are trusted instead of this machine's, as PEM.
+    pub trust_pem: Option<String>,
+    /// Fewer days left than this are `expired`.
+    pub certificate_days_min: Option<u32>,
+}
+
+/// One question to a time server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NtpAsk {
+    pub target: HostPort,
+    /// This machine's clock and the server's may differ by this much; `None`: it isn't judged.
+    pub offset_max: Option<Duration>,
+    /// A server further from a reference clock than this is wrong.
+    pub stratum_max: u8,
+}
+
+/// One `OPTIONS` to a telephony server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SipAsk {
+    pub target: HostPort,
+    /// Over TCP, not UDP. TLS is over TCP anyway.
+    pub tcp: bool,
+    pub tls: Option<TlsAsk>,
+    /// Final statuses that are fine; empty: any that shows that the server itself answers.
+    pub expect_status: Vec<u16>,
+}
+
+/// When an SMTP check speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// From the first byte.
+    FromStart,
+    /// After STARTTLS, which must be offered.
+    StartTls,
+    /// After STARTTLS where it is offered.
+    IfOffered,
+    Never,
+}
+
+/// A mail server's greeting, its extensions, and its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmtpAsk {
+    pub target: HostPort,
+    pub when_tls: SmtpTls,
+    pub tls: TlsAsk,
+    /// The greeting must hold this.
+    pub expect: Option<String>,
+}
+
+/// An anonymous bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LdapAsk {
+    pub target: HostPort,
+    pub tls: Option<TlsAsk>,
 }
 
 /// One datagram, and an answer expected.

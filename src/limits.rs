@@ -169,6 +169,14 @@ pub const PROBE_DNS_UDP_BYTES_MAX: usize = 4096;
 /// reading a flood until its deadline.
 pub const PROBE_DNS_STRAYS_MAX: u32 = 1024;
 
+/// Answers to something else, and provisional ones, that a check passes over before it gives up with `protocol` instead
+/// of reading a flood until its deadline.
+pub const PROBE_STRAYS_MAX: u32 = 64;
+
+/// Bytes that a conversation (SMTP, SIP, LDAP, `tcp` with `expect`) keeps unread, and so the longest line, head or
+/// message: SIP answers with many headers have four thousand, a mail server's lines 512.
+pub const PROBE_TALK_BYTES_MAX: usize = 16 * 1024;
+
 /// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
 pub const PROBE_UDP_BYTES_MAX: usize = 2048;
 

@@ -277,7 +277,7 @@ pub(super) mod tests {
             timeout: Duration::from_secs(1),
             also: Vec::new(),
             resolver: None,
-            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+            ask: Ask::Tcp(TcpAsk::to(HostPort { host: "127.0.0.1".into(), port: 9 })),
         };
         let practice = |position: usize| Practice {
             id: format!("G{position:05}"),

@@ -17,6 +17,7 @@ mod names;
 mod ods;
 mod practices;
 mod practices_csv;
+mod probe_kinds;
 mod probes;
 mod reader;
 mod section;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::errors::Placed;
 use super::estate_file::{Draft, components_of, declare, sections};
 use super::names::{Names, shorten};
+use super::probe_kinds;
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{self, refusal};
@@ -14,18 +15,12 @@ use crate::estate::{
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 6] = ["dns", "https", "http", "tcp", "udp", "icmp"];
+const KINDS_NOW: [&str; 13] =
+    ["dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps"];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 22] = [
-    "sip",
-    "sips",
-    "smtp",
-    "smtps",
-    "ntp",
+const KINDS_LATER: [&str; 15] = [
     "egress",
-    "ldap",
-    "ldaps",
     "rtp",
     "path",
     "heartbeat",
@@ -171,7 +166,14 @@ fn ask(
             "name_server",
         ],
         "http" => &["url", "expect_status", "expect_body", "redirects", "connect", "name_server"],
-        "tcp" => &["target"],
+        "tcp" => &["target", "send", "expect"],
+        "ntp" => &probe_kinds::NTP_KEYS,
+        "sip" => &probe_kinds::SIP_KEYS,
+        "sips" => &probe_kinds::SIPS_KEYS,
+        "smtp" => &probe_kinds::SMTP_KEYS,
+        "smtps" => &probe_kinds::SMTPS_KEYS,
+        "ldap" => &["target"],
+        "ldaps" => &probe_kinds::LDAPS_KEYS,
         "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
         _ => {
@@ -189,8 +191,13 @@ fn ask(
         "dns" => dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
         "tcp" => {
-            let target = section.need(reader, "target", values::host_port)?.value;
-            Some((Ask::Tcp(TcpAsk { target }), None))
+            let target = section.need(reader, "target", values::host_port);
+            let send = section.value(reader, "send", payload).map(|send| send.value);
+            let expect = section.value(reader, "expect", payload).map(|expect| expect.value);
+            Some((Ask::Tcp(TcpAsk { target: target?.value, send, expect }), None))
+        }
+        "ntp" | "sip" | "sips" | "smtp" | "smtps" | "ldap" | "ldaps" => {
+            Some((probe_kinds::ask(reader, section, kind)?, None))
         }
         "udp" => {
             let target = section.need(reader, "target", values::host_port);
@@ -303,7 +310,7 @@ pub(super) fn trust(reader: &mut Reader<'_>, name: Placed<&str>) -> Option<Strin
     None
 }
 
-fn payload(text: &str) -> Result<String, values::Refusal> {
+pub(super) fn payload(text: &str) -> Result<String, values::Refusal> {
     if text.is_empty() {
         return refusal("it is empty", "write a text, or leave the key out");
     }

@@ -123,6 +123,10 @@ fn target(ask: &Ask) -> String {
         Ask::Tcp(tcp) => tcp.target.to_string(),
         Ask::Udp(udp) => udp.target.to_string(),
         Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Ntp(ntp) => ntp.target.to_string(),
+        Ask::Sip(sip) => sip.target.to_string(),
+        Ask::Smtp(smtp) => smtp.target.to_string(),
+        Ask::Ldap(ldap) => ldap.target.to_string(),
         Ask::Later { target, .. } => target.clone(),
     }
 }

@@ -4,19 +4,31 @@
 
 use std::net::IpAddr;
 
-use super::{Ask, HostPort};
+use super::{Ask, HostPort, SmtpTls};
 
 impl Ask {
     /// It speaks TLS, so interception and bad certificates show.
-    pub const fn speaks_tls(&self) -> bool {
-        matches!(self, Self::Http(http) if http.tls)
+    pub fn speaks_tls(&self) -> bool {
+        match self {
+            Self::Http(http) => http.tls,
+            Self::Sip(sip) => sip.tls.is_some(),
+            Self::Smtp(smtp) => smtp.when_tls != SmtpTls::Never,
+            Self::Ldap(ldap) => ldap.tls.is_some(),
+            Self::Dns(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Icmp(_)
+            | Self::Ntp(_)
+            | Self::Later { .. } => false,
+        }
     }
 
     /// It opens a connection, which can be refused or reset.
     pub fn opens_stream(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Tcp(_) => true,
-            Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) => false,
+            Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) => true,
+            Self::Sip(sip) => sip.tcp || sip.tls.is_some(),
+            Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
             Self::Later { kind, .. } => {
                 !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
             }
@@ -31,6 +43,10 @@ impl Ask {
             Self::Tcp(ask) => named(&ask.target),
             Self::Udp(ask) => named(&ask.target),
             Self::Icmp(ask) => is_name(&ask.host),
+            Self::Ntp(ask) => named(&ask.target),
+            Self::Sip(ask) => named(&ask.target),
+            Self::Smtp(ask) => named(&ask.target),
+            Self::Ldap(ask) => named(&ask.target),
             Self::Later { target, .. } => {
                 let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
                 is_name(target) && is_name(host.trim_matches(['[', ']']))
@@ -42,8 +58,10 @@ impl Ask {
     pub fn answers_large(&self) -> bool {
         match self {
             Self::Http(_) => true,
+            // Of the others, what fills packets is a chain of certificates.
+            Self::Sip(_) | Self::Smtp(_) | Self::Ldap(_) => self.speaks_tls(),
             Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
-            Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) => false,
+            Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
         }
     }
 }

@@ -156,7 +156,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             also: Vec::new(),
             resolver: None,
-            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+            ask: Ask::Tcp(TcpAsk::to(HostPort { host: "127.0.0.1".into(), port: 9 })),
         };
         Estate {
             icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },

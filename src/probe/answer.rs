@@ -76,7 +76,7 @@ pub struct Facts {
     /// Where redirects led, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirects: Vec<String>,
-    /// The HTTP status.
+    /// The HTTP or SIP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Bytes read of the body.
@@ -84,6 +84,17 @@ pub struct Facts {
     pub body_bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub echoes: Option<Echoes>,
+    /// What the other side says of itself: a mail server's greeting, a telephony server's name, what `tcp` expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub banner: Option<String>,
+    /// A mail server's extensions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<String>,
+    /// Where the far side saw the question come from, behind whatever translates addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_as: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockSeen>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -100,6 +111,20 @@ pub struct Certificate {
     pub not_after: At,
     /// The DNS names and addresses that it is for.
     pub names: Vec<String>,
+}
+
+/// A time server's clock beside this machine's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClockSeen {
+    /// By how many milliseconds the server is ahead.
+    pub offset_ms: f64,
+    /// The way there and back, the server's own time left out.
+    pub delay_ms: f64,
+    /// Steps from a reference clock: 1 has one of its own.
+    pub stratum: u8,
+    /// The reference's name at stratum 1 (and the reason, where the server won't tell), else the address of the
+    /// server's own server.
+    pub reference: String,
 }
 
 /// Round trips of an ICMP check, in milliseconds. The three times are absent when nothing came back.

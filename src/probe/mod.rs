@@ -25,9 +25,16 @@ mod echo;
 mod fault;
 mod http;
 mod icmp;
+mod ldap;
 mod lookup;
+mod nonce;
+mod ntp;
+mod sip;
+mod smtp;
 mod socket;
+mod talk;
 mod tcp;
+mod tls;
 mod trail;
 mod trust;
 mod udp;
@@ -35,13 +42,14 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, Echoes, Facts};
+pub use answer::{Answer, Certificate, ClockSeen, Echoes, Facts};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
 use fault::Fault;
 use icmp::Pings;
 use lookup::Lookup;
+use talk::Tools;
 use trail::Trail;
 use trust::Trust;
 
@@ -80,18 +88,23 @@ impl Prober {
     async fn put(&self, ask: &Ask, source: Option<IpAddr>, trail: &Trail) -> Result<(), Fault> {
         match ask {
             Ask::Dns(ask) => dns::ask(ask, source, &self.lookup, trail).await,
-            Ask::Http(ask) => {
-                let tools = http::Tools { lookup: &self.lookup, trust: &self.trust };
-                // The largest of these futures by far; boxed, it doesn't make the others as large.
-                Box::pin(http::ask(ask, source, &tools, trail)).await
-            }
-            Ask::Tcp(ask) => tcp::ask(ask, source, &self.lookup, trail).await,
+            // The largest of these futures by far; boxed, they don't make the others as large.
+            Ask::Http(ask) => Box::pin(http::ask(ask, source, &self.tools(), trail)).await,
+            Ask::Smtp(ask) => Box::pin(smtp::ask(ask, source, &self.tools(), trail)).await,
+            Ask::Sip(ask) => Box::pin(sip::ask(ask, source, &self.tools(), trail)).await,
+            Ask::Ldap(ask) => Box::pin(ldap::ask(ask, source, &self.tools(), trail)).await,
+            Ask::Tcp(ask) => tcp::ask(ask, source, &self.tools(), trail).await,
+            Ask::Ntp(ask) => ntp::ask(ask, source, &self.lookup, trail).await,
             Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }
         }
+    }
+
+    fn tools(&self) -> Tools<'_> {
+        Tools { lookup: &self.lookup, trust: &self.trust }
     }
 }
 

@@ -49,10 +49,11 @@ impl Trust {
     }
 
     /// A configuration for one handshake, and the recorder that sees its chain. Sessions aren't resumed: a resumed
-    /// one shows no certificate and hides half of the handshake's time.
+    /// one shows no certificate and hides half of the handshake's time. `protocols`: what is offered to speak above TLS.
     pub(super) fn for_one_handshake(
         &self,
         pem: Option<&str>,
+        protocols: &[&[u8]],
     ) -> Result<(ClientConfig, Arc<Recorder>), Fault> {
         let verifier = match pem {
             None => Arc::clone(&self.platform),
@@ -66,7 +67,7 @@ impl Trust {
             .with_custom_certificate_verifier(Arc::<Recorder>::clone(&recorder))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok((config, recorder))
     }
 
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn roots_that_are_none_are_this_machines_fault() {
         let trust = Trust::new().expect("roots");
-        let fault = trust.for_one_handshake(Some("no certificate here")).expect_err("no roots");
+        let fault = trust.for_one_handshake(Some("no certificate here"), &[]).expect_err("no roots");
         assert_eq!(fault.failure, Failure::Local);
         assert!(fault.detail.contains("roots"), "{}", fault.detail);
     }

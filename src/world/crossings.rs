@@ -143,9 +143,9 @@ impl Walker<'_> {
 pub(super) fn feels(probe: &Probe, mode: Mode) -> bool {
     match mode {
         Mode::Total | Mode::Refused | Mode::Unreachable | Mode::Slow { .. } => true,
-        Mode::Reset => matches!(probe.ask, Ask::Http(_) | Ask::Tcp(_) | Ask::Later { .. }),
+        Mode::Reset => probe.ask.opens_stream(),
         Mode::Dns(_) => resolves(&probe.ask),
-        Mode::Tls | Mode::Intercepted | Mode::Untrusted => matches!(&probe.ask, Ask::Http(ask) if ask.tls),
+        Mode::Tls | Mode::Intercepted | Mode::Untrusted => probe.ask.speaks_tls(),
         Mode::Status(_) | Mode::Large => matches!(probe.ask, Ask::Http(_)),
         Mode::Off => false,
     }
@@ -160,6 +160,10 @@ fn resolves(ask: &Ask) -> bool {
         Ask::Tcp(ask) => &ask.target.host,
         Ask::Udp(ask) => &ask.target.host,
         Ask::Icmp(ask) => &ask.host,
+        Ask::Ntp(ask) => &ask.target.host,
+        Ask::Sip(ask) => &ask.target.host,
+        Ask::Smtp(ask) => &ask.target.host,
+        Ask::Ldap(ask) => &ask.target.host,
         Ask::Later { target, .. } => target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host),
     };
     host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()

@@ -321,7 +321,7 @@ fn https(host: &str) -> Ask {
 }
 
 fn tcp(host: &str, port: u16) -> Ask {
-    Ask::Tcp(TcpAsk { target: host_port(host, port) })
+    Ask::Tcp(TcpAsk::to(host_port(host, port)))
 }
 
 fn host_port(host: &str, port: u16) -> HostPort {

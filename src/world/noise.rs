@@ -140,10 +140,11 @@ impl Traits {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
             Ask::Tcp(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
-            Ask::Udp(_) => (Phase::FirstByte, Phase::FirstByte),
             Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
+            ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
+            _ => (Phase::FirstByte, Phase::FirstByte),
         };
-        let is_tls = matches!(&probe.ask, Ask::Http(ask) if ask.tls);
+        let is_tls = probe.ask.speaks_tls();
         let short_chain = mix_text(0xC4A1, &probe.id).is_multiple_of(2);
         Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
     }

@@ -364,9 +364,42 @@ fn every_kind_of_the_contract_parses() {
 }
 
 #[test]
+fn each_kind_has_its_own_keys() {
+    let of = |kind: &str, more: &str| {
+        let text = with("kind = \"https\"", &format!("kind = {kind:?}"))
+            .replace("url = \"https://accurx.example/\"", &format!("target = \"127.80.0.1:9000\"\n{more}"));
+        parse(&text).map(|config| config.estate.probes[0].ask.clone()).map_err(|errors| errors.to_string())
+    };
+    for (kind, more) in [
+        ("tcp", "send = \"PING\"\nexpect = \"+PONG\""),
+        ("ntp", "offset_max = \"2s\"\nstratum_max = 4"),
+        ("sip", "transport = \"tcp\"\nexpect_status = [200, 404]"),
+        ("sips", "tls_name = \"pbx.example\"\ncertificate_days = 14"),
+        ("smtp", "starttls = \"required\"\nexpect = \"mail.example\""),
+        ("smtps", "certificate_days = 14"),
+        ("ldap", ""),
+        ("ldaps", "tls_name = \"dc.example\""),
+    ] {
+        assert!(of(kind, more).is_ok(), "{kind}: {:?}", of(kind, more));
+    }
+    for (kind, more, says) in [
+        ("ntp", "stratum_max = 16", "stratum_max"),
+        ("sip", "transport = \"pigeon\"", "udp, tcp"),
+        ("smtp", "starttls = \"perhaps\"", "required, if_offered, never"),
+        ("smtps", "starttls = \"never\"", "starttls"),
+        ("sips", "transport = \"udp\"", "transport"),
+        ("ldap", "tls_name = \"dc.example\"", "tls_name"),
+        ("tcp", "send = \"\"", "it is empty"),
+    ] {
+        let errors = of(kind, more).expect_err(kind);
+        assert!(errors.contains(says), "{kind}: {errors}");
+    }
+}
+
+#[test]
 fn a_later_kind_may_expect_anything_and_nothing_else() {
-    let sip = with("kind = \"https\"", "kind = \"sip\"")
-        .replace("url = \"https://accurx.example/\"", "target = \"127.80.0.1:5060\"\nexpect_code = 200");
-    assert!(parse(&sip).is_ok());
-    assert!(parse(&sip.replace("expect_code", "codec")).is_err());
+    let imap = with("kind = \"https\"", "kind = \"imap\"")
+        .replace("url = \"https://accurx.example/\"", "target = \"127.80.0.1:143\"\nexpect_code = 200");
+    assert!(parse(&imap).is_ok());
+    assert!(parse(&imap.replace("expect_code", "codec")).is_err());
 }

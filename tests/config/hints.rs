@@ -110,9 +110,9 @@ fn the_rate_of_a_target_adds_up_over_probes_and_practices() {
 
 #[test]
 fn a_kind_that_run_cannot_ask_yet_is_named() {
-    let text = with("kind = \"https\"", "kind = \"sip\"")
-        .replace("url = \"https://accurx.example/\"", "target = \"127.80.0.1:5060\"");
+    let text = with("kind = \"https\"", "kind = \"imap\"")
+        .replace("url = \"https://accurx.example/\"", "target = \"127.80.0.1:143\"");
     let summary = Summary::of(&parse(&text).expect("a good file"));
-    assert_eq!(summary.later_kinds[0].kind, "sip");
+    assert_eq!(summary.later_kinds[0].kind, "imap");
     assert_eq!(summary.later_kinds[0].probes, ["accurx-https"]);
 }

@@ -55,7 +55,7 @@ pub fn config() -> Config {
             }),
         ),
         ("https", http("https://accurx.example/login?next=home", true)),
-        ("tcp", Ask::Tcp(TcpAsk { target: far(9100) })),
+        ("tcp", Ask::Tcp(TcpAsk::to(far(9100)))),
         (
             "udp",
             Ask::Udp(UdpAsk { target: far(7), send: "hello".to_owned(), expect: Some("world".to_owned()) }),

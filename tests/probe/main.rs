@@ -11,6 +11,7 @@ mod http;
 mod http_stalls;
 mod icmp;
 mod servers;
+mod talkers;
 mod tls;
 mod transport;
 

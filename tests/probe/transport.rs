@@ -7,7 +7,7 @@ use linewatch::time::At;
 use super::{LONG, SHORT, ask, ask_from, detail, failed, host_port, servers};
 
 fn tcp(address: std::net::SocketAddr) -> Ask {
-    Ask::Tcp(TcpAsk { target: host_port(address) })
+    Ask::Tcp(TcpAsk::to(host_port(address)))
 }
 
 fn udp(address: std::net::SocketAddr, expect: Option<&str>) -> Ask {
@@ -107,18 +107,18 @@ async fn a_datagram_meets_silence_or_a_closed_port() {
 async fn a_target_by_name_is_looked_up_first() {
     let server = servers::tcp(|stream, _| servers::hold(stream)).await;
     let target = HostPort { host: "localhost".to_owned(), port: server.port() };
-    let answer = ask(Ask::Tcp(TcpAsk { target }), LONG).await;
+    let answer = ask(Ask::Tcp(TcpAsk::to(target)), LONG).await;
     assert!(answer.ok && answer.phases_ms.dns.is_some(), "{answer:?}");
     assert!(answer.facts.addresses.iter().all(std::net::IpAddr::is_loopback), "{answer:?}");
 }
 
 #[tokio::test]
 async fn a_kind_that_is_not_built_is_local_and_named() {
-    let later = Ask::Later { kind: "sip".to_owned(), target: "127.0.0.1:5060".to_owned() };
+    let later = Ask::Later { kind: "imap".to_owned(), target: "127.0.0.1:143".to_owned() };
     assert!(!linewatch::probe::is_built(&later));
     let answer = ask(later, LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Local), None));
-    assert!(detail(&answer).contains("`sip`"), "{answer:?}");
+    assert!(detail(&answer).contains("`imap`"), "{answer:?}");
 }
 
 #[tokio::test]

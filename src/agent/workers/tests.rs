@@ -67,7 +67,7 @@ fn estate(practices: u32) -> Arc<Estate> {
             timeout: Duration::from_secs(5),
             also: Vec::new(),
             resolver: None,
-            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".into(), port: 9 } }),
+            ask: Ask::Tcp(TcpAsk::to(HostPort { host: "127.0.0.1".into(), port: 9 })),
         }],
         practices: (0..practices).map(practice).collect(),
         hub_via: Vec::new(),

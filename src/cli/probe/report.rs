@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::estate::{Ask, Practice, Probe};
 use crate::observation::{Failure, Observation, Phase};
-use crate::probe::{Answer, Certificate, Facts};
+use crate::probe::{Answer, Certificate, ClockSeen, Facts};
 use crate::time::At;
 
 /// Which check was asked.
@@ -84,6 +84,10 @@ fn target(ask: &Ask) -> String {
         Ask::Tcp(tcp) => tcp.target.to_string(),
         Ask::Udp(udp) => udp.target.to_string(),
         Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Ntp(ntp) => ntp.target.to_string(),
+        Ask::Sip(sip) => sip.target.to_string(),
+        Ask::Smtp(smtp) => smtp.target.to_string(),
+        Ask::Ldap(ldap) => ldap.target.to_string(),
         Ask::Later { target, .. } => target.clone(),
     }
 }
@@ -135,6 +139,16 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     if let Some(status) = facts.status {
         rows.push(("status", status.to_string()));
     }
+    rows.extend(facts.banner.iter().map(|banner| ("says", banner.clone())));
+    if !facts.offers.is_empty() {
+        rows.push(("offers", facts.offers.join(", ")));
+    }
+    if let Some(seen_as) = facts.seen_as {
+        rows.push(("seen as", seen_as.to_string()));
+    }
+    if let Some(clock) = &facts.clock {
+        rows.push(("clock", clock_beside(clock)));
+    }
     if let Some(bytes) = facts.body_bytes {
         rows.push(("body", format!("{bytes} bytes read")));
     }
@@ -145,6 +159,17 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
         }
     }
     rows
+}
+
+fn clock_beside(clock: &ClockSeen) -> String {
+    let side = if clock.offset_ms < 0.0 { "behind" } else { "ahead of" };
+    format!(
+        "{:.1} ms {side} this machine's, give or take {:.1}; stratum {}, {}",
+        clock.offset_ms.abs(),
+        clock.delay_ms / 2.0,
+        clock.stratum,
+        clock.reference
+    )
 }
 
 fn described(certificate: &Certificate, now: At) -> String {
@@ -221,7 +246,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             also: Vec::new(),
             resolver: None,
-            ask: Ask::Tcp(TcpAsk { target: HostPort { host: "::1".to_owned(), port: 443 } }),
+            ask: Ask::Tcp(TcpAsk::to(HostPort { host: "::1".to_owned(), port: 443 })),
         }
     }
 

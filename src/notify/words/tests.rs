@@ -34,7 +34,7 @@ fn estate() -> Estate {
         timeout: Duration::from_secs(5),
         also: Vec::new(),
         resolver: None,
-        ask: Ask::Tcp(TcpAsk { target: HostPort { host: "127.0.0.1".to_owned(), port: 1 } }),
+        ask: Ask::Tcp(TcpAsk::to(HostPort { host: "127.0.0.1".to_owned(), port: 1 })),
     };
     let practice = |id: &str, name: &str, email: &[&str]| Practice {
         id: id.to_owned(),

@@ -11,32 +11,19 @@ mod redirect;
 mod tap;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use hyper::StatusCode;
 use reqwest::Url;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use self::exchange::Page;
 use self::redirect::Way;
-use super::certificate;
 use super::fault::{Fault, one_line};
-use super::lookup::Lookup;
 use super::socket;
+use super::talk::Tools;
+use super::tls;
 use super::trail::Trail;
-use super::trust::{Trust, distrusted};
 use crate::estate::{HostPort, HttpAsk};
 use crate::observation::{Failure, Phase};
-use crate::time::At;
-
-/// What an HTTP check needs besides its definition.
-pub(super) struct Tools<'a> {
-    pub(super) lookup: &'a Lookup,
-    pub(super) trust: &'a Trust,
-}
 
 pub(super) async fn ask(
     ask: &HttpAsk,
@@ -60,15 +47,7 @@ pub(super) async fn ask(
         };
         trail.note(|facts| facts.redirects.push(one_line(next.as_str())));
     }
-    // Last, because a certificate that will expire is no outage, and anything else that is wrong is.
-    match (ask.certificate_days_min, days_left) {
-        (Some(min), Some(left)) if left < i64::from(min) => Err(Fault::new(
-            Failure::Expired,
-            format!("the certificate has {left} days left, fewer than {min}"),
-        )
-        .in_phase(Phase::Tls)),
-        _ => Ok(()),
-    }
+    tls::days_suffice(ask.certificate_days_min, days_left)
 }
 
 struct Fetched {
@@ -99,41 +78,10 @@ async fn fetch(
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
-    let stream = handshake(stream, &host.host, ask.trust_pem.as_deref(), tools.trust, trail).await?;
-    let days_left = stream.get_ref().1.peer_certificates().and_then(|chain| {
-        let described = certificate::describe(chain.get(..1)?);
-        described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())))
-    });
-    let page = exchange::get(stream, url, leads_on, trail).await?;
-    Ok(Fetched { page, days_left })
-}
-
-async fn handshake(
-    stream: TcpStream,
-    host: &str,
-    pem: Option<&str>,
-    trust: &Trust,
-    trail: &Trail,
-) -> Result<TlsStream<TcpStream>, Fault> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Fault::local(format!("{host} is no name that a certificate could be for")))?;
-    let (config, recorder) = trust.for_one_handshake(pem)?;
-    let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let seen = recorder.seen();
-    trail.note(|facts| facts.certificates = certificate::describe(&seen.chain));
-    match outcome {
-        Ok(stream) => {
-            let version = stream.get_ref().1.protocol_version();
-            trail.note(|facts| {
-                facts.tls_version = version.and_then(|v| v.as_str()).map(|v| v.replace('_', "."));
-            });
-            Ok(stream)
-        }
-        Err(error) => Err(match &seen.distrust {
-            Some(why) => distrusted(why, host),
-            None => Fault::io(&error, &format!("TLS with {host}")),
-        }),
-    }
+    let pem = ask.trust_pem.as_deref();
+    let secured = tls::handshake(stream, &host.host, pem, tls::HTTP, tools.trust, trail).await?;
+    let page = exchange::get(secured.stream, url, leads_on, trail).await?;
+    Ok(Fetched { page, days_left: secured.days_left })
 }
 
 fn judge(ask: &HttpAsk, page: &Page) -> Result<(), Fault> {

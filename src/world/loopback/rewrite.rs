@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::servers::Url;
 use crate::config::{Config, MailSecurity, MailSettings};
-use crate::estate::{Ask, Estate, HostPort, ProbeIx, UdpAsk};
+use crate::estate::{Ask, Estate, HostPort, ProbeIx, TcpAsk, UdpAsk};
 
 /// What the county offers to a configuration that moves in.
 pub struct Places<'a> {
@@ -121,16 +121,22 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
             ask.redirects_max = 0;
             Ask::Http(ask)
         }
-        Ask::Tcp(mut ask) => {
-            ask.target = target;
-            Ask::Tcp(ask)
-        }
+        // The county's servers say nothing of their own accord.
+        Ask::Tcp(_) => Ask::Tcp(TcpAsk::to(target)),
         Ask::Udp(mut ask) => {
             ask.target = target;
             Ask::Udp(ask)
         }
         // The kernel itself answers echoes on loopback, so no stand-in could break them.
         Ask::Icmp(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
+        // The county has no such servers of its own: what is drilled is whether a line to them stands.
+        Ask::Ntp(_) => Ask::Udp(UdpAsk { target, send: "time".to_owned(), expect: None }),
+        ask @ (Ask::Sip(_) | Ask::Smtp(_) | Ask::Ldap(_)) if ask.opens_stream() => {
+            Ask::Tcp(TcpAsk::to(target))
+        }
+        Ask::Sip(_) | Ask::Smtp(_) | Ask::Ldap(_) => {
+            Ask::Udp(UdpAsk { target, send: "options".to_owned(), expect: None })
+        }
         Ask::Later { kind, .. } => return Err(NotLoopback::Later { probe: id.to_owned(), kind }),
     })
 }
@@ -144,6 +150,10 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
             Ask::Tcp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Udp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,
+            Ask::Ntp(ask) => loopback(&ask.target.host, || what("target"))?,
+            Ask::Sip(ask) => loopback(&ask.target.host, || what("target"))?,
+            Ask::Smtp(ask) => loopback(&ask.target.host, || what("target"))?,
+            Ask::Ldap(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,

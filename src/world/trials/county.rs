@@ -288,7 +288,7 @@ fn ping(host: &str) -> Ask {
 }
 
 fn tcp(host: &str, port: u16) -> Ask {
-    Ask::Tcp(TcpAsk { target: host_port(host, port) })
+    Ask::Tcp(TcpAsk::to(host_port(host, port)))
 }
 
 fn udp(host: &str, port: u16) -> Ask {

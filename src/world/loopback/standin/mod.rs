@@ -8,7 +8,8 @@
 //!   which asks no more than that the port opens, it drops instead;
 //! - say that there is no way, or answer "port unreachable" to some sources' datagrams: it stays silent;
 //! - delay the opening of a connection: it delays the first byte;
-//! - touch ICMP, which the kernel answers by itself: in a drill, `icmp` probes are asked over UDP.
+//! - touch ICMP, which the kernel answers by itself: in a drill, `icmp` probes are asked over UDP;
+//! - speak for mail, telephony, directory and time servers: in a drill, their probes are asked as `tcp` or `udp`.
 
 mod datagrams;
 mod streams;
@@ -121,8 +122,8 @@ impl Speaks {
         match ask {
             Ask::Dns(_) => Self::Names,
             Ask::Http(ask) => Self::Web { tls: ask.tls },
-            Ask::Tcp(_) => Self::Tcp,
-            Ask::Udp(_) | Ask::Icmp(_) | Ask::Later { .. } => Self::Udp,
+            ask if ask.opens_stream() => Self::Tcp,
+            _ => Self::Udp,
         }
     }
 

@@ -1,0 +1,154 @@
+//! A conversation over one connection: plain or over TLS, with bounded lines.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::fault::Fault;
+use super::lookup::Lookup;
+use super::socket;
+use super::tls;
+use super::trail::Trail;
+use super::trust::Trust;
+use crate::estate::{HostPort, TlsAsk};
+use crate::limits::PROBE_TALK_BYTES_MAX;
+use crate::observation::{Failure, Phase};
+
+/// What checks that talk need besides their definition.
+pub(super) struct Tools<'a> {
+    pub(super) lookup: &'a Lookup,
+    pub(super) trust: &'a Trust,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection, and what of the other side's words has come and wasn't asked for yet.
+pub(super) struct Talk {
+    stream: Stream,
+    peer: SocketAddr,
+    here: SocketAddr,
+    /// Read, and not handed out; at most [`PROBE_TALK_BYTES_MAX`].
+    heard: Vec<u8>,
+    pub(super) days_left: Option<i64>,
+}
+
+impl Talk {
+    /// Connects, and leaves the trail in phase `connect`.
+    pub(super) async fn open(
+        target: &HostPort,
+        source: Option<IpAddr>,
+        tools: &Tools<'_>,
+        trail: &Trail,
+    ) -> Result<Self, Fault> {
+        let addresses = tools.lookup.addresses(target, None, source, trail).await?;
+        trail.enter(Phase::Connect);
+        let stream = socket::connect(&addresses, source, trail).await?;
+        let addresses = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
+        let (peer, here) = addresses.map_err(|error| Fault::io(&error, "looking at the connection"))?;
+        Ok(Self { stream: Stream::Plain(stream), peer, here, heard: Vec::new(), days_left: None })
+    }
+
+    /// Goes on over TLS.
+    pub(super) async fn secure(
+        self,
+        target: &HostPort,
+        ask: &TlsAsk,
+        tools: &Tools<'_>,
+        trail: &Trail,
+    ) -> Result<Self, Fault> {
+        let Stream::Plain(stream) = self.stream else { return Ok(self) };
+        if !self.heard.is_empty() {
+            // Words from before the handshake must not be taken for words from behind it.
+            return Err(Fault::new(
+                Failure::Protocol,
+                "the server went on speaking before the TLS handshake",
+            ));
+        }
+        trail.enter(Phase::Tls);
+        let name = ask.name.as_deref().unwrap_or(&target.host);
+        let pem = ask.trust_pem.as_deref();
+        let secured = tls::handshake(stream, name, pem, tls::NO_CHOICE, tools.trust, trail).await?;
+        Ok(Self { stream: Stream::Tls(Box::new(secured.stream)), days_left: secured.days_left, ..self })
+    }
+
+    /// This side's own address.
+    pub(super) const fn here(&self) -> SocketAddr {
+        self.here
+    }
+
+    pub(super) async fn say(&mut self, words: &[u8]) -> Result<(), Fault> {
+        let said = match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(words).await,
+            Stream::Tls(stream) => match stream.write_all(words).await {
+                Ok(()) => stream.flush().await,
+                Err(error) => Err(error),
+            },
+        };
+        said.map_err(|error| Fault::io(&error, &format!("speaking to {}", self.peer)))
+    }
+
+    /// Waits for more of the other side's words, and says how many there are now.
+    async fn hear(&mut self) -> Result<usize, Fault> {
+        if self.heard.len() >= PROBE_TALK_BYTES_MAX {
+            let what = format!("{} said more than {PROBE_TALK_BYTES_MAX} bytes at once", self.peer);
+            return Err(Fault::new(Failure::Protocol, what));
+        }
+        let mut some = [0; 1024];
+        let room = (PROBE_TALK_BYTES_MAX - self.heard.len()).min(some.len());
+        let into = &mut some[..room];
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read(into).await,
+            Stream::Tls(stream) => stream.read(into).await,
+        };
+        let count = read.map_err(|error| Fault::io(&error, &format!("listening to {}", self.peer)))?;
+        if count == 0 {
+            return Err(Fault::new(Failure::Reset, format!("{} hung up in the middle", self.peer)));
+        }
+        self.heard.extend_from_slice(some.get(..count).unwrap_or_default());
+        Ok(self.heard.len())
+    }
+
+    /// What has come and wasn't asked for.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// All up to and with the first `end`.
+    pub(super) async fn hear_to(&mut self, end: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut searched: usize = 0;
+        loop {
+            let from = searched.saturating_sub(end.len());
+            let found = self.heard.get(from..).and_then(|rest| find(rest, end));
+            if let Some(at) = found {
+                let rest = self.heard.split_off(from + at + end.len());
+                return Ok(std::mem::replace(&mut self.heard, rest));
+            }
+            searched = self.heard.len();
+            self.hear().await?;
+        }
+    }
+
+    /// Exactly so many bytes.
+    pub(super) async fn hear_exactly(&mut self, count: usize) -> Result<Vec<u8>, Fault> {
+        while self.heard.len() < count {
+            self.hear().await?;
+        }
+        let rest = self.heard.split_off(count);
+        Ok(std::mem::replace(&mut self.heard, rest))
+    }
+
+    /// One line without its end.
+    pub(super) async fn line(&mut self) -> Result<String, Fault> {
+        let line = self.hear_to(b"\n").await?;
+        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+fn find(among: &[u8], what: &[u8]) -> Option<usize> {
+    among.windows(what.len()).position(|window| window == what)
+}
