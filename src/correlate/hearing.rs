@@ -39,6 +39,12 @@ const SILENT_SPARE_MS: i64 = 5_000;
 /// … which together are at most this.
 const SILENT_GAP_MS_MAX: i64 = 25_000;
 
+/// Reports of a backlog that come this soon after each other were kept; slower ones are sent as they are made, by an
+/// agent with a slow clock.
+const FLUSH_GAP_MS: i64 = 1_000;
+/// One that is heard so often at its own pace, with history alone, is there.
+const HISTORY_ARRIVALS_MIN: u32 = 4;
+
 /// How far an agent's clock is off, as the quickest of its last reports shows: a report can be slow, but none can be
 /// quicker than at once.
 #[derive(Debug, Clone, Copy)]
@@ -140,20 +146,30 @@ impl Hearing {
     }
 
     /// Something arrived. `backlog`: it is history. An agent that was cut off sends what it kept in quick succession,
-    /// and that says nothing about how often it is heard at other times.
+    /// and that says nothing about how often it is heard at other times; nor does it say that an agent which said
+    /// goodbye is back, or that one of which nothing else was ever heard is there.
     pub fn hear(&mut self, at: At, backlog: bool) {
-        let catching_up = backlog || self.backlog == self.last;
-        if self.ever() && !self.late && !self.away && !catching_up {
-            let gap = at.millis_since(self.last);
+        let before = self.last.max(self.backlog);
+        let gap = if before == Self::NEVER { i64::MAX } else { at.millis_since(before) };
+        let flushed = gap <= FLUSH_GAP_MS && (backlog || self.backlog == before);
+        if backlog {
+            self.backlog = self.backlog.max(at);
+        }
+        if backlog && self.away && at.millis_since(self.last) <= LATE_MS_MAX {
+            return;
+        }
+        if self.ever() && !self.late && !self.away && !flushed {
             // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
             self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
             self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
         }
-        self.last = self.last.max(at);
-        if backlog {
-            self.backlog = self.last;
+        if !flushed {
+            self.arrivals = self.arrivals.saturating_add(1);
         }
-        self.arrivals = self.arrivals.saturating_add(1);
+        if backlog && !self.ever() && self.arrivals < HISTORY_ARRIVALS_MIN {
+            return;
+        }
+        self.last = self.last.max(at);
         self.late = false;
         self.silent = false;
         self.away = false;
@@ -241,6 +257,52 @@ mod tests {
         hearing.by_our_clock(at(0), -3_600_000);
         hearing.forget_clock();
         assert_eq!(hearing.by_our_clock(at(0), 200), at(0));
+    }
+
+    #[test]
+    fn an_agent_with_a_slow_clock_teaches_its_pace() {
+        let mut hearing = Hearing::NEW;
+        for n in 0..200 {
+            hearing.hear(at(n * 15_000), true);
+        }
+        assert!(hearing.patience_ms() >= 15_000, "{hearing:?}");
+        assert!(!hearing.see(at(199 * 15_000 + 16_000)), "it isn't late");
+    }
+
+    #[test]
+    fn a_backlog_at_the_start_teaches_nothing() {
+        let mut hearing = Hearing::NEW;
+        for n in 0..200 {
+            hearing.hear(at(n * 15), true);
+        }
+        for n in 1..20 {
+            hearing.hear(at(n * 15_000), false);
+            assert_eq!(hearing.patience_ms(), LATE_MS_MAX);
+        }
+    }
+
+    #[test]
+    fn history_does_not_take_a_goodbye_back_until_it_goes_on() {
+        let mut hearing = Hearing::NEW;
+        hearing.hear(at(0), false);
+        hearing.away = true;
+        hearing.hear(at(1_000), true);
+        assert!(hearing.away && !hearing.reports());
+        hearing.hear(at(1_000 + LATE_MS_MAX), true);
+        assert!(!hearing.away && hearing.reports());
+    }
+
+    #[test]
+    fn what_is_known_by_history_alone_is_unknown_unless_it_goes_on() {
+        let mut hearing = Hearing::NEW;
+        for n in 0..50 {
+            hearing.hear(at(n * 15), true);
+        }
+        assert!(!hearing.ever());
+        for n in 1..4 {
+            hearing.hear(at(n * 30_000), true);
+        }
+        assert!(hearing.ever());
     }
 
     #[test]
