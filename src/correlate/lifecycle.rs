@@ -278,7 +278,7 @@ impl LifeCycle {
                 continue;
             }
             let carries = |verdict: &Verdict| match incident.quiet_since {
-                Some(_) => is_sure(verdict),
+                Some(_) => verdict.probability >= OPEN_PROBABILITY_MIN,
                 None => verdict.probability >= CARRY_PROBABILITY_MIN,
             };
             let found =
@@ -522,17 +522,20 @@ impl LifeCycle {
 
 /// It is sure enough to be told.
 pub fn is_sure(verdict: &Verdict) -> bool {
-    let others: f64 = verdict.alternatives.iter().map(|alternative| alternative.probability).sum();
-    let something = match verdict.scope {
-        Scope::Shared | Scope::Monitor => verdict.probability + others >= OPEN_WHOLLY_PROBABILITY_MIN,
+    let surely = match verdict.scope {
+        Scope::Shared | Scope::Monitor => verdict.something >= OPEN_WHOLLY_PROBABILITY_MIN,
         Scope::SharedPartly | Scope::Practice | Scope::PracticeSilent => true,
     };
-    something && verdict.probability >= OPEN_PROBABILITY_MIN
+    surely && verdict.probability >= OPEN_PROBABILITY_MIN
 }
 
-/// The same fault: they share a cause.
+/// The same fault: they share a cause. Two practices that each could be the only one behind what failed are not the same
+/// practice.
 pub fn alike(a: &Verdict, b: &Verdict) -> bool {
-    a.causes.iter().any(|cause| b.causes.contains(cause))
+    let practice = |verdict: &Verdict| verdict.causes.iter().any(|cause| cause.kind == Cause::PRACTICE);
+    let both = practice(a) && practice(b);
+    let counts = |cause: &&Cause| !both || cause.kind == Cause::PRACTICE;
+    a.causes.iter().filter(counts).any(|cause| b.causes.contains(cause))
 }
 
 /// The incident is part of what the verdict describes: most of its practices are hit by it, on a network

@@ -87,7 +87,7 @@ pub struct Dirty {
     /// The report that didn't come was due by then, when it is late.
     pub due: At,
     /// People were told that it has failed by itself.
-    told: bool,
+    pub told: bool,
     /// What has been chosen cuts its reports off.
     pub cut: bool,
     /// log Σ of the states that take all networks, of those that did, and by network of those that take one.

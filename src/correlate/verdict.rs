@@ -19,6 +19,8 @@ pub struct Verdict {
     /// Empty for the far end of a check that belongs to no service: a note, not an incident.
     pub causes: Vec<Cause>,
     pub probability: f64,
+    /// P(anything has failed that explains it), whether it has a name or not: at least `probability`.
+    pub something: f64,
     pub alternatives: Vec<Alternative>,
     pub signature: Signature,
     /// The network that is hit; `None`: several.
@@ -197,6 +199,7 @@ impl<'a> View<'a> {
         Verdict {
             causes: self.causes(&fault.group),
             probability: rounded(fault.probability),
+            something: fault.something,
             alternatives: self.alternatives(&fault.alternatives),
             signature: signature(node.kind, best.mode, &failures),
             network,
@@ -268,6 +271,7 @@ impl<'a> View<'a> {
         Verdict {
             causes,
             probability: rounded(fault.probability),
+            something: fault.something,
             alternatives: self.alternatives(&fault.alternatives),
             signature,
             network,
@@ -305,6 +309,7 @@ impl<'a> View<'a> {
         Verdict {
             causes: self.causes(&[series.node]),
             probability: rounded(series.probability),
+            something: series.probability,
             alternatives: self.alternatives(&series.alternatives),
             signature: Signature::Partial,
             network,

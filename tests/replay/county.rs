@@ -137,6 +137,16 @@ kind = "carrier"
 name = "Virgin"
 
 [[component]]
+id = "kcom"
+kind = "carrier"
+name = "KCOM"
+
+[[component]]
+id = "zen"
+kind = "carrier"
+name = "Zen"
+
+[[component]]
 id = "fw-maidstone"
 kind = "firewall"
 name = "ICB internet firewall, Maidstone"

@@ -47,12 +47,17 @@ impl LifeCycle {
         verdict.services.clone_from(&incident.services.settled);
         let said = &incident.event;
         let blamed_ms = incident.blames.see(&verdict.causes, now);
-        if blamed_ms < CAUSE_STEADY_MS && verdict.causes != said.cause {
-            waits_until(now.plus_millis(CAUSE_STEADY_MS - blamed_ms));
-            verdict.causes.clone_from(&said.cause);
-        }
+        let doubtful = blamed_ms < CAUSE_STEADY_MS && verdict.causes != said.cause;
         // When nobody is affected any more, it keeps the looks that it had.
         let looked_ms = incident.looks.see(&verdict.signature, now);
+        if doubtful {
+            waits_until(now.plus_millis(CAUSE_STEADY_MS - blamed_ms));
+            // Counts and odds are those of another cause than was said: nothing is told of either until it is steady.
+            if !verdict.rows.is_empty() {
+                return;
+            }
+            verdict.causes.clone_from(&said.cause);
+        }
         let unsteady = looked_ms < facts.round_ms && said.cause == verdict.causes;
         if verdict.rows.is_empty() || unsteady {
             if !verdict.rows.is_empty() && verdict.signature != said.signature {

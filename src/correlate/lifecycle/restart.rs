@@ -35,6 +35,7 @@ impl LifeCycle {
                 nodes: event.cause.iter().filter_map(|cause| facts.topology.node_of(cause)).collect(),
                 causes: event.cause.clone(),
                 probability: event.probability,
+                something: event.probability,
                 alternatives: event.alternatives.clone(),
                 signature: event.signature,
                 network: event

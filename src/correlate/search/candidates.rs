@@ -26,7 +26,7 @@ pub const HARD_ROW: f64 = 9.0;
 const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
 pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
 /// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
-pub const UNMAPPED: [(u32, f64); 3] = [(2, 0.5), (5, 0.35), (10, 0.15)];
+pub const UNMAPPED: [(u32, f64); 4] = [(2, 0.48), (5, 0.33), (10, 0.14), (20, 0.05)];
 /// … as long as that is not most of the estate, and no more than twice as many fail hard: what takes many is on the map.
 const UNMAPPED_SHARE_MAX: f64 = 0.4;
 const UNMAPPED_TIMES_MAX: u32 = 2;
@@ -186,8 +186,9 @@ struct Tried<'s> {
 
 impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already. The most promising comes first, whether
-    /// it is a node, a sketch or a candidate, so that only what could still matter is ever worked out.
-    pub fn candidates(&mut self, chosen: &[Candidate], wanted: Wanted) -> Vec<Candidate> {
+    /// it is a node, a sketch or a candidate, so that only what could still matter is ever worked out. `unmapped`: what has
+    /// no name may be chosen, so that what comes to much less doesn't matter.
+    pub fn candidates(&mut self, chosen: &[Candidate], wanted: Wanted, unmapped: bool) -> Vec<Candidate> {
         // They leave out what has been chosen since.
         self.profiles.clear();
         let (mut best, mut fit) = (0.0_f64, wanted == Wanted::All);
@@ -218,8 +219,10 @@ impl Search<'_> {
             };
             candidate.gain = self.gain(&candidate, &sketch.lens, behind, sketch.profile.calm()) + astray;
             candidate.score += candidate.gain;
-            best = best.max(candidate.score);
-            fit |= candidate.score > self.needed(&candidate);
+            if unmapped || !self.is_unmapped(candidate.node) {
+                best = best.max(candidate.score);
+                fit |= candidate.score > self.needed(&candidate);
+            }
             all.push(candidate);
         }
         // In the order of the estate: candidates of other nodes that score the same don't depend on what is worked out
@@ -518,7 +521,9 @@ impl Search<'_> {
                 let explained = if bad > 0.0 { dirty.gain_at_most(by_network) } else { 0.0 };
                 by_network.fill(0.0);
                 let entry = seen[*node].get_or_insert_with(|| Seen::new(topology.networks));
-                entry.hard_rows += u32::from(bad >= HARD_ROW || silent);
+                // Of those that people were told of, nothing new is to be explained.
+                let hard = bad >= HARD_ROW || silent;
+                entry.hard_rows += u32::from(hard && !(dirty.told && *node == self.unmapped));
                 entry.at_most += explained + if silent { -SILENT_BY_ITSELF } else { 0.0 };
                 entry.hub |= row == topology.hub() && own.iter().any(|luck| *luck > 0.0);
                 entry.astray += usize::from(stray > 0.0);

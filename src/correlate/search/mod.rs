@@ -89,6 +89,8 @@ pub struct Fault {
     /// Nodes that explain the same checks as well as `best`, by falling prior.
     pub group: Vec<NodeIx>,
     pub probability: f64,
+    /// P(anything that was worth trying has failed).
+    pub something: f64,
     /// (nodes, posterior), most probable first.
     pub alternatives: Vec<(Vec<NodeIx>, f64)>,
     /// Rows behind it that are hit, the hub left out.
@@ -102,6 +104,8 @@ pub struct OwnFault {
     pub own: Own,
     pub since: At,
     pub probability: f64,
+    /// P(it, or what it shares with others, has failed).
+    pub something: f64,
     /// Components that only this practice reports through, and that would look the same.
     pub same: Vec<NodeIx>,
     pub alternatives: Vec<(Vec<NodeIx>, f64)>,
@@ -170,6 +174,17 @@ impl Lens {
 
 /// A network or all, a mode, and how it shows there.
 type KnownLens = (Option<usize>, Mode, Rc<Lens>);
+
+/// A set of faults.
+struct Found {
+    chosen: Vec<Candidate>,
+    /// What was worth supposing beside the first so many of them.
+    slots: Vec<Vec<Candidate>>,
+    /// How much better they explain everything than nothing does.
+    score: f64,
+    /// What has no name could be among them.
+    unmapped: bool,
+}
 
 /// One evaluation.
 pub struct Search<'a> {
@@ -262,18 +277,17 @@ impl<'a> Search<'a> {
         if self.hot.is_empty() && self.slight.is_empty() {
             return Findings::default();
         }
-        // What was worth supposing beside nothing, the first, the first two and so on. Suspicion is of everything, a
-        // choice is of what is fit to be named.
-        let mut slots = vec![self.candidates(&[], Wanted::All)];
-        let mut chosen: Vec<Candidate> = Vec::new();
-        while let Some(candidate) = slots.last().and_then(|slot| self.best(slot)) {
-            self.suppose(&candidate);
-            chosen.push(candidate);
-            if chosen.len() == FAULTS_MAX {
-                break;
+        let mut found = self.greedy(true);
+        // A street that no map shows may stand for several faults that it does show, at less than the price of all: what
+        // can be named goes first if it explains more together.
+        if found.chosen.iter().any(|candidate| self.is_unmapped(candidate.node)) {
+            self.rebase(&[]);
+            let named = self.greedy(false);
+            if named.score >= found.score {
+                found = named;
             }
-            slots.push(self.candidates(&chosen, Wanted::IfFit));
         }
+        let Found { mut chosen, slots, unmapped, .. } = found;
         // Look again at each choice, given the others: a later one may explain it better.
         let mut faults: Vec<Fault> = Vec::new();
         let greedy = chosen.clone();
@@ -284,9 +298,9 @@ impl<'a> Search<'a> {
             // Whom it hits, too, is judged as if it were not supposed yet.
             self.rebase(&others);
             let known = others.iter().zip(&greedy).all(|(other, greedy)| other.supposes_the_same(greedy));
-            let afresh = if known { None } else { Some(self.candidates(&others, Wanted::IfFit)) };
+            let afresh = if known { None } else { Some(self.candidates(&others, Wanted::IfFit, unmapped)) };
             let slot = afresh.as_ref().unwrap_or(&slots[others.len()]);
-            let Some(candidate) = self.best(slot) else {
+            let Some(candidate) = self.best(slot, unmapped) else {
                 chosen.remove(position);
                 continue;
             };
@@ -305,6 +319,24 @@ impl<'a> Search<'a> {
             .map(|(nodes, probability)| (nodes[0], probability))
             .collect();
         Findings { faults, own, suspects }
+    }
+
+    /// Chooses the best explanation, then the best beside it, and so on. `unmapped`: what has no name may be chosen.
+    fn greedy(&mut self, unmapped: bool) -> Found {
+        // What was worth supposing beside nothing, the first, the first two and so on. Suspicion is of everything, a
+        // choice is of what is fit to be named.
+        let mut slots = vec![self.candidates(&[], Wanted::All, unmapped)];
+        let mut chosen: Vec<Candidate> = Vec::new();
+        while let Some(candidate) = slots.last().and_then(|slot| self.best(slot, unmapped)) {
+            self.suppose(&candidate);
+            chosen.push(candidate);
+            if chosen.len() == FAULTS_MAX {
+                break;
+            }
+            slots.push(self.candidates(&chosen, Wanted::IfFit, unmapped));
+        }
+        let score = chosen.iter().map(|candidate| candidate.score).sum();
+        Found { chosen, slots, score, unmapped }
     }
 
     /// The node that is crossed by what would cross `node` if it failed like that: one machine that asks for everybody
@@ -341,8 +373,9 @@ impl<'a> Search<'a> {
     }
 
     /// The best of those that explain anything.
-    fn best(&self, candidates: &[Candidate]) -> Option<Candidate> {
-        let fit = candidates.iter().copied().filter(|candidate| candidate.score > self.needed(candidate));
+    fn best(&self, candidates: &[Candidate], unmapped: bool) -> Option<Candidate> {
+        let may = |candidate: &Candidate| unmapped || !self.is_unmapped(candidate.node);
+        let fit = candidates.iter().copied().filter(may).filter(|one| one.score > self.needed(one));
         fit.reduce(|a, b| if b.score > a.score { b } else { a })
     }
 
@@ -390,6 +423,7 @@ impl<'a> Search<'a> {
                     && other.span.until.is_none()
                     && (other.gain - best.gain).abs() <= SAME * best.gain.abs().max(1.0)
                     && (named(other.node) || other.node == best.node)
+                    && self.explain_the_same(other, &best)
             })
             .map(|other| other.node)
             .collect();
@@ -400,7 +434,14 @@ impl<'a> Search<'a> {
         // What hardly ever fails like that is an alternative, and not one of the group.
         let highest = group.iter().map(prior).fold(f64::NEG_INFINITY, f64::max);
         group.retain(|node| prior(node) >= highest - GROUP_PRIOR_MAX);
-        group.sort_by(|a, b| prior(b).total_cmp(&prior(a)).then(a.cmp(b)));
+        // Of equals, the order is that of their names, whatever the order of the practices.
+        let names = |node: &NodeIx| {
+            let causes = &self.topology.nodes[*node].causes;
+            causes.iter().map(|cause| (&cause.kind, &cause.id)).collect::<Vec<_>>()
+        };
+        group.sort_by(|a, b| {
+            prior(b).total_cmp(&prior(a)).then_with(|| names(a).cmp(&names(b))).then(a.cmp(b))
+        });
         group.dedup();
         let ranked = posteriors(slot, self.known, |candidate| {
             // A target is the far end of a service's check: what is said of it is said of the service. And all spares
@@ -421,7 +462,33 @@ impl<'a> Search<'a> {
             .filter(|(nodes, _)| *nodes != group && named(nodes[0]))
             .take(ALTERNATIVES_MAX)
             .collect();
-        Fault { best, group, probability, alternatives, rows: self.hit_rows(&best) }
+        let something = 1.0 - (-log_total(slot)).exp();
+        Fault { best, group, probability, something, alternatives, rows: self.hit_rows(&best) }
+    }
+
+    /// They stand before the same bad results: equal gains alone could be those of two faults.
+    fn explain_the_same(&self, a: &Candidate, b: &Candidate) -> bool {
+        if a.node == b.node {
+            return true;
+        }
+        let lens = self.lens(a.facet, a.mode);
+        let slight = |of: &Candidate| self.behind[self.crossed_by(of.node, of.mode)].iter();
+        let shown = |at: &&u32| lens.shows(self.slight[**at as usize].piece.probe);
+        let before = |of: &Candidate| {
+            let mut before: Vec<(Row, u32)> = Vec::new();
+            for member in self.members(of) {
+                let Some(dirty) = self.dirty_of(member.row) else { continue };
+                let cover = &self.topology.covers[member.cover];
+                let bad = dirty.pieces.iter().filter(|piece| piece.class.bad());
+                let probes = bad.map(|piece| piece.probe).filter(|probe| lens.shows_through(cover, *probe));
+                before.extend(probes.map(|probe| (member.row, probe)));
+                if dirty.late && cover.everything {
+                    before.push((member.row, u32::MAX));
+                }
+            }
+            before
+        };
+        slight(a).filter(shown).eq(slight(b).filter(shown)) && before(a) == before(b)
     }
 
     fn is_called_like(&self, node: NodeIx, group: &[NodeIx]) -> bool {
@@ -501,7 +568,7 @@ impl<'a> Search<'a> {
         if down.is_empty() {
             return Vec::new();
         }
-        let again = if chosen.is_empty() { Vec::new() } else { self.candidates(&chosen, Wanted::All) };
+        let again = if chosen.is_empty() { Vec::new() } else { self.candidates(&chosen, Wanted::All, true) };
         let shared = if chosen.is_empty() { first } else { &again };
         let total = log_total(shared);
         let mut found = Vec::new();
@@ -533,12 +600,20 @@ impl<'a> Search<'a> {
                 *chance *= scale;
             }
             let same = self.same_as_own(dirty.row, own);
-            found.push(OwnFault { row: dirty.row, own, since, probability, same, alternatives });
+            found.push(OwnFault {
+                row: dirty.row,
+                own,
+                since,
+                probability,
+                something: not_fine,
+                same,
+                alternatives,
+            });
         }
         found
     }
 
-    /// Components that nobody else reports through now and that carry just what this state takes.
+    /// Components behind which nobody else is watched now and that carry just what this state takes.
     fn same_as_own(&self, row: Row, own: Own) -> Vec<NodeIx> {
         let topology = self.topology;
         let mut same: Vec<NodeIx> = topology.row_nodes[row as usize]
@@ -560,7 +635,7 @@ impl<'a> Search<'a> {
                 let alone = node_ref
                     .members(topology.rows)
                     .filter(|member| member.row != row)
-                    .all(|member| !self.reports(member.row));
+                    .all(|member| !self.is_watched(member.row));
                 let solid = node_ref.members(topology.rows).any(|member| member.row == row && !member.spared);
                 matches && alone && solid
             })
@@ -570,8 +645,10 @@ impl<'a> Search<'a> {
         same
     }
 
-    fn reports(&self, row: Row) -> bool {
-        self.evidence.hearings[row as usize].reports()
+    /// It was heard, and didn't say goodbye: it may be silent now for the same reason.
+    fn is_watched(&self, row: Row) -> bool {
+        let hearing = &self.evidence.hearings[row as usize];
+        hearing.ever() && !hearing.away
     }
 }
 
