@@ -166,7 +166,6 @@ fn ask(
             "name_server",
         ],
         "http" => &["url", "expect_status", "expect_body", "redirects", "connect", "name_server"],
-        "tcp" => &["target", "send", "expect"],
         "ntp" => &probe_kinds::NTP_KEYS,
         "sip" => &probe_kinds::SIP_KEYS,
         "sips" => &probe_kinds::SIPS_KEYS,
@@ -174,7 +173,7 @@ fn ask(
         "smtps" => &probe_kinds::SMTPS_KEYS,
         "ldap" => &["target"],
         "ldaps" => &probe_kinds::LDAPS_KEYS,
-        "udp" => &["target", "send", "expect"],
+        "tcp" | "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
         _ => {
             known.push("target");

@@ -89,7 +89,7 @@ async fn over_stream(
         talk = talk.secure(&ask.target, tls, tools, trail).await?;
     }
     trail.enter(Phase::Send);
-    let question = Question::new(ask, if ask.tls.is_some() { "TLS" } else { "TCP" }, talk.here());
+    let question = Question::new(ask, if ask.tls.is_some() { "TLS" } else { "TCP" }, talk.here()?);
     talk.say(question.text.as_bytes()).await?;
     trail.enter(Phase::FirstByte);
     for _ in 0..PROBE_STRAYS_MAX {

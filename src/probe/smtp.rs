@@ -55,7 +55,7 @@ pub(super) async fn ask(
 
 /// Says EHLO, and returns the extensions that are offered.
 async fn hello(talk: &mut Talk, trail: &Trail) -> Result<Vec<String>, Fault> {
-    talk.say(format!("EHLO {}\r\n", literal(talk.here())).as_bytes()).await?;
+    talk.say(format!("EHLO {}\r\n", literal(talk.here()?)).as_bytes()).await?;
     let reply = Reply::hear(talk).await?;
     reply.must_be(250, "the answer to EHLO")?;
     let offers: Vec<String> = reply.lines.iter().skip(1).map(|line| one_line(line)).collect();

@@ -30,8 +30,6 @@ enum Stream {
 /// A connection, and what of the other side's words has come and wasn't asked for yet.
 pub(super) struct Talk {
     stream: Stream,
-    peer: SocketAddr,
-    here: SocketAddr,
     /// Read, and not handed out; at most [`PROBE_TALK_BYTES_MAX`].
     heard: Vec<u8>,
     pub(super) days_left: Option<i64>,
@@ -48,9 +46,7 @@ impl Talk {
         let addresses = tools.lookup.addresses(target, None, source, trail).await?;
         trail.enter(Phase::Connect);
         let stream = socket::connect(&addresses, source, trail).await?;
-        let addresses = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
-        let (peer, here) = addresses.map_err(|error| Fault::io(&error, "looking at the connection"))?;
-        Ok(Self { stream: Stream::Plain(stream), peer, here, heard: Vec::new(), days_left: None })
+        Ok(Self { stream: Stream::Plain(stream), heard: Vec::new(), days_left: None })
     }
 
     /// Goes on over TLS.
@@ -77,8 +73,21 @@ impl Talk {
     }
 
     /// This side's own address.
-    pub(super) const fn here(&self) -> SocketAddr {
-        self.here
+    pub(super) fn here(&self) -> Result<SocketAddr, Fault> {
+        let here = self.connection().local_addr();
+        here.map_err(|error| Fault::io(&error, "looking at the connection"))
+    }
+
+    fn connection(&self) -> &TcpStream {
+        match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Who is spoken with, for a person.
+    fn peer(&self) -> String {
+        self.connection().peer_addr().map_or_else(|_| "the server".to_owned(), |peer| peer.to_string())
     }
 
     pub(super) async fn say(&mut self, words: &[u8]) -> Result<(), Fault> {
@@ -89,13 +98,13 @@ impl Talk {
                 Err(error) => Err(error),
             },
         };
-        said.map_err(|error| Fault::io(&error, &format!("speaking to {}", self.peer)))
+        said.map_err(|error| Fault::io(&error, &format!("speaking to {}", self.peer())))
     }
 
     /// Waits for more of the other side's words, and says how many there are now.
     async fn hear(&mut self) -> Result<usize, Fault> {
         if self.heard.len() >= PROBE_TALK_BYTES_MAX {
-            let what = format!("{} said more than {PROBE_TALK_BYTES_MAX} bytes at once", self.peer);
+            let what = format!("{} said more than {PROBE_TALK_BYTES_MAX} bytes at once", self.peer());
             return Err(Fault::new(Failure::Protocol, what));
         }
         let mut some = [0; 1024];
@@ -105,9 +114,9 @@ impl Talk {
             Stream::Plain(stream) => stream.read(into).await,
             Stream::Tls(stream) => stream.read(into).await,
         };
-        let count = read.map_err(|error| Fault::io(&error, &format!("listening to {}", self.peer)))?;
+        let count = read.map_err(|error| Fault::io(&error, &format!("listening to {}", self.peer())))?;
         if count == 0 {
-            return Err(Fault::new(Failure::Reset, format!("{} hung up in the middle", self.peer)));
+            return Err(Fault::new(Failure::Reset, format!("{} hung up in the middle", self.peer())));
         }
         self.heard.extend_from_slice(some.get(..count).unwrap_or_default());
         Ok(self.heard.len())
