@@ -190,6 +190,10 @@ pub const PROBE_LAST_CALL_MAX: Duration = Duration::from_millis(50);
 /// Payload of an echo, in bytes: the 56 that everybody's `ping` sends.
 pub const PROBE_ECHO_BYTES: usize = 56;
 
+/// Buffer for what comes back to an echo: the header of IPv4 with all its options, that of ICMP, and the echo or as
+/// much of it as a router quotes. What is longer is cut off, and no part that is read.
+pub const PROBE_ECHO_HEARD_BYTES_MAX: usize = 256;
+
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
 // Configuration: bounds on what a file may ask of the loader, far above any estate that exists.

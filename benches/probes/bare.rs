@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::serve::Doors;
-use crate::{CONCURRENCY, Work, cpu};
+use crate::{CONCURRENCY, Work, address, cpu};
 
 /// `None`: it has no bare minimum, or this machine doesn't permit it.
 pub fn ask(kind: &str, doors: &Doors, time: Duration) -> Option<Work> {
-    let one: Box<dyn Fn() + Send + Sync> = match kind {
-        "icmp" if icmp_socket().is_ok() => Box::new(echo),
+    let one: Box<dyn Fn(usize) + Send + Sync> = match kind {
+        "icmp" if icmp_socket().is_ok() => Box::new(|_| echo()),
         "udp" => Box::new(datagram(doors.udp, b"ping")),
         // One question, as a stub resolver writes it.
         "dns" => Box::new(datagram(
@@ -21,12 +21,12 @@ pub fn ask(kind: &str, doors: &Doors, time: Duration) -> Option<Work> {
         )),
         "tcp" => {
             let port = doors.tcp;
-            Box::new(move || drop(TcpStream::connect(("127.0.0.1", port)).expect("a connection")))
+            Box::new(move |nth| drop(connect(nth, port)))
         }
         "http" => {
             let port = doors.http;
-            Box::new(move || {
-                let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+            Box::new(move |nth| {
+                let mut stream = connect(nth, port);
                 stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("a question");
                 stream.read_to_end(&mut Vec::new()).expect("an answer");
             })
@@ -35,22 +35,29 @@ pub fn ask(kind: &str, doors: &Doors, time: Duration) -> Option<Work> {
     };
     let (begun, before) = (Instant::now(), cpu());
     let checks = std::thread::scope(|scope| {
-        let ask = || {
-            let mut checks = 0;
-            while begun.elapsed() < time {
-                one();
-                checks += 1;
+        let one = &one;
+        let ask = |nth| {
+            move || {
+                let mut checks = 0;
+                while begun.elapsed() < time {
+                    one(nth);
+                    checks += 1;
+                }
+                checks
             }
-            checks
         };
-        let askers: Vec<_> = (0..CONCURRENCY).map(|_| scope.spawn(ask)).collect();
+        let askers: Vec<_> = (0..CONCURRENCY).map(|nth| scope.spawn(ask(nth))).collect();
         askers.into_iter().map(|asker| asker.join().expect("an asker")).sum()
     });
     Some(Work { checks, took: begun.elapsed(), cpu: cpu().saturating_sub(before) })
 }
 
-fn datagram(port: u16, question: &'static [u8]) -> impl Fn() {
-    move || {
+fn connect(nth: usize, port: u16) -> TcpStream {
+    TcpStream::connect((address(nth).as_str(), port)).expect("a connection")
+}
+
+fn datagram(port: u16, question: &'static [u8]) -> impl Fn(usize) {
+    move |_| {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket.connect(("127.0.0.1", port)).expect("an address");
         socket.send(question).expect("a question");

@@ -22,6 +22,8 @@ use serve::Doors;
 /// What is asked.
 const KINDS: [&str; 6] = ["icmp", "udp", "tcp", "dns", "http", "https"];
 const CONCURRENCY: usize = 32;
+/// Addresses over which connections are spread.
+pub const ADDRESSES: usize = 16;
 
 /// What a prober did.
 #[derive(Debug, Clone, Copy)]
@@ -152,8 +154,9 @@ fn linewatch(kind: &str, time: Duration) -> Work {
         assert!(answer.ok, "{kind}: {answer:?}");
         let (begun, cpu_before) = (Instant::now(), cpu());
         let askers: Vec<_> = (0..CONCURRENCY)
-            .map(|_| {
-                let (prober, probe) = (prober.clone(), probe.clone());
+            .map(|nth| {
+                let (prober, mut probe) = (prober.clone(), probe.clone());
+                spread(&mut probe.ask, nth);
                 tokio::spawn(async move {
                     let mut checks = 0;
                     while begun.elapsed() < time {
@@ -171,6 +174,20 @@ fn linewatch(kind: &str, time: Duration) -> Work {
         }
         Work { checks, took: begun.elapsed(), cpu: cpu().saturating_sub(cpu_before) }
     })
+}
+
+/// One of several addresses of the same server: a closed connection keeps its pair of ports for a minute, and there are
+/// 28,000 to one address.
+pub fn address(nth: usize) -> String {
+    format!("127.0.0.{}", 1 + nth % ADDRESSES)
+}
+
+fn spread(ask: &mut Ask, nth: usize) {
+    match ask {
+        Ask::Tcp(ask) => ask.target.host = address(nth),
+        Ask::Http(ask) if !ask.tls => ask.url = ask.url.replace("127.0.0.1", &address(nth)),
+        _ => {}
+    }
 }
 
 fn ask(kind: &str, doors: &Doors) -> Ask {

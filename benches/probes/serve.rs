@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::{ADDRESSES, address};
+
 /// Where they are, and the root of the TLS one's certificate.
 #[derive(Debug, Clone)]
 pub struct Doors {
@@ -94,18 +96,22 @@ fn page(stream: &mut (impl Read + Write)) {
     drop(stream.flush());
 }
 
-/// Several threads accept, so that the servers aren't what is waited for.
+/// On each of the addresses that are asked. Several threads accept, so that the servers aren't what is waited for.
 fn streams(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port"));
-    let port = listener.local_addr().expect("its address").port();
     let serve = Arc::new(serve);
-    for _ in 0..64 {
-        let (listener, serve) = (Arc::clone(&listener), Arc::clone(&serve));
-        std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                serve(stream);
-            }
-        });
+    let mut port = 0;
+    for nth in 0..ADDRESSES {
+        let listener = TcpListener::bind((address(nth).as_str(), port)).expect("a port");
+        port = listener.local_addr().expect("its address").port();
+        let listener = Arc::new(listener);
+        for _ in 0..if nth == 0 { 64 } else { 8 } {
+            let (listener, serve) = (Arc::clone(&listener), Arc::clone(&serve));
+            std::thread::spawn(move || {
+                while let Ok((stream, _)) = listener.accept() {
+                    serve(stream);
+                }
+            });
+        }
     }
     port
 }

@@ -132,7 +132,11 @@ pub struct ClockSeen {
 pub struct Echoes {
     pub sent: u16,
     pub received: u16,
+    /// Answers to echoes that had been answered: two ways to the host, or a loop.
+    pub duplicates: u16,
     pub min_ms: Option<f64>,
     pub median_ms: Option<f64>,
     pub max_ms: Option<f64>,
+    /// Mean difference between one round trip and the next; absent with fewer than two.
+    pub jitter_ms: Option<f64>,
 }

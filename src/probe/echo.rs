@@ -1,20 +1,20 @@
-//! The seam to ICMP: opening a socket for echoes, and one echo. surge-ping stays behind it, and tests put their own
-//! in its place, as a machine's permissions can't be changed for a test.
+//! The seam to ICMP: opening a socket for echoes, sending one, hearing what comes back. Tests put their own in its place,
+//! as a machine's permissions can't be changed for a test.
 //!
-//! Each check opens a socket of its own. surge-ping's receiver pairs answers by host, id and sequence number, and on an
-//! unprivileged socket it leaves the id out, so that two checks of one host would collide on a shared socket
-//! ("Multiple identical request"). The receiver also goes on when its socket reports errors; here it lives no longer
-//! than one check.
+//! Each check opens a socket of its own and hears its own answers: there is no table of who waits for what, and no task
+//! beside it, as surge-ping's client has, which stood behind this seam before. surge-ping still reads the packets.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
-use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use surge_ping::{IcmpPacket, Icmpv4Packet, Icmpv6Packet};
+use tokio::net::UdpSocket;
 
-use crate::limits::PROBE_ECHO_BYTES;
+use crate::limits::{PROBE_ECHO_BYTES, PROBE_ECHO_HEARD_BYTES_MAX};
 
 /// Opens sockets for echoes: an unprivileged one where the machine permits it, else a raw one.
 pub(super) trait OpenEcho: Send + Sync {
@@ -25,62 +25,207 @@ pub(super) trait OpenEcho: Send + Sync {
 
 /// A socket for echoes to one host.
 pub(super) trait Echo: Send + Sync {
-    /// One echo: the time from sending to the answer.
-    fn echo(&self, sequence: u16, patience: Duration) -> BoxFuture<'_, Result<Duration, Lost>>;
+    fn send(&self, sequence: u16) -> BoxFuture<'_, io::Result<()>>;
+
+    /// The next word about an echo of this socket's. An error that isn't the network's is this machine's.
+    fn hear(&self) -> BoxFuture<'_, io::Result<Heard>>;
 }
 
-/// Why there was no answer to an echo.
-#[derive(Debug)]
-pub(super) enum Lost {
-    Silence,
-    /// Somebody on the way says that the host can't be reached.
-    Unreachable,
-    Io(io::Error),
+/// What comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// The answer to the echo with this sequence number.
+    Reply(u16),
+    /// Somebody on the way says that the host can't be reached; of which echo, where that is known.
+    Unreachable(Option<u16>),
 }
 
-/// The real one.
+/// The machine's own sockets.
 #[derive(Debug, Default)]
-pub(super) struct Surge;
+pub(super) struct Sockets;
 
-struct SurgeSocket {
-    client: Client,
+struct EchoSocket {
+    socket: UdpSocket,
+    /// The kernel neither sets the id, nor sorts the answers, nor takes off the header of IPv4.
+    raw: bool,
     host: IpAddr,
     id: u16,
 }
 
-impl OpenEcho for Surge {
+impl OpenEcho for Sockets {
     fn open(&self, host: IpAddr, source: Option<IpAddr>, id: u16) -> io::Result<Arc<dyn Echo>> {
-        let (kind, any) = match host {
-            IpAddr::V4(_) => (ICMP::V4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            IpAddr::V6(_) => (ICMP::V6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        let (domain, protocol, any) = match host {
+            IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         };
+        let (socket, raw) = match Socket::new(domain, Type::DGRAM, Some(protocol)) {
+            Ok(socket) => (socket, false),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                (Socket::new(domain, Type::RAW, Some(protocol))?, true)
+            }
+            Err(error) => return Err(error),
+        };
+        socket.set_nonblocking(true)?;
         // The "port" of an unprivileged ICMP socket is its id; a raw socket has none, and its id is set per packet.
-        let bind = SocketAddr::new(source.unwrap_or(any), id);
-        let client = Client::new(&Config::builder().kind(kind).bind(bind).build())?;
-        Ok(Arc::new(SurgeSocket { client, host, id }))
+        socket.bind(&SocketAddr::new(source.unwrap_or(any), if raw { 0 } else { id }).into())?;
+        if !raw {
+            // Being connected, it is told when somebody on the way says that there is no way.
+            socket.connect(&SocketAddr::new(host, 0).into())?;
+        }
+        Ok(Arc::new(EchoSocket { socket: UdpSocket::from_std(socket.into())?, raw, host, id }))
     }
 }
 
-impl Echo for SurgeSocket {
-    fn echo(&self, sequence: u16, patience: Duration) -> BoxFuture<'_, Result<Duration, Lost>> {
+impl Echo for EchoSocket {
+    fn send(&self, sequence: u16) -> BoxFuture<'_, io::Result<()>> {
         Box::pin(async move {
-            let mut pinger = self.client.pinger(self.host, PingIdentifier(self.id)).await;
-            pinger.timeout(patience);
-            match pinger.ping(PingSequence(sequence), &[0x6c; PROBE_ECHO_BYTES]).await {
-                Ok((packet, round_trip)) if is_reply(&packet) => Ok(round_trip),
-                // Time exceeded, unreachable, prohibited: somebody on the way answered in the host's place.
-                Ok(_) => Err(Lost::Unreachable),
-                Err(SurgeError::Timeout { .. }) => Err(Lost::Silence),
-                Err(SurgeError::IOError(error)) => Err(Lost::Io(error)),
-                Err(other) => Err(Lost::Io(io::Error::other(other))),
+            let packet = question(self.host, self.id, sequence, self.raw);
+            let sent = if self.raw {
+                self.socket.send_to(&packet, SocketAddr::new(self.host, 0)).await
+            } else {
+                self.socket.send(&packet).await
+            };
+            sent.map(drop)
+        })
+    }
+
+    fn hear(&self) -> BoxFuture<'_, io::Result<Heard>> {
+        Box::pin(async move {
+            let mut buffer = [0; PROBE_ECHO_HEARD_BYTES_MAX];
+            loop {
+                let length = match self.socket.recv(&mut buffer).await {
+                    Ok(length) => length,
+                    Err(error) if says_unreachable(&error) => return Ok(Heard::Unreachable(None)),
+                    Err(error) => return Err(error),
+                };
+                let packet = buffer.get(..length).unwrap_or_default();
+                // A raw socket hears everything that comes to this machine.
+                if let Some(heard) = answer(packet, self.host, self.raw.then_some(self.id)) {
+                    return Ok(heard);
+                }
             }
         })
     }
 }
 
-fn is_reply(packet: &IcmpPacket) -> bool {
-    match packet {
+fn says_unreachable(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(
+            Errno::EHOSTUNREACH
+                | Errno::ENETUNREACH
+                | Errno::ECONNREFUSED
+                | Errno::ENOPROTOOPT
+                | Errno::EHOSTDOWN
+                | Errno::ENONET
+                | Errno::EPROTO
+        )
+    )
+}
+
+/// An echo request. The kernel sets the id and the checksum where the socket isn't raw, and the checksum of ICMPv6.
+fn question(host: IpAddr, id: u16, sequence: u16, raw: bool) -> [u8; 8 + PROBE_ECHO_BYTES] {
+    let mut packet = [0x6c; 8 + PROBE_ECHO_BYTES];
+    let kind = if host.is_ipv4() { 8 } else { 128 };
+    let ([id_high, id_low], [high, low]) = (id.to_be_bytes(), sequence.to_be_bytes());
+    packet[..8].copy_from_slice(&[kind, 0, 0, 0, id_high, id_low, high, low]);
+    if raw && host.is_ipv4() {
+        let [high, low] = checksum(&packet).to_be_bytes();
+        (packet[2], packet[3]) = (high, low);
+    }
+    packet
+}
+
+/// RFC 1071: the complement of the sum in ones' complement of all pairs of bytes.
+fn checksum(packet: &[u8]) -> u16 {
+    let pairs = packet.chunks(2).map(|pair| {
+        let low = pair.get(1).copied().unwrap_or(0);
+        u32::from(u16::from_be_bytes([pair.first().copied().unwrap_or(0), low]))
+    });
+    let mut sum: u32 = pairs.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap_or(0)
+}
+
+/// `id`: whose answers alone count, where the kernel doesn't sort them. `None`: it is none of them.
+fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
+    let packet = match host {
+        IpAddr::V4(host) => {
+            let kind = if id.is_some() { Type::RAW } else { Type::DGRAM };
+            IcmpPacket::V4(Icmpv4Packet::decode(packet, kind, host, Ipv4Addr::UNSPECIFIED).ok()?)
+        }
+        IpAddr::V6(host) => IcmpPacket::V6(Icmpv6Packet::decode(packet, host).ok()?),
+    };
+    let ours = packet.real_destination() == host && id.is_none_or(|id| packet.get_identifier().0 == id);
+    let is_reply = match &packet {
         IcmpPacket::V4(packet) => packet.get_icmp_type().0 == 0,
         IcmpPacket::V6(packet) => packet.get_icmpv6_type().0 == 129,
+    };
+    let sequence = packet.get_sequence().0;
+    ours.then_some(if is_reply { Heard::Reply(sequence) } else { Heard::Unreachable(Some(sequence)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    /// As a raw socket hears it: behind a header of IPv4.
+    fn from(source: [u8; 4], icmp: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
+        packet.extend(source);
+        packet.extend([127, 0, 0, 1]);
+        packet.extend(icmp);
+        let length = u16::try_from(packet.len()).expect("short").to_be_bytes();
+        packet[2..4].copy_from_slice(&length);
+        packet
+    }
+
+    #[test]
+    fn a_raw_socket_knows_its_own_answers() {
+        let reply = |id: u16, sequence: u16| {
+            let mut packet = question(HOST, id, sequence, true);
+            packet[0] = 0;
+            packet
+        };
+        let hear = |packet: &[u8]| answer(packet, HOST, Some(7));
+        assert_eq!(hear(&from([192, 0, 2, 1], &reply(7, 300))), Some(Heard::Reply(300)));
+        assert_eq!(hear(&from([192, 0, 2, 1], &reply(8, 300))), None, "another's");
+        assert_eq!(hear(&from([192, 0, 2, 9], &reply(7, 300))), None, "from elsewhere");
+        assert_eq!(hear(&from([127, 0, 0, 1], &question(HOST, 7, 300, true))), None, "a question");
+    }
+
+    #[test]
+    fn a_router_that_says_no_quotes_the_question() {
+        let mut quoted = from([127, 0, 0, 1], &question(HOST, 7, 300, true));
+        quoted[16..20].copy_from_slice(&[192, 0, 2, 1]);
+        let mut no = vec![3, 1, 0, 0, 0, 0, 0, 0];
+        no.extend(quoted);
+        let heard = answer(&from([198, 51, 100, 1], &no), HOST, Some(7));
+        assert_eq!(heard, Some(Heard::Unreachable(Some(300))));
+    }
+
+    #[test]
+    fn a_packet_with_its_checksum_sums_to_nothing() {
+        let packet = question(HOST, 7, 300, true);
+        assert_eq!(checksum(&packet), 0);
+        assert_ne!(packet[2..4], [0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_makes_the_reader_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..120),
+            raw: bool,
+            six: bool,
+        ) {
+            let host = if six { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { HOST };
+            let _: Option<Heard> = answer(&bytes, host, raw.then_some(7));
+        }
     }
 }

@@ -1,16 +1,15 @@
 //! `icmp`: several echoes to one host; their loss and their round trips.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Echoes;
-use super::echo::{Echo, Lost, OpenEcho, Surge};
+use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::trail::{Trail, millis};
@@ -31,7 +30,7 @@ pub(super) struct Pings {
 
 impl Pings {
     pub(super) fn new() -> Self {
-        Self::through(Arc::new(Surge))
+        Self::through(Arc::new(Sockets))
     }
 
     fn through(sockets: Arc<dyn OpenEcho>) -> Self {
@@ -57,16 +56,15 @@ impl Pings {
         }
         let socket = self.open(host, source)?;
         trail.enter(Phase::Echo);
-        let round_trips = self.echo_all(&*socket, ask.count.max(1), trail).await;
+        let echoed = self.echo_all(&*socket, ask.count.max(1), trail).await;
         trail.rest();
-        judge(ask, host, round_trips, trail)
+        judge(ask, host, echoed, trail)
     }
 
     fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<Arc<dyn Echo>, Fault> {
         let mut last = None;
         for _ in 0..PROBE_ECHO_IDS_MAX {
-            // Zero would mean "any" to the kernel.
-            let id = self.next_id.fetch_add(1, Ordering::Relaxed).max(1);
+            let id = self.id();
             match self.sockets.open(host, source, id) {
                 Ok(socket) => return Ok(socket),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => last = Some(error),
@@ -77,43 +75,122 @@ impl Pings {
         Err(last.map_or_else(not_permitted, |error| Fault::bind(&error, source)))
     }
 
-    /// Sends the echoes evenly over the first half of the time (but never far apart), and hears each until shortly
-    /// before the deadline. Ends as soon as all are back.
-    async fn echo_all(&self, socket: &dyn Echo, count: u8, trail: &Trail) -> Vec<Result<Duration, Lost>> {
+    /// Zero would mean "any" to the kernel. It doesn't refuse an id that another socket has, and hands the answers to
+    /// one of the two, so no two checks under way may have the same.
+    fn id(&self) -> u16 {
+        match self.next_id.fetch_add(1, Ordering::Relaxed) {
+            0 => self.next_id.fetch_add(1, Ordering::Relaxed),
+            id => id,
+        }
+    }
+
+    /// Sends the echoes evenly over the first half of the time (but never far apart), and hears what comes back until
+    /// shortly before the deadline. Ends as soon as there is word of all.
+    async fn echo_all(&self, socket: &dyn Echo, count: u8, trail: &Trail) -> Echoed {
         let begin = Instant::now();
         let until = trail.last_call();
         let spacing = (trail.time_left() / 2 / u32::from(count)).min(PROBE_ECHO_SPACING_MAX);
-        join_all((0..count).map(|nth| {
-            let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-            async move {
-                sleep_until(begin + spacing * u32::from(nth)).await;
-                socket.echo(sequence, until.saturating_duration_since(Instant::now())).await
+        let first = self.next_sequence.fetch_add(u16::from(count), Ordering::Relaxed);
+        let mut echoed = Echoed { echoes: Vec::new(), duplicates: 0 };
+        while echoed.echoes.len() < usize::from(count) || echoed.some_are_out() {
+            let sent = echoed.echoes.len();
+            let next = u32::try_from(sent).ok().filter(|sent| *sent < u32::from(count));
+            tokio::select! {
+                // What is due is sent before anything is heard, and what came is heard before the time is up.
+                biased;
+                () = sleep_until(begin + spacing * next.unwrap_or(0)), if next.is_some() => {
+                    let at = Instant::now();
+                    let sequence = first.wrapping_add(u16::try_from(sent).unwrap_or(0));
+                    echoed.echoes.push(match socket.send(sequence).await {
+                        Ok(()) => Sent::Out(at),
+                        Err(error) => Sent::Lost(Lost::Io(error)),
+                    });
+                }
+                heard = socket.hear(), if echoed.some_are_out() => match heard {
+                    Ok(heard) => echoed.hear(heard, first),
+                    Err(error) => {
+                        echoed.echoes.push(Sent::Lost(Lost::Io(error)));
+                        break;
+                    }
+                },
+                () = sleep_until(until) => break,
             }
-        }))
-        .await
+        }
+        echoed
     }
 }
 
-fn judge(
-    ask: &IcmpAsk,
-    host: IpAddr,
-    round_trips: Vec<Result<Duration, Lost>>,
-    trail: &Trail,
-) -> Result<(), Fault> {
-    let sent = round_trips.len();
-    let mut times: Vec<f64> = Vec::with_capacity(sent);
-    let mut lost = None;
-    for outcome in round_trips {
-        match outcome {
-            Ok(round_trip) => times.push(millis(round_trip)),
-            Err(why) => lost = Some(why),
+/// What has become of one echo.
+#[derive(Debug)]
+enum Sent {
+    /// Nothing is heard of it.
+    Out(Instant),
+    Back(Duration),
+    Lost(Lost),
+}
+
+/// Why there was no answer to an echo.
+#[derive(Debug)]
+enum Lost {
+    /// Somebody on the way says that the host can't be reached.
+    Unreachable,
+    Io(io::Error),
+}
+
+/// The echoes of one check, in order.
+#[derive(Debug)]
+struct Echoed {
+    echoes: Vec<Sent>,
+    duplicates: u16,
+}
+
+impl Echoed {
+    fn some_are_out(&self) -> bool {
+        self.echoes.iter().any(|echo| matches!(echo, Sent::Out(_)))
+    }
+
+    /// `first`: the sequence number of the first echo.
+    fn hear(&mut self, heard: Heard, first: u16) {
+        let place = |sequence: u16| usize::from(sequence.wrapping_sub(first));
+        match heard {
+            Heard::Reply(sequence) => match self.echoes.get_mut(place(sequence)) {
+                Some(echo @ Sent::Out(_)) => {
+                    if let Sent::Out(at) = *echo {
+                        *echo = Sent::Back(at.elapsed());
+                    }
+                }
+                Some(Sent::Back(_)) => self.duplicates = self.duplicates.saturating_add(1),
+                Some(Sent::Lost(_)) | None => {}
+            },
+            Heard::Unreachable(sequence) => {
+                let only = sequence.map(place);
+                for (nth, echo) in self.echoes.iter_mut().enumerate() {
+                    if matches!(echo, Sent::Out(_)) && only.is_none_or(|only| only == nth) {
+                        *echo = Sent::Lost(Lost::Unreachable);
+                    }
+                }
+            }
         }
     }
+}
+
+fn judge(ask: &IcmpAsk, host: IpAddr, echoed: Echoed, trail: &Trail) -> Result<(), Fault> {
+    let sent = echoed.echoes.len();
+    let mut times: Vec<f64> = Vec::with_capacity(sent);
+    let mut why = None;
+    for echo in echoed.echoes {
+        match echo {
+            Sent::Back(round_trip) => times.push(millis(round_trip)),
+            Sent::Lost(lost) => why = Some(lost),
+            Sent::Out(_) => {}
+        }
+    }
+    let jitter = jitter(&times);
     times.sort_by(f64::total_cmp);
     let median = median(&times);
-    let share = (sent - times.len()) as f64 / sent as f64;
+    let share = (sent - times.len()) as f64 / sent.max(1) as f64;
     // An echo that this machine couldn't even send says nothing about the line.
-    if let Some(Lost::Io(error)) = &lost {
+    if let Some(Lost::Io(error)) = &why {
         let fault = Fault::io(error, &format!("sending an echo to {host}"));
         if times.is_empty() || fault.failure == Failure::Local {
             return Err(fault);
@@ -124,28 +201,38 @@ fn judge(
         facts.echoes = Some(Echoes {
             sent: u16::try_from(sent).unwrap_or(u16::MAX),
             received: u16::try_from(times.len()).unwrap_or(u16::MAX),
+            duplicates: echoed.duplicates,
             min_ms: times.first().copied(),
             median_ms: median,
             max_ms: times.last().copied(),
+            jitter_ms: jitter,
         });
     });
     if let Some(median) = median {
         trail.measured(Phase::Echo, median);
     }
-    match lost {
+    let lost = sent - times.len();
+    match why {
+        _ if lost == 0 => Ok(()),
         Some(Lost::Unreachable) if times.is_empty() => Err(Fault::new(
             Failure::Unreachable,
             format!("a router on the way says that {host} can't be reached"),
         )),
-        Some(_) if times.is_empty() => {
+        _ if times.is_empty() => {
             Err(Fault::new(Failure::Timeout, format!("none of {sent} echoes came back from {host}")))
         }
-        Some(_) if share > ask.loss_max => Err(Fault::new(
-            Failure::Loss,
-            format!("{} of {sent} echoes to {host} were lost", sent - times.len()),
-        )),
+        _ if share > ask.loss_max => {
+            Err(Fault::new(Failure::Loss, format!("{lost} of {sent} echoes to {host} were lost")))
+        }
         _ => Ok(()),
     }
+}
+
+/// `times`: in the order in which they were sent.
+fn jitter(times: &[f64]) -> Option<f64> {
+    let steps = times.len().checked_sub(1).filter(|steps| *steps > 0)?;
+    let sum: f64 = times.windows(2).map(|two| (two[1] - two[0]).abs()).sum();
+    Some((sum / steps as f64 * 1000.0).round() / 1000.0)
 }
 
 fn median(sorted: &[f64]) -> Option<f64> {
@@ -179,6 +266,7 @@ mod tests {
     use std::sync::Mutex;
 
     use futures::future::BoxFuture;
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::probe::answer::Answer;
@@ -188,33 +276,53 @@ mod tests {
     struct Machine {
         refuses: Mutex<Vec<ErrorKind>>,
         answers: Vec<Option<u64>>,
+        /// Each answer comes twice.
+        twice: bool,
         ids: Mutex<Vec<u16>>,
         sequences: Mutex<Vec<u16>>,
     }
 
-    struct Line(Arc<Machine>);
+    struct Line {
+        machine: Arc<Machine>,
+        back: mpsc::UnboundedSender<u16>,
+        heard: tokio::sync::Mutex<mpsc::UnboundedReceiver<u16>>,
+    }
 
     impl OpenEcho for Arc<Machine> {
         fn open(&self, _: IpAddr, _: Option<IpAddr>, id: u16) -> io::Result<Arc<dyn Echo>> {
             self.ids.lock().expect("ids").push(id);
             match self.refuses.lock().expect("refusals").pop() {
                 Some(kind) => Err(kind.into()),
-                None => Ok(Arc::new(Line(Arc::clone(self)))),
+                None => {
+                    let (back, heard) = mpsc::unbounded_channel();
+                    let heard = tokio::sync::Mutex::new(heard);
+                    Ok(Arc::new(Line { machine: Arc::clone(self), back, heard }))
+                }
             }
         }
     }
 
     impl Echo for Line {
-        fn echo(&self, sequence: u16, patience: Duration) -> BoxFuture<'_, Result<Duration, Lost>> {
-            let mut sequences = self.0.sequences.lock().expect("sequences");
-            let answer = self.0.answers[sequences.len() % self.0.answers.len()];
+        fn send(&self, sequence: u16) -> BoxFuture<'_, io::Result<()>> {
+            let mut sequences = self.machine.sequences.lock().expect("sequences");
+            let answer = self.machine.answers[sequences.len() % self.machine.answers.len()];
             sequences.push(sequence);
-            Box::pin(async move {
-                let Some(ms) = answer else {
-                    tokio::time::sleep(patience).await;
-                    return Err(Lost::Silence);
-                };
-                Ok(Duration::from_millis(ms))
+            if let Some(ms) = answer {
+                let (back, twice) = (self.back.clone(), self.machine.twice);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                    for _ in 0..if twice { 2 } else { 1 } {
+                        let _: Result<(), _> = back.send(sequence);
+                    }
+                });
+            }
+            Box::pin(async { Ok(()) })
+        }
+
+        fn hear(&self) -> BoxFuture<'_, io::Result<Heard>> {
+            Box::pin(async {
+                let sequence = self.heard.lock().await.recv().await;
+                Ok(sequence.map_or(Heard::Unreachable(None), Heard::Reply))
             })
         }
     }
@@ -233,7 +341,30 @@ mod tests {
         trail.end(outcome.ok())
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_come_twice_are_counted_apart() {
+        let machine = Arc::new(Machine { answers: vec![Some(10)], twice: true, ..Machine::default() });
+        let answer = ping(&machine, 0.0).await;
+        assert!(answer.ok, "{answer:?}");
+        let echoes = answer.facts.echoes.expect("echoes");
+        // The second answer to the last echo comes when there is word of all.
+        assert_eq!((echoes.sent, echoes.received, echoes.duplicates), (4, 4, 3));
+    }
+
+    #[test]
+    fn what_a_router_says_is_of_one_echo_or_of_all() {
+        let out = || Sent::Out(Instant::now());
+        let mut echoed = Echoed { echoes: vec![out(), out(), out()], duplicates: 0 };
+        echoed.hear(Heard::Unreachable(Some(65_535)), 65_534);
+        assert!(matches!(echoed.echoes[1], Sent::Lost(Lost::Unreachable)), "{echoed:?}");
+        echoed.hear(Heard::Reply(0), 65_534);
+        assert!(matches!(echoed.echoes[2], Sent::Back(_)), "{echoed:?}");
+        echoed.hear(Heard::Reply(7), 65_534);
+        echoed.hear(Heard::Unreachable(None), 65_534);
+        assert!(!echoed.some_are_out() && matches!(echoed.echoes[2], Sent::Back(_)), "{echoed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn all_back_is_fine_and_the_median_is_the_time() {
         let machine = machine(&[Some(10), Some(40), Some(20), Some(30)]);
         let answer = ping(&machine, 0.0).await;
@@ -282,6 +413,20 @@ mod tests {
         machine.refuses.lock().expect("refusals").extend([ErrorKind::AddrInUse, ErrorKind::AddrInUse]);
         assert!(ping(&machine, 0.0).await.ok);
         assert_eq!(machine.ids.lock().expect("ids").len(), 3);
+    }
+
+    #[test]
+    fn jitter_is_how_much_round_trips_differ_from_one_to_the_next() {
+        assert_eq!(jitter(&[1.0]), None);
+        assert_eq!(jitter(&[1.0, 3.0, 2.0]), Some(1.5));
+    }
+
+    #[test]
+    fn no_two_checks_under_way_have_the_same_id() {
+        let pings = Pings::through(Arc::new(machine(&[])));
+        pings.next_id.store(65_000, Ordering::Relaxed);
+        let ids: std::collections::BTreeSet<u16> = (0..1_000).map(|_| pings.id()).collect();
+        assert!(ids.len() == 1_000 && !ids.contains(&0), "{} different ones", ids.len());
     }
 
     #[test]

@@ -153,9 +153,18 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
         rows.push(("body", format!("{bytes} bytes read")));
     }
     if let Some(echoes) = facts.echoes {
-        rows.push(("echoes", format!("{} sent, {} came back", echoes.sent, echoes.received)));
+        let twice = match echoes.duplicates {
+            0 => String::new(),
+            more => format!(", {more} more than once"),
+        };
+        rows.push(("echoes", format!("{} sent, {} came back{twice}", echoes.sent, echoes.received)));
         if let (Some(min), Some(median), Some(max)) = (echoes.min_ms, echoes.median_ms, echoes.max_ms) {
-            rows.push(("round trip", format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max)")));
+            let jitter =
+                echoes.jitter_ms.map_or_else(String::new, |jitter| format!(", jitter {jitter:.2} ms"));
+            rows.push((
+                "round trip",
+                format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max){jitter}"),
+            ));
         }
     }
     rows
