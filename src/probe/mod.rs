@@ -14,10 +14,11 @@
 //! # Choices
 //!
 //! - HTTP is hyper's client connection over tokio-rustls, and not reqwest (which the uplinks use): reqwest can't say how
-//!   long each phase took, and drops a chain that it doesn't trust.
+//!   long each phase took, and drops a chain that it doesn't trust. HTTP/2 is h2 alone, see `http/second.rs`.
 //! - DNS messages are hickory-proto's: hickory is what the trust-dns project is called now. The sockets are our own, as
 //!   a resolver would retry, cache, and hide what is to be measured.
 
+mod address;
 mod answer;
 mod certificate;
 mod dns;
@@ -25,6 +26,7 @@ mod echo;
 mod fault;
 mod http;
 mod icmp;
+mod interception;
 mod lookup;
 mod socket;
 mod tcp;
@@ -35,12 +37,13 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, Echoes, Facts};
+pub use answer::{Answer, Certificate, Echoes, Facts, Issuer};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
 use fault::Fault;
 use icmp::Pings;
+use interception::Issuers;
 use lookup::Lookup;
 use trail::Trail;
 use trust::Trust;
@@ -55,6 +58,7 @@ pub fn is_built(ask: &Ask) -> bool {
 pub struct Prober {
     lookup: Lookup,
     trust: Arc<Trust>,
+    issuers: Arc<Issuers>,
     pings: Pings,
 }
 
@@ -66,7 +70,12 @@ impl Prober {
     ///
     /// When no TLS check could ever be made.
     pub fn new() -> Result<Self, NoTrust> {
-        Ok(Self { lookup: Lookup::new(), trust: Arc::new(Trust::new()?), pings: Pings::new() })
+        Ok(Self {
+            lookup: Lookup::new(),
+            trust: Arc::new(Trust::new()?),
+            issuers: Arc::default(),
+            pings: Pings::new(),
+        })
     }
 
     /// Asks once, within the probe's `timeout`, bound to `source` where one is given.
@@ -81,7 +90,7 @@ impl Prober {
         match ask {
             Ask::Dns(ask) => dns::ask(ask, source, &self.lookup, trail).await,
             Ask::Http(ask) => {
-                let tools = http::Tools { lookup: &self.lookup, trust: &self.trust };
+                let tools = http::Tools { lookup: &self.lookup, trust: &self.trust, issuers: &self.issuers };
                 // The largest of these futures by far; boxed, it doesn't make the others as large.
                 Box::pin(http::ask(ask, source, &tools, trail)).await
             }

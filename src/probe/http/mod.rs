@@ -5,30 +5,32 @@
 //! body at most [`crate::limits::PROBE_BODY_BYTES_MAX`] bytes are read: a body without end is fine when all that is
 //! expected stands within them.
 
+mod blocked;
 mod body;
 mod exchange;
 mod redirect;
+mod second;
+mod secure;
 mod tap;
+mod tunnel;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use hyper::StatusCode;
 use reqwest::Url;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use self::exchange::Page;
+use self::blocked::Shown;
+use self::exchange::{Asked, Page};
 use self::redirect::Way;
+use super::address::{is_inside, is_inside_host};
 use super::certificate;
 use super::fault::{Fault, one_line};
+use super::interception::Issuers;
 use super::lookup::Lookup;
 use super::socket;
 use super::trail::Trail;
-use super::trust::{Trust, distrusted};
-use crate::estate::{HostPort, HttpAsk};
+use super::trust::Trust;
+use crate::estate::{HostPort, HttpAsk, HttpVersion};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
 
@@ -36,6 +38,7 @@ use crate::time::At;
 pub(super) struct Tools<'a> {
     pub(super) lookup: &'a Lookup,
     pub(super) trust: &'a Trust,
+    pub(super) issuers: &'a Issuers,
 }
 
 pub(super) async fn ask(
@@ -55,7 +58,7 @@ pub(super) async fn ask(
         }
         let page = fetched.page;
         let Some(next) = way.next(ask, page.status, page.location.as_deref())? else {
-            judge(ask, &page)?;
+            judge(ask, &first, &way, &page)?;
             break;
         };
         trail.note(|facts| facts.redirects.push(one_line(next.as_str())));
@@ -86,78 +89,102 @@ async fn fetch(
     trail: &Trail,
 ) -> Result<Fetched, Fault> {
     let host = host_port(way.here())?;
-    let given = ask.connect_to.as_ref().filter(|_| same_host(way.here(), first));
-    let addresses =
-        tools.lookup.addresses(given.unwrap_or(&host), ask.name_server.as_ref(), source, trail).await?;
-    let addresses = way.permitted(addresses)?;
-    trail.enter(Phase::Connect);
-    let stream = socket::connect(&addresses, source, trail).await?;
+    // What is said of the service asked for holds for its own host, not for where it sends us.
+    let is_first = same_host(way.here(), first);
+    let stream = connect(ask, &host, is_first, way, source, tools, trail).await?;
     let url = way.here();
+    let asked = Asked { url, host: ask.host.as_deref().filter(|_| is_first) };
     let leads_on = |status, location: Option<&str>| Way::leads_on(ask, status, location);
     if url.scheme() != "https" {
-        let page = exchange::get(stream, url, leads_on, trail).await?;
+        trail.note(|facts| facts.http_version = Some("1.1"));
+        let page = exchange::get(stream, &asked, leads_on, trail).await?;
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
-    let stream = handshake(stream, &host.host, ask.trust_pem.as_deref(), tools.trust, trail).await?;
+    let name = ask.sni.as_deref().filter(|_| is_first).unwrap_or(&host.host);
+    let stream = secure::handshake(stream, name, is_first, ask, tools, trail).await?;
     let days_left = stream.get_ref().1.peer_certificates().and_then(|chain| {
         let described = certificate::describe(chain.get(..1)?);
         described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())))
     });
-    let page = exchange::get(stream, url, leads_on, trail).await?;
+    let page = match ask.version {
+        HttpVersion::Http1 => {
+            trail.note(|facts| facts.http_version = Some("1.1"));
+            exchange::get(stream, &asked, leads_on, trail).await?
+        }
+        HttpVersion::Http2 => {
+            trail.note(|facts| facts.http_version = Some("2"));
+            second::get(stream, &asked, leads_on, trail).await?
+        }
+    };
     Ok(Fetched { page, days_left })
 }
 
-async fn handshake(
-    stream: TcpStream,
-    host: &str,
-    pem: Option<&str>,
-    trust: &Trust,
+/// A connection to the host of the URL under way, straight or through the proxy.
+async fn connect(
+    ask: &HttpAsk,
+    host: &HostPort,
+    is_first: bool,
+    way: &mut Way,
+    source: Option<IpAddr>,
+    tools: &Tools<'_>,
     trail: &Trail,
-) -> Result<TlsStream<TcpStream>, Fault> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Fault::local(format!("{host} is no name that a certificate could be for")))?;
-    let (config, recorder) = trust.for_one_handshake(pem)?;
-    let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let seen = recorder.seen();
-    trail.note(|facts| facts.certificates = certificate::describe(&seen.chain));
-    match outcome {
-        Ok(stream) => {
-            let version = stream.get_ref().1.protocol_version();
-            trail.note(|facts| {
-                facts.tls_version = version.and_then(|v| v.as_str()).map(|v| v.replace('_', "."));
-            });
-            Ok(stream)
-        }
-        Err(error) => Err(match &seen.distrust {
-            Some(why) => distrusted(why, host),
-            None => Fault::io(&error, &format!("TLS with {host}")),
-        }),
+) -> Result<TcpStream, Fault> {
+    let target = ask.connect_to.as_ref().filter(|_| is_first).unwrap_or(host);
+    let name_server = ask.name_server.as_ref();
+    if let Some(proxy) = &ask.proxy {
+        way.permitted_host(ask, &target.host)?;
+        trail.note(|facts| facts.proxy = Some(proxy.to_string()));
+        let addresses = tools.lookup.addresses(proxy, name_server, source, trail).await?;
+        trail.enter(Phase::Connect);
+        let stream = socket::connect(&addresses, source, trail).await.map_err(|fault| Fault {
+            detail: one_line(&format!("to the proxy {proxy}: {}", fault.detail)),
+            ..fault
+        })?;
+        let stream = tunnel::through(stream, proxy, target).await?;
+        way.arrived(is_inside_host(&target.host));
+        return Ok(stream);
     }
+    let addresses = tools.lookup.addresses_of(ask.family, target, name_server, source, trail).await?;
+    let addresses = way.permitted(ask, addresses)?;
+    trail.enter(Phase::Connect);
+    let stream = socket::connect(&addresses, source, trail).await?;
+    let peer = stream.peer_addr().map_err(|error| Fault::io(&error, "asking who answered"))?;
+    way.arrived(is_inside(peer.ip()));
+    Ok(stream)
 }
 
-fn judge(ask: &HttpAsk, page: &Page) -> Result<(), Fault> {
+fn judge(ask: &HttpAsk, first: &Url, way: &Way, page: &Page) -> Result<(), Fault> {
     let status = page.status;
     let fine = if ask.expect_status.is_empty() {
         (200..400).contains(&status.as_u16())
     } else {
         ask.expect_status.contains(&status.as_u16())
     };
+    let missing = ask.expect_body.as_ref().filter(|expected| !page.body.contains(expected.as_bytes()));
+    // First, because a page that the network shows has the wrong status or the wrong body, too.
+    blocked::judge(
+        ask,
+        &Shown {
+            first,
+            here: way.here(),
+            status,
+            location: page.location.as_deref(),
+            body: &page.body,
+            is_proven: fine && ask.expect_body.is_some() && missing.is_none(),
+            is_public: way.is_from_public(),
+        },
+    )?;
     if !fine {
-        let failure = if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
-            Failure::BlockedPage
-        } else {
-            Failure::Status
-        };
-        return Err(Fault::new(failure, format!("the answer is {status}")).in_phase(Phase::FirstByte));
+        return Err(Fault::new(Failure::Status, format!("the answer is {status}")).in_phase(Phase::FirstByte));
     }
-    match &ask.expect_body {
-        Some(expected) if !page.body.contains(expected.as_bytes()) => {
+    match missing {
+        Some(expected) => {
             let read = page.body.len();
             Err(Fault::new(Failure::Body, format!("\"{expected}\" is not in the {read} bytes read"))
                 .in_phase(Phase::Body))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
