@@ -215,7 +215,7 @@ pub struct HttpAsk {
     /// Ask this HTTP proxy for a tunnel (`CONNECT`) instead of connecting to the host.
     pub proxy: Option<HostPort>,
     /// Shown to the host of the URL when it asks for it, and to nobody else.
-    pub client_identity: Option<ClientIdentity>,
+    pub client_identity: Option<Box<ClientIdentity>>,
     /// One of these must have signed the host's certificate, directly or not; empty: anybody trusted may.
     pub issuers: Vec<IssuerPin>,
     /// Texts that only a page put in its place has, besides those that linewatch knows.

@@ -37,7 +37,7 @@ pub(super) fn extend(reader: &mut Reader<'_>, section: &Section<'_>, ask: &mut H
     ask.host = section.value(reader, "host", host_header).map(|host| host.value);
     proxy(reader, section, ask);
     family(reader, section, ask);
-    ask.client_identity = client_identity(reader, section);
+    ask.client_identity = client_identity(reader, section).map(Box::new);
     let issuers = section.text_or_texts(reader, "issuer").unwrap_or_default();
     ask.issuers = issuers
         .into_iter()

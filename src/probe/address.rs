@@ -42,17 +42,17 @@ fn is_inside_v6(v6: Ipv6Addr) -> bool {
 
 /// The IPv4 address that whoever carries this IPv6 address onwards would connect to.
 fn v4_within(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
     let of = |high: u16, low: u16| {
         let [one, two] = high.to_be_bytes();
         let [three, four] = low.to_be_bytes();
-        Ipv4Addr::new(one, two, three, four)
+        Some(Ipv4Addr::new(one, two, three, four))
     };
-    match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, 0, 0 | 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => Some(of(g, h)),
-        // The local-use form of NAT64 (RFC 8215), in its commonest length.
-        (0x64, 0xff9b, 1, ..) => Some(of(g, h)),
-        (0x2002, ..) => Some(of(b, c)),
+    match v6.segments() {
+        // Mapped and compatible; NAT64; its form for local use (RFC 8215) in its commonest length; 6to4.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => of(high, low),
         _ => None,
     }
 }

@@ -91,7 +91,7 @@ impl Way {
     ) -> Result<Vec<SocketAddr>, Fault> {
         match addresses.iter().map(SocketAddr::ip).find(|&address| is_inside(address)) {
             Some(address) if self.is_held(ask) => {
-                Err(self.into_the_inside(&format!("the private address {address}")))
+                Err(self.held_back(&format!("the private address {address}")))
             }
             _ => Ok(addresses),
         }
@@ -100,7 +100,7 @@ impl Way {
     /// The same where a proxy looks the host up, and only the host's own words can be judged.
     pub(super) fn permitted_host(&self, ask: &HttpAsk, host: &str) -> Result<(), Fault> {
         if self.is_held(ask) && is_inside_host(host) {
-            return Err(self.into_the_inside("a private address"));
+            return Err(self.held_back("a private address"));
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Way {
     }
 
     /// A captive portal does this, and so does a hostile server; neither is the service.
-    fn into_the_inside(&self, whereto: &str) -> Fault {
+    fn held_back(&self, whereto: &str) -> Fault {
         Fault::new(
             Failure::BlockedPage,
             format!(

@@ -31,6 +31,9 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
         .enable_push(false)
         .max_header_list_size(u32::try_from(PROBE_HEAD_BYTES_MAX).unwrap_or(u32::MAX))
         .initial_window_size(u32::try_from(PROBE_BODY_BYTES_MAX).unwrap_or(u32::MAX))
+        // What waits to be read is bounded by the window already. h2's own budget for small frames would break off
+        // pages that a server flushes line by line.
+        .data_frame_budget(PROBE_BODY_BYTES_MAX)
         .handshake::<_, Bytes>(Tap::on(stream, trail))
         .await
         .map_err(|error| fault(&error))?;

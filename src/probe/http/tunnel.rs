@@ -67,7 +67,7 @@ fn refused(status: StatusCode, proxy: &HostPort, target: &HostPort) -> Fault {
     let meaning = match status.as_u16() {
         407 => ": it wants a user and password",
         403 => ": it doesn't let us there",
-        502 | 503 | 504 => ": it doesn't get there itself",
+        502..=504 => ": it doesn't get there itself",
         _ => "",
     };
     Fault::new(
