@@ -188,7 +188,10 @@ pub(super) fn examine(
         .take(PROBE_CERTIFICATES_MAX)
         .map_while(|der| X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate))
         .collect();
-    let path = path(&parsed);
+    // Signatures are worked out only where something hangs on them: the verifier has seen to a trusted chain, and
+    // this is done at every check.
+    let needs_path = standing != Standing::Trusted || !pins.is_empty();
+    let path = if needs_path { path(&parsed) } else { parsed.iter().take(1).collect() };
     let own = path.first()?;
     let issuers: Vec<String> =
         path.iter().map(|certificate| one_line(&certificate.issuer().to_string())).collect();

@@ -3,6 +3,8 @@
 use linewatch::estate::{Ask, HttpAsk, HttpVersion};
 use linewatch::observation::{Failure, Phase};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::http::get;
 use super::servers::{self, Authority, Farewell, Second};
 use super::{LONG, ask, detail, failed, host_port};
@@ -76,6 +78,63 @@ async fn what_hostile_servers_send_has_bounds() {
         if matches!(does, Second::Endless(_)) {
             assert_eq!(answer.facts.body_bytes, Some(linewatch::limits::PROBE_BODY_BYTES_MAX));
         }
+    }
+}
+
+/// Reads the preface, and frames up to the one that asks (HEADERS).
+async fn read_request(stream: &mut (impl AsyncReadExt + Unpin)) {
+    let mut preface = [0; 24];
+    let mut head = [0; 9];
+    let mut kind = None;
+    drop(stream.read_exact(&mut preface).await);
+    while kind != Some(1) && stream.read_exact(&mut head).await.is_ok() {
+        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+        drop(stream.read_exact(&mut vec![0; length]).await);
+        kind = Some(head[3]);
+    }
+}
+
+/// Agrees to HTTP/2, waits for a request, then says `first` and after it `piece` without end.
+async fn says_bytes(authority: &Authority, first: &'static [u8], piece: &'static [u8]) -> HttpAsk {
+    let acceptor = authority.issue("accurx.example", 90).speaking(&["h2"]);
+    let server = servers::tcp(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            read_request(&mut stream).await;
+            drop(stream.write_all(first).await);
+            while !piece.is_empty() && stream.write_all(&piece.repeat(256)).await.is_ok() {}
+            servers::hold(stream).await;
+        }
+    })
+    .await;
+    question(authority, server)
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_second_version_are_protocol() {
+    let authority = Authority::new();
+    for first in [&b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..], &[0xff; 64]] {
+        let answer = ask(Ask::Http(says_bytes(&authority, first, b"").await), LONG).await;
+        assert_eq!(answer.failure, Some(Failure::Protocol), "{first:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn floods_of_control_frames_end_at_the_deadline() {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    // An interim answer (100) to the first request, again and again: an index, then the status as a literal.
+    const INTERIM: &[u8] = &[0, 0, 5, 1, 4, 0, 0, 0, 1, 0x08, 3, b'1', b'0', b'0'];
+    let authority = Authority::new();
+    for piece in [SETTINGS, PING, INTERIM] {
+        let question = says_bytes(&authority, SETTINGS, piece).await;
+        let answer = ask(Ask::Http(question), std::time::Duration::from_millis(700)).await;
+        assert_eq!(
+            failed(&answer),
+            (Some(Failure::Timeout), Some(Phase::FirstByte)),
+            "{piece:?}: {answer:?}"
+        );
     }
 }
 
