@@ -137,7 +137,7 @@ timeout = "20s"
         &format!("https://accurx.example/, through the proxy {proxy}"),
         &format!("proxy        {proxy}"),
         "issuer       County Test Root, as pinned",
-        "key          sha256:",
+        "  its key    sha256:",
         "HTTP         2",
     ] {
         assert!(out.contains(words), "{words}: {out}");

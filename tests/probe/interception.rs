@@ -174,3 +174,45 @@ async fn a_server_that_wants_to_know_its_clients_gets_the_certificate() {
     }
     assert!(!format!("{question:?}").contains("PRIVATE"), "{question:?}");
 }
+
+/// Leads from a server of `public` to this place.
+async fn leading_to(public: &Authority, there: std::net::SocketAddr) -> HttpAsk {
+    let found = format!("HTTP/1.1 302 Found\r\nLocation: https://{there}/\r\nContent-Length: 0\r\n\r\n");
+    let here = servers::https(public.issue("accurx.example", 90), found, Farewell::Polite).await;
+    HttpAsk {
+        connect_to: Some(host_port(here)),
+        trust_pem: Some(public.pem()),
+        redirects_max: 3,
+        ..get("https://accurx.example/")
+    }
+}
+
+#[tokio::test]
+async fn what_is_pinned_for_a_service_is_not_asked_of_where_it_leads() {
+    let (public, other) = (Authority::new(), Authority::named("Other Root"));
+    let there = servers::https(other.issue("127.0.0.1", 90), HELLO, Farewell::Polite).await;
+    let mut question = leading_to(&public, there).await;
+    question.trust_pem = Some(public.pem() + &other.pem());
+    question.issuers = named("County Test Root");
+    question.host = Some("accurx.example".to_owned());
+    question.sni = Some("accurx.example".to_owned());
+    let answer = put(question).await;
+    assert!(answer.ok && answer.facts.redirects.len() == 1, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_not_shown_to_where_a_redirect_leads() {
+    let (public, clients) = (Authority::new(), Authority::named("Clients"));
+    let acceptor = clients.wants_clients(public.issue("127.0.0.1", 90));
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let there = servers::tcp(move |stream, _| {
+        let (acceptor, tell) = (acceptor.clone(), tell.clone());
+        async move { tell.send(acceptor.accept(stream).await.is_ok()).await.expect("the test listens") }
+    })
+    .await;
+    let mut question = leading_to(&public, there).await;
+    question.client_identity = Some(Box::new(clients.client("practice.example")));
+    let answer = put(question).await;
+    assert_eq!(told.recv().await, Some(false), "it asked, and got none");
+    assert!(!answer.ok && answer.facts.redirects.len() == 1, "{answer:?}");
+}

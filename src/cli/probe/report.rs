@@ -141,13 +141,11 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     }
     for (place, certificate) in facts.certificates.iter().enumerate() {
         rows.push((if place == 0 { "certificate" } else { "issued by" }, described(certificate, now)));
+        rows.push(("  its key", format!("sha256:{}", certificate.key_sha256)));
     }
     if let Some(issuer) = &facts.issuer {
         rows.push(("issuer", issued(issuer)));
     }
-    rows.extend(
-        facts.certificates.iter().map(|certificate| ("key", format!("sha256:{}", certificate.key_sha256))),
-    );
     if let Some(version) = facts.http_version {
         rows.push(("HTTP", version.to_owned()));
     }
