@@ -12,6 +12,8 @@ pub mod splitter;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
+
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
@@ -195,7 +197,7 @@ pub struct DnsAsk {
 }
 
 /// One GET.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct HttpAsk {
     /// As written; scheme `http` or `https`.
     pub url: String,
@@ -214,6 +216,83 @@ pub struct HttpAsk {
     pub connect_to: Option<HostPort>,
     /// Look the host up at this name server instead of the system's.
     pub name_server: Option<HostPort>,
+    /// Only addresses of this family; `None`: the source's family, or whichever there is.
+    pub family: Option<Family>,
+    pub version: HttpVersion,
+    /// The name that TLS asks for, and that the certificate must be for, instead of the URL's.
+    pub sni: Option<String>,
+    /// What `Host` (`:authority`) says instead of the URL's host and port.
+    pub host: Option<String>,
+    /// Ask this HTTP proxy for a tunnel (`CONNECT`) instead of connecting to the host.
+    pub proxy: Option<HostPort>,
+    /// Shown to the host of the URL when it asks for it, and to nobody else.
+    pub client_identity: Option<Box<ClientIdentity>>,
+    /// One of these must have signed the host's certificate, directly or not; empty: anybody trusted may.
+    pub issuers: Vec<IssuerPin>,
+    /// Texts that only a page put in its place has, besides those that linewatch knows.
+    pub blocked_body: Vec<String>,
+    /// Redirects may lead from a public address into a private network.
+    pub redirects_private: bool,
+}
+
+/// IPv4 or IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    pub const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// As people write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        }
+    }
+}
+
+/// The version of HTTP that is asked for, and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum HttpVersion {
+    #[default]
+    Http1,
+    Http2,
+}
+
+/// Who may have issued a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssuerPin {
+    /// This stands in the issuer's name; capitals don't matter.
+    Named(String),
+    /// SHA-256 of a certificate, or of its public key with its kind (SPKI).
+    Sha256([u8; 32]),
+}
+
+/// A client certificate and its key, both PEM, already read.
+#[derive(Clone)]
+pub struct ClientIdentity {
+    /// The client's own certificate first.
+    pub certificate_pem: String,
+    pub key_pem: SecretString,
+}
+
+impl std::fmt::Debug for ClientIdentity {
+    /// Without the key, and without the noise of the certificate.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientIdentity").finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for ClientIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.certificate_pem == other.certificate_pem
+            && self.key_pem.expose_secret() == other.key_pem.expose_secret()
+    }
 }
 
 /// One connection, closed again.

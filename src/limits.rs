@@ -141,6 +141,15 @@ pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
 pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// Bytes of a body that are searched for the marks of block pages. Those pages are a few KiB, pictures included;
+/// searching all of a service's own page for them would cost more than fetching it.
+pub const PROBE_MARKS_BYTES_MAX: usize = 64 * 1024;
+
+/// Issuers of certificates that weren't trusted, remembered to see whether they vouch for hosts of several
+/// organisations. A county has one or two firewalls that decrypt; beyond this somebody makes issuers up, and all are
+/// forgotten.
+pub const PROBE_ISSUERS_MAX: usize = 64;
+
 /// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
 /// patience with the first one shorter.
 pub const PROBE_ADDRESSES_MAX: usize = 3;

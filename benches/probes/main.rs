@@ -196,13 +196,9 @@ fn ask(kind: &str, doors: &Doors) -> Ask {
         Ask::Http(HttpAsk {
             url: format!("{}://127.0.0.1:{port}/", if tls { "https" } else { "http" }),
             tls,
-            expect_status: Vec::new(),
-            expect_body: None,
             certificate_days_min: Some(1),
             trust_pem: tls.then(|| doors.pem.clone()),
-            redirects_max: 0,
-            connect_to: None,
-            name_server: None,
+            ..HttpAsk::default()
         })
     };
     match kind {

@@ -34,7 +34,8 @@ pub fn under_way_max(estate: &Estate) -> usize {
 pub fn target(ask: &Ask) -> String {
     match ask {
         Ask::Dns(dns) => dns.server.to_string(),
-        Ask::Http(http) => match &http.connect_to {
+        // A proxy is the one whom our connections reach.
+        Ask::Http(http) => match http.proxy.as_ref().or(http.connect_to.as_ref()) {
             Some(HostPort { host, port }) => HostPort { host: host.clone(), port: *port }.to_string(),
             None => authority(&http.url, http.tls),
         },

@@ -323,8 +323,16 @@ impl Window {
     }
 }
 
-/// A line with a password in it, up to the password: excerpts end up in tickets and e-mails.
+/// A line with a password in it, up to the password, and PEM up to its first dashes: excerpts end up in tickets and
+/// e-mails.
 fn without_secret(line: &str) -> &str {
+    /// A line of a key is 64 characters; its last line may be shorter, and then tells little.
+    const KEY_LINE_CHARS: usize = 24;
+    let line = line.find("-----BEGIN").map_or(line, |at| &line[..at]);
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    if line.trim().len() >= KEY_LINE_CHARS && line.trim().chars().all(is_base64) {
+        return "";
+    }
     let mut secrets = line.match_indices("password").map(|(at, word)| at + word.len());
     let secret = secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='));
     secret.map_or(line, |end| &line[..end])

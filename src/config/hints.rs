@@ -8,7 +8,7 @@ use super::names::Comparisons;
 use super::{Config, PracticeNotices};
 use crate::estate::columns::{Askers, Node, columns};
 use crate::estate::splitter::list;
-use crate::estate::{ComponentIx, Estate, Practice, ServiceIx};
+use crate::estate::{Ask, ComponentIx, Estate, Family, Practice, ServiceIx};
 
 /// Things that are listed by name in one hint.
 const LISTED_MAX: usize = 6;
@@ -30,6 +30,7 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints.extend(idle(estate));
     hints.extend(strange_roles(estate));
     hints.extend(sources(estate));
+    hints.extend(families(estate));
     hints.extend(unreachable_people(config));
     hints
 }
@@ -137,6 +138,35 @@ fn sources(estate: &Estate) -> Vec<Hint> {
             about: practices,
         });
     }
+    hints
+}
+
+/// Probes of one family of addresses, at practices whose source is of the other.
+fn families(estate: &Estate) -> Vec<Hint> {
+    let asked = estate.probes.iter().filter_map(|probe| match &probe.ask {
+        Ask::Http(ask) => ask.family.map(|family| (probe, family)),
+        _ => None,
+    });
+    let mut hints = Vec::new();
+    for (probe, family) in asked {
+        let other = |practice: &Practice| practice.source.is_some_and(|source| Family::of(source) != family);
+        let practices = without(estate, other);
+        if !practices.is_empty() {
+            hints.push(Hint {
+                text: format!(
+                    "{} asks over {} alone, and the `source` is of the other family at {}: {}",
+                    probe.id,
+                    family.as_str(),
+                    counted(practices.len(), "practice"),
+                    some(&practices)
+                ),
+                help: "there it will be `local`, which tells nothing: take `family` out, or give them a `source` of that family"
+                    .to_owned(),
+                about: vec![probe.id.clone()],
+            });
+        }
+    }
+    hints.truncate(LISTED_MAX);
     hints
 }
 

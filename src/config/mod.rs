@@ -25,6 +25,7 @@ mod settings;
 mod settings_file;
 mod summary;
 mod values;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

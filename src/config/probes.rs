@@ -9,6 +9,7 @@ use super::probe_kinds;
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{self, refusal};
+use super::web;
 use crate::estate::{
     Ask, ComponentIx, DnsAsk, HostPort, HttpAsk, IcmpAsk, NetworkIx, Probe, ServiceIx, TcpAsk, UdpAsk,
 };
@@ -185,6 +186,12 @@ fn ask(
         }
     };
     known.extend(own);
+    if matches!(kind, "http" | "https") {
+        known.extend(web::KEYS);
+    }
+    if kind == "https" {
+        known.extend(web::TLS_KEYS);
+    }
     section.refuse_unknown(reader, &known);
     match kind {
         "dns" => dns(reader, section, draft),
@@ -281,7 +288,7 @@ fn http(
             "leave one of the two out",
         );
     }
-    let ask = HttpAsk {
+    let mut ask = HttpAsk {
         url: url?.value,
         tls: scheme == "https",
         expect_status: statuses.iter().filter_map(|status| u16::try_from(status.value).ok()).collect(),
@@ -291,19 +298,26 @@ fn http(
         redirects_max: redirects.and_then(|most| u8::try_from(most.value).ok()).unwrap_or(REDIRECTS),
         connect_to: connect.map(|connect| connect.value),
         name_server,
+        ..HttpAsk::default()
     };
+    web::extend(reader, section, &mut ask);
     Some((Ask::Http(ask), used))
 }
 
 /// The certificates of a PEM file, read.
 pub(super) fn trust(reader: &mut Reader<'_>, name: Placed<&str>) -> Option<String> {
-    let pem = super::side_file(reader, "trust_file", name)?;
+    certificates(reader, "trust_file", name)
+}
+
+/// The same, named by another key.
+pub(super) fn certificates(reader: &mut Reader<'_>, key: &str, name: Placed<&str>) -> Option<String> {
+    let pem = super::side_file(reader, key, name)?;
     if pem.contains("-----BEGIN CERTIFICATE-----") {
         return Some(pem);
     }
     reader.refuse(
         name.span,
-        format!("`trust_file`: {:?} has no certificate in it", shorten(name.value)),
+        format!("`{key}`: {:?} has no certificate in it", shorten(name.value)),
         "it must be PEM, with a line -----BEGIN CERTIFICATE-----",
     );
     None

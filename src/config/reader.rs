@@ -107,7 +107,7 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "timeout" => "\"5s\"",
         "keep" | "keep_addresses" => "\"90d\"",
         "server" | "name_server" => "\"10.0.0.1:53\"",
-        "target" | "connect" => "\"10.0.0.1:443\"",
+        "target" | "connect" | "proxy" => "\"10.0.0.1:443\"",
         "url" => "\"https://accurx.example/\"",
         "record" => "\"A\"",
         "kind" => "\"firewall\" or whatever kind it is",
@@ -119,6 +119,7 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "listen" => "\"127.0.0.1:9460\"",
         _ => match wanted {
             "a whole number" | "a number" => "1",
+            "true or false" => "true",
             "a list of texts" => "[\"…\"]",
             _ => "\"…\"",
         },

@@ -161,6 +161,16 @@ impl<'t> Section<'t> {
         Some(values.iter().filter_map(|each| reader.integer_of(key, placed(each), &range)).collect())
     }
 
+    /// True or false, where the key is there.
+    pub fn boolean(&self, reader: &mut Reader<'_>, key: &str) -> Option<Placed<bool>> {
+        let (value, _) = self.get(key)?;
+        if let DeValue::Boolean(is) = value.value {
+            return Some(Placed { value: *is, span: value.span });
+        }
+        reader.wrong_type(key, value, "true or false");
+        None
+    }
+
     /// A number in a range, whole or not, where the key is there.
     pub fn number(
         &self,

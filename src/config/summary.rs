@@ -116,7 +116,7 @@ fn targets(config: &Config) -> Vec<TargetRate> {
 fn target(ask: &Ask) -> String {
     match ask {
         Ask::Dns(dns) => dns.server.to_string(),
-        Ask::Http(http) => match &http.connect_to {
+        Ask::Http(http) => match http.proxy.as_ref().or(http.connect_to.as_ref()) {
             Some(connect) => connect.to_string(),
             None => authority(&http.url, if http.tls { 443 } else { 80 }),
         },

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{Ask, HostPort, SmtpTls};
+use super::{Ask, HostPort, HttpAsk, SmtpTls};
 
 impl Ask {
     /// It speaks TLS, so interception and bad certificates show.
@@ -39,6 +39,7 @@ impl Ask {
     pub fn looks_up_name(&self) -> bool {
         match self {
             Self::Dns(_) => true,
+            Self::Http(HttpAsk { proxy: Some(proxy), .. }) => named(proxy),
             Self::Http(http) => http.connect_to.as_ref().map_or_else(|| is_name(host(&http.url)), named),
             Self::Tcp(ask) => named(&ask.target),
             Self::Udp(ask) => named(&ask.target),

@@ -73,6 +73,15 @@ pub struct Facts {
     /// As the server sent them, its own first; kept when they were not trusted, too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<Certificate>,
+    /// Who issued the server's own certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Issuer>,
+    /// The proxy that the connection went through, or was to go through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The version of HTTP spoken: `1.1` or `2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_version: Option<&'static str>,
     /// Where redirects led, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirects: Vec<String>,
@@ -111,6 +120,20 @@ pub struct Certificate {
     pub not_after: At,
     /// The DNS names and addresses that it is for.
     pub names: Vec<String>,
+    /// SHA-256 of its public key with its kind, in hexadecimal digits: what `issuer = "sha256:…"` pins.
+    pub key_sha256: String,
+}
+
+/// Who issued a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Issuer {
+    /// Its common name and organisation.
+    pub name: String,
+    /// Whether it is, or was itself issued by, one that the probe pins; `None`: it pins none.
+    pub is_pinned: Option<bool>,
+    /// The maker of a product that decrypts TLS and that has a name like it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
 }
 
 /// A time server's clock beside this machine's.

@@ -8,6 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::answer::Certificate;
 use super::fault::one_line;
+use super::interception::{hex, sha256};
 use crate::limits::{PROBE_CERTIFICATES_MAX, PROBE_LISTED_MAX};
 use crate::time::At;
 
@@ -33,6 +34,7 @@ fn describe_one(der: &[u8]) -> Option<Certificate> {
         not_before: at(certificate.validity().not_before.timestamp()),
         not_after: at(certificate.validity().not_after.timestamp()),
         names,
+        key_sha256: hex(&sha256(certificate.public_key().raw)),
     })
 }
 

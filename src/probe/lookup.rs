@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::dns;
 use super::fault::Fault;
 use super::trail::Trail;
-use crate::estate::HostPort;
+use crate::estate::{Family, HostPort};
 use crate::limits::{PROBE_ADDRESSES_MAX, PROBE_SYSTEM_LOOKUPS_MAX};
 use crate::observation::{Failure, Phase};
 
@@ -38,24 +38,43 @@ impl Lookup {
         source: Option<IpAddr>,
         trail: &Trail,
     ) -> Result<Vec<SocketAddr>, Fault> {
+        self.addresses_of(None, host, name_server, source, trail).await
+    }
+
+    /// The same, of one family alone. A source of the other family is a slip of the configuration, and `local`.
+    pub(super) async fn addresses_of(
+        &self,
+        family: Option<Family>,
+        host: &HostPort,
+        name_server: Option<&HostPort>,
+        source: Option<IpAddr>,
+        trail: &Trail,
+    ) -> Result<Vec<SocketAddr>, Fault> {
+        let wanted = family_of(family, source)?;
         if let Ok(address) = host.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, host.port)]);
+            // Without `family` an address that doesn't suit the source says so when it is connected to.
+            return match family {
+                Some(family) if Family::of(address) != family => {
+                    Err(Fault::new(Failure::NoAnswer, format!("{address} is no {} address", family.as_str())))
+                }
+                _ => Ok(vec![SocketAddr::new(address, host.port)]),
+            };
         }
         trail.enter(Phase::Dns);
         let mut found = match name_server {
-            Some(server) => self.at(server, &host.host, source, trail).await?,
+            Some(server) => self.at(server, &host.host, wanted, source, trail).await?,
             None => self.at_system(&host.host).await?,
         };
         trail.rest();
-        if let Some(source) = source {
-            found.retain(|address| address.is_ipv4() == source.is_ipv4());
+        if let Some(family) = wanted {
+            found.retain(|&address| Family::of(address) == family);
         }
         found.truncate(PROBE_ADDRESSES_MAX);
         trail.note(|facts| facts.addresses.clone_from(&found));
         if found.is_empty() {
-            let what = match source {
-                Some(source) if source.is_ipv4() => "no IPv4 address",
-                Some(_) => "no IPv6 address",
+            let what = match wanted {
+                Some(Family::Ipv4) => "no IPv4 address",
+                Some(Family::Ipv6) => "no IPv6 address",
                 None => "no address",
             };
             return Err(Fault::new(Failure::NoAnswer, format!("{} has {what}", host.host)));
@@ -63,11 +82,12 @@ impl Lookup {
         Ok(found.into_iter().map(|address| SocketAddr::new(address, host.port)).collect())
     }
 
-    /// Asks for the addresses of the source's family; without a source for IPv4, then, where there is none, IPv6.
+    /// Asks for the addresses of a family; without one for IPv4, then, where there is none, IPv6.
     async fn at(
         &self,
         server: &HostPort,
         name: &str,
+        wanted: Option<Family>,
         source: Option<IpAddr>,
         trail: &Trail,
     ) -> Result<Vec<IpAddr>, Fault> {
@@ -79,9 +99,9 @@ impl Lookup {
                 None => return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", server.host))),
             },
         };
-        let types: &[RecordType] = match source {
-            Some(source) if source.is_ipv6() => &[RecordType::AAAA],
-            Some(_) => &[RecordType::A],
+        let types: &[RecordType] = match wanted {
+            Some(Family::Ipv6) => &[RecordType::AAAA],
+            Some(Family::Ipv4) => &[RecordType::A],
             None => &[RecordType::A, RecordType::AAAA],
         };
         let mut found = Vec::new();
@@ -121,6 +141,19 @@ impl Lookup {
             .map_err(|error| unresolved(&error, name))?;
         found.dedup();
         Ok(found)
+    }
+}
+
+/// The family of addresses that can be used: the one asked for, or the source's.
+fn family_of(family: Option<Family>, source: Option<IpAddr>) -> Result<Option<Family>, Fault> {
+    match (family, source) {
+        (Some(family), Some(source)) if Family::of(source) != family => Err(Fault::local(format!(
+            "`family` asks for {} and the source {source} is an {} address",
+            family.as_str(),
+            Family::of(source).as_str()
+        ))),
+        (Some(family), _) => Ok(Some(family)),
+        (None, source) => Ok(source.map(Family::of)),
     }
 }
 

@@ -14,10 +14,11 @@
 //! # Choices
 //!
 //! - HTTP is hyper's client connection over tokio-rustls, and not reqwest (which the uplinks use): reqwest can't say how
-//!   long each phase took, and drops a chain that it doesn't trust.
+//!   long each phase took, and drops a chain that it doesn't trust. HTTP/2 is h2 alone, see `http/second.rs`.
 //! - DNS messages are hickory-proto's: hickory is what the trust-dns project is called now. The sockets are our own, as
 //!   a resolver would retry, cache, and hide what is to be measured.
 
+mod address;
 mod answer;
 mod certificate;
 mod dns;
@@ -25,6 +26,7 @@ mod echo;
 mod fault;
 mod http;
 mod icmp;
+mod interception;
 mod ldap;
 mod lookup;
 mod nonce;
@@ -42,12 +44,13 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, ClockSeen, Echoes, Facts};
+pub use answer::{Answer, Certificate, ClockSeen, Echoes, Facts, Issuer};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
 use fault::Fault;
 use icmp::Pings;
+use interception::Issuers;
 use lookup::Lookup;
 use talk::Tools;
 use trail::Trail;
@@ -63,6 +66,7 @@ pub fn is_built(ask: &Ask) -> bool {
 pub struct Prober {
     lookup: Lookup,
     trust: Arc<Trust>,
+    issuers: Arc<Issuers>,
     pings: Pings,
 }
 
@@ -74,7 +78,12 @@ impl Prober {
     ///
     /// When no TLS check could ever be made.
     pub fn new() -> Result<Self, NoTrust> {
-        Ok(Self { lookup: Lookup::new(), trust: Arc::new(Trust::new()?), pings: Pings::new() })
+        Ok(Self {
+            lookup: Lookup::new(),
+            trust: Arc::new(Trust::new()?),
+            issuers: Arc::default(),
+            pings: Pings::new(),
+        })
     }
 
     /// Asks once, within the probe's `timeout`, bound to `source` where one is given.
@@ -104,7 +113,7 @@ impl Prober {
     }
 
     fn tools(&self) -> Tools<'_> {
-        Tools { lookup: &self.lookup, trust: &self.trust }
+        Tools { lookup: &self.lookup, trust: &self.trust, issuers: &self.issuers }
     }
 }
 

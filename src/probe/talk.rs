@@ -7,19 +7,21 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
+use super::interception::Issuers;
 use super::lookup::Lookup;
 use super::socket;
-use super::tls;
+use super::tls::{self, Hello};
 use super::trail::Trail;
 use super::trust::Trust;
 use crate::estate::{HostPort, TlsAsk};
 use crate::limits::PROBE_TALK_BYTES_MAX;
 use crate::observation::{Failure, Phase};
 
-/// What checks that talk need besides their definition.
+/// What checks over connections need besides their definition.
 pub(super) struct Tools<'a> {
     pub(super) lookup: &'a Lookup,
     pub(super) trust: &'a Trust,
+    pub(super) issuers: &'a Issuers,
 }
 
 enum Stream {
@@ -67,8 +69,8 @@ impl Talk {
         }
         trail.enter(Phase::Tls);
         let name = ask.name.as_deref().unwrap_or(&target.host);
-        let pem = ask.trust_pem.as_deref();
-        let secured = tls::handshake(stream, name, pem, tls::NO_CHOICE, tools.trust, trail).await?;
+        let hello = Hello::to(name, ask.trust_pem.as_deref());
+        let secured = tls::handshake(stream, &hello, tools, trail).await?;
         Ok(Self { stream: Stream::Tls(Box::new(secured.stream)), days_left: secured.days_left, ..self })
     }
 

@@ -1,23 +1,52 @@
-//! A TLS handshake of its own for one check, its certificates kept whether they are trusted or not.
+//! The TLS handshake of a check: whom it asks for, what it shows of itself, and what it thinks of the answer.
 
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{AlertDescription, CertificateError};
+use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate;
-use super::fault::Fault;
+use super::fault::{self, Fault};
+use super::interception::{self, Issuers, Standing};
+use super::talk::Tools;
 use super::trail::Trail;
-use super::trust::{Trust, distrusted};
+use super::trust::{Seen, distrusted};
+use crate::estate::{ClientIdentity, IssuerPin};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
 
-/// Protocols that HTTP checks offer.
-pub(super) const HTTP: &[&[u8]] = &[b"http/1.1"];
-/// Others have none to choose from.
-pub(super) const NO_CHOICE: &[&[u8]] = &[];
+/// What is offered to speak above TLS.
+pub(super) const HTTP_1: &[&[u8]] = &[b"http/1.1"];
+pub(super) const HTTP_2: &[&[u8]] = &[b"h2"];
+const NO_CHOICE: &[&[u8]] = &[];
+
+/// How a handshake begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hello<'a> {
+    /// Whom the certificate must be for.
+    pub(super) host: &'a str,
+    /// Roots that are trusted instead of this machine's, as PEM.
+    pub(super) trust_pem: Option<&'a str>,
+    pub(super) protocols: &'a [&'a [u8]],
+    /// Who may have issued the certificate; empty: anybody who is trusted.
+    pub(super) pins: &'a [IssuerPin],
+    /// What is shown to a server that asks for it.
+    pub(super) identity: Option<&'a ClientIdentity>,
+}
+
+impl<'a> Hello<'a> {
+    /// With nothing above TLS to choose from.
+    pub(super) const fn to(host: &'a str, trust_pem: Option<&'a str>) -> Self {
+        Self { host, trust_pem, protocols: NO_CHOICE, pins: &[], identity: None }
+    }
+}
 
 /// A connection over TLS.
 pub(super) struct Secured {
@@ -26,35 +55,48 @@ pub(super) struct Secured {
     pub(super) days_left: Option<i64>,
 }
 
-/// The caller has entered the phase. `host`: whom the certificate must be for; `pem`: roots trusted instead of this
-/// machine's.
+/// Shakes hands; the caller has entered the phase. The certificates are kept whether they are trusted or not.
 pub(super) async fn handshake(
     stream: TcpStream,
-    host: &str,
-    pem: Option<&str>,
-    protocols: &[&[u8]],
-    trust: &Trust,
+    hello: &Hello<'_>,
+    tools: &Tools<'_>,
     trail: &Trail,
 ) -> Result<Secured, Fault> {
+    let host = hello.host;
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Fault::local(format!("{host} is no name that a certificate could be for")))?;
-    let (config, recorder) = trust.for_one_handshake(pem, protocols)?;
+    let (mut config, recorder) = tools.trust.for_one_handshake(hello.trust_pem, hello.protocols)?;
+    if let Some(identity) = hello.identity {
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified(identity)?));
+    }
     let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     let seen = recorder.seen();
     let described = certificate::describe(&seen.chain);
     let days_left = described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())));
     trail.note(|facts| facts.certificates = described);
+    let intercepted = examined(&seen, hello, tools.issuers, trail);
     match outcome {
         Ok(stream) => {
             let version = stream.get_ref().1.protocol_version();
             trail.note(|facts| {
                 facts.tls_version = version.and_then(|v| v.as_str()).map(|v| v.replace('_', "."));
             });
-            Ok(Secured { stream, days_left })
+            // A server may pass over what we offered, and then speaks HTTP/1.1.
+            let agreed = stream.get_ref().1.alpn_protocol();
+            match intercepted {
+                Some(fault) => Err(fault),
+                None if hello.protocols == HTTP_2 && agreed != Some(b"h2") => Err(no_second(host)),
+                None => Ok(Secured { stream, days_left }),
+            }
         }
-        Err(error) => Err(match &seen.distrust {
-            Some(why) => distrusted(why, host),
-            None => Fault::io(&error, &format!("TLS with {host}")),
+        Err(error) => Err(match (&seen.distrust, fault::inner::<rustls::Error>(&error)) {
+            (Some(why), _) => intercepted.unwrap_or_else(|| distrusted(why, host)),
+            (None, Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
+                if hello.protocols == HTTP_2 =>
+            {
+                no_second(host)
+            }
+            (None, _) => Fault::io(&error, &format!("TLS with {host}")),
         }),
     }
 }
@@ -69,4 +111,34 @@ pub(super) fn days_suffice(days_min: Option<u32>, days_left: Option<i64>) -> Res
         .in_phase(Phase::Tls)),
         _ => Ok(()),
     }
+}
+
+/// Notes who issued the certificate, and finds out whether somebody decrypts.
+fn examined(seen: &Seen, hello: &Hello<'_>, known: &Issuers, trail: &Trail) -> Option<Fault> {
+    let standing = match seen.distrust {
+        None => Standing::Trusted,
+        Some(CertificateError::UnknownIssuer | CertificateError::BadSignature) => Standing::UnknownIssuer,
+        // Expired, revoked, for another name: it says by itself what is wrong with it.
+        Some(_) => return None,
+    };
+    let now = At::from(jiff::Timestamp::now());
+    let (issuer, fault) = interception::examine(&seen.chain, standing, hello.host, hello.pins, known, now)?;
+    trail.note(|facts| facts.issuer = Some(issuer));
+    fault
+}
+
+fn no_second(host: &str) -> Fault {
+    Fault::new(Failure::Protocol, format!("{host} does not speak HTTP/2, which `version` asks for"))
+        .in_phase(Phase::Tls)
+}
+
+/// The configuration has seen to it that the two fit; nothing of the key is said.
+fn certified(identity: &ClientIdentity) -> Result<CertifiedKey, Fault> {
+    let unusable = || Fault::local("the client certificate and its key can't be used; `check` says why");
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(identity.certificate_pem.as_bytes()).collect();
+    let key =
+        PrivateKeyDer::from_pem_slice(identity.key_pem.expose_secret().as_bytes()).map_err(|_| unusable())?;
+    let chain = chain.map_err(|_| unusable())?;
+    CertifiedKey::from_der(chain, key, &default_provider()).map_err(|_| unusable())
 }

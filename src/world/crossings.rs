@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::estate::{Ask, Estate, Hop, NetworkIx, PracticeIx, Probe, ProbeIx, Vantage};
+use crate::estate::{Ask, Estate, Hop, HttpAsk, NetworkIx, PracticeIx, Probe, ProbeIx, Vantage};
 use crate::world::dice::mix_text;
 use crate::world::faults::Live;
 use crate::world::scenario::{Fault, Mode, Scenario, Target};
@@ -155,6 +155,8 @@ pub(super) fn feels(probe: &Probe, mode: Mode) -> bool {
 fn resolves(ask: &Ask) -> bool {
     let host = match ask {
         Ask::Dns(_) => return true,
+        // A proxy looks the service's name up by itself, elsewhere.
+        Ask::Http(HttpAsk { proxy: Some(proxy), .. }) => &proxy.host,
         Ask::Http(ask) if ask.connect_to.is_some() => return false,
         Ask::Http(ask) => host_of(&ask.url),
         Ask::Tcp(ask) => &ask.target.host,

@@ -317,6 +317,7 @@ fn https(host: &str) -> Ask {
         redirects_max: 0,
         connect_to: None,
         name_server: None,
+        ..HttpAsk::default()
     })
 }
 

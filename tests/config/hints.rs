@@ -116,3 +116,13 @@ fn a_kind_that_run_cannot_ask_yet_is_named() {
     assert_eq!(summary.later_kinds[0].kind, "imap");
     assert_eq!(summary.later_kinds[0].probes, ["accurx-https"]);
 }
+
+#[test]
+fn a_family_that_a_practice_has_no_source_of_is_pointed_out() {
+    let url = "url = \"https://accurx.example/\"";
+    let text = |family: &str| with(url, &format!("{url}\nfamily = \"{family}\""));
+    let found = hint_texts(&text("ipv6"));
+    let hint = |said: &&String| said.contains("accurx-https asks over IPv6 alone") && said.contains("G82002");
+    assert!(found.iter().any(|said| hint(&said)), "{found:?}");
+    assert!(!hint_texts(&text("ipv4")).iter().any(|said| said.contains("asks over")));
+}

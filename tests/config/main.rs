@@ -11,6 +11,7 @@ mod hints;
 mod hostile;
 mod practices_csv;
 mod settings;
+mod web;
 
 use std::path::Path;
 

@@ -100,8 +100,9 @@ async fn each_fault_shows_as_what_it_is() {
     .await;
     under(Fate::Dns(DnsAnswer::Nxdomain), &[(HTTPS, Failure::Nxdomain, Phase::Dns)]).await;
     under(Fate::Tls, &[(HTTPS, Failure::Tls, Phase::Tls)]).await;
-    // Somebody else's certificate. Whose it is, the probe can't say yet: it says that it isn't trusted.
-    under(Fate::Intercept, &[(HTTPS, Failure::Untrusted, Phase::Tls)]).await;
+    // A firewall's certificate is told from a server's own bad one.
+    under(Fate::Intercept, &[(HTTPS, Failure::Intercepted, Phase::Tls)]).await;
+    under(Fate::Untrusted, &[(HTTPS, Failure::Untrusted, Phase::Tls)]).await;
     under(Fate::Status(503), &[(HTTPS, Failure::Status, Phase::FirstByte)]).await;
     under(Fate::Reset, &[(HTTPS, Failure::Reset, Phase::Tls), (HTTP, Failure::Reset, Phase::FirstByte)])
         .await;

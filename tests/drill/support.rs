@@ -38,6 +38,7 @@ fn http(url: &str, tls: bool) -> Ask {
         redirects_max: 3,
         connect_to: None,
         name_server: None,
+        ..HttpAsk::default()
     })
 }
 

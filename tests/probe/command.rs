@@ -99,3 +99,54 @@ async fn a_broken_configuration_asks_nothing() {
     assert_eq!((code, out.as_str()), (Some(3), ""), "{error}");
     assert!(error.contains("probes.toml:2:8"), "{error}");
 }
+
+#[tokio::test]
+async fn a_web_check_tells_proxy_issuer_and_version() {
+    let authority = servers::Authority::new();
+    let (server, _told) =
+        servers::https_2(authority.issue("accurx.example", 90), servers::Second::Says("all is well")).await;
+    let (proxy, _heads) = servers::proxy(servers::Proxying::To(server)).await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = configuration(dir.path(), 1, 1, "127.0.0.3");
+    std::fs::write(dir.path().join("root.pem"), authority.pem()).expect("written");
+    let probe = |id: &str, issuer: &str| {
+        format!(
+            r#"
+[[probe]]
+id = "{id}"
+kind = "https"
+network = "internet"
+url = "https://accurx.example/"
+proxy = "{proxy}"
+version = "2"
+trust_file = "root.pem"
+issuer = "{issuer}"
+expect_body = "is well"
+every = "30s"
+timeout = "20s"
+"#
+        )
+    };
+    let text = std::fs::read_to_string(&path).expect("the file");
+    let text = text + &probe("good", "County Test Root") + &probe("decrypted", "DigiCert");
+    std::fs::write(&path, text).expect("written");
+
+    let (code, out, error) = linewatch(&path, &["good"]).await;
+    assert_eq!(code, Some(0), "{out}{error}");
+    for words in [
+        &format!("https://accurx.example/, through the proxy {proxy}"),
+        &format!("proxy        {proxy}"),
+        "issuer       County Test Root, as pinned",
+        "  its key    sha256:",
+        "HTTP         2",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    let (code, out, error) = linewatch(&path, &["decrypted"]).await;
+    assert_eq!(code, Some(1), "{out}{error}");
+    for words in
+        ["County Test Root, NOT AS PINNED", "FAILS: intercepted in phase tls", "not by the pinned DigiCert"]
+    {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}

@@ -20,6 +20,7 @@ pub fn get(url: &str) -> HttpAsk {
         redirects_max: 0,
         connect_to: None,
         name_server: None,
+        ..HttpAsk::default()
     }
 }
 

@@ -5,11 +5,15 @@
     reason = "a test whose stage can't be set has failed; clippy takes the helpers for code"
 )]
 
+mod blocked;
 mod command;
 mod dns;
 mod http;
+mod http_2;
 mod http_stalls;
 mod icmp;
+mod interception;
+mod proxy;
 mod servers;
 mod talkers;
 mod tls;

@@ -111,12 +111,72 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// Its own certificate's hash, as a pin has it.
+    pub fn sha256(&self) -> [u8; 32] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, self.issuer.der());
+        digest.as_ref().try_into().expect("32 bytes")
+    }
+
     /// A certificate for a name, valid for so many days from now (fewer than none: it has expired).
     pub fn issue(&self, name: &str, days: i64) -> Credentials {
+        self.issue_of(&params(name, days))
+    }
+
+    /// The same, made an hour ago, as a firewall that decrypts makes them.
+    pub fn issue_now(&self, name: &str) -> Credentials {
+        let mut params = params(name, 90);
+        params.not_before = (std::time::SystemTime::now() - std::time::Duration::from_hours(1)).into();
+        self.issue_of(&params)
+    }
+
+    fn issue_of(&self, params: &rcgen::CertificateParams) -> Credentials {
         let key = rcgen::KeyPair::generate().expect("a key");
-        let certificate = params(name, days).signed_by(&key, &self.issuer).expect("a certificate");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Credentials { chain: vec![certificate.der().clone(), self.issuer.der().clone()], key }
     }
+
+    /// A client that this authority vouches for.
+    pub fn client(&self, name: &str) -> linewatch::estate::ClientIdentity {
+        let mut params = params(name, 90);
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let credentials = self.issue_of(&params);
+        let body = base64(&credentials.chain[0]);
+        linewatch::estate::ClientIdentity {
+            certificate_pem: format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"),
+            key_pem: credentials.key.serialize_pem().into(),
+        }
+    }
+
+    /// Asks clients for a certificate of this authority, and does without for none.
+    pub fn wants_clients(&self, credentials: Credentials) -> TlsAcceptor {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::clone(&provider),
+        )
+        .build()
+        .expect("a verifier");
+        credentials.config(|builder| builder.with_client_cert_verifier(verifier), &[])
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for (place, three) in bytes.chunks(3).enumerate() {
+        let number = three.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+        let number = number << (8 * (3 - three.len()));
+        for letter in 0..4 {
+            let bits = number >> (18 - 6 * letter) & 63;
+            text.push(if letter <= three.len() { char::from(LETTERS[bits as usize]) } else { '=' });
+        }
+        if place % 16 == 15 {
+            text.push('\n');
+        }
+    }
+    text + "\n"
 }
 
 /// What a TLS server shows and holds.
@@ -133,17 +193,28 @@ impl Credentials {
     }
 
     pub fn acceptor(self) -> TlsAcceptor {
+        self.speaking(&[])
+    }
+
+    /// Agrees to these protocols alone; to none: doesn't care.
+    pub fn speaking(self, protocols: &[&str]) -> TlsAcceptor {
+        self.config(Clients::with_no_client_auth, protocols)
+    }
+
+    fn config(self, clients: impl FnOnce(Clients) -> Servers, protocols: &[&str]) -> TlsAcceptor {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let builder = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(self.chain, key)
-            .expect("a server configuration");
+            .expect("versions");
+        let mut config = clients(builder).with_single_cert(self.chain, key).expect("a server configuration");
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }
+
+type Clients = rustls::ConfigBuilder<rustls::ServerConfig, rustls::WantsVerifier>;
+type Servers = rustls::ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>;
 
 fn params(name: &str, days: i64) -> rcgen::CertificateParams {
     let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("parameters");
@@ -169,7 +240,11 @@ pub enum Farewell {
 
 /// An HTTPS server that answers every request with these bytes and closes.
 pub async fn https(credentials: Credentials, answer: impl Into<String>, farewell: Farewell) -> SocketAddr {
-    let acceptor = credentials.acceptor();
+    https_with(credentials.acceptor(), answer, farewell).await
+}
+
+/// The same, with a handshake of its own kind.
+pub async fn https_with(acceptor: TlsAcceptor, answer: impl Into<String>, farewell: Farewell) -> SocketAddr {
     let answer: Arc<str> = answer.into().into();
     tcp(move |stream, _| {
         let (acceptor, answer) = (acceptor.clone(), Arc::clone(&answer));
@@ -185,6 +260,103 @@ pub async fn https(credentials: Credentials, answer: impl Into<String>, farewell
         }
     })
     .await
+}
+
+/// What an HTTP/2 server does with a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Second {
+    /// Answers with this body, and says which `:authority` it was asked for in `x-asked`.
+    Says(&'static str),
+    /// Answers with headers of this many bytes.
+    LongHeaders(usize),
+    /// Sends a body without end, this again and again.
+    Endless(&'static str),
+    /// Breaks the request off.
+    Resets,
+    /// Leads to this place.
+    LeadsTo(&'static str),
+    /// Says nothing.
+    Silent,
+}
+
+/// An HTTPS server that speaks HTTP/2. Tells whom each request was for.
+pub async fn https_2(
+    credentials: Credentials,
+    does: Second,
+) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let acceptor = credentials.speaking(&["h2"]);
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let address = tcp(move |stream, _| {
+        let (acceptor, tell) = (acceptor.clone(), tell.clone());
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+            while let Some(Ok((request, respond))) = connection.accept().await {
+                drop(tell.send(request.uri().to_string()));
+                tokio::spawn(answer_2(does, respond));
+            }
+        }
+    })
+    .await;
+    (address, told)
+}
+
+async fn answer_2(does: Second, mut respond: h2::server::SendResponse<bytes::Bytes>) {
+    let answer = hyper::Response::builder();
+    let (answer, body) = match does {
+        Second::Says(body) => (answer, body),
+        Second::LongHeaders(bytes) => (answer.header("x-long", "a".repeat(bytes)), ""),
+        Second::Endless(piece) => (answer, piece),
+        Second::LeadsTo(place) => (answer.status(302).header("location", place), ""),
+        Second::Resets => return respond.send_reset(h2::Reason::INTERNAL_ERROR),
+        Second::Silent => return std::future::pending().await,
+    };
+    let answer = answer.body(()).expect("an answer");
+    let Ok(mut stream) = respond.send_response(answer, false) else { return };
+    let endless = matches!(does, Second::Endless(_));
+    loop {
+        stream.reserve_capacity(body.len());
+        if endless && !matches!(std::future::poll_fn(|c| stream.poll_capacity(c)).await, Some(Ok(1..))) {
+            return;
+        }
+        if stream.send_data(bytes::Bytes::from_static(body.as_bytes()), !endless).is_err() || !endless {
+            return;
+        }
+    }
+}
+
+/// What a proxy does with `CONNECT`.
+#[derive(Debug, Clone, Copy)]
+pub enum Proxying {
+    /// Connects to this address, whatever was asked for.
+    To(SocketAddr),
+    /// Says this and no more.
+    Says(&'static str),
+}
+
+/// An HTTP proxy. Tells the head of each request.
+pub async fn proxy(does: Proxying) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let address = tcp(move |mut stream, _| {
+        let tell = tell.clone();
+        async move {
+            drop(tell.send(read_head(&mut stream).await));
+            match does {
+                Proxying::Says(text) => {
+                    say(&mut stream, text).await;
+                    drop(stream.shutdown().await);
+                }
+                Proxying::To(there) => {
+                    let mut there = TcpStream::connect(there).await.expect("the server behind");
+                    say(&mut stream, "HTTP/1.0 200 Connection established\r\nProxy-Agent: test\r\n\r\n")
+                        .await;
+                    drop(tokio::io::copy_bidirectional(&mut stream, &mut there).await);
+                }
+            }
+        }
+    })
+    .await;
+    (address, told)
 }
 
 /// A TCP port that refuses: taken, so that no other test gets it, and with nobody listening.

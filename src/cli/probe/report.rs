@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::estate::{Ask, Practice, Probe};
 use crate::observation::{Failure, Observation, Phase};
-use crate::probe::{Answer, Certificate, ClockSeen, Facts};
+use crate::probe::{Answer, Certificate, ClockSeen, Facts, Issuer};
 use crate::time::At;
 
 /// Which check was asked.
@@ -76,11 +76,19 @@ pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
 fn target(ask: &Ask) -> String {
     match ask {
         Ask::Dns(dns) => format!("{} {} at {}", dns.record, dns.name, dns.server),
-        Ask::Http(http) => match (&http.connect_to, &http.name_server) {
-            (Some(there), _) => format!("{} at {there}", http.url),
-            (None, Some(server)) => format!("{}, looked up at {server}", http.url),
-            (None, None) => http.url.clone(),
-        },
+        Ask::Http(http) => {
+            let what = match (&http.connect_to, &http.name_server) {
+                (Some(there), _) => format!("{} at {there}", http.url),
+                (None, Some(server)) => format!("{}, looked up at {server}", http.url),
+                (None, None) => http.url.clone(),
+            };
+            let mut what = vec![what];
+            what.extend(http.host.as_ref().map(|host| format!("with Host {host}")));
+            what.extend(http.sni.as_ref().map(|name| format!("with TLS for {name}")));
+            what.extend(http.family.map(|family| format!("over {} alone", family.as_str())));
+            what.extend(http.proxy.as_ref().map(|proxy| format!("through the proxy {proxy}")));
+            what.join(", ")
+        }
         Ask::Tcp(tcp) => tcp.target.to_string(),
         Ask::Udp(udp) => udp.target.to_string(),
         Ask::Icmp(icmp) => icmp.host.clone(),
@@ -124,6 +132,9 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     if let Some(peer) = facts.peer {
         rows.push(("asked", peer.to_string()));
     }
+    if let Some(proxy) = &facts.proxy {
+        rows.push(("proxy", proxy.clone()));
+    }
     if let Some(rcode) = &facts.rcode {
         let how = if facts.over_tcp { ", over TCP, as it was too long for UDP" } else { "" };
         rows.push(("rcode", format!("{rcode}{how}")));
@@ -134,6 +145,13 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     }
     for (place, certificate) in facts.certificates.iter().enumerate() {
         rows.push((if place == 0 { "certificate" } else { "issued by" }, described(certificate, now)));
+        rows.push(("  its key", format!("sha256:{}", certificate.key_sha256)));
+    }
+    if let Some(issuer) = &facts.issuer {
+        rows.push(("issuer", issued(issuer)));
+    }
+    if let Some(version) = facts.http_version {
+        rows.push(("HTTP", version.to_owned()));
     }
     rows.extend(facts.redirects.iter().map(|url| ("redirect", url.clone())));
     if let Some(status) = facts.status {
@@ -179,6 +197,20 @@ fn clock_beside(clock: &ClockSeen) -> String {
         clock.stratum,
         clock.reference
     )
+}
+
+/// Who issued it, whether it may, and what its name tells.
+fn issued(issuer: &Issuer) -> String {
+    let pinned = match issuer.is_pinned {
+        None => "",
+        Some(true) => ", as pinned",
+        Some(false) => ", NOT AS PINNED",
+    };
+    let product = match &issuer.product {
+        None => String::new(),
+        Some(maker) => format!(", the name of a product by {maker} that decrypts TLS"),
+    };
+    format!("{}{pinned}{product}", issuer.name)
 }
 
 fn described(certificate: &Certificate, now: At) -> String {
@@ -317,6 +349,17 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_is_told_with_the_verdict_of_the_pins() {
+        let mut issuer = Issuer { name: "R11 (Let's Encrypt)".to_owned(), is_pinned: None, product: None };
+        assert_eq!(issued(&issuer), "R11 (Let's Encrypt)");
+        issuer.is_pinned = Some(true);
+        assert_eq!(issued(&issuer), "R11 (Let's Encrypt), as pinned");
+        issuer.is_pinned = Some(false);
+        issuer.product = Some("Fortinet".to_owned());
+        assert!(issued(&issuer).contains("NOT AS PINNED, the name of a product by Fortinet"));
+    }
+
+    #[test]
     fn a_certificate_is_told_with_its_end() {
         let mut certificate = Certificate {
             subject: "CN=accurx.example".to_owned(),
@@ -324,6 +367,7 @@ mod tests {
             not_before: at(),
             not_after: "2026-03-26T12:00:00Z".parse().expect("a time"),
             names: vec!["accurx.example".to_owned()],
+            key_sha256: "00".repeat(32),
         };
         assert_eq!(
             described(&certificate, at()),

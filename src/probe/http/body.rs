@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::limits::PROBE_BODY_BYTES_MAX;
+use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_MARKS_BYTES_MAX};
 
 /// The beginning of a body.
 #[derive(Debug, Default)]
@@ -20,6 +20,12 @@ impl Beginning {
 
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What block pages are known by stands near their beginning.
+    pub(super) fn start_in_small_letters(&self) -> String {
+        let start = self.bytes.get(..PROBE_MARKS_BYTES_MAX).unwrap_or(&self.bytes);
+        String::from_utf8_lossy(start).to_ascii_lowercase()
     }
 
     pub(super) fn contains(&self, expected: &[u8]) -> bool {

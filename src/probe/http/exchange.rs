@@ -1,4 +1,5 @@
-//! One request and its answer over a connection that stands, with hyper.
+//! One request and its answer over a connection that stands, with hyper; HTTP/1.1. What HTTP/2 has in common with it is
+//! here as well.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +11,7 @@ use futures::future::FusedFuture;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,11 +39,11 @@ pub(super) struct Page {
 /// connection with it.
 pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    url: &Url,
+    asked: &Asked<'_>,
     leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
     trail: &Trail,
 ) -> Result<Page, Fault> {
-    let request = request(url)?;
+    let request = asked.request_1()?;
     trail.enter(Phase::Send);
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(PROBE_HEAD_BYTES_MAX)
@@ -65,21 +66,58 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(Page { status, location, body })
 }
 
-fn request(url: &Url) -> Result<Request<Empty<Bytes>>, Fault> {
-    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    // `port` is none when it is the scheme's own, and then the header has none either.
-    let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Request::get(target)
-        .header(HOST, host)
-        .header(USER_AGENT, concat!("linewatch/", env!("CARGO_PKG_VERSION")))
-        .header(ACCEPT, "*/*")
-        .header(CONNECTION, "close")
-        .body(Empty::new())
-        .map_err(|error| Fault::local(format!("{url} can't be asked for: {error}")))
+/// What we call ourselves.
+pub(super) const AGENT: &str = concat!("linewatch/", env!("CARGO_PKG_VERSION"));
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) url: &'a Url,
+    /// What `Host` says, where it isn't what the URL says.
+    pub(super) host: Option<&'a str>,
 }
 
-fn location<B>(response: &Response<B>) -> Option<String> {
+impl Asked<'_> {
+    fn target(&self) -> String {
+        let path = self.url.path();
+        self.url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+    }
+
+    fn host(&self) -> String {
+        if let Some(host) = self.host {
+            return host.to_owned();
+        }
+        // `port` is none when it is the scheme's own, and then the header has none either.
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    fn request_1(&self) -> Result<Request<Empty<Bytes>>, Fault> {
+        Request::get(self.target())
+            .header(HOST, self.host())
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, "*/*")
+            .header(CONNECTION, "close")
+            .body(Empty::new())
+            .map_err(|error| self.unaskable(&error))
+    }
+
+    /// The host stands in `:authority`, which h2 takes from the URL.
+    pub(super) fn request_2(&self) -> Result<Request<()>, Fault> {
+        Request::get(format!("{}://{}{}", self.url.scheme(), self.host(), self.target()))
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, "*/*")
+            .version(Version::HTTP_2)
+            .body(())
+            .map_err(|error| self.unaskable(&error))
+    }
+
+    fn unaskable(&self, error: &dyn Error) -> Fault {
+        Fault::local(format!("{} can't be asked for: {error}", self.url))
+    }
+}
+
+pub(super) fn location<B>(response: &Response<B>) -> Option<String> {
     let location = response.headers().get(LOCATION)?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
@@ -112,7 +150,10 @@ async fn read(
 }
 
 /// Does a piece of work that needs the connection to be driven meanwhile.
-async fn beside<T>(mut connection: Pin<&mut impl FusedFuture>, work: impl Future<Output = T>) -> T {
+pub(super) async fn beside<T>(
+    mut connection: Pin<&mut impl FusedFuture>,
+    work: impl Future<Output = T>,
+) -> T {
     let mut work = pin!(work);
     if connection.is_terminated() {
         return work.await;
@@ -140,7 +181,7 @@ fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     None
 }
 
-fn fault(error: &hyper::Error) -> Fault {
+pub(super) fn fault(error: &hyper::Error) -> Fault {
     if error.is_parse_too_large() {
         let kib = PROBE_HEAD_BYTES_MAX / 1024;
         return Fault::new(

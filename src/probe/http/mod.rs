@@ -5,24 +5,29 @@
 //! body at most [`crate::limits::PROBE_BODY_BYTES_MAX`] bytes are read: a body without end is fine when all that is
 //! expected stands within them.
 
+mod blocked;
 mod body;
 mod exchange;
 mod redirect;
+mod second;
 mod tap;
+mod tunnel;
 
 use std::net::IpAddr;
 
-use hyper::StatusCode;
 use reqwest::Url;
+use tokio::net::TcpStream;
 
-use self::exchange::Page;
+use self::blocked::Shown;
+use self::exchange::{Asked, Page};
 use self::redirect::Way;
+use super::address::{is_inside, is_inside_host};
 use super::fault::{Fault, one_line};
 use super::socket;
 use super::talk::Tools;
-use super::tls;
+use super::tls::{self, Hello};
 use super::trail::Trail;
-use crate::estate::{HostPort, HttpAsk};
+use crate::estate::{HostPort, HttpAsk, HttpVersion};
 use crate::observation::{Failure, Phase};
 
 pub(super) async fn ask(
@@ -42,7 +47,7 @@ pub(super) async fn ask(
         }
         let page = fetched.page;
         let Some(next) = way.next(ask, page.status, page.location.as_deref())? else {
-            judge(ask, &page)?;
+            judge(ask, &first, &way, &page)?;
             break;
         };
         trail.note(|facts| facts.redirects.push(one_line(next.as_str())));
@@ -65,47 +70,107 @@ async fn fetch(
     trail: &Trail,
 ) -> Result<Fetched, Fault> {
     let host = host_port(way.here())?;
-    let given = ask.connect_to.as_ref().filter(|_| same_host(way.here(), first));
-    let addresses =
-        tools.lookup.addresses(given.unwrap_or(&host), ask.name_server.as_ref(), source, trail).await?;
-    let addresses = way.permitted(addresses)?;
-    trail.enter(Phase::Connect);
-    let stream = socket::connect(&addresses, source, trail).await?;
+    // What is said of the service asked for holds for its own host, not for where it sends us.
+    let is_first = same_host(way.here(), first);
+    let stream = connect(ask, &host, is_first, way, source, tools, trail).await?;
     let url = way.here();
+    let asked = Asked { url, host: ask.host.as_deref().filter(|_| is_first) };
     let leads_on = |status, location: Option<&str>| Way::leads_on(ask, status, location);
     if url.scheme() != "https" {
-        let page = exchange::get(stream, url, leads_on, trail).await?;
+        trail.note(|facts| facts.http_version = Some("1.1"));
+        let page = exchange::get(stream, &asked, leads_on, trail).await?;
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
-    let pem = ask.trust_pem.as_deref();
-    let secured = tls::handshake(stream, &host.host, pem, tls::HTTP, tools.trust, trail).await?;
-    let page = exchange::get(secured.stream, url, leads_on, trail).await?;
+    let name = ask.sni.as_deref().filter(|_| is_first).unwrap_or(&host.host);
+    // What the operator says of the service asked for (its pins, our certificate for it) doesn't hold for a host that a
+    // redirect leads to.
+    let hello = Hello {
+        host: name,
+        trust_pem: ask.trust_pem.as_deref(),
+        protocols: if ask.version == HttpVersion::Http2 { tls::HTTP_2 } else { tls::HTTP_1 },
+        pins: if is_first { &ask.issuers } else { &[] },
+        identity: ask.client_identity.as_deref().filter(|_| is_first),
+    };
+    let secured = tls::handshake(stream, &hello, tools, trail).await?;
+    let page = match ask.version {
+        HttpVersion::Http1 => {
+            trail.note(|facts| facts.http_version = Some("1.1"));
+            exchange::get(secured.stream, &asked, leads_on, trail).await?
+        }
+        HttpVersion::Http2 => {
+            trail.note(|facts| facts.http_version = Some("2"));
+            second::get(secured.stream, &asked, leads_on, trail).await?
+        }
+    };
     Ok(Fetched { page, days_left: secured.days_left })
 }
 
-fn judge(ask: &HttpAsk, page: &Page) -> Result<(), Fault> {
+/// A connection to the host of the URL under way, straight or through the proxy.
+async fn connect(
+    ask: &HttpAsk,
+    host: &HostPort,
+    is_first: bool,
+    way: &mut Way,
+    source: Option<IpAddr>,
+    tools: &Tools<'_>,
+    trail: &Trail,
+) -> Result<TcpStream, Fault> {
+    let target = ask.connect_to.as_ref().filter(|_| is_first).unwrap_or(host);
+    let name_server = ask.name_server.as_ref();
+    if let Some(proxy) = &ask.proxy {
+        way.permitted_host(ask, &target.host)?;
+        trail.note(|facts| facts.proxy = Some(proxy.to_string()));
+        let addresses = tools.lookup.addresses(proxy, name_server, source, trail).await?;
+        trail.enter(Phase::Connect);
+        let stream = socket::connect(&addresses, source, trail).await.map_err(|fault| Fault {
+            detail: one_line(&format!("to the proxy {proxy}: {}", fault.detail)),
+            ..fault
+        })?;
+        let stream = tunnel::through(stream, proxy, target).await?;
+        way.arrived(is_inside_host(&target.host));
+        return Ok(stream);
+    }
+    let addresses = tools.lookup.addresses_of(ask.family, target, name_server, source, trail).await?;
+    let addresses = way.permitted(ask, addresses)?;
+    trail.enter(Phase::Connect);
+    let stream = socket::connect(&addresses, source, trail).await?;
+    let peer = stream.peer_addr().map_err(|error| Fault::io(&error, "asking who answered"))?;
+    way.arrived(is_inside(peer.ip()));
+    Ok(stream)
+}
+
+fn judge(ask: &HttpAsk, first: &Url, way: &Way, page: &Page) -> Result<(), Fault> {
     let status = page.status;
     let fine = if ask.expect_status.is_empty() {
         (200..400).contains(&status.as_u16())
     } else {
         ask.expect_status.contains(&status.as_u16())
     };
+    let missing = ask.expect_body.as_ref().filter(|expected| !page.body.contains(expected.as_bytes()));
+    // First, because a page that the network shows has the wrong status or the wrong body, too.
+    blocked::judge(
+        ask,
+        &Shown {
+            first,
+            here: way.here(),
+            status,
+            location: page.location.as_deref(),
+            body: &page.body,
+            is_proven: fine && ask.expect_body.is_some() && missing.is_none(),
+            is_public: way.is_from_public(),
+        },
+    )?;
     if !fine {
-        let failure = if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
-            Failure::BlockedPage
-        } else {
-            Failure::Status
-        };
-        return Err(Fault::new(failure, format!("the answer is {status}")).in_phase(Phase::FirstByte));
+        return Err(Fault::new(Failure::Status, format!("the answer is {status}")).in_phase(Phase::FirstByte));
     }
-    match &ask.expect_body {
-        Some(expected) if !page.body.contains(expected.as_bytes()) => {
+    match missing {
+        Some(expected) => {
             let read = page.body.len();
             Err(Fault::new(Failure::Body, format!("\"{expected}\" is not in the {read} bytes read"))
                 .in_phase(Phase::Body))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

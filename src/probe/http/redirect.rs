@@ -1,14 +1,15 @@
 //! Where a redirect may lead: to http or https, a bounded number of times, never in a circle, and never from a public
-//! service into a private network (whoever answers for the service must not make agents knock on the doors of
-//! practices).
+//! service into a private network unless the operator permits it (whoever answers for the service must not make agents
+//! knock on the doors of practices).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use hyper::StatusCode;
 use reqwest::Url;
 
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
+use crate::probe::address::{is_inside, is_inside_host};
 use crate::probe::fault::Fault;
 
 /// The URLs of one check, in order.
@@ -16,7 +17,7 @@ use crate::probe::fault::Fault;
 pub(super) struct Way {
     past: Vec<Url>,
     here: Url,
-    /// Whether the first URL stood for a public address; `None` until it is looked up.
+    /// Whether the first connection went to a public address; `None` until there is one.
     from_public: Option<bool>,
 }
 
@@ -71,38 +72,53 @@ impl Way {
         Ok(Some(&self.here))
     }
 
-    /// Refuses addresses that a redirect must not lead to.
-    pub(super) fn permitted(&mut self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Fault> {
-        let private = addresses.iter().map(SocketAddr::ip).find(|&address| is_private(address));
-        let from_public = *self.from_public.get_or_insert(private.is_none());
-        match private {
-            Some(address) if from_public => Err(Fault::new(
-                Failure::Protocol,
-                format!(
-                    "a redirect from a public service to {}, at the private address {address}",
-                    self.here
-                ),
-            )
-            .in_phase(Phase::FirstByte)),
+    /// Says where the connection went, in fact: of a name with addresses of both kinds only this one counts.
+    pub(super) fn arrived(&mut self, is_inside: bool) {
+        self.from_public.get_or_insert(!is_inside);
+    }
+
+    /// The service asked for has a public address.
+    pub(super) fn is_from_public(&self) -> bool {
+        self.from_public == Some(true)
+    }
+
+    /// Refuses addresses that a redirect must not lead to. They are those that will be connected to, so a name that
+    /// stands for something else the next time it is looked up gains nothing.
+    pub(super) fn permitted(
+        &self,
+        ask: &HttpAsk,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, Fault> {
+        match addresses.iter().map(SocketAddr::ip).find(|&address| is_inside(address)) {
+            Some(address) if self.is_held(ask) => {
+                Err(self.held_back(&format!("the private address {address}")))
+            }
             _ => Ok(addresses),
         }
     }
-}
 
-/// Loopback, private, link-local, shared (carrier NAT) and unspecified addresses.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_link_local()
-                || v4.is_broadcast()
-                || v4.octets()[0] == 0
-                || v4 & Ipv4Addr::new(255, 192, 0, 0) == Ipv4Addr::new(100, 64, 0, 0)
+    /// The same where a proxy looks the host up, and only the host's own words can be judged.
+    pub(super) fn permitted_host(&self, ask: &HttpAsk, host: &str) -> Result<(), Fault> {
+        if self.is_held(ask) && is_inside_host(host) {
+            return Err(self.held_back("a private address"));
         }
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
-        }
+        Ok(())
+    }
+
+    fn is_held(&self, ask: &HttpAsk) -> bool {
+        self.is_from_public() && !ask.redirects_private
+    }
+
+    /// A captive portal does this, and so does a hostile server; neither is the service.
+    fn held_back(&self, whereto: &str) -> Fault {
+        Fault::new(
+            Failure::BlockedPage,
+            format!(
+                "a redirect from a public service to {}, at {whereto}: a captive portal, or worse; refused unless `redirects_private = true`",
+                self.here
+            ),
+        )
+        .in_phase(Phase::FirstByte)
     }
 }
 
@@ -121,6 +137,7 @@ mod tests {
             redirects_max,
             connect_to: None,
             name_server: None,
+            ..HttpAsk::default()
         }
     }
 
@@ -168,28 +185,51 @@ mod tests {
 
     #[test]
     fn a_public_service_leads_into_no_private_network() {
+        let ask_from_public = ask(3);
         let public = SocketAddr::from(([203, 0, 113, 5], 443));
         let mut from_public = way();
-        from_public.permitted(vec![public]).expect("the first");
+        from_public.permitted(&ask_from_public, vec![public]).expect("the first");
+        from_public.arrived(false);
         for private in [
             "127.0.0.1:1",
             "10.1.2.3:1",
             "169.254.169.254:80",
             "100.64.0.1:1",
+            "224.0.0.1:1",
+            "0.0.0.0:1",
             "[::1]:1",
             "[fd00::1]:1",
+            "[ff02::1]:1",
             "[::ffff:10.0.0.1]:1",
         ] {
             let private = private.parse().expect("an address");
-            let fault = from_public.permitted(vec![public, private]).expect_err("private");
-            assert_eq!(fault.failure, Failure::Protocol, "{private}");
+            let fault = from_public.permitted(&ask_from_public, vec![public, private]).expect_err("private");
+            assert_eq!(fault.failure, Failure::BlockedPage, "{private}");
+            let permitting = HttpAsk { redirects_private: true, ..ask(3) };
+            assert!(from_public.permitted(&permitting, vec![public, private]).is_ok());
         }
         // A service of the NHS network often has a private address, and may lead to its like.
         let mut from_private = way();
         for _ in 0..2 {
             from_private
-                .permitted(vec![SocketAddr::from(([10, 1, 2, 3], 443))])
+                .permitted(&ask_from_public, vec![SocketAddr::from(([10, 1, 2, 3], 443))])
                 .expect("from private to private");
+            from_private.arrived(true);
         }
+    }
+
+    #[test]
+    fn what_counts_is_where_the_first_connection_went() {
+        let (public, private) =
+            (SocketAddr::from(([203, 0, 113, 5], 443)), SocketAddr::from(([10, 1, 2, 3], 443)));
+        let mut way = way();
+        way.permitted(&ask(3), vec![public, private]).expect("the operator's own choice");
+        way.arrived(false);
+        assert!(way.permitted(&ask(3), vec![private]).is_err(), "the same name, looked up again");
+        assert!(
+            way.permitted_host(&ask(3), "10.1.2.3").is_err()
+                && way.permitted_host(&ask(3), "localhost").is_err()
+        );
+        assert!(way.permitted_host(&ask(3), "id.example").is_ok());
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::servers::Url;
 use crate::config::{Config, MailSecurity, MailSettings};
-use crate::estate::{Ask, Estate, HostPort, ProbeIx, TcpAsk, UdpAsk};
+use crate::estate::{Ask, Estate, HostPort, HttpVersion, ProbeIx, TcpAsk, UdpAsk};
 
 /// What the county offers to a configuration that moves in.
 pub struct Places<'a> {
@@ -119,6 +119,15 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
             ask.trust_pem = ask.tls.then(|| trust_pem.to_owned());
             // The county's pages don't redirect; were one to, it would lead out.
             ask.redirects_max = 0;
+            ask.redirects_private = false;
+            // Who stands in for a service has neither its certificate nor its names, and is asked without a detour.
+            ask.proxy = None;
+            ask.issuers.clear();
+            ask.client_identity = None;
+            ask.sni = None;
+            ask.host = None;
+            ask.family = None;
+            ask.version = HttpVersion::default();
             Ask::Http(ask)
         }
         // The county's servers say nothing of their own accord.
@@ -164,6 +173,11 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
                     loopback(&host, || what("URL"))?;
                 }
             },
+        }
+        if let Ask::Http(ask) = &probe.ask
+            && let Some(proxy) = &ask.proxy
+        {
+            loopback(&proxy.host, || what("proxy"))?;
         }
         if let Ask::Http(ask) = &probe.ask
             && ask.redirects_max > 0

@@ -306,5 +306,6 @@ fn https(service: &str) -> Ask {
         redirects_max: 0,
         connect_to: None,
         name_server: None,
+        ..HttpAsk::default()
     })
 }

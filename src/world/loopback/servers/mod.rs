@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::Uri;
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::certificates::{Authority, CertificateError};
+use super::certificates::{Authority, CertificateError, self_signed_server};
 use super::tasks::{Tasks, listen_at};
 use crate::estate::{Ask, Estate};
 use crate::world::scenario::DnsAnswer;
@@ -40,6 +40,9 @@ pub enum Server {
     WebIntercepted {
         tls: bool,
     },
+    WebUntrusted {
+        tls: bool,
+    },
     WebBrokenTls,
     Tcp,
     Udp,
@@ -52,6 +55,7 @@ pub struct Servers {
     zone: Arc<names::Zone>,
     pages: Arc<web::Pages>,
     trusted: Arc<rustls::ServerConfig>,
+    intercepted: Arc<rustls::ServerConfig>,
     untrusted: Arc<rustls::ServerConfig>,
     trust_pem: String,
     running: Mutex<BTreeMap<Server, SocketAddr>>,
@@ -87,7 +91,8 @@ impl Servers {
             zone: Arc::new(names::Zone::of(estate)),
             pages: Arc::new(web::Pages::of(estate)),
             trusted: authority.server(&names)?,
-            untrusted: firewall.server(&names)?,
+            intercepted: firewall.server_made_now(&names)?,
+            untrusted: self_signed_server(&names)?,
             trust_pem: authority.pem(),
             running: Mutex::default(),
         })
@@ -121,6 +126,9 @@ impl Servers {
             Server::Web { tls } => web(trusted(tls), web::Manner::Honest),
             Server::WebStatus { tls, status } => web(trusted(tls), web::Manner::Status(status)),
             Server::WebIntercepted { tls } => {
+                web(tls.then(|| Arc::clone(&self.intercepted)), web::Manner::Blocking)
+            }
+            Server::WebUntrusted { tls } => {
                 web(tls.then(|| Arc::clone(&self.untrusted)), web::Manner::Blocking)
             }
             Server::WebBrokenTls => web(trusted(true), web::Manner::BrokenTls),

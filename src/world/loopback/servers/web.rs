@@ -27,7 +27,7 @@ pub enum Manner {
     Honest,
     /// Answers everything with this status.
     Status(u16),
-    /// Answers everything with a filter's page; give it the untrusted certificate.
+    /// Answers everything with a filter's page; give it a certificate that nobody trusts.
     Blocking,
     /// Ends every TLS handshake with an alert.
     BrokenTls,

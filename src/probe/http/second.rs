@@ -1,0 +1,93 @@
+//! One request and its answer over HTTP/2, with h2 itself: hyper's client would run its connection in tasks of its own,
+//! which a check cut off at its deadline leaves behind.
+
+use std::io::ErrorKind;
+use std::pin::{Pin, pin};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::FusedFuture;
+use hyper::StatusCode;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::body::Beginning;
+use super::exchange::{Asked, Page, beside, location};
+use super::tap::Tap;
+use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_HEAD_BYTES_MAX};
+use crate::observation::{Failure, Phase};
+use crate::probe::fault::Fault;
+use crate::probe::trail::Trail;
+
+/// As [`super::exchange::get`].
+pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    asked: &Asked<'_>,
+    leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
+    trail: &Trail,
+) -> Result<Page, Fault> {
+    let request = asked.request_2()?;
+    trail.enter(Phase::Send);
+    let (sender, connection) = h2::client::Builder::new()
+        .enable_push(false)
+        .max_header_list_size(u32::try_from(PROBE_HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+        .initial_window_size(u32::try_from(PROBE_BODY_BYTES_MAX).unwrap_or(u32::MAX))
+        // What waits to be read is bounded by the window already. h2's own budget for small frames would break off
+        // pages that a server flushes line by line.
+        .data_frame_budget(PROBE_BODY_BYTES_MAX)
+        .handshake::<_, Bytes>(Tap::on(stream, trail))
+        .await
+        .map_err(|error| fault(&error))?;
+    let mut connection = pin!(connection.fuse());
+    let mut sender = beside(connection.as_mut(), sender.ready()).await.map_err(|error| fault(&error))?;
+    // Flushing the preface may have ended it; what counts is when the request is out.
+    trail.enter(Phase::Send);
+    let (response, _) = sender.send_request(request, true).map_err(|error| fault(&error))?;
+    let response = beside(connection.as_mut(), response).await.map_err(|error| fault(&error))?;
+    let status = response.status();
+    let location = location(&response);
+    trail.note(|facts| facts.status = Some(status.as_u16()));
+    trail.rest();
+    let mut body = Beginning::default();
+    if !leads_on(status, location.as_deref()) {
+        trail.enter(Phase::Body);
+        read(response.into_body(), &mut body, connection, trail).await?;
+        trail.rest();
+    }
+    Ok(Page { status, location, body })
+}
+
+async fn read(
+    mut stream: h2::RecvStream,
+    beginning: &mut Beginning,
+    mut connection: Pin<&mut impl FusedFuture>,
+    trail: &Trail,
+) -> Result<(), Fault> {
+    while let Some(piece) = beside(connection.as_mut(), stream.data()).await {
+        let piece = piece.map_err(|error| fault(&error))?;
+        let has_room = beginning.take(&piece);
+        trail.note(|facts| facts.body_bytes = Some(beginning.len()));
+        if !has_room {
+            return Ok(());
+        }
+        stream.flow_control().release_capacity(piece.len()).map_err(|error| fault(&error))?;
+    }
+    Ok(())
+}
+
+fn fault(error: &h2::Error) -> Fault {
+    if let Some(io) = error.get_io() {
+        // h2 keeps of an error its kind and its words; TLS's own are known by them.
+        let words = io.to_string();
+        if io.kind() == ErrorKind::InvalidData && words.contains("alert") {
+            return Fault::new(Failure::Tls, format!("the connection broke: {words}"));
+        }
+        return Fault::io(io, "the connection broke");
+    }
+    if error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED) {
+        return Fault::new(Failure::Protocol, "the server wants HTTP/1.1 for this; write version = \"1.1\"");
+    }
+    if error.is_remote() {
+        return Fault::new(Failure::Reset, format!("the server broke the answer off: {error}"));
+    }
+    Fault::new(Failure::Protocol, format!("the answer is not HTTP/2: {error}"))
+}
