@@ -18,6 +18,7 @@ mod ods;
 mod practices;
 mod practices_csv;
 mod probes;
+mod questions;
 mod reader;
 mod section;
 mod settings;

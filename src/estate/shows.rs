@@ -4,19 +4,24 @@
 
 use std::net::IpAddr;
 
-use super::{Ask, HostPort};
+use super::{Ask, DnsTransport, HostPort};
 
 impl Ask {
     /// It speaks TLS, so interception and bad certificates show.
     pub const fn speaks_tls(&self) -> bool {
-        matches!(self, Self::Http(http) if http.tls)
+        match self {
+            Self::Http(http) => http.tls,
+            Self::Dns(dns) => dns.transport.tls().is_some(),
+            _ => false,
+        }
     }
 
     /// It opens a connection, which can be refused or reset.
     pub fn opens_stream(&self) -> bool {
         match self {
             Self::Http(_) | Self::Tcp(_) => true,
-            Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) => false,
+            Self::Dns(dns) => dns.transport != DnsTransport::Udp,
+            Self::Udp(_) | Self::Icmp(_) => false,
             Self::Later { kind, .. } => {
                 !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
             }

@@ -35,7 +35,7 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, Echoes, Facts};
+pub use answer::{Answer, Certificate, Echoes, Edns, Facts, SecondAnswer};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
@@ -79,10 +79,13 @@ impl Prober {
 
     async fn put(&self, ask: &Ask, source: Option<IpAddr>, trail: &Trail) -> Result<(), Fault> {
         match ask {
-            Ask::Dns(ask) => dns::ask(ask, source, &self.lookup, trail).await,
+            Ask::Dns(ask) => {
+                let tools = http::Tools { lookup: &self.lookup, trust: &self.trust };
+                Box::pin(dns::ask(ask, source, &tools, trail)).await
+            }
             Ask::Http(ask) => {
                 let tools = http::Tools { lookup: &self.lookup, trust: &self.trust };
-                // The largest of these futures by far; boxed, it doesn't make the others as large.
+                // These two are the largest futures by far; boxed, they don't make the others as large.
                 Box::pin(http::ask(ask, source, &tools, trail)).await
             }
             Ask::Tcp(ask) => tcp::ask(ask, source, &self.lookup, trail).await,

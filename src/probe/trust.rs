@@ -66,8 +66,15 @@ impl Trust {
             .with_custom_certificate_verifier(Arc::<Recorder>::clone(&recorder))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok((config, recorder))
+    }
+
+    /// Fills this with bytes that nobody can guess, from the operating system's generator.
+    pub(super) fn random(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        self.provider
+            .secure_random
+            .fill(bytes)
+            .map_err(|_| Fault::local("this machine's generator of random numbers gives none"))
     }
 
     fn of_given(&self, pem: &str) -> Result<Arc<dyn ServerCertVerifier>, Fault> {

@@ -12,13 +12,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use super::{LONG, SHORT, ask, ask_from, detail, failed, host_port, servers};
 
 fn question(server: SocketAddr) -> DnsAsk {
-    DnsAsk {
-        server: host_port(server),
-        name: "accurx.example".to_owned(),
-        record: "A".to_owned(),
-        expect_rcode: "noerror".to_owned(),
-        expect_answers: Vec::new(),
-    }
+    DnsAsk::new(host_port(server), "accurx.example", "A")
 }
 
 /// A response with this code, the question as it came, and the address 192.0.2.1 where there is no error.

@@ -22,6 +22,10 @@ impl Beginning {
         self.bytes.len()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn contains(&self, expected: &[u8]) -> bool {
         expected.is_empty() || self.bytes.windows(expected.len()).any(|window| window == expected)
     }

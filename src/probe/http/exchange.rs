@@ -7,9 +7,12 @@ use std::pin::{Pin, pin};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::FusedFuture;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TRANSFER_ENCODING,
+    USER_AGENT,
+};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
@@ -22,11 +25,15 @@ use crate::observation::{Failure, Phase};
 use crate::probe::fault::Fault;
 use crate::probe::trail::Trail;
 
+/// Who asks.
+const AGENT: &str = concat!("linewatch/", env!("CARGO_PKG_VERSION"));
+
 /// An answer, as far as it was read.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) status: StatusCode,
     pub(super) location: Option<String>,
+    pub(super) content_type: Option<String>,
     /// Empty when nobody wants it.
     pub(super) body: Beginning,
 }
@@ -42,18 +49,28 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
     trail: &Trail,
 ) -> Result<Page, Fault> {
-    let request = request(url)?;
+    put(stream, request(url)?, leads_on, trail).await
+}
+
+/// The same for a request of any kind.
+pub(super) async fn put<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
+    trail: &Trail,
+) -> Result<Page, Fault> {
     trail.enter(Phase::Send);
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(PROBE_HEAD_BYTES_MAX)
-        .handshake::<_, Empty<Bytes>>(TokioIo::new(Tap::on(stream, trail)))
+        .handshake::<_, Full<Bytes>>(TokioIo::new(Tap::on(stream, trail)))
         .await
         .map_err(|error| fault(&error))?;
     let mut connection = pin!(connection.fuse());
     let response =
         beside(connection.as_mut(), sender.send_request(request)).await.map_err(|error| fault(&error))?;
     let status = response.status();
-    let location = location(&response);
+    let location = text(&response, &LOCATION);
+    let content_type = text(&response, &CONTENT_TYPE);
     trail.note(|facts| facts.status = Some(status.as_u16()));
     trail.rest();
     let mut body = Beginning::default();
@@ -62,26 +79,43 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
         read(response, &mut body, connection, trail).await?;
         trail.rest();
     }
-    Ok(Page { status, location, body })
+    Ok(Page { status, location, content_type, body })
 }
 
-fn request(url: &Url) -> Result<Request<Empty<Bytes>>, Fault> {
+fn request(url: &Url) -> Result<Request<Full<Bytes>>, Fault> {
     let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     // `port` is none when it is the scheme's own, and then the header has none either.
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     Request::get(target)
         .header(HOST, host)
-        .header(USER_AGENT, concat!("linewatch/", env!("CARGO_PKG_VERSION")))
+        .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")
-        .body(Empty::new())
+        .body(Full::default())
         .map_err(|error| Fault::local(format!("{url} can't be asked for: {error}")))
 }
 
-fn location<B>(response: &Response<B>) -> Option<String> {
-    let location = response.headers().get(LOCATION)?;
-    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+/// A POST whose body and whose answer are of the same media type.
+pub(super) fn posting(
+    host: &str,
+    path: &str,
+    media_type: &str,
+    body: Vec<u8>,
+) -> Result<Request<Full<Bytes>>, Fault> {
+    Request::post(path)
+        .header(HOST, host)
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, media_type)
+        .header(CONTENT_TYPE, media_type)
+        .header(CONNECTION, "close")
+        .body(Full::from(body))
+        .map_err(|error| Fault::local(format!("{path} at {host} can't be posted to: {error}")))
+}
+
+fn text<B>(response: &Response<B>, header: &HeaderName) -> Option<String> {
+    let value = response.headers().get(header)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 async fn read(

@@ -32,6 +32,9 @@ use crate::estate::{HostPort, HttpAsk};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
 
+/// The one version that is spoken here.
+pub(super) const HTTP_1: &[&[u8]] = &[b"http/1.1"];
+
 /// What an HTTP check needs besides its definition.
 pub(super) struct Tools<'a> {
     pub(super) lookup: &'a Lookup,
@@ -99,7 +102,7 @@ async fn fetch(
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
-    let stream = handshake(stream, &host.host, ask.trust_pem.as_deref(), tools.trust, trail).await?;
+    let stream = handshake(stream, &host.host, ask.trust_pem.as_deref(), HTTP_1, tools.trust, trail).await?;
     let days_left = stream.get_ref().1.peer_certificates().and_then(|chain| {
         let described = certificate::describe(chain.get(..1)?);
         described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())))
@@ -108,16 +111,20 @@ async fn fetch(
     Ok(Fetched { page, days_left })
 }
 
-async fn handshake(
+/// Makes TLS of a connection, and keeps what it showed. `alpn` are the protocols offered within it; a server that
+/// speaks none of them would hang up, so one of a service that has no word of its own is offered none.
+pub(super) async fn handshake(
     stream: TcpStream,
     host: &str,
     pem: Option<&str>,
+    alpn: &[&[u8]],
     trust: &Trust,
     trail: &Trail,
 ) -> Result<TlsStream<TcpStream>, Fault> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Fault::local(format!("{host} is no name that a certificate could be for")))?;
-    let (config, recorder) = trust.for_one_handshake(pem)?;
+    let (mut config, recorder) = trust.for_one_handshake(pem)?;
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     let seen = recorder.seen();
     trail.note(|facts| facts.certificates = certificate::describe(&seen.chain));
@@ -134,6 +141,27 @@ async fn handshake(
             None => Fault::io(&error, &format!("TLS with {host}")),
         }),
     }
+}
+
+/// What a POST is answered with.
+pub(super) struct Posted {
+    pub(super) status: StatusCode,
+    pub(super) media_type: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Posts over a connection that stands. A redirect isn't followed: it is the answer.
+pub(super) async fn post(
+    stream: TlsStream<TcpStream>,
+    host: &str,
+    path: &str,
+    media_type: &str,
+    body: Vec<u8>,
+    trail: &Trail,
+) -> Result<Posted, Fault> {
+    let request = exchange::posting(host, path, media_type, body)?;
+    let page = exchange::put(stream, request, |_, _| false, trail).await?;
+    Ok(Posted { status: page.status, media_type: page.content_type, body: page.body.bytes().to_vec() })
 }
 
 fn judge(ask: &HttpAsk, page: &Page) -> Result<(), Fault> {
