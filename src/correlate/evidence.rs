@@ -49,6 +49,8 @@ impl Class {
             Some(Failure::Local) => return None,
             Some(Failure::Refused | Failure::Reset) => Self::Refused,
             Some(Failure::Nxdomain | Failure::Servfail | Failure::DnsRefused) => Self::Dns,
+            // Invented names, and not another certificate: what hands out names is at fault.
+            Some(Failure::Intercepted) if seen.phase == Some(Phase::Dns) => Self::Dns,
             Some(Failure::Tls | Failure::Untrusted | Failure::Intercepted | Failure::BlockedPage) => {
                 Self::Tls
             }

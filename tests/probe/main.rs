@@ -7,6 +7,8 @@
 
 mod command;
 mod dns;
+mod dns_beside;
+mod dns_ways;
 mod http;
 mod http_stalls;
 mod icmp;

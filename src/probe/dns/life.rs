@@ -27,9 +27,11 @@ fn question(way: &Way<'_>) -> Result<Question, Fault> {
 }
 
 /// Waits for the answer until the check's end. Once half of the time has gone by in silence, it looks whether the
-/// server is alive, so that a timeout says who is silent.
+/// server is alive, so that a timeout says who is silent. Unless there is nothing to tell (`is_alone`: nothing is asked
+/// beside), it stops just before the deadline does.
 pub(super) async fn patiently(
     asking: impl Future<Output = Result<Reply, Fault>>,
+    is_alone: bool,
     way: &Way<'_>,
     trail: &Trail,
 ) -> Result<Reply, Fault> {
@@ -45,14 +47,10 @@ pub(super) async fn patiently(
         tokio::select! {
             biased;
             came = &mut asking => return came,
-            further = aside::ask(question(way), way, until) => Some(match further {
-                Ok(_) => format!(
-                    "{} is alive, for it answered about {NAME} meanwhile: those whom it asks are silent, or the question was lost",
-                    way.server
-                ),
-                Err(_) => format!("{} did not answer about {NAME} either: it is down, or the line to it", way.server),
-            }),
+            further = aside::ask(question(way), way, until) => Some(sign(further.is_ok(), way)),
         }
+    } else if is_alone {
+        return asking.await;
     } else {
         None
     };
@@ -62,6 +60,17 @@ pub(super) async fn patiently(
             Some(told) => trail.too_late().also(&told),
             None => trail.too_late(),
         }),
+    }
+}
+
+fn sign(is_alive: bool, way: &Way<'_>) -> String {
+    let server = way.server;
+    if is_alive {
+        format!(
+            "{server} is alive (it answered about {NAME}): those whom it asks are silent, or the question was lost"
+        )
+    } else {
+        format!("{server} did not answer about {NAME} either: it is down, or the line to it")
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn ask(
     let question = Question::new(&ask.name, record, manner)?;
 
     let first = async {
-        let came = life::patiently(exchange::put(&question, &way, trail), &way, trail).await;
+        let is_alone = ask.hijack_under.is_none() && ask.compare.is_none();
+        let came = life::patiently(exchange::put(&question, &way, trail), is_alone, &way, trail).await;
         trail.rest();
         came
     };
@@ -98,7 +99,7 @@ pub(super) async fn ask(
         Err(fault) => Err(fault.clone()),
     };
     if let Err(mut fault) = verdict {
-        let is_explained = first.as_ref().is_ok_and(|reply| !reason::all(&reply.message).is_empty());
+        let is_explained = first.as_ref().is_ok_and(|reply| reason::explains(&reason::all(&reply.message)));
         if fault.failure == Failure::Servfail && !is_explained {
             fault = life::after_servfail(fault, &way, trail).await;
         }

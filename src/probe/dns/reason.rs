@@ -101,6 +101,11 @@ impl Reason {
     }
 }
 
+/// Whether the reasons say whose fault it is.
+pub(super) fn explains(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| reason.blame() != Blame::Nobody)
+}
+
 /// What the reasons come to, for a detail; `None` when there are none. The conclusion stands first, since a long text
 /// of the server's is cut.
 pub(super) fn told(reasons: &[Reason]) -> Option<String> {
@@ -152,7 +157,7 @@ mod tests {
     fn of_several_the_one_that_says_something_is_told() {
         let told = told(&all(&saying(&[b"\0\0", b"\0\x0d", b"\0\x16"]))).expect("a reason");
         assert!(told.contains("no reachable authority"), "{told}");
-        assert_eq!(all(&saying(&[b"\0\0"; 20])).len(), PROBE_DNS_REASONS_MAX);
+        assert_eq!(all(&saying(&[&b"\0\0"[..]; 20])).len(), PROBE_DNS_REASONS_MAX);
     }
 
     proptest! {

@@ -75,7 +75,10 @@ pub(super) fn beside_failure(
     let fault = match came {
         Ok(reply) => match no_answer(reply, &ask.name) {
             None => {
-                return format!("the second name server, {server}, answers: {}", told(&reply.message, record));
+                return format!(
+                    "the second name server, {server}, answers: {}",
+                    told(&reply.message, record)
+                );
             }
             Some(fault) => fault,
         },
