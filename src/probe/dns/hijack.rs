@@ -41,7 +41,8 @@ pub(super) async fn test(
 fn name_under(under: &str, trust: &Trust) -> Result<String, Fault> {
     let mut random = [0; PROBE_DNS_RANDOM_BYTES];
     trust.random(&mut random)?;
-    let label: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let letters = random.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let label: String = letters.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect();
     let under = under.strip_suffix('.').unwrap_or(under);
     Ok(if under.is_empty() { label } else { format!("{label}.{under}") })
 }

@@ -21,7 +21,7 @@ mod second;
 use std::net::IpAddr;
 use std::pin::pin;
 
-use hickory_proto::op::Message;
+use hickory_proto::op::{self, Message};
 use hickory_proto::rr::{Record, RecordType};
 use tokio::time::Instant;
 
@@ -58,6 +58,7 @@ pub(super) async fn ask(
     };
     let question = Question::new(&ask.name, record, manner)?;
 
+    // What most checks don't ask is boxed, so that it doesn't make their futures as large.
     let first = async {
         let is_alone = ask.hijack_under.is_none() && ask.compare.is_none();
         let came = life::patiently(exchange::put(&question, &way, trail), is_alone, &way, trail).await;
@@ -66,11 +67,12 @@ pub(super) async fn ask(
     };
     let decoy = async {
         let under = ask.hijack_under.as_deref()?;
-        Some(hijack::test(under, record, manner, &way, trail.last_call()).await)
+        Some(Box::pin(hijack::test(under, record, manner, &way, trail.last_call())).await)
     };
     let second = async {
         let compare = ask.compare.as_ref()?;
-        Some(second::ask(compare, Question::new(&ask.name, record, manner), &way, tools, trail).await)
+        let question = Question::new(&ask.name, record, manner);
+        Some(Box::pin(second::ask(compare, question, &way, tools, trail)).await)
     };
     let ((first, decoy), second) = with_second(async { tokio::join!(first, decoy) }, second, trail).await;
     let decoy = decoy.transpose()?;
@@ -138,7 +140,7 @@ async fn with_second<T>(
 
 fn note(ask: &DnsAsk, record: RecordType, reply: &Reply, trail: &Trail) {
     let message = &reply.message;
-    let edns = ask.edns_size.map(|_| Edns { size: message.edns.as_ref().map(|edns| edns.max_payload()) });
+    let edns = ask.edns_size.map(|_| Edns { size: message.edns.as_ref().map(op::Edns::max_payload) });
     trail.note(|facts| {
         facts.rcode = Some(judge::rcode_word(message.metadata.response_code).into_owned());
         facts.answers = listed(message);

@@ -133,9 +133,9 @@ fn told(message: &Message, record: RecordType) -> String {
         }
         short
     };
-    let mut told = answers.iter().take(PROBE_DNS_TOLD_MAX).map(short).collect::<Vec<_>>().join(", ");
-    if answers.len() > PROBE_DNS_TOLD_MAX {
-        told += &format!(" and {} more", answers.len() - PROBE_DNS_TOLD_MAX);
+    let told = answers.iter().take(PROBE_DNS_TOLD_MAX).map(short).collect::<Vec<_>>().join(", ");
+    match answers.len().saturating_sub(PROBE_DNS_TOLD_MAX) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
-    told
 }
