@@ -61,7 +61,7 @@ pub(super) fn dns(
     let record = section.need(reader, "record", |text| one_of(text, &RECORDS));
     let rcode = section.value(reader, "expect_rcode", |text| one_of(text, &RCODES));
     let answers = answers(reader, section);
-    let matching = matching(reader, section, &answers);
+    let matching = matching(reader, section, rcode.as_ref().map(|rcode| rcode.value.as_str()));
     let (ttl_min, ttl_max) = ttls(reader, section, rcode.as_ref().map(|rcode| rcode.value.as_str()));
     let expect_flags = flags(reader, section);
     let most = i64::try_from(PROBE_DNS_UDP_BYTES_MAX).unwrap_or(EDNS_BYTES_MIN);
@@ -94,11 +94,20 @@ fn answers(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
         .collect()
 }
 
-fn matching(reader: &mut Reader<'_>, section: &Section<'_>, answers: &[String]) -> Matching {
+fn matching(reader: &mut Reader<'_>, section: &Section<'_>, rcode: Option<&str>) -> Matching {
     let Some(word) = section.value(reader, "match", |text| one_of(text, &MATCHES)) else {
         return Matching::Any;
     };
-    if answers.is_empty() && !section.has("expect") {
+    if let Some(rcode) = rcode.filter(|rcode| *rcode != "noerror") {
+        reader.refuse(
+            word.span,
+            format!(
+                "`match` is {:?}, and there are no answers to be matched where {rcode} is expected",
+                word.value
+            ),
+            "leave `match` out, or `expect_rcode`",
+        );
+    } else if !section.has("expect") {
         reader.refuse(
             word.span,
             format!("`match` is {:?}, and there is no `expect` to be matched", word.value),

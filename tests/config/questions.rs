@@ -105,6 +105,12 @@ fn contradictions_are_found_at_their_place_and_say_how_to_mend_them() {
         ("transport = \"https\"\npath = \"dns\"", "\"dns\"\nevery", "not the path of a URL", "/dns-query"),
         ("transport = \"https\"\npath = \"/d{?dns}\"", "\"/d{?dns}\"", "is a template", "write \"/d\""),
         ("match = \"all\"", "\"all\"", "no `expect`", "leave `match` out"),
+        (
+            "expect = \"a\"\nmatch = \"all\"\nexpect_rcode = \"nxdomain\"",
+            "\"all\"",
+            "no answers",
+            "leave `match` out",
+        ),
         ("expect = \"10.*\"\nmatch = \"some\"", "\"some\"", "none of the words", "any, all, none, pattern"),
         ("ttl_min = \"2m\"\nttl_max = \"1m\"", "\"2m\"", "longer than `ttl_max`", "shorter"),
         ("ttl_min = \"500ms\"", "\"500ms\"", "not whole seconds", "60s"),

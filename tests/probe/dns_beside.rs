@@ -39,14 +39,14 @@ fn bare(query: &[u8]) -> usize {
 }
 
 /// A reply to a question with or without EDNS, itself without, for this address.
-fn addressed(query: &[u8], last: u8) -> Vec<u8> {
+pub fn addressed(query: &[u8], last: u8) -> Vec<u8> {
     let mut plain = query[..bare(query)].to_vec();
     plain[11] = 0;
     with(reply(&plain, 0), |bytes| *bytes.last_mut().expect("an address") = last)
 }
 
 /// A reply of this code, with EDNS of 1400 bytes and this option 15.
-fn reasoned(query: &[u8], rcode: u8, reason: &[u8]) -> Vec<u8> {
+pub fn reasoned(query: &[u8], rcode: u8, reason: &[u8]) -> Vec<u8> {
     let mut plain = query[..bare(query)].to_vec();
     plain[11] = 0;
     with(reply(&plain, rcode), |bytes| {
