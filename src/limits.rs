@@ -141,6 +141,12 @@ pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
 pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// The same for HTTP/2, which counts its headers in a number of this size.
+pub const PROBE_HEAD_LIST: u32 = 64 * 1024;
+
+/// How much of a body an HTTP/2 server may send before it is read: as much as is read at all.
+pub const PROBE_BODY_WINDOW: u32 = 256 * 1024;
+
 /// Addresses of one name that a check tries. The time left is shared among them, so each more makes the
 /// patience with the first one shorter.
 pub const PROBE_ADDRESSES_MAX: usize = 3;

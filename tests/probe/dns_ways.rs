@@ -3,6 +3,13 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use linewatch::estate::{Ask, DnsAsk, DnsTls, DnsTransport};
 use linewatch::observation::{Failure, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -148,6 +155,66 @@ async fn over_https_as_a_post() {
         let times = answer.phases_ms;
         assert!(times.tls.is_some() && times.first_byte.is_some() && times.body.is_some(), "{times:?}");
     }
+}
+
+/// Speaks HTTP/2 and nothing else, as many such servers do.
+async fn over_http_2(credentials: Credentials) -> SocketAddr {
+    let acceptor = credentials.acceptor_of(&[b"h2"]);
+    servers::tcp(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let answering = service_fn(|request: Request<Incoming>| async move {
+                assert_eq!((request.method().as_str(), request.version()), ("POST", Version::HTTP_2));
+                assert_eq!(
+                    request.uri().path_and_query().map(ToString::to_string).as_deref(),
+                    Some("/ask?x=1")
+                );
+                assert_eq!(request.uri().host(), Some("dns.example"));
+                assert_eq!(request.headers()["content-type"], "application/dns-message");
+                let query = request.into_body().collect().await?.to_bytes();
+                let answer = Full::new(Bytes::from(reply(&query, 0)));
+                let answer =
+                    Response::builder().header("content-type", "application/dns-message").body(answer);
+                Ok::<_, hyper::Error>(answer.expect("an answer"))
+            });
+            let serving = http2::Builder::new(TokioExecutor::new());
+            drop(serving.serve_connection(TokioIo::new(stream), answering).await);
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn over_https_by_http_2_where_the_server_knows_nothing_else() {
+    let authority = Authority::new();
+    let server = over_http_2(authority.issue("dns.example", 90)).await;
+    let tls = trusting(&authority, Some("dns.example"));
+    let answer = ask(question(server, https(tls)), LONG).await;
+    assert!(answer.ok, "{answer:?}");
+    assert_eq!(answer.facts.answers, ["A 192.0.2.1"]);
+    assert_eq!(answer.facts.status, Some(200));
+    let times = answer.phases_ms;
+    assert!(times.send.is_some() && times.first_byte.is_some() && times.body.is_some(), "{times:?}");
+}
+
+#[tokio::test]
+async fn a_check_cut_off_takes_its_http_2_connection_with_it() {
+    let authority = Authority::new();
+    let acceptor = authority.issue("dns.example", 90).acceptor_of(&[b"h2"]);
+    let (gone, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = servers::tcp(move |stream, _| {
+        let (acceptor, gone) = (acceptor.clone(), gone.clone());
+        async move {
+            servers::hold(acceptor.accept(stream).await.expect("a handshake")).await;
+            gone.send(()).expect("somebody waits");
+        }
+    })
+    .await;
+    let tls = trusting(&authority, Some("dns.example"));
+    let answer = ask(question(server, https(tls)), SHORT).await;
+    assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::FirstByte)), "{answer:?}");
+    tokio::time::timeout(LONG, seen.recv()).await.expect("the connection is closed");
 }
 
 #[tokio::test]

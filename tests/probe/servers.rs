@@ -133,14 +133,20 @@ impl Credentials {
     }
 
     pub fn acceptor(self) -> TlsAcceptor {
+        self.acceptor_of(&[])
+    }
+
+    /// One that speaks these protocols, and hangs up on who offers only others.
+    pub fn acceptor_of(self, protocols: &[&[u8]]) -> TlsAcceptor {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
             .with_single_cert(self.chain, key)
             .expect("a server configuration");
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -198,7 +198,7 @@ async fn posted(
     path: &str,
     trail: &Trail,
 ) -> Result<Message, Fault> {
-    let stream = encrypted(way, tls, http::HTTP_1, trail).await?;
+    let stream = encrypted(way, tls, http::HTTP_ANY, trail).await?;
     let host = authority(tls.name.as_deref().unwrap_or(way.host), way.server.port());
     let answer = http::post(stream, &host, path, MEDIA_TYPE, question.bytes.clone(), trail).await?;
     if answer.status != StatusCode::OK {

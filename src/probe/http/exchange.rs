@@ -13,7 +13,7 @@ use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TRANSFER_ENCODING,
     USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,18 +68,26 @@ pub(super) async fn put<S: AsyncRead + AsyncWrite + Unpin>(
     let mut connection = pin!(connection.fuse());
     let response =
         beside(connection.as_mut(), sender.send_request(request)).await.map_err(|error| fault(&error))?;
-    let status = response.status();
-    let location = text(&response, &LOCATION);
-    let content_type = text(&response, &CONTENT_TYPE);
-    trail.note(|facts| facts.status = Some(status.as_u16()));
-    trail.rest();
-    let mut body = Beginning::default();
-    if !leads_on(status, location.as_deref()) {
+    let mut page = page(&response, trail);
+    if !leads_on(page.status, page.location.as_deref()) {
         trail.enter(Phase::Body);
-        read(response, &mut body, connection, trail).await?;
+        read(response, &mut page.body, connection, trail).await?;
         trail.rest();
     }
-    Ok(Page { status, location, content_type, body })
+    Ok(page)
+}
+
+/// What an answer's head says. Ends the phase that waited for it.
+pub(super) fn page<B>(response: &Response<B>, trail: &Trail) -> Page {
+    let status = response.status();
+    trail.note(|facts| facts.status = Some(status.as_u16()));
+    trail.rest();
+    Page {
+        status,
+        location: text(response, &LOCATION),
+        content_type: text(response, &CONTENT_TYPE),
+        body: Beginning::default(),
+    }
 }
 
 fn request(url: &Url) -> Result<Request<Full<Bytes>>, Fault> {
@@ -96,19 +104,23 @@ fn request(url: &Url) -> Result<Request<Full<Bytes>>, Fault> {
         .map_err(|error| Fault::local(format!("{url} can't be asked for: {error}")))
 }
 
-/// A POST whose body and whose answer are of the same media type.
+/// A POST whose body and whose answer are of the same media type, as HTTP/1.1 has it or as HTTP/2 does.
 pub(super) fn posting(
     host: &str,
     path: &str,
     media_type: &str,
     body: Vec<u8>,
+    is_h2: bool,
 ) -> Result<Request<Full<Bytes>>, Fault> {
-    Request::post(path)
-        .header(HOST, host)
+    let request = if is_h2 {
+        Request::post(format!("https://{host}{path}")).version(Version::HTTP_2)
+    } else {
+        Request::post(path).header(HOST, host).header(CONNECTION, "close")
+    };
+    request
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, media_type)
         .header(CONTENT_TYPE, media_type)
-        .header(CONNECTION, "close")
         .body(Full::from(body))
         .map_err(|error| Fault::local(format!("{path} at {host} can't be posted to: {error}")))
 }
@@ -118,7 +130,7 @@ fn text<B>(response: &Response<B>, header: &HeaderName) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-async fn read(
+pub(super) async fn read(
     response: Response<hyper::body::Incoming>,
     beginning: &mut Beginning,
     mut connection: Pin<&mut impl FusedFuture>,
@@ -146,7 +158,10 @@ async fn read(
 }
 
 /// Does a piece of work that needs the connection to be driven meanwhile.
-async fn beside<T>(mut connection: Pin<&mut impl FusedFuture>, work: impl Future<Output = T>) -> T {
+pub(super) async fn beside<T>(
+    mut connection: Pin<&mut impl FusedFuture>,
+    work: impl Future<Output = T>,
+) -> T {
     let mut work = pin!(work);
     if connection.is_terminated() {
         return work.await;
@@ -174,7 +189,7 @@ fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     None
 }
 
-fn fault(error: &hyper::Error) -> Fault {
+pub(super) fn fault(error: &hyper::Error) -> Fault {
     if error.is_parse_too_large() {
         let kib = PROBE_HEAD_BYTES_MAX / 1024;
         return Fault::new(

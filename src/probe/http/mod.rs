@@ -7,6 +7,7 @@
 
 mod body;
 mod exchange;
+mod h2;
 mod redirect;
 mod tap;
 
@@ -32,8 +33,11 @@ use crate::estate::{HostPort, HttpAsk};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
 
-/// The one version that is spoken here.
-pub(super) const HTTP_1: &[&[u8]] = &[b"http/1.1"];
+/// What web checks speak.
+const HTTP_1: &[&[u8]] = &[b"http/1.1"];
+
+/// What a POST may go over: HTTP/2 where the server knows it, since some know nothing else.
+pub(super) const HTTP_ANY: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// What an HTTP check needs besides its definition.
 pub(super) struct Tools<'a> {
@@ -150,7 +154,7 @@ pub(super) struct Posted {
     pub(super) body: Vec<u8>,
 }
 
-/// Posts over a connection that stands. A redirect isn't followed: it is the answer.
+/// Posts over a connection that stands, in the version that its handshake settled on. A redirect isn't followed: it is the answer.
 pub(super) async fn post(
     stream: TlsStream<TcpStream>,
     host: &str,
@@ -159,8 +163,13 @@ pub(super) async fn post(
     body: Vec<u8>,
     trail: &Trail,
 ) -> Result<Posted, Fault> {
-    let request = exchange::posting(host, path, media_type, body)?;
-    let page = exchange::put(stream, request, |_, _| false, trail).await?;
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let request = exchange::posting(host, path, media_type, body, is_h2)?;
+    let page = if is_h2 {
+        h2::put(stream, request, trail).await?
+    } else {
+        exchange::put(stream, request, |_, _| false, trail).await?
+    };
     Ok(Posted { status: page.status, media_type: page.content_type, body: page.body.bytes().to_vec() })
 }
 
