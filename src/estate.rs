@@ -6,12 +6,14 @@
 
 pub mod ambiguity;
 pub mod columns;
+mod question;
 mod shows;
 pub mod splitter;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 use secrecy::{ExposeSecret, SecretString};
 
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
@@ -181,19 +183,6 @@ impl std::fmt::Display for HostPort {
             write!(f, "{}:{}", self.host, self.port)
         }
     }
-}
-
-/// One question to one name server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DnsAsk {
-    pub server: HostPort,
-    pub name: String,
-    /// `A`, `AAAA`, `CNAME`, `MX`, `NS`, `TXT`, `SRV`, `PTR`, `SOA`.
-    pub record: String,
-    /// `noerror` (the default) or `nxdomain`, `servfail`, `refused`.
-    pub expect_rcode: String,
-    /// One of these must be among the answers, as they are written in zone files; empty: any answer will do.
-    pub expect_answers: Vec<String>,
 }
 
 /// One GET.

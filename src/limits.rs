@@ -186,6 +186,30 @@ pub const PROBE_STRAYS_MAX: u32 = 64;
 /// message: SIP answers with many headers have four thousand, a mail server's lines 512.
 pub const PROBE_TALK_BYTES_MAX: usize = 16 * 1024;
 
+/// How much time a check of a name server must have left for a further question to be worth asking: an answer
+/// across a slow line takes a tenth of a second, so that silence for less says nothing.
+pub const PROBE_DNS_FURTHER_MIN: Duration = Duration::from_millis(250);
+
+/// How long the further question is waited for, which is answered out of the name server's own head or not at all.
+/// It must not make a check that has failed already much longer.
+pub const PROBE_DNS_FURTHER_MAX: Duration = Duration::from_secs(1);
+
+/// How much longer than the first name server the second may take. Its outage must not make the checks of the
+/// first one slow.
+pub const PROBE_DNS_SECOND_AFTER_MAX: Duration = Duration::from_millis(500);
+
+/// Random bytes in a name that must not exist: nobody guesses 80 bits, and two characters a byte fit into a label.
+pub const PROBE_DNS_RANDOM_BYTES: usize = 10;
+
+/// Reasons (RFC 8914) of one DNS answer that are read. Servers give one or two.
+pub const PROBE_DNS_REASONS_MAX: usize = 4;
+
+/// Answers of one name server that are told in a detail: it is one line.
+pub const PROBE_DNS_TOLD_MAX: usize = 3;
+
+/// Characters of each of them: three answers of two servers have to fit into one detail.
+pub const PROBE_DNS_TOLD_CHARS_MAX: usize = 40;
+
 /// Buffer for a UDP check's answer; what an answer begins with is all that is compared.
 pub const PROBE_UDP_BYTES_MAX: usize = 2048;
 

@@ -19,6 +19,7 @@ mod practices;
 mod practices_csv;
 mod probe_kinds;
 mod probes;
+mod questions;
 mod reader;
 mod section;
 mod settings;

@@ -6,12 +6,13 @@ use super::errors::Placed;
 use super::estate_file::{Draft, components_of, declare, sections};
 use super::names::{Names, shorten};
 use super::probe_kinds;
+use super::questions;
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{self, refusal};
 use super::web;
 use crate::estate::{
-    Ask, ComponentIx, DnsAsk, HostPort, HttpAsk, IcmpAsk, NetworkIx, Probe, ServiceIx, TcpAsk, UdpAsk,
+    Ask, ComponentIx, HostPort, HttpAsk, IcmpAsk, NetworkIx, Probe, ServiceIx, TcpAsk, UdpAsk,
 };
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
@@ -41,8 +42,8 @@ const KINDS_LATER: [&str; 15] = [
 /// Keys that every probe has, or may have.
 const COMMON_KEYS: [&str; 8] = ["id", "kind", "network", "service", "every", "timeout", "also", "resolver"];
 
-const RECORDS: [&str; 9] = ["A", "AAAA", "CNAME", "MX", "NS", "TXT", "SRV", "PTR", "SOA"];
-const RCODES: [&str; 4] = ["noerror", "nxdomain", "servfail", "refused"];
+pub(super) const RECORDS: [&str; 9] = ["A", "AAAA", "CNAME", "MX", "NS", "TXT", "SRV", "PTR", "SOA"];
+pub(super) const RCODES: [&str; 4] = ["noerror", "nxdomain", "servfail", "refused"];
 
 /// Longest text that a probe sends or expects, in bytes: one datagram that no path cuts up.
 const PAYLOAD_BYTES_MAX: usize = 1200;
@@ -155,7 +156,7 @@ fn ask(
 ) -> Option<(Ask, Option<ComponentIx>)> {
     let mut known = COMMON_KEYS.to_vec();
     let own: &[&str] = match kind {
-        "dns" => &["server", "name", "record", "expect_rcode", "expect"],
+        "dns" => questions::KEYS,
         "https" => &[
             "url",
             "expect_status",
@@ -194,7 +195,7 @@ fn ask(
     }
     section.refuse_unknown(reader, &known);
     match kind {
-        "dns" => dns(reader, section, draft),
+        "dns" => questions::dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
         "tcp" => {
             let target = section.need(reader, "target", values::host_port);
@@ -230,30 +231,9 @@ fn ask(
     }
 }
 
-fn dns(reader: &mut Reader<'_>, section: &Section<'_>, draft: &Draft) -> Option<(Ask, Option<ComponentIx>)> {
-    let server = section.need(reader, "server", values::host_port);
-    let name = section.need(reader, "name", values::dns_name);
-    let record = section.need(reader, "record", |text| one_of(text, &RECORDS));
-    let rcode = section.value(reader, "expect_rcode", |text| one_of(text, &RCODES));
-    let answers = section.text_or_texts(reader, "expect").unwrap_or_default();
-    let answers: Vec<String> = answers
-        .into_iter()
-        .filter_map(|answer| reader.judge("expect", answer, payload).map(|answer| answer.value))
-        .collect();
-    let (server, resolver) = resolver(draft, server?.value);
-    let ask = DnsAsk {
-        server,
-        name: name?.value,
-        record: record?.value,
-        expect_rcode: rcode.map_or_else(|| "noerror".to_owned(), |rcode| rcode.value),
-        expect_answers: answers,
-    };
-    Some((Ask::Dns(ask), resolver))
-}
-
 /// A name server that is a declared component, by its id or by its `address`, takes part in the path. Named
 /// by id, it is asked at its `address`, if it gives one.
-fn resolver(draft: &Draft, server: HostPort) -> (HostPort, Option<ComponentIx>) {
+pub(super) fn resolver(draft: &Draft, server: HostPort) -> (HostPort, Option<ComponentIx>) {
     if let Some(position) = draft.component_names.position(&server.host) {
         let ix = ComponentIx::new(position);
         let host = draft.addresses.get(&ix).cloned().unwrap_or(server.host);

@@ -49,6 +49,8 @@ impl Class {
             Some(Failure::Local) => return None,
             Some(Failure::Refused | Failure::Reset) => Self::Refused,
             Some(Failure::Nxdomain | Failure::Servfail | Failure::DnsRefused) => Self::Dns,
+            // Of interception in this phase, names were invented, and no certificate: what hands out names is at fault.
+            Some(Failure::Intercepted | Failure::NoAnswer) if seen.phase == Some(Phase::Dns) => Self::Dns,
             Some(Failure::Tls | Failure::Untrusted | Failure::Intercepted | Failure::BlockedPage) => {
                 Self::Tls
             }
@@ -57,7 +59,6 @@ impl Class {
             ) => Self::Content,
             Some(Failure::TooSlow) => Self::Slow,
             Some(Failure::Open) => Self::Policy,
-            Some(Failure::NoAnswer) if seen.phase == Some(Phase::Dns) => Self::Dns,
             Some(Failure::Timeout | Failure::Unreachable | Failure::Loss | Failure::NoAnswer) | None => {
                 match seen.phase {
                     Some(Phase::Dns) => Self::DnsTimeout,

@@ -358,8 +358,9 @@ fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
         tls: probe.ask.speaks_tls(),
         stream: probe.ask.opens_stream(),
         sort: match &probe.ask {
-            Ask::Dns(_) => Sort::Lookup,
+            // A question over TCP or TLS fails as connections do, and not as datagrams do.
             ask if ask.opens_stream() => Sort::Stream,
+            Ask::Dns(_) => Sort::Lookup,
             _ => Sort::Bare,
         },
         named: probe.ask.looks_up_name(),

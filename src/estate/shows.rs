@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{Ask, HostPort, HttpAsk, SmtpTls};
+use super::{Ask, DnsTransport, HostPort, HttpAsk, SmtpTls};
 
 impl Ask {
     /// It speaks TLS, so interception and bad certificates show.
@@ -14,12 +14,8 @@ impl Ask {
             Self::Sip(sip) => sip.tls.is_some(),
             Self::Smtp(smtp) => smtp.when_tls != SmtpTls::Never,
             Self::Ldap(ldap) => ldap.tls.is_some(),
-            Self::Dns(_)
-            | Self::Tcp(_)
-            | Self::Udp(_)
-            | Self::Icmp(_)
-            | Self::Ntp(_)
-            | Self::Later { .. } => false,
+            Self::Dns(dns) => dns.transport.tls().is_some(),
+            Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Later { .. } => false,
         }
     }
 
@@ -28,7 +24,8 @@ impl Ask {
         match self {
             Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) => true,
             Self::Sip(sip) => sip.tcp || sip.tls.is_some(),
-            Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
+            Self::Dns(dns) => dns.transport != DnsTransport::Udp,
+            Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
             Self::Later { kind, .. } => {
                 !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
             }

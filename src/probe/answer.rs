@@ -67,6 +67,24 @@ pub struct Facts {
     /// The DNS answer over UDP was cut short, so that TCP was used.
     #[serde(skip_serializing_if = "is_false")]
     pub over_tcp: bool,
+    /// The flags of the DNS answer: `aa`, `ra`, `ad`, …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<&'static str>,
+    /// The fewest seconds that one of the DNS answers has to live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// What the name server said to EDNS, where it was asked with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edns: Option<Edns>,
+    /// Why the name server answered as it did, in its own words (RFC 8914).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// The random name that must not exist, and what the name server says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_name: Option<String>,
+    /// What the second name server said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondAnswer>,
     /// `TLSv1.3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_version: Option<String>,
@@ -109,6 +127,29 @@ pub struct Facts {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+/// A name server's answer to EDNS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Edns {
+    /// Bytes that it takes over UDP; `None`: it showed no EDNS.
+    pub size: Option<u16>,
+}
+
+/// What a second name server said to the same question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecondAnswer {
+    /// As it stands in the estate file.
+    pub server: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rcode: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Why it has none. Its outage is not the first one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// One certificate of a chain.

@@ -28,6 +28,12 @@ impl Fault {
         self
     }
 
+    /// Tells a person more, where there is room for it.
+    pub(super) fn also(mut self, more: &str) -> Self {
+        self.detail = one_line(&format!("{}; {more}", self.detail));
+        self
+    }
+
     /// This machine's own fault.
     pub(super) fn local(detail: impl AsRef<str>) -> Self {
         Self::new(Failure::Local, detail)

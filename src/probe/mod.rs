@@ -44,7 +44,7 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, ClockSeen, Echoes, Facts, Issuer};
+pub use answer::{Answer, Certificate, ClockSeen, Echoes, Edns, Facts, Issuer, SecondAnswer};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
@@ -96,8 +96,8 @@ impl Prober {
 
     async fn put(&self, ask: &Ask, source: Option<IpAddr>, trail: &Trail) -> Result<(), Fault> {
         match ask {
-            Ask::Dns(ask) => dns::ask(ask, source, &self.lookup, trail).await,
             // The largest of these futures by far; boxed, they don't make the others as large.
+            Ask::Dns(ask) => Box::pin(dns::ask(ask, source, &self.tools(), trail)).await,
             Ask::Http(ask) => Box::pin(http::ask(ask, source, &self.tools(), trail)).await,
             Ask::Smtp(ask) => Box::pin(smtp::ask(ask, source, &self.tools(), trail)).await,
             Ask::Sip(ask) => Box::pin(sip::ask(ask, source, &self.tools(), trail)).await,

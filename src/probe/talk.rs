@@ -18,6 +18,7 @@ use crate::limits::PROBE_TALK_BYTES_MAX;
 use crate::observation::{Failure, Phase};
 
 /// What checks over connections need besides their definition.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Tools<'a> {
     pub(super) lookup: &'a Lookup,
     pub(super) trust: &'a Trust,

@@ -25,6 +25,8 @@ use crate::time::At;
 /// What is offered to speak above TLS.
 pub(super) const HTTP_1: &[&[u8]] = &[b"http/1.1"];
 pub(super) const HTTP_2: &[&[u8]] = &[b"h2"];
+/// HTTP/2 where the server knows it, since some know nothing else.
+pub(super) const HTTP_ANY: &[&[u8]] = &[b"h2", b"http/1.1"];
 const NO_CHOICE: &[&[u8]] = &[];
 
 /// How a handshake begins.

@@ -86,6 +86,16 @@ impl Trail {
         write(&mut self.state().facts);
     }
 
+    /// That the time is up, as the deadline itself says it: for who stops a moment earlier, to tell more.
+    pub(super) fn too_late(&self) -> Fault {
+        let last = self.state().last;
+        let fault = Fault::new(Failure::Timeout, too_late(last, self.timeout));
+        match last {
+            Some(phase) => fault.in_phase(phase),
+            None => fault,
+        }
+    }
+
     /// The answer, once the check has ended. `None`: the deadline ended it.
     pub(super) fn end(self, outcome: Option<Result<(), Fault>>) -> Answer {
         self.end_at(outcome, Instant::now())

@@ -261,13 +261,11 @@ fn anchors(plan: &Plan, resolvers: [ComponentIx; 2]) -> Vec<Probe> {
             plan,
             format!("{network}-dns"),
             ix,
-            Ask::Dns(DnsAsk {
-                server: host_port(&format!("resolver.{network}.example"), 53),
-                name: "anchor.example".to_owned(),
-                record: "A".to_owned(),
-                expect_rcode: "noerror".to_owned(),
-                expect_answers: Vec::new(),
-            }),
+            Ask::Dns(DnsAsk::new(
+                host_port(&format!("resolver.{network}.example"), 53),
+                "anchor.example",
+                "A",
+            )),
         )
     };
     let ping = |host: &str| Ask::Icmp(IcmpAsk { host: host.to_owned(), count: 3, loss_max: 0.34 });

@@ -10,6 +10,7 @@ mod errors;
 mod hints;
 mod hostile;
 mod practices_csv;
+mod questions;
 mod settings;
 mod web;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use linewatch::config::{Config, MailSecurity, MailSettings};
-use linewatch::estate::{Ask, HostPort};
+use linewatch::estate::{Ask, DnsCompare, DnsFlag, DnsTls, DnsTransport, HostPort, Matching};
 use linewatch::world::loopback::County;
 use linewatch::world::loopback::rewrite::{NotLoopback, refuse_others};
 use linewatch::world::loopback::weather::Weather;
@@ -64,6 +64,28 @@ async fn each_practice_gets_a_source_of_its_own() {
     county.stop().await;
 }
 
+/// A drill has one name server, which speaks UDP and TCP, and invents an address for every name that it doesn't know.
+#[tokio::test]
+async fn a_question_keeps_no_more_than_the_stand_in_can_answer() {
+    let mut config = config();
+    let out = HostPort { host: "203.0.113.7".to_owned(), port: 443 };
+    let Ask::Dns(ask) = &mut config.estate.probes[DNS.at()].ask else { unreachable!() };
+    ask.transport = DnsTransport::Https { tls: DnsTls::default(), path: "/dns-query".to_owned() };
+    ask.matching = Matching::None;
+    ask.expect_flags = vec![DnsFlag::Authentic];
+    ask.ttl_min = Some(3600);
+    ask.edns_size = Some(1232);
+    ask.hijack_under = Some("accurx.example".to_owned());
+    ask.compare = Some(DnsCompare { server: out, same: true });
+    let (county, inside) = moved(&config);
+    refuse_others(&inside).expect("all inside");
+    let prober = linewatch::probe::Prober::new().expect("a prober");
+    let answer = prober.ask(&inside.estate.probes[DNS.at()], None).await;
+    assert!(answer.ok, "{answer:?}");
+    assert_eq!(answer.facts.answers, ["A 127.0.0.1"], "what must not be there isn't");
+    county.stop().await;
+}
+
 /// Leads one place of a configuration out.
 type Spoil = fn(&mut Config, HostPort);
 
@@ -74,9 +96,13 @@ async fn refuses_anything_that_leads_out() {
     let (county, inside) = moved(&config());
     refuse_others(&inside).expect("all inside");
     let out = || HostPort { host: "203.0.113.7".to_owned(), port: 443 };
-    let spoilt: [(&str, Spoil); 7] = [
+    let spoilt: [(&str, Spoil); 8] = [
         ("server", |config, out| match &mut config.estate.probes[DNS.at()].ask {
             Ask::Dns(ask) => ask.server = out,
+            _ => unreachable!(),
+        }),
+        ("second server", |config, out| match &mut config.estate.probes[DNS.at()].ask {
+            Ask::Dns(ask) => ask.compare = Some(DnsCompare { server: out, same: true }),
             _ => unreachable!(),
         }),
         ("name server", |config, out| match &mut config.estate.probes[HTTPS.at()].ask {

@@ -48,11 +48,8 @@ pub fn config() -> Config {
         (
             "dns",
             Ask::Dns(DnsAsk {
-                server: far(53),
-                name: "accurx.example".to_owned(),
-                record: "A".to_owned(),
-                expect_rcode: "noerror".to_owned(),
                 expect_answers: vec!["203.0.113.9".to_owned()],
+                ..DnsAsk::new(far(53), "accurx.example", "A")
             }),
         ),
         ("https", http("https://accurx.example/login?next=home", true)),

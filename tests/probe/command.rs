@@ -91,6 +91,53 @@ async fn each_outcome_has_its_words_and_its_exit_status() {
 }
 
 #[tokio::test]
+async fn a_name_servers_answer_is_shown_with_all_that_was_asked_beside_it() {
+    let first = servers::udp(|query, _| vec![super::dns_beside::reasoned(query, 0, b"\0\x03")]).await;
+    let second = servers::udp(|query, _| vec![super::dns_beside::addressed(query, 7)]).await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path(), 1, 1, "127.0.0.3");
+    let mut text = std::fs::read_to_string(&config).expect("written");
+    text += &format!(
+        r#"
+[[probe]]
+id = "names"
+kind = "dns"
+network = "internet"
+server = "{first}"
+name = "nww.example"
+record = "A"
+edns_size = 1232
+hijack = true
+compare = "{second}"
+compare_expect = "different"
+every = "30s"
+timeout = "20s"
+"#
+    );
+    std::fs::write(&config, text).expect("written");
+    let (code, out, error) = linewatch(&config, &["names"]).await;
+    assert_eq!(code, Some(1), "{out}{error}");
+    for line in [
+        format!("names: dns A nww.example at {first}, and at {second}"),
+        "  rcode        noerror".to_owned(),
+        "  answer       A 192.0.2.1".to_owned(),
+        "  TTL          60 s".to_owned(),
+        "  flags        rd ra".to_owned(),
+        "  EDNS         it takes 1400 bytes over UDP".to_owned(),
+        "  reason       stale answer (3)".to_owned(),
+        format!("  second       {second} says noerror"),
+        "  its answer   A 192.0.2.7".to_owned(),
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line}\n{out}");
+    }
+    assert!(out.contains(".nww.example: A 192.0.2.1\n"), "{out}");
+    assert!(
+        out.contains("FAILS: intercepted in phase dns: somebody on the way answers in its place ("),
+        "{out}"
+    );
+}
+
+#[tokio::test]
 async fn a_broken_configuration_asks_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("probes.toml");

@@ -11,18 +11,12 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::{LONG, SHORT, ask, ask_from, detail, failed, host_port, servers};
 
-fn question(server: SocketAddr) -> DnsAsk {
-    DnsAsk {
-        server: host_port(server),
-        name: "accurx.example".to_owned(),
-        record: "A".to_owned(),
-        expect_rcode: "noerror".to_owned(),
-        expect_answers: Vec::new(),
-    }
+pub fn question(server: SocketAddr) -> DnsAsk {
+    DnsAsk::new(host_port(server), "accurx.example", "A")
 }
 
 /// A response with this code, the question as it came, and the address 192.0.2.1 where there is no error.
-fn reply(query: &[u8], rcode: u8) -> Vec<u8> {
+pub fn reply(query: &[u8], rcode: u8) -> Vec<u8> {
     let mut bytes = query.to_vec();
     bytes[2] |= 0x80;
     bytes[3] = 0x80 | rcode;
@@ -34,7 +28,7 @@ fn reply(query: &[u8], rcode: u8) -> Vec<u8> {
     bytes
 }
 
-fn with(mut bytes: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub fn with(mut bytes: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     change(&mut bytes);
     bytes
 }

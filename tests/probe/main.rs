@@ -8,6 +8,8 @@
 mod blocked;
 mod command;
 mod dns;
+mod dns_beside;
+mod dns_ways;
 mod http;
 mod http_2;
 mod http_stalls;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
-use crate::estate::{Ask, Practice, Probe};
+use crate::estate::{Ask, DnsTransport, Practice, Probe};
 use crate::observation::{Failure, Observation, Phase};
 use crate::probe::{Answer, Certificate, ClockSeen, Facts, Issuer};
 use crate::time::At;
@@ -75,7 +75,17 @@ pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
 
 fn target(ask: &Ask) -> String {
     match ask {
-        Ask::Dns(dns) => format!("{} {} at {}", dns.record, dns.name, dns.server),
+        Ask::Dns(dns) => {
+            let over = match &dns.transport {
+                DnsTransport::Udp => "",
+                DnsTransport::Tcp => " over TCP",
+                DnsTransport::Tls(_) => " over TLS",
+                DnsTransport::Https { .. } => " over HTTPS",
+            };
+            let beside =
+                dns.compare.as_ref().map_or_else(String::new, |second| format!(", and at {}", second.server));
+            format!("{} {} at {}{over}{beside}", dns.record, dns.name, dns.server)
+        }
         Ask::Http(http) => {
             let what = match (&http.connect_to, &http.name_server) {
                 (Some(there), _) => format!("{} at {there}", http.url),
@@ -140,6 +150,7 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
         rows.push(("rcode", format!("{rcode}{how}")));
     }
     rows.extend(facts.answers.iter().map(|answer| ("answer", answer.clone())));
+    names(facts, &mut rows);
     if let Some(version) = &facts.tls_version {
         rows.push(("TLS", version.clone()));
     }
@@ -211,6 +222,38 @@ fn issued(issuer: &Issuer) -> String {
         Some(maker) => format!(", the name of a product by {maker} that decrypts TLS"),
     };
     format!("{}{pinned}{product}", issuer.name)
+}
+
+/// What only name servers say.
+fn names(facts: &Facts, rows: &mut Vec<(&'static str, String)>) {
+    if let Some(ttl) = facts.ttl {
+        rows.push(("TTL", format!("{ttl} s")));
+    }
+    if !facts.flags.is_empty() {
+        rows.push(("flags", facts.flags.join(" ")));
+    }
+    if let Some(edns) = facts.edns {
+        let said = match edns.size {
+            Some(size) => format!("it takes {size} bytes over UDP"),
+            None => "it shows none".to_owned(),
+        };
+        rows.push(("EDNS", said));
+    }
+    rows.extend(facts.reasons.iter().map(|reason| ("reason", reason.clone())));
+    rows.extend(facts.random_name.iter().map(|name| ("random name", name.clone())));
+    if let Some(second) = &facts.second {
+        let said = match (&second.rcode, &second.detail) {
+            (Some(rcode), None) => rcode.clone(),
+            (Some(rcode), Some(detail)) => format!("{rcode}, so nothing to compare: {detail}"),
+            (None, detail) => {
+                let failure = second.failure.map_or("no answer", Failure::as_str);
+                let detail = detail.as_deref().unwrap_or("nothing is known of why");
+                format!("{failure}, so nothing to compare: {detail}")
+            }
+        };
+        rows.push(("second", format!("{} says {said}", second.server)));
+        rows.extend(second.answers.iter().map(|answer| ("its answer", answer.clone())));
+    }
 }
 
 fn described(certificate: &Certificate, now: At) -> String {

@@ -1,17 +1,26 @@
-//! One question and its answer over sockets: UDP first, TCP when the answer was cut short.
+//! One question and its answer over sockets: UDP first, TCP when the answer was cut short; or TCP, TLS or HTTPS from
+//! the beginning.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use hyper::StatusCode;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::message::{Question, Reading};
+use super::message::{Manner, Question, Reading};
+use crate::estate::{DnsTls, DnsTransport};
 use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX};
-use crate::observation::Failure;
-use crate::probe::fault::Fault;
+use crate::observation::{Failure, Phase};
+use crate::probe::fault::{Fault, one_line};
+use crate::probe::http;
 use crate::probe::socket;
+use crate::probe::talk::Tools;
+use crate::probe::tls::{self, HTTP_ANY, Hello};
 use crate::probe::trail::Trail;
+
+/// The media type of DNS over HTTPS, for question and answer.
+const MEDIA_TYPE: &str = "application/dns-message";
 
 /// A name server's answer, whatever it says.
 #[derive(Debug)]
@@ -20,7 +29,18 @@ pub(in crate::probe) struct Reply {
     pub(in crate::probe) over_tcp: bool,
 }
 
-/// Asks one question of one server. Bytes that don't answer it are passed over; the check's deadline bounds the wait.
+/// The way to one name server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) server: SocketAddr,
+    /// The host as it stands in the estate file: what a certificate is for unless the probe says otherwise.
+    pub(super) host: &'a str,
+    pub(super) transport: &'a DnsTransport,
+    pub(super) source: Option<IpAddr>,
+    pub(super) tools: &'a Tools<'a>,
+}
+
+/// Asks one question of one server over UDP, in the manner of a stub resolver: for the look-ups of other checks.
 pub(in crate::probe) async fn query(
     server: SocketAddr,
     name: &str,
@@ -29,11 +49,43 @@ pub(in crate::probe) async fn query(
     trail: &Trail,
 ) -> Result<Reply, Fault> {
     trail.note(|facts| facts.peer = Some(server));
-    let question = Question::new(name, record)?;
-    match over_udp(&question, server, source, trail).await? {
-        Some(message) => Ok(Reply { message, over_tcp: false }),
-        None => Ok(Reply { message: over_tcp(&question, server, source, trail).await?, over_tcp: true }),
+    datagram_first(&Question::new(name, record, Manner::PLAIN)?, server, source, trail).await
+}
+
+/// Asks one question on its way, which leaves its phases. Bytes that don't answer it are passed over; the check's
+/// deadline bounds the wait.
+pub(super) async fn put(question: &Question, way: &Way<'_>, trail: &Trail) -> Result<Reply, Fault> {
+    let Way { server, source, .. } = *way;
+    trail.note(|facts| facts.peer = Some(server));
+    let message = match way.transport {
+        DnsTransport::Udp => {
+            trail.enter(Phase::Dns);
+            return datagram_first(question, server, source, trail).await;
+        }
+        DnsTransport::Tcp => {
+            trail.enter(Phase::Connect);
+            let stream = socket::connect(&[server], source, trail).await?;
+            trail.enter(Phase::Dns);
+            framed(question, stream, server, "TCP").await?
+        }
+        // Much larger futures than those of the plain ways; boxed, they don't make them as large.
+        DnsTransport::Tls(tls) => Box::pin(over_tls(question, way, tls, trail)).await?,
+        DnsTransport::Https { tls, path } => Box::pin(posted(question, way, tls, path, trail)).await?,
+    };
+    Ok(Reply { message, over_tcp: false })
+}
+
+async fn datagram_first(
+    question: &Question,
+    server: SocketAddr,
+    source: Option<IpAddr>,
+    trail: &Trail,
+) -> Result<Reply, Fault> {
+    if let Some(message) = over_udp(question, server, source, trail).await? {
+        return Ok(Reply { message, over_tcp: false });
     }
+    let stream = socket::connect(&[server], source, trail).await?;
+    Ok(Reply { message: framed(question, stream, server, "TCP").await?, over_tcp: true })
 }
 
 /// `None`: the answer was cut short.
@@ -85,29 +137,89 @@ fn strays_only(failure: Failure, server: SocketAddr, strays: u32, last: &str) ->
     Fault::new(failure, format!("{server} sent {strays} bad {answers} and no good one; the last: {last}"))
 }
 
-async fn over_tcp(
+/// Over a connection that stands, each message behind its length. `over` is what people call the connection.
+async fn framed<S: AsyncRead + AsyncWrite + Unpin>(
     question: &Question,
+    mut stream: S,
     server: SocketAddr,
-    source: Option<IpAddr>,
-    trail: &Trail,
+    over: &str,
 ) -> Result<Message, Fault> {
-    let asking = |error: &_| Fault::io(error, &format!("asking the name server {server} over TCP"));
-    let mut stream = socket::connect(&[server], source, trail).await?;
+    let asking = |error: &_| Fault::io(error, &format!("asking the name server {server} over {over}"));
     let length = u16::try_from(question.bytes.len())
         .map_err(|_| Fault::local("the question is too long for DNS over TCP"))?;
     let mut framed = length.to_be_bytes().to_vec();
     framed.extend_from_slice(&question.bytes);
     stream.write_all(&framed).await.map_err(|error| asking(&error))?;
+    stream.flush().await.map_err(|error| asking(&error))?;
     // The length is 16 bits, so 64 KiB bound the answer.
     let length = stream.read_u16().await.map_err(|error| asking(&error))?;
     let mut answer = vec![0; usize::from(length)];
     stream.read_exact(&mut answer).await.map_err(|error| asking(&error))?;
-    // On a connection there are no strays: whatever comes is this server's answer.
-    let how = match question.read(&answer) {
+    whole(question, &answer, server, over)
+}
+
+/// On a connection there are no strays: whatever comes is this server's answer.
+fn whole(question: &Question, answer: &[u8], server: SocketAddr, over: &str) -> Result<Message, Fault> {
+    let how = match question.read(answer) {
         Reading::Reply(message) => return Ok(*message),
-        Reading::Truncated => "it is cut short over TCP, too".to_owned(),
+        Reading::Truncated => format!("it is cut short over {over}, too"),
         Reading::Stray(why) => why.to_owned(),
         Reading::Broken(how) => how,
     };
-    Err(Fault::new(Failure::Protocol, format!("the answer of {server} over TCP is malformed: {how}")))
+    Err(Fault::new(Failure::Protocol, format!("the answer of {server} over {over} is malformed: {how}")))
+}
+
+/// Connects, and makes TLS of it by the same code as `https` checks, so that the same things have the same words.
+async fn encrypted(
+    way: &Way<'_>,
+    ask: &DnsTls,
+    alpn: &[&[u8]],
+    trail: &Trail,
+) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Fault> {
+    trail.enter(Phase::Connect);
+    let stream = socket::connect(&[way.server], way.source, trail).await?;
+    trail.enter(Phase::Tls);
+    let name = ask.name.as_deref().unwrap_or(way.host);
+    let hello = Hello { protocols: alpn, ..Hello::to(name, ask.trust_pem.as_deref()) };
+    Ok(tls::handshake(stream, &hello, way.tools, trail).await?.stream)
+}
+
+async fn over_tls(question: &Question, way: &Way<'_>, tls: &DnsTls, trail: &Trail) -> Result<Message, Fault> {
+    // Nothing is offered within TLS: many servers know no word for DNS there, and some refuse those that they don't
+    // know.
+    let stream = encrypted(way, tls, &[], trail).await?;
+    trail.enter(Phase::Dns);
+    framed(question, stream, way.server, "TLS").await
+}
+
+/// Over HTTPS (RFC 8484). The phases are those of an `https` check; what the message then says belongs to `dns`.
+async fn posted(
+    question: &Question,
+    way: &Way<'_>,
+    tls: &DnsTls,
+    path: &str,
+    trail: &Trail,
+) -> Result<Message, Fault> {
+    let stream = encrypted(way, tls, HTTP_ANY, trail).await?;
+    let host = authority(tls.name.as_deref().unwrap_or(way.host), way.server.port());
+    let answer = http::post(stream, &host, path, MEDIA_TYPE, question.bytes.clone(), trail).await?;
+    if answer.status != StatusCode::OK {
+        let said = format!("the name server at https://{host}{path} answers {}", answer.status);
+        return Err(Fault::new(Failure::Status, said).in_phase(Phase::FirstByte));
+    }
+    let media_type = answer.media_type.unwrap_or_default();
+    let bare = media_type.split(';').next().unwrap_or_default().trim();
+    if !bare.eq_ignore_ascii_case(MEDIA_TYPE) {
+        let what = if bare.is_empty() { "of no media type".to_owned() } else { one_line(bare) };
+        let said =
+            format!("the answer of https://{host}{path} is {what}, and no DNS message; is `path` right?");
+        return Err(Fault::new(Failure::Protocol, said).in_phase(Phase::Body));
+    }
+    whole(question, &answer.body, way.server, "HTTPS").map_err(|fault| fault.in_phase(Phase::Dns))
+}
+
+/// As the header `Host` has it: without the scheme's own port.
+fn authority(host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == 443 { host } else { format!("{host}:{port}") }
 }

@@ -1,6 +1,6 @@
 //! The bytes of a question, and what the bytes that come back are. Pure.
 
-use hickory_proto::op::{Header, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
@@ -13,6 +13,24 @@ pub(super) struct Question {
     query: Query,
     /// As it goes over the wire.
     pub(super) bytes: Vec<u8>,
+}
+
+/// How a question is put, besides what is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// With EDNS, and this size.
+    pub(super) edns_size: Option<u16>,
+    /// Asks to be told whether the signatures were checked; servers set `ad` only for those who do (RFC 6840).
+    pub(super) checked: bool,
+    /// The server may ask others. Without, it answers at once, out of its own head.
+    pub(super) recursion: bool,
+    /// With the id 0, as HTTPS has it (RFC 8484): there the connection tells answers apart.
+    pub(super) no_id: bool,
+}
+
+impl Manner {
+    /// As the stub resolvers of most machines ask.
+    pub(super) const PLAIN: Self = Self { edns_size: None, checked: false, recursion: true, no_id: false };
 }
 
 /// What bytes from the name server are.
@@ -30,13 +48,22 @@ pub(super) enum Reading {
 
 impl Question {
     /// With an id that nobody can guess (from the operating system's generator, through `rand`).
-    pub(super) fn new(name: &str, record: RecordType) -> Result<Self, Fault> {
+    pub(super) fn new(name: &str, record: RecordType, manner: Manner) -> Result<Self, Fault> {
         let mut name = Name::from_utf8(name)
             .map_err(|error| Fault::local(format!("\"{name}\" can't be asked for: {error}")))?;
         name.set_fqdn(true);
         let query = Query::query(name, record);
         let mut message = Message::query();
-        message.metadata.recursion_desired = true;
+        message.metadata.recursion_desired = manner.recursion;
+        message.metadata.authentic_data = manner.checked;
+        if manner.no_id {
+            message.metadata.id = 0;
+        }
+        if let Some(size) = manner.edns_size {
+            let mut edns = Edns::new();
+            edns.set_max_payload(size);
+            message.set_edns(edns);
+        }
         message.add_query(query.clone());
         let bytes = message
             .to_vec()
@@ -95,7 +122,7 @@ mod tests {
     use super::*;
 
     fn question() -> Question {
-        Question::new("accurx.example", RecordType::A).expect("a question")
+        Question::new("accurx.example", RecordType::A, Manner::PLAIN).expect("a question")
     }
 
     fn reply(question: &Question) -> Message {
@@ -169,7 +196,7 @@ mod tests {
     #[test]
     fn a_name_that_is_none_is_our_own_fault() {
         let long = "a".repeat(64) + ".example";
-        let fault = Question::new(&long, RecordType::A).expect_err("a label of 64 characters");
+        let fault = Question::new(&long, RecordType::A, Manner::PLAIN).expect_err("a label of 64 characters");
         assert_eq!(fault.failure, crate::observation::Failure::Local);
     }
 

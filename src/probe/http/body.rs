@@ -28,6 +28,10 @@ impl Beginning {
         String::from_utf8_lossy(start).to_ascii_lowercase()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn contains(&self, expected: &[u8]) -> bool {
         expected.is_empty() || self.bytes.windows(expected.len()).any(|window| window == expected)
     }

@@ -8,9 +8,13 @@ use std::pin::{Pin, pin};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::FusedFuture;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, LOCATION, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, TRANSFER_ENCODING,
+    USER_AGENT,
+};
+use hyper::http::request::Builder;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use reqwest::Url;
@@ -23,11 +27,15 @@ use crate::observation::{Failure, Phase};
 use crate::probe::fault::Fault;
 use crate::probe::trail::Trail;
 
+/// Who asks.
+pub(super) const AGENT: &str = concat!("linewatch/", env!("CARGO_PKG_VERSION"));
+
 /// An answer, as far as it was read.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) status: StatusCode,
     pub(super) location: Option<String>,
+    pub(super) content_type: Option<String>,
     /// Empty when nobody wants it.
     pub(super) body: Beginning,
 }
@@ -43,31 +51,33 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
     trail: &Trail,
 ) -> Result<Page, Fault> {
-    let request = asked.request_1()?;
+    put(stream, asked.request_1()?, leads_on, trail).await
+}
+
+/// The same for a request of any kind.
+pub(super) async fn put<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
+    trail: &Trail,
+) -> Result<Page, Fault> {
     trail.enter(Phase::Send);
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(PROBE_HEAD_BYTES_MAX)
-        .handshake::<_, Empty<Bytes>>(TokioIo::new(Tap::on(stream, trail)))
+        .handshake::<_, Full<Bytes>>(TokioIo::new(Tap::on(stream, trail)))
         .await
         .map_err(|error| fault(&error))?;
     let mut connection = pin!(connection.fuse());
     let response =
         beside(connection.as_mut(), sender.send_request(request)).await.map_err(|error| fault(&error))?;
-    let status = response.status();
-    let location = location(&response);
-    trail.note(|facts| facts.status = Some(status.as_u16()));
-    trail.rest();
-    let mut body = Beginning::default();
-    if !leads_on(status, location.as_deref()) {
+    let mut page = page(&response, trail);
+    if !leads_on(page.status, page.location.as_deref()) {
         trail.enter(Phase::Body);
-        read(response, &mut body, connection, trail).await?;
+        read(response, &mut page.body, connection, trail).await?;
         trail.rest();
     }
-    Ok(Page { status, location, body })
+    Ok(page)
 }
-
-/// What we call ourselves.
-pub(super) const AGENT: &str = concat!("linewatch/", env!("CARGO_PKG_VERSION"));
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -92,13 +102,13 @@ impl Asked<'_> {
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    fn request_1(&self) -> Result<Request<Empty<Bytes>>, Fault> {
+    fn request_1(&self) -> Result<Request<Full<Bytes>>, Fault> {
         Request::get(self.target())
             .header(HOST, self.host())
             .header(USER_AGENT, AGENT)
             .header(ACCEPT, "*/*")
             .header(CONNECTION, "close")
-            .body(Empty::new())
+            .body(Full::default())
             .map_err(|error| self.unaskable(&error))
     }
 
@@ -117,12 +127,36 @@ impl Asked<'_> {
     }
 }
 
-pub(super) fn location<B>(response: &Response<B>) -> Option<String> {
-    let location = response.headers().get(LOCATION)?;
-    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+/// What an answer's head says. Ends the phase that waited for it.
+pub(super) fn page<B>(response: &Response<B>, trail: &Trail) -> Page {
+    let status = response.status();
+    trail.note(|facts| facts.status = Some(status.as_u16()));
+    trail.rest();
+    Page {
+        status,
+        location: text(response, &LOCATION),
+        content_type: text(response, &CONTENT_TYPE),
+        body: Beginning::default(),
+    }
 }
 
-async fn read(
+/// A POST whose body and whose answer are of the same media type, as HTTP/1.1 has it or as HTTP/2 does; its body is to
+/// be added.
+pub(super) fn posting(host: &str, path: &str, media_type: &str, is_h2: bool) -> Builder {
+    let request = if is_h2 {
+        Request::post(format!("https://{host}{path}")).version(Version::HTTP_2)
+    } else {
+        Request::post(path).header(HOST, host).header(CONNECTION, "close")
+    };
+    request.header(USER_AGENT, AGENT).header(ACCEPT, media_type).header(CONTENT_TYPE, media_type)
+}
+
+fn text<B>(response: &Response<B>, header: &HeaderName) -> Option<String> {
+    let value = response.headers().get(header)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+pub(super) async fn read(
     response: Response<hyper::body::Incoming>,
     beginning: &mut Beginning,
     mut connection: Pin<&mut impl FusedFuture>,

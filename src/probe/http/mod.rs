@@ -15,8 +15,11 @@ mod tunnel;
 
 use std::net::IpAddr;
 
+use http_body_util::Full;
+use hyper::StatusCode;
 use reqwest::Url;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use self::blocked::Shown;
 use self::exchange::{Asked, Page};
@@ -100,7 +103,7 @@ async fn fetch(
         }
         HttpVersion::Http2 => {
             trail.note(|facts| facts.http_version = Some("2"));
-            second::get(secured.stream, &asked, leads_on, trail).await?
+            second::put(secured.stream, asked.request_2()?, None, leads_on, trail).await?
         }
     };
     Ok(Fetched { page, days_left: secured.days_left })
@@ -138,6 +141,37 @@ async fn connect(
     let peer = stream.peer_addr().map_err(|error| Fault::io(&error, "asking who answered"))?;
     way.arrived(is_inside(peer.ip()));
     Ok(stream)
+}
+
+/// What a POST is answered with.
+pub(super) struct Posted {
+    pub(super) status: StatusCode,
+    pub(super) media_type: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Posts over a connection that stands, in the version that its handshake settled on. A redirect isn't followed: it is
+/// the answer.
+pub(super) async fn post(
+    stream: TlsStream<TcpStream>,
+    host: &str,
+    path: &str,
+    media_type: &str,
+    body: Vec<u8>,
+    trail: &Trail,
+) -> Result<Posted, Fault> {
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let request = exchange::posting(host, path, media_type, is_h2);
+    let unaskable =
+        |error: hyper::http::Error| Fault::local(format!("{path} at {host} can't be posted to: {error}"));
+    let page = if is_h2 {
+        let request = request.body(()).map_err(unaskable)?;
+        second::put(stream, request, Some(body.into()), |_, _| false, trail).await?
+    } else {
+        let request = request.body(Full::from(body)).map_err(unaskable)?;
+        exchange::put(stream, request, |_, _| false, trail).await?
+    };
+    Ok(Posted { status: page.status, media_type: page.content_type, body: page.body.bytes().to_vec() })
 }
 
 fn judge(ask: &HttpAsk, first: &Url, way: &Way, page: &Page) -> Result<(), Fault> {

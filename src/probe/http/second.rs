@@ -7,25 +7,25 @@ use std::pin::{Pin, pin};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::FusedFuture;
-use hyper::StatusCode;
+use hyper::{Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Beginning;
-use super::exchange::{Asked, Page, beside, location};
+use super::exchange::{Page, beside, page};
 use super::tap::Tap;
 use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_HEAD_BYTES_MAX};
 use crate::observation::{Failure, Phase};
 use crate::probe::fault::Fault;
 use crate::probe::trail::Trail;
 
-/// As [`super::exchange::get`].
-pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
+/// As [`super::exchange::put`]; the body, where there is one, is small enough to go out at once.
+pub(super) async fn put<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    asked: &Asked<'_>,
+    request: Request<()>,
+    body: Option<Bytes>,
     leads_on: impl Fn(StatusCode, Option<&str>) -> bool,
     trail: &Trail,
 ) -> Result<Page, Fault> {
-    let request = asked.request_2()?;
     trail.enter(Phase::Send);
     let (sender, connection) = h2::client::Builder::new()
         .enable_push(false)
@@ -41,19 +41,18 @@ pub(super) async fn get<S: AsyncRead + AsyncWrite + Unpin>(
     let mut sender = beside(connection.as_mut(), sender.ready()).await.map_err(|error| fault(&error))?;
     // Flushing the preface may have ended it; what counts is when the request is out.
     trail.enter(Phase::Send);
-    let (response, _) = sender.send_request(request, true).map_err(|error| fault(&error))?;
+    let (response, mut out) = sender.send_request(request, body.is_none()).map_err(|error| fault(&error))?;
+    if let Some(body) = body {
+        out.send_data(body, true).map_err(|error| fault(&error))?;
+    }
     let response = beside(connection.as_mut(), response).await.map_err(|error| fault(&error))?;
-    let status = response.status();
-    let location = location(&response);
-    trail.note(|facts| facts.status = Some(status.as_u16()));
-    trail.rest();
-    let mut body = Beginning::default();
-    if !leads_on(status, location.as_deref()) {
+    let mut page = page(&response, trail);
+    if !leads_on(page.status, page.location.as_deref()) {
         trail.enter(Phase::Body);
-        read(response.into_body(), &mut body, connection, trail).await?;
+        read(response.into_body(), &mut page.body, connection, trail).await?;
         trail.rest();
     }
-    Ok(Page { status, location, body })
+    Ok(page)
 }
 
 async fn read(

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::servers::Url;
 use crate::config::{Config, MailSecurity, MailSettings};
-use crate::estate::{Ask, Estate, HostPort, HttpVersion, ProbeIx, TcpAsk, UdpAsk};
+use crate::estate::{Ask, DnsTransport, Estate, HostPort, HttpVersion, Matching, ProbeIx, TcpAsk, UdpAsk};
 
 /// What the county offers to a configuration that moves in.
 pub struct Places<'a> {
@@ -99,6 +99,18 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
     Ok(match ask.clone() {
         Ask::Dns(mut ask) => {
             ask.server = target;
+            // The stand-in speaks UDP and TCP, and knows the answers that are wanted, but none that aren't.
+            if ask.transport != DnsTransport::Udp {
+                ask.transport = DnsTransport::Tcp;
+            }
+            if matches!(ask.matching, Matching::None | Matching::Pattern) {
+                ask.expect_answers = Vec::new();
+                ask.matching = Matching::Any;
+            }
+            // It has a way of its own with these, and a second server would lead out of the machine.
+            ask.expect_flags = Vec::new();
+            (ask.ttl_min, ask.ttl_max) = (None, None);
+            (ask.hijack_under, ask.compare) = (None, None);
             Ask::Dns(ask)
         }
         Ask::Http(mut ask) => {
@@ -155,7 +167,12 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
     for probe in &config.estate.probes {
         let what = |part: &str| format!("the {part} of probe `{}`", probe.id);
         match &probe.ask {
-            Ask::Dns(ask) => loopback(&ask.server.host, || what("server"))?,
+            Ask::Dns(ask) => {
+                loopback(&ask.server.host, || what("server"))?;
+                if let Some(compare) = &ask.compare {
+                    loopback(&compare.server.host, || what("second server"))?;
+                }
+            }
             Ask::Tcp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Udp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,

@@ -274,13 +274,7 @@ fn host_port(host: &str, port: u16) -> HostPort {
 }
 
 fn dns(network: &str) -> Ask {
-    Ask::Dns(DnsAsk {
-        server: host_port(&format!("resolver.{network}.example"), 53),
-        name: "anchor.example".to_owned(),
-        record: "A".to_owned(),
-        expect_rcode: "noerror".to_owned(),
-        expect_answers: Vec::new(),
-    })
+    Ask::Dns(DnsAsk::new(host_port(&format!("resolver.{network}.example"), 53), "anchor.example", "A"))
 }
 
 fn ping(host: &str) -> Ask {

@@ -12,7 +12,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::estate::{Ask, Estate};
+use crate::estate::{Ask, Estate, Matching};
 use crate::world::loopback::tasks::Tasks;
 use crate::world::scenario::DnsAnswer;
 
@@ -57,8 +57,12 @@ impl Zone {
                 "refused" => ResponseCode::Refused,
                 _ => ResponseCode::NoError,
             };
-            let mut answers: Vec<RData> =
-                ask.expect_answers.iter().filter_map(|text| rdata(record, text)).collect();
+            // What must not be among the answers, and what is only a pattern, isn't one.
+            let wanted = match ask.matching {
+                Matching::Any | Matching::All => ask.expect_answers.as_slice(),
+                Matching::None | Matching::Pattern => &[],
+            };
+            let mut answers: Vec<RData> = wanted.iter().filter_map(|text| rdata(record, text)).collect();
             if answers.is_empty() && rcode == ResponseCode::NoError {
                 answers.extend(default_answer(record));
             }
