@@ -291,14 +291,12 @@ mod tests {
     impl OpenEcho for Arc<Machine> {
         fn open(&self, _: IpAddr, _: Option<IpAddr>, id: u16) -> io::Result<Arc<dyn Echo>> {
             self.ids.lock().expect("ids").push(id);
-            match self.refuses.lock().expect("refusals").pop() {
-                Some(kind) => Err(kind.into()),
-                None => {
-                    let (back, heard) = mpsc::unbounded_channel();
-                    let heard = tokio::sync::Mutex::new(heard);
-                    Ok(Arc::new(Line { machine: Arc::clone(self), back, heard }))
-                }
+            if let Some(kind) = self.refuses.lock().expect("refusals").pop() {
+                return Err(kind.into());
             }
+            let (back, heard) = mpsc::unbounded_channel();
+            let heard = tokio::sync::Mutex::new(heard);
+            Ok(Arc::new(Line { machine: Arc::clone(self), back, heard }))
         }
     }
 

@@ -74,7 +74,8 @@ pub(super) async fn ask(
         let question = Question::new(&ask.name, record, manner);
         Some(Box::pin(second::ask(compare, question, &way, tools, trail)).await)
     };
-    let ((first, decoy), second) = with_second(async { tokio::join!(first, decoy) }, second, trail).await;
+    let both = Box::pin(async { tokio::join!(first, decoy) });
+    let ((first, decoy), second) = with_second(both, second, trail).await;
     let decoy = decoy.transpose()?;
     let second = ask.compare.as_ref().zip(second);
 
