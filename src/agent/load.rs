@@ -41,6 +41,7 @@ pub fn target(ask: &Ask) -> String {
         Ask::Tcp(tcp) => tcp.target.to_string(),
         Ask::Udp(udp) => udp.target.to_string(),
         Ask::Icmp(icmp) => icmp.host.clone(),
+        Ask::Egress(egress) => egress.target.to_string(),
         Ask::Later { target, .. } => target.clone(),
     }
 }

@@ -323,11 +323,13 @@ impl Window {
     }
 }
 
-/// A line with a password in it, up to the password: excerpts end up in tickets and e-mails.
+/// A line with a password or secret in it, up to there: excerpts end up in tickets and e-mails.
 fn without_secret(line: &str) -> &str {
-    let mut secrets = line.match_indices("password").map(|(at, word)| at + word.len());
-    let secret = secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='));
-    secret.map_or(line, |end| &line[..end])
+    let ends = ["password", "secret"].into_iter().filter_map(|word| {
+        let mut secrets = line.match_indices(word).map(|(at, word)| at + word.len());
+        secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='))
+    });
+    ends.min().map_or(line, |end| &line[..end])
 }
 
 /// A control character in a hostile file must not reach the terminal as itself, nor one that reorders text.

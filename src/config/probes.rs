@@ -14,16 +14,15 @@ use crate::estate::{
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 6] = ["dns", "https", "http", "tcp", "udp", "icmp"];
+const KINDS_NOW: [&str; 7] = ["dns", "https", "http", "tcp", "udp", "icmp", "egress"];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 22] = [
+const KINDS_LATER: [&str; 21] = [
     "sip",
     "sips",
     "smtp",
     "smtps",
     "ntp",
-    "egress",
     "ldap",
     "ldaps",
     "rtp",
@@ -89,7 +88,8 @@ fn probe(reader: &mut Reader<'_>, section: &Section<'_>, draft: &Draft, names: &
     let also = components_of(reader, &draft.component_names, &also);
     let named = section.text(reader, "resolver").and_then(|id| draft.component_names.find(reader, id));
     let kind = section.need_text(reader, "kind").and_then(|kind| known_kind(reader, kind));
-    let (ask, used) = ask(reader, section, draft, kind?)?;
+    let timeout = times.map(|(_, timeout)| timeout);
+    let (ask, used) = ask(reader, section, draft, kind?, timeout)?;
     let (every, timeout) = times?;
     Some(Probe {
         id: id?,
@@ -156,6 +156,7 @@ fn ask(
     section: &Section<'_>,
     draft: &Draft,
     kind: &str,
+    timeout: Option<Duration>,
 ) -> Option<(Ask, Option<ComponentIx>)> {
     let mut known = COMMON_KEYS.to_vec();
     let own: &[&str] = match kind {
@@ -174,6 +175,7 @@ fn ask(
         "tcp" => &["target"],
         "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
+        "egress" => &super::egress::KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -188,6 +190,7 @@ fn ask(
     match kind {
         "dns" => dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
+        "egress" => Some((super::egress::ask(reader, section, timeout)?, None)),
         "tcp" => {
             let target = section.need(reader, "target", values::host_port)?.value;
             Some((Ask::Tcp(TcpAsk { target }), None))

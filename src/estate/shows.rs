@@ -15,7 +15,7 @@ impl Ask {
     /// It opens a connection, which can be refused or reset.
     pub fn opens_stream(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Tcp(_) => true,
+            Self::Http(_) | Self::Tcp(_) | Self::Egress(_) => true,
             Self::Dns(_) | Self::Udp(_) | Self::Icmp(_) => false,
             Self::Later { kind, .. } => {
                 !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
@@ -31,6 +31,7 @@ impl Ask {
             Self::Tcp(ask) => named(&ask.target),
             Self::Udp(ask) => named(&ask.target),
             Self::Icmp(ask) => is_name(&ask.host),
+            Self::Egress(ask) => named(&ask.target),
             Self::Later { target, .. } => {
                 let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
                 is_name(target) && is_name(host.trim_matches(['[', ']']))
@@ -42,6 +43,7 @@ impl Ask {
     pub fn answers_large(&self) -> bool {
         match self {
             Self::Http(_) => true,
+            Self::Egress(ask) => ask.mtu.is_some(),
             Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
             Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) => false,
         }

@@ -22,6 +22,7 @@ mod answer;
 mod certificate;
 mod dns;
 mod echo;
+mod egress;
 mod fault;
 mod http;
 mod icmp;
@@ -35,10 +36,11 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, Echoes, Facts};
+pub use answer::{Answer, Certificate, Echoes, EgressFacts, Facts, IdleFacts, PortFacts, SizeFacts};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
+use egress::Egress;
 use fault::Fault;
 use icmp::Pings;
 use lookup::Lookup;
@@ -56,6 +58,7 @@ pub struct Prober {
     lookup: Lookup,
     trust: Arc<Trust>,
     pings: Pings,
+    egress: Egress,
 }
 
 impl Prober {
@@ -66,7 +69,12 @@ impl Prober {
     ///
     /// When no TLS check could ever be made.
     pub fn new() -> Result<Self, NoTrust> {
-        Ok(Self { lookup: Lookup::new(), trust: Arc::new(Trust::new()?), pings: Pings::new() })
+        Ok(Self {
+            lookup: Lookup::new(),
+            trust: Arc::new(Trust::new()?),
+            pings: Pings::new(),
+            egress: Egress::new(),
+        })
     }
 
     /// Asks once, within the probe's `timeout`, bound to `source` where one is given.
@@ -88,6 +96,7 @@ impl Prober {
             Ask::Tcp(ask) => tcp::ask(ask, source, &self.lookup, trail).await,
             Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
+            Ask::Egress(ask) => Box::pin(self.egress.ask(ask, source, &self.lookup, trail)).await,
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

@@ -143,7 +143,7 @@ impl Walker<'_> {
 pub(super) fn feels(probe: &Probe, mode: Mode) -> bool {
     match mode {
         Mode::Total | Mode::Refused | Mode::Unreachable | Mode::Slow { .. } => true,
-        Mode::Reset => matches!(probe.ask, Ask::Http(_) | Ask::Tcp(_) | Ask::Later { .. }),
+        Mode::Reset => matches!(probe.ask, Ask::Http(_) | Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. }),
         Mode::Dns(_) => resolves(&probe.ask),
         Mode::Tls | Mode::Intercepted | Mode::Untrusted => matches!(&probe.ask, Ask::Http(ask) if ask.tls),
         Mode::Status(_) | Mode::Large => matches!(probe.ask, Ask::Http(_)),
@@ -160,6 +160,7 @@ fn resolves(ask: &Ask) -> bool {
         Ask::Tcp(ask) => &ask.target.host,
         Ask::Udp(ask) => &ask.target.host,
         Ask::Icmp(ask) => &ask.host,
+        Ask::Egress(ask) => &ask.target.host,
         Ask::Later { target, .. } => target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host),
     };
     host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()

@@ -139,7 +139,7 @@ impl Traits {
         let (connecting, waiting) = match &probe.ask {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
-            Ask::Tcp(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
+            Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
             Ask::Udp(_) => (Phase::FirstByte, Phase::FirstByte),
             Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
         };

@@ -7,9 +7,12 @@
 
 mod command;
 mod dns;
+mod egress;
+mod egress_finer;
 mod http;
 mod http_stalls;
 mod icmp;
+mod reflector;
 mod servers;
 mod tls;
 mod transport;

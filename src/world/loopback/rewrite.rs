@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::servers::Url;
 use crate::config::{Config, MailSecurity, MailSettings};
-use crate::estate::{Ask, Estate, HostPort, ProbeIx, UdpAsk};
+use crate::estate::{Ask, Estate, HostPort, ProbeIx, TcpAsk, UdpAsk};
 
 /// What the county offers to a configuration that moves in.
 pub struct Places<'a> {
@@ -131,6 +131,8 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
         }
         // The kernel itself answers echoes on loopback, so no stand-in could break them.
         Ask::Icmp(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
+        // There is no reflector in the county; a connection through the stand-in tells of the same firewall.
+        Ask::Egress(_) => Ask::Tcp(TcpAsk { target }),
         Ask::Later { kind, .. } => return Err(NotLoopback::Later { probe: id.to_owned(), kind }),
     })
 }
@@ -144,6 +146,7 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
             Ask::Tcp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Udp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,
+            Ask::Egress(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,

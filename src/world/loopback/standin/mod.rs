@@ -121,7 +121,7 @@ impl Speaks {
         match ask {
             Ask::Dns(_) => Self::Names,
             Ask::Http(ask) => Self::Web { tls: ask.tls },
-            Ask::Tcp(_) => Self::Tcp,
+            Ask::Tcp(_) | Ask::Egress(_) => Self::Tcp,
             Ask::Udp(_) | Ask::Icmp(_) | Ask::Later { .. } => Self::Udp,
         }
     }
