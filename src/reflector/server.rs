@@ -211,11 +211,11 @@ pub(crate) fn never_cut_up(socket: &UdpSocket, is_v4: bool) -> io::Result<()> {
         Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
     };
     if is_v4 {
-        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?;
-    } else {
-        set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?;
+        return Ok(set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?);
     }
-    Ok(())
+    // An IPv6 socket may serve IPv4 as well, unless the system says otherwise; then this has nothing to mark.
+    let _v6_only = set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE);
+    Ok(set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?)
 }
 
 impl Shared {

@@ -88,7 +88,7 @@ fn question(nonce: u8, clock: u64) -> Vec<u8> {
 
 /// The next datagram's nonce and length. Loopback keeps the order, so whatever was answered before it was read.
 async fn next(socket: &UdpSocket) -> (Nonce, usize) {
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
     let received = tokio::time::timeout(LONG, socket.recv(&mut buffer)).await.expect("an answer");
     let bytes = received.expect("received");
     (key().read_answer(&buffer[..bytes]).expect("an answer of ours").nonce, bytes)

@@ -17,6 +17,10 @@
 //! - Large packets: those that vanish are `timeout` in phase `echo`; when an ICMP message says that they are too large it
 //!   is `unreachable` in phase `echo`, as that message is ICMP's "destination unreachable". Both only when they are
 //!   smaller than the `mtu` that the configuration demands.
+//! - Dropped or prohibited: a port is prohibited when an ICMP message says so. Those who send such messages send few of
+//!   them (Linux about one in two seconds to one address, after the first few), so of many prohibited ports some read
+//!   as dropped. IPv4 doesn't let us tell "prohibited" from "host unreachable"; when other ports of the same host
+//!   pass, it is the former.
 //! - A connection that the firewall forgot while it was silent is `timeout` or `reset`, in phase `first_byte`.
 
 mod knock;
@@ -109,18 +113,17 @@ impl Egress {
         let waves = u32::try_from(ports.len().div_ceil(EGRESS_PORTS_AT_ONCE)).unwrap_or(u32::MAX).max(1);
         let left = until.saturating_duration_since(Instant::now());
         let patience = (left / waves).min(EGRESS_PORT_PATIENCE_MAX);
-        let mut knocked: Vec<(usize, Knocked)> =
-            futures::stream::iter(ports.to_vec().into_iter().enumerate())
-                .map(|(place, (port, must))| async move {
-                    let heard = match timeout_at(until, self.places.acquire()).await {
-                        Ok(Ok(_place)) => asker.knock(port, (Instant::now() + patience).min(until)).await,
-                        _ => Heard::from(Found::NotAsked),
-                    };
-                    (place, Knocked { port, must, heard, unserved: false })
-                })
-                .buffer_unordered(EGRESS_PORTS_AT_ONCE)
-                .collect()
-                .await;
+        let mut knocked: Vec<(usize, Knocked)> = futures::stream::iter(ports.iter().copied().enumerate())
+            .map(|(place, (port, must))| async move {
+                let heard = match timeout_at(until, self.places.acquire()).await {
+                    Ok(Ok(_place)) => asker.knock(port, (Instant::now() + patience).min(until)).await,
+                    _ => Heard::from(Found::NotAsked),
+                };
+                (place, Knocked { port, must, heard, unserved: false })
+            })
+            .buffer_unordered(EGRESS_PORTS_AT_ONCE)
+            .collect()
+            .await;
         knocked.sort_by_key(|(place, _)| *place);
         let mut knocked: Vec<Knocked> = knocked.into_iter().map(|(_, knocked)| knocked).collect();
         // Any answer says of all ports whether the reflector listens there.
@@ -203,8 +206,8 @@ impl Asker {
         Ok(match timeout_at(until, self.converse(key, &mut stream)).await {
             Ok(Found::Passes(_)) => Idle::Kept,
             Ok(Found::Local(fault)) => return Err(fault),
-            Ok(Found::Silent | Found::Dropped) | Err(_) => Idle::Forgotten(Failure::Timeout),
-            Ok(_) => Idle::Forgotten(Failure::Reset),
+            Ok(Found::Silent | Found::Dropped) | Err(_) => Idle::Forgotten(Failure::Timeout, silent),
+            Ok(_) => Idle::Forgotten(Failure::Reset, silent),
         })
     }
 }

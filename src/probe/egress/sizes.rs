@@ -1,5 +1,6 @@
 //! Which sizes of packets pass: datagrams that may not be cut up, answered by as large ones.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -82,11 +83,11 @@ impl Asker {
                 asked.push((nonce, size));
                 let bytes = usize::from(size).saturating_sub(headers(to));
                 let question = key.question(kind, nonce, unix_seconds(), &self.ports, bytes);
-                match socket.send(&question).await {
-                    Ok(_) => {}
-                    Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => round.told = true,
-                    // The error of an earlier datagram; what it means shows in what is answered.
-                    Err(_) => {}
+                // Any other error is that of an earlier datagram; what it means shows in what is answered.
+                if let Err(error) = socket.send(&question).await
+                    && is_too_large(&error)
+                {
+                    round.told = true;
                 }
             }
             let wait_until = begun + patience * turn / EGRESS_DATAGRAMS;
@@ -102,13 +103,17 @@ impl Asker {
                             return Ok(round);
                         }
                     }
-                    Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => round.told = true,
-                    Err(_) => {}
+                    Err(error) => round.told |= is_too_large(&error),
                 }
             }
         }
         Ok(round)
     }
+}
+
+/// ICMP's "fragmentation needed" or "packet too big", or this machine's own interface.
+fn is_too_large(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EMSGSIZE as i32)
 }
 
 /// Bytes of the headers of IP and UDP.

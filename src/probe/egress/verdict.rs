@@ -1,5 +1,7 @@
 //! From what each port showed to the contract's word, and a line for a person. Pure.
 
+use std::time::Duration;
+
 use super::super::answer::SizeFacts;
 use super::super::fault::Fault;
 use super::knock::{Found, Heard};
@@ -58,7 +60,8 @@ impl Knocked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Idle {
     Kept,
-    Forgotten(Failure),
+    /// How it showed, and after how long a silence.
+    Forgotten(Failure, Duration),
     /// It didn't come about, and the matrix says why.
     NotTried,
 }
@@ -71,11 +74,14 @@ pub(super) fn judge(knocked: &[Knocked], size: Option<SizeFacts>, idle: Option<I
     if let Some(size) = size {
         sizes(size)?;
     }
-    if let Some(Idle::Forgotten(failure)) = idle {
+    if let Some(Idle::Forgotten(failure, silent)) = idle {
         let how = if failure == Failure::Timeout { "is dropped" } else { "is cut" };
         return Err(Fault::new(
             failure,
-            format!("a connection that was silent for a while {how}: the firewall forgets sessions too soon"),
+            format!(
+                "a connection that was silent for {} s {how}: the firewall forgets sessions too soon",
+                silent.as_secs_f64()
+            ),
         )
         .in_phase(Phase::FirstByte));
     }
