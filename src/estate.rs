@@ -16,6 +16,8 @@ use std::time::Duration;
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::limits::{SECRET_CHARS_MAX, SECRET_CHARS_MIN};
+
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
@@ -140,6 +142,7 @@ pub enum Ask {
     Sip(SipAsk),
     Smtp(SmtpAsk),
     Ldap(LdapAsk),
+    Egress(EgressAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -163,6 +166,7 @@ impl Ask {
             Self::Smtp(_) => "smtp",
             Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
             Self::Ldap(_) => "ldap",
+            Self::Egress(_) => "egress",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -379,6 +383,59 @@ pub struct IcmpAsk {
     pub count: u8,
     /// More loss than this, 0 to 1, is a failure.
     pub loss_max: f64,
+}
+
+/// What a firewall should let through, and what it shouldn't: asked of a reflector on its other side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EgressAsk {
+    /// The reflector, and the TCP port that is asked again after `idle`.
+    pub target: HostPort,
+    /// Without it the answers can't be told from a middlebox's, and only TCP connections are tried.
+    pub secret: Option<SharedSecret>,
+    pub tcp_open: Vec<u16>,
+    pub udp_open: Vec<u16>,
+    pub tcp_blocked: Vec<u16>,
+    pub udp_blocked: Vec<u16>,
+    /// Packets of this size, in bytes with their headers, must pass in both directions.
+    pub mtu: Option<u16>,
+    /// A connection that is silent for this long must still be there.
+    pub idle: Option<Duration>,
+}
+
+/// A secret that two programs share. It is in no log and no error.
+#[derive(Clone)]
+pub struct SharedSecret(SecretString);
+
+impl SharedSecret {
+    /// One line of 16 to 1024 characters; the error says what is wrong with it, never what it is.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let word = text.trim_end_matches(['\n', '\r']);
+        if word.contains(['\n', '\r']) {
+            return Err("it has more than one line, where the secret alone belongs".to_owned());
+        }
+        let length = word.chars().count();
+        if !(SECRET_CHARS_MIN..=SECRET_CHARS_MAX).contains(&length) {
+            return Err(format!("it has {length} characters, not {SECRET_CHARS_MIN} to {SECRET_CHARS_MAX}"));
+        }
+        Ok(Self(SecretString::from(word)))
+    }
+
+    /// For making tags with, and nothing else.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
+    }
+}
+
+impl PartialEq for SharedSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl std::fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedSecret")
+    }
 }
 
 /// A GP surgery, or a branch surgery with a line of its own.

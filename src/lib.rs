@@ -10,6 +10,7 @@
 //! | [`estate`] | practices, components, networks, services, probes, and the path of each check |
 //! | [`probe`] | one file a kind of check; the sockets live here |
 //! | [`agent`] | when each check is asked, and by whom |
+//! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
@@ -40,6 +41,7 @@ pub mod limits;
 pub mod notify;
 pub mod observation;
 pub mod probe;
+pub mod reflector;
 pub mod store;
 pub mod time;
 pub mod world;

@@ -6,6 +6,7 @@ mod client;
 mod drill;
 mod import;
 mod probe;
+mod reflector;
 mod replay;
 mod run;
 mod simulate;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::Args),
     /// Run one check now and show each phase
     Probe(probe::Args),
+    /// Answer `egress` checks from the other side of the firewall
+    Reflector(reflector::Args),
     /// Play a scenario on loopback sockets through the whole real pipeline
     Drill(drill::Args),
     /// Play a scenario in virtual time
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Approve(args) => approve::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),
+        Command::Reflector(args) => reflector::run(&args),
         Command::Drill(args) => drill::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),

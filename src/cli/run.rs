@@ -118,7 +118,7 @@ fn greeting(config: &Config, file: &Path) -> String {
 }
 
 /// Warnings and worse, or what `RUST_LOG` says.
-fn log_to_stderr() {
+pub(super) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,linewatch=info"));
     // Fails only when a log is set up already.

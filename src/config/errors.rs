@@ -323,7 +323,7 @@ impl Window {
     }
 }
 
-/// A line with a password in it, up to the password, and PEM up to its first dashes: excerpts end up in tickets and
+/// A line with a password or secret in it, up to there, and PEM up to its first dashes: excerpts end up in tickets and
 /// e-mails.
 fn without_secret(line: &str) -> &str {
     /// A line of a key is 64 characters; its last line may be shorter, and then tells little.
@@ -333,9 +333,11 @@ fn without_secret(line: &str) -> &str {
     if line.trim().len() >= KEY_LINE_CHARS && line.trim().chars().all(is_base64) {
         return "";
     }
-    let mut secrets = line.match_indices("password").map(|(at, word)| at + word.len());
-    let secret = secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='));
-    secret.map_or(line, |end| &line[..end])
+    let ends = ["password", "secret"].into_iter().filter_map(|word| {
+        let mut secrets = line.match_indices(word).map(|(at, word)| at + word.len());
+        secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='))
+    });
+    ends.min().map_or(line, |end| &line[..end])
 }
 
 /// A control character in a hostile file must not reach the terminal as itself, nor one that reorders text.

@@ -10,6 +10,7 @@
 
 mod ambiguity;
 mod csv;
+mod egress;
 mod errors;
 mod estate_file;
 mod hints;

@@ -17,12 +17,13 @@ use crate::estate::{
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 13] =
-    ["dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps"];
+const KINDS_NOW: [&str; 14] = [
+    "dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps",
+    "egress",
+];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 15] = [
-    "egress",
+const KINDS_LATER: [&str; 14] = [
     "rtp",
     "path",
     "heartbeat",
@@ -86,7 +87,8 @@ fn probe(reader: &mut Reader<'_>, section: &Section<'_>, draft: &Draft, names: &
     let also = components_of(reader, &draft.component_names, &also);
     let named = section.text(reader, "resolver").and_then(|id| draft.component_names.find(reader, id));
     let kind = section.need_text(reader, "kind").and_then(|kind| known_kind(reader, kind));
-    let (ask, used) = ask(reader, section, draft, kind?)?;
+    let timeout = times.map(|(_, timeout)| timeout);
+    let (ask, used) = ask(reader, section, draft, kind?, timeout)?;
     let (every, timeout) = times?;
     Some(Probe {
         id: id?,
@@ -153,6 +155,7 @@ fn ask(
     section: &Section<'_>,
     draft: &Draft,
     kind: &str,
+    timeout: Option<Duration>,
 ) -> Option<(Ask, Option<ComponentIx>)> {
     let mut known = COMMON_KEYS.to_vec();
     let own: &[&str] = match kind {
@@ -177,6 +180,7 @@ fn ask(
         "ldaps" => &probe_kinds::LDAPS_KEYS,
         "tcp" | "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
+        "egress" => &super::egress::KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -197,6 +201,7 @@ fn ask(
     match kind {
         "dns" => questions::dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
+        "egress" => Some((super::egress::ask(reader, section, timeout)?, None)),
         "tcp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload).map(|send| send.value);

@@ -127,6 +127,7 @@ fn target(ask: &Ask) -> String {
         Ask::Sip(sip) => sip.target.to_string(),
         Ask::Smtp(smtp) => smtp.target.to_string(),
         Ask::Ldap(ldap) => ldap.target.to_string(),
+        Ask::Egress(egress) => egress.target.to_string(),
         Ask::Later { target, .. } => target.clone(),
     }
 }

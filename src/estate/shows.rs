@@ -15,14 +15,19 @@ impl Ask {
             Self::Smtp(smtp) => smtp.when_tls != SmtpTls::Never,
             Self::Ldap(ldap) => ldap.tls.is_some(),
             Self::Dns(dns) => dns.transport.tls().is_some(),
-            Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Later { .. } => false,
+            Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Icmp(_)
+            | Self::Ntp(_)
+            | Self::Egress(_)
+            | Self::Later { .. } => false,
         }
     }
 
     /// It opens a connection, which can be refused or reset.
     pub fn opens_stream(&self) -> bool {
         match self {
-            Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) => true,
+            Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) | Self::Egress(_) => true,
             Self::Sip(sip) => sip.tcp || sip.tls.is_some(),
             Self::Dns(dns) => dns.transport != DnsTransport::Udp,
             Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
@@ -45,6 +50,7 @@ impl Ask {
             Self::Sip(ask) => named(&ask.target),
             Self::Smtp(ask) => named(&ask.target),
             Self::Ldap(ask) => named(&ask.target),
+            Self::Egress(ask) => named(&ask.target),
             Self::Later { target, .. } => {
                 let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
                 is_name(target) && is_name(host.trim_matches(['[', ']']))
@@ -58,6 +64,7 @@ impl Ask {
             Self::Http(_) => true,
             // Of the others, what fills packets is a chain of certificates.
             Self::Sip(_) | Self::Smtp(_) | Self::Ldap(_) => self.speaks_tls(),
+            Self::Egress(ask) => ask.mtu.is_some(),
             Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
             Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
         }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use crate::observation::{Failure, Observation, Phase, PhaseTimes};
+use crate::reflector::ports::Port;
 use crate::time::At;
 
 /// One asking of one probe.
@@ -122,6 +123,8 @@ pub struct Facts {
     pub seen_as: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockSeen>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressFacts>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -203,4 +206,58 @@ pub struct Echoes {
     pub max_ms: Option<f64>,
     /// Mean difference between one round trip and the next; absent with fewer than two.
     pub jitter_ms: Option<f64>,
+}
+
+/// What a firewall let through, port by port.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct EgressFacts {
+    /// In the order of the configuration: TCP and UDP ports that must be open, then those that must be blocked.
+    pub ports: Vec<PortFacts>,
+    /// The addresses that the reflector saw: more than one is more than one exit.
+    pub seen: Vec<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<SizeFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdleFacts>,
+}
+
+/// One port of a firewall's policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PortFacts {
+    pub port: Port,
+    /// `open` or `blocked`.
+    pub must: &'static str,
+    /// `passes`, `dropped`, `silent` (it connects, and nothing comes back), `refused`, `reset`, `hung_up`,
+    /// `prohibited` (an ICMP message says that there is no way), `intercepted`, `clock`, `not_asked`.
+    pub found: &'static str,
+    /// Whether this is what must be.
+    pub as_it_must: bool,
+    /// The reflector doesn't listen there, so nothing can be said about the firewall.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unserved: bool,
+    /// Until the answer, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<f64>,
+    /// The source that the reflector saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SocketAddr>,
+}
+
+/// Sizes of packets that pass, in bytes with their headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SizeFacts {
+    pub wanted: u16,
+    /// The largest that came back; `None`: none did.
+    pub largest: Option<u16>,
+    /// Somebody said that larger ones are too large, so that senders can adapt. If not, they vanish: a black hole.
+    pub told: bool,
+    /// The large ones arrive at the reflector; it is their like that don't come back.
+    pub way_back: bool,
+}
+
+/// What became of a silent connection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct IdleFacts {
+    pub seconds: f64,
+    pub kept: bool,
 }

@@ -23,6 +23,7 @@ mod answer;
 mod certificate;
 mod dns;
 mod echo;
+mod egress;
 mod fault;
 mod http;
 mod icmp;
@@ -44,10 +45,14 @@ mod udp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use answer::{Answer, Certificate, ClockSeen, Echoes, Edns, Facts, Issuer, SecondAnswer};
+pub use answer::{
+    Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts,
+    SecondAnswer, SizeFacts,
+};
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};
+use egress::Egress;
 use fault::Fault;
 use icmp::Pings;
 use interception::Issuers;
@@ -68,6 +73,7 @@ pub struct Prober {
     trust: Arc<Trust>,
     issuers: Arc<Issuers>,
     pings: Pings,
+    egress: Egress,
 }
 
 impl Prober {
@@ -83,6 +89,7 @@ impl Prober {
             trust: Arc::new(Trust::new()?),
             issuers: Arc::default(),
             pings: Pings::new(),
+            egress: Egress::new(),
         })
     }
 
@@ -106,6 +113,7 @@ impl Prober {
             Ask::Ntp(ask) => ntp::ask(ask, source, &self.lookup, trail).await,
             Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
+            Ask::Egress(ask) => Box::pin(self.egress.ask(ask, source, &self.lookup, trail)).await,
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

@@ -38,7 +38,8 @@ pub(super) async fn connect(
     Err(failed)
 }
 
-async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Fault> {
+/// A socket for a connection to `address`, bound to the source.
+pub(super) fn stream(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpSocket, Fault> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -50,7 +51,11 @@ async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpS
         }
         socket.bind(SocketAddr::new(source, 0)).map_err(|error| Fault::bind(&error, Some(source)))?;
     }
-    let stream = socket
+    Ok(socket)
+}
+
+async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Fault> {
+    let stream = stream(address, source)?
         .connect(address)
         .await
         .map_err(|error| Fault::io(&error, &format!("connecting to {address}")))?;

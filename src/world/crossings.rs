@@ -166,6 +166,7 @@ fn resolves(ask: &Ask) -> bool {
         Ask::Sip(ask) => &ask.target.host,
         Ask::Smtp(ask) => &ask.target.host,
         Ask::Ldap(ask) => &ask.target.host,
+        Ask::Egress(ask) => &ask.target.host,
         Ask::Later { target, .. } => target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host),
     };
     host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()

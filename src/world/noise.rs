@@ -139,7 +139,7 @@ impl Traits {
         let (connecting, waiting) = match &probe.ask {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
-            Ask::Tcp(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
+            Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
             Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
             ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
             _ => (Phase::FirstByte, Phase::FirstByte),

@@ -6,6 +6,7 @@
 mod ambiguity;
 mod command;
 mod county;
+mod egress;
 mod errors;
 mod hints;
 mod hostile;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::estate::{Ask, DnsTransport, Practice, Probe};
 use crate::observation::{Failure, Observation, Phase};
-use crate::probe::{Answer, Certificate, ClockSeen, Facts, Issuer};
+use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer};
 use crate::time::At;
 
 /// Which check was asked.
@@ -106,6 +106,7 @@ fn target(ask: &Ask) -> String {
         Ask::Sip(sip) => sip.target.to_string(),
         Ask::Smtp(smtp) => smtp.target.to_string(),
         Ask::Ldap(ldap) => ldap.target.to_string(),
+        Ask::Egress(egress) => format!("through the firewall to {}", egress.target),
         Ask::Later { target, .. } => target.clone(),
     }
 }
@@ -195,6 +196,41 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
                 format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max){jitter}"),
             ));
         }
+    }
+    if let Some(egress) = &facts.egress {
+        rows.extend(through(egress));
+    }
+    rows
+}
+
+/// The firewall's policy, a line a port, with a mark at what isn't as it must be.
+fn through(egress: &EgressFacts) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    for port in &egress.ports {
+        let ms = port.ms.map_or_else(String::new, |ms| format!("{ms:.2} ms"));
+        let seen = port.seen.map_or_else(String::new, |seen| format!("seen as {seen}"));
+        let mark = match (port.as_it_must, port.unserved) {
+            (true, _) => "",
+            (false, true) => "the reflector does not listen there",
+            (false, false) => "NOT AS IT MUST BE",
+        };
+        let found = port.found.replace('_', " ");
+        let line =
+            format!("{:<10} must be {:<8} {found:<12} {ms:<10} {seen:<28} {mark}", port.port, port.must);
+        rows.push(("port", line.trim_end().to_owned()));
+    }
+    if !egress.seen.is_empty() {
+        let seen: Vec<String> = egress.seen.iter().map(ToString::to_string).collect();
+        rows.push(("source seen", seen.join(", ")));
+    }
+    if let Some(size) = egress.size {
+        let largest =
+            size.largest.map_or_else(|| "none came back".to_owned(), |n| format!("{n} bytes came back"));
+        rows.push(("packets", format!("{} wanted, {largest}", size.wanted)));
+    }
+    if let Some(idle) = egress.idle {
+        let kept = if idle.kept { "kept" } else { "forgotten" };
+        rows.push(("silent for", format!("{} s, the connection was {kept}", idle.seconds)));
     }
     rows
 }

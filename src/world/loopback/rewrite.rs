@@ -142,8 +142,9 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
             ask.version = HttpVersion::default();
             Ask::Http(ask)
         }
-        // The county's servers say nothing of their own accord.
-        Ask::Tcp(_) => Ask::Tcp(TcpAsk::to(target)),
+        // The county's servers say nothing of their own accord, and there is no reflector among them: a connection
+        // through the stand-in tells of the same firewall.
+        Ask::Tcp(_) | Ask::Egress(_) => Ask::Tcp(TcpAsk::to(target)),
         Ask::Udp(mut ask) => {
             ask.target = target;
             Ask::Udp(ask)
@@ -180,6 +181,7 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
             Ask::Sip(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Smtp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Ldap(ask) => loopback(&ask.target.host, || what("target"))?,
+            Ask::Egress(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,
