@@ -429,7 +429,7 @@ mod tests {
             issuer.is_pinned
         };
         let hash = |der: &CertificateDer<'_>| IssuerPin::Sha256(sha256(der));
-        let chain = [own.der().clone(), evil.der().clone(), good.der().clone(), same_name.der().clone()];
+        let chain = [own.der().clone(), same_name.der().clone(), evil.der().clone(), good.der().clone()];
         assert_eq!(pinned(hash(evil.der()), &chain), Some(true));
         assert_eq!(pinned(hash(own.der()), &chain), Some(true));
         assert_eq!(pinned(hash(good.der()), &chain), Some(false), "it is only lying there");
