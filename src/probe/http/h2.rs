@@ -59,8 +59,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Helpers {
     }
 }
 
-/// A check cut off at its deadline takes its connection with it. The helpers hold one another, so that they wouldn't
-/// end by being let go of.
+/// A check cut off at its deadline takes its connection with it. By themselves the helpers would first say goodbye, and
+/// a server that reads no more would keep them for as long as it liked.
 #[derive(Debug)]
 struct EndOnDrop(Helpers);
 
