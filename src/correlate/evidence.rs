@@ -459,3 +459,19 @@ impl Evidence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_name_is_no_invented_certificate() {
+        let class = |phase: &str| {
+            let line = format!(
+                r#"{{"at":"2026-03-16T07:12:03Z","practice":"G82002","probe":"p","ok":false,"failure":"intercepted","phase":"{phase}","ms":5}}"#
+            );
+            Class::of(&serde_json::from_str(&line).expect("an observation"), false)
+        };
+        assert_eq!((class("dns"), class("tls")), (Some(Class::Dns), Some(Class::Tls)));
+    }
+}

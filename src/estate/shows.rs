@@ -92,6 +92,19 @@ fn host(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estate::{DnsAsk, DnsTls};
+
+    #[test]
+    fn what_a_question_can_show_depends_on_its_way() {
+        let shows = |transport| {
+            let server = HostPort { host: "127.0.0.1".to_owned(), port: 53 };
+            let ask = Ask::Dns(DnsAsk { transport, ..DnsAsk::new(server, "accurx.example", "A") });
+            (ask.opens_stream(), ask.speaks_tls(), ask.looks_up_name())
+        };
+        assert_eq!(shows(DnsTransport::Udp), (false, false, true));
+        assert_eq!(shows(DnsTransport::Tcp), (true, false, true));
+        assert_eq!(shows(DnsTransport::Tls(DnsTls::default())), (true, true, true));
+    }
 
     #[test]
     fn the_host_of_a_url_is_found_with_port_path_and_brackets() {

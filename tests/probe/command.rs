@@ -96,7 +96,7 @@ async fn a_name_servers_answer_is_shown_with_all_that_was_asked_beside_it() {
     let second = servers::udp(|query, _| vec![super::dns_beside::addressed(query, 7)]).await;
     let dir = tempfile::tempdir().expect("a folder");
     let config = configuration(dir.path(), 1, 1, "127.0.0.3");
-    let mut text = std::fs::read_to_string(&config).expect("written");
+    let text = std::fs::read_to_string(&config).expect("written");
     let names = format!(
         r#"
 [[probe]]
@@ -114,8 +114,7 @@ every = "30s"
 timeout = "20s"
 "#
     );
-    text.push_str(&names);
-    std::fs::write(&config, text).expect("written");
+    std::fs::write(&config, text + &names).expect("written");
     let (code, out, error) = linewatch(&config, &["names"]).await;
     assert_eq!(code, Some(1), "{out}{error}");
     for line in [
