@@ -256,6 +256,10 @@ pub const REFLECTOR_PORTS_MAX: usize = 512;
 /// Connections that haven't asked anything yet. Each may take [`REFLECTOR_READ_TIMEOUT`]; newcomers beyond are closed.
 pub const REFLECTOR_STRANGERS_MAX: usize = 256;
 
+/// Of those, how many may come from one source, so that one that is silent on purpose can't take all places. A county
+/// behind one exit asks some dozen at a time, each for a round trip.
+pub const REFLECTOR_STRANGERS_PER_SOURCE_MAX: usize = 64;
+
 /// How long a connection may take to ask, and to take its answer.
 pub const REFLECTOR_READ_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use linewatch::estate::SharedSecret;
-use linewatch::limits::{REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_STRANGERS_MAX};
+use linewatch::limits::{
+    REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX,
+};
 use linewatch::reflector::frame::{ANSWER_BYTES, Answer, Key, Kind, Nonce};
 use linewatch::reflector::ports::{Port, Transport};
 use linewatch::reflector::{Counted, Counters, Options, Reflector};
@@ -215,13 +217,22 @@ async fn who_asks_too_slowly_is_hung_up_on() {
 async fn strangers_that_say_nothing_are_bounded() {
     let server = start([127, 0, 0, 1], 1, 0, 5000).await;
     let mut held = Vec::new();
-    for _ in 0..REFLECTOR_STRANGERS_MAX {
+    for _ in 0..REFLECTOR_STRANGERS_PER_SOURCE_MAX {
         held.push(TcpStream::connect(server.tcp_at()).await.expect("connected"));
     }
-    server.counted(|counted| counted.connections == REFLECTOR_STRANGERS_MAX as u64).await;
+    server.counted(|counted| counted.connections == REFLECTOR_STRANGERS_PER_SOURCE_MAX as u64).await;
     let mut late = TcpStream::connect(server.tcp_at()).await.expect("the kernel takes it");
     assert!(matches!(late.read(&mut [0]).await, Ok(0) | Err(_)), "and the reflector lets go of it");
     assert_eq!(server.counted(|counted| counted.crowded == 1).await.crowded, 1);
+
+    // Another source finds a place; and whoever has asked is no stranger any more, which frees one.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.7:0".parse().expect("an address")).expect("bound");
+    let mut other = socket.connect(server.tcp_at()).await.expect("connected");
+    assert!(asked_over(&mut other, &question(1, now())).await.saw.is_some());
+    assert!(asked_over(&mut held[0], &question(2, now())).await.saw.is_some());
+    let mut next = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert!(asked_over(&mut next, &question(3, now())).await.saw.is_some());
 }
 
 #[tokio::test]

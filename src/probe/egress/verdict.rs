@@ -141,7 +141,7 @@ fn must_pass(knocked: &[Knocked]) -> Result<(), Fault> {
     if !anything {
         let hung_up = blocked.iter().any(|k| k.heard.found == Found::HungUp);
         detail.push_str(if hung_up {
-            "; nothing passes: it may have another secret than this probe"
+            "; nothing passes: it may have another secret than this probe, or be too busy"
         } else {
             "; nothing passes at all: the reflector itself may be down"
         });
