@@ -80,7 +80,7 @@ counted! {
     forged: "that were not signed with the secret: no answer",
     untimely: "whose clock is too far from ours: told so over TCP, no answer over UDP",
     repeated: "that had been asked before, word for word: no answer",
-    limited: "above the rate: no answer",
+    limited: "above the rate: told so over TCP, no answer over UDP",
     crowded: "connections closed because there were too many",
     slow: "connections that did not ask, or did not take their answer, in time",
     unsent: "answers that could not be sent",
@@ -249,23 +249,28 @@ impl Shared {
             return None;
         }
         // After the tag: a flood of anything else can't use up what askers are allowed.
-        if !lock(&self.answers).allows(source.ip(), now) {
+        let allowed = lock(&self.answers).allows(source.ip(), now);
+        let frame = if !allowed {
             count(&counters.limited);
-            return None;
-        }
-        let frame = if timely {
+            // Told to who has proved its source, so that no firewall is convicted of our being busy. Connections
+            // have a rate of their own.
+            if transport == Transport::Udp {
+                return None;
+            }
+            self.key.answer_busy(&question, clock)
+        } else if timely {
             self.key.answer(&question, source, clock, |port| self.ports.contains(&port))
         } else {
             self.key.answer_untimely(&question, clock)
         };
-        frame.map(|frame| Said { frame, timely })
+        frame.map(|frame| Said { frame, keep: timely && allowed })
     }
 }
 
-/// An answer, and whether the question was fresh: who sends a recording gets no connection to keep.
+/// An answer, and whether the connection may go on: it doesn't for who sends a recording, or too much.
 struct Said {
     frame: Vec<u8>,
-    timely: bool,
+    keep: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -404,7 +409,7 @@ async fn exchange(
             return None;
         }
     }
-    answer.timely.then_some(())
+    answer.keep.then_some(())
 }
 
 /// `false`: what comes is no frame.
