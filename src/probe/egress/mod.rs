@@ -204,10 +204,9 @@ impl Asker {
         let Ok(Found::Passes(_)) = first else { return Ok(Idle::NotTried) };
         sleep(silent).await;
         Ok(match timeout_at(until, self.converse(key, &mut stream)).await {
-            Ok(Found::Passes(_)) => Idle::Kept,
             Ok(Found::Local(fault)) => return Err(fault),
-            // It is there, whatever it says.
-            Ok(Found::Busy | Found::Clock(_)) => Idle::Kept,
+            // It is there, whatever is said on it.
+            Ok(Found::Passes(_) | Found::Busy | Found::Clock(_)) => Idle::Kept,
             Ok(Found::Silent | Found::Dropped) | Err(_) => Idle::Forgotten(Failure::Timeout, silent),
             Ok(_) => Idle::Forgotten(Failure::Reset, silent),
         })

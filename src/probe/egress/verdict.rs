@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_connection_counts_when_all_else_is_well() {
-        let forgotten = Some(Idle::Forgotten(Failure::Reset, Duration::from_secs(300)));
+        let forgotten = Some(Idle::Forgotten(Failure::Reset, Duration::from_mins(5)));
         let passes = [open(Port::tcp(443), Found::Passes(None))];
         let found = judge(&passes, None, forgotten).expect_err("a fault");
         assert_eq!((found.failure, found.phase), (Failure::Reset, Some(Phase::FirstByte)));
