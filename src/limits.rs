@@ -299,7 +299,11 @@ pub const REFLECTOR_BURST_SECONDS: f64 = 2.0;
 pub const REFLECTOR_PORTS_MAX: usize = 512;
 
 /// Connections that haven't asked anything yet. Each may take [`REFLECTOR_READ_TIMEOUT`]; newcomers beyond are closed.
-pub const REFLECTOR_STRANGERS_MAX: usize = 256;
+pub const REFLECTOR_STRANGERS_MAX: usize = 2048;
+
+/// Of those, how many may come from one source, so that one that is silent on purpose can't take all places. It must be
+/// more than one linewatch opens at once, or checks would be hung up on and a firewall be convicted of it.
+pub const REFLECTOR_STRANGERS_PER_SOURCE_MAX: usize = 2 * EGRESS_SOCKETS_MAX;
 
 /// How long a connection may take to ask, and to take its answer.
 pub const REFLECTOR_READ_TIMEOUT: Duration = Duration::from_secs(5);

@@ -228,7 +228,7 @@ pub struct PortFacts {
     /// `open` or `blocked`.
     pub must: &'static str,
     /// `passes`, `dropped`, `silent` (it connects, and nothing comes back), `refused`, `reset`, `hung_up`,
-    /// `prohibited` (an ICMP message says that there is no way), `intercepted`, `clock`, `not_asked`.
+    /// `prohibited` (an ICMP message says that there is no way), `intercepted`, `clock`, `busy`, `not_asked`.
     pub found: &'static str,
     /// Whether this is what must be.
     pub as_it_must: bool,

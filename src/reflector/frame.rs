@@ -57,8 +57,17 @@ pub struct Answer {
     pub nonce: Nonce,
     /// The reflector's clock, seconds since 1970.
     pub clock: u64,
-    /// `None`: the question's time is too far from the reflector's, so it says nothing else.
-    pub saw: Option<Saw>,
+    pub says: Says,
+}
+
+/// What there is to say to an asker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    Saw(Saw),
+    /// The question's time is too far from the reflector's.
+    Untimely,
+    /// There were more questions than it answers.
+    Busy,
 }
 
 /// What the reflector saw.
@@ -189,26 +198,36 @@ impl Key {
 
     /// The answer to a question whose time is too far from ours: our clock, and nothing else.
     pub fn answer_untimely(&self, question: &Question, clock: u64) -> Option<Vec<u8>> {
-        let answer = self.sealed(0xff, question.nonce, clock, &[0; ANSWER_BODY_BYTES], ANSWER_BYTES);
+        self.answer_bare(0xff, question, clock)
+    }
+
+    /// The answer to a question too many.
+    pub fn answer_busy(&self, question: &Question, clock: u64) -> Option<Vec<u8>> {
+        self.answer_bare(0xfe, question, clock)
+    }
+
+    fn answer_bare(&self, kind: u8, question: &Question, clock: u64) -> Option<Vec<u8>> {
+        let answer = self.sealed(kind, question.nonce, clock, &[0; ANSWER_BODY_BYTES], ANSWER_BYTES);
         (answer.len() <= usize::from(question.bytes)).then_some(answer)
     }
 
     /// Reads an answer. Any bytes will do: what isn't one is refused.
     pub fn read_answer(&self, frame: &[u8]) -> Result<Answer, Refused> {
         let opened = self.open(frame)?;
-        let saw = match opened.kind {
+        let says = match opened.kind {
             0x81 | 0x82 => {
                 let mut body = Reader(opened.body);
                 let address = Ipv6Addr::from(body.take::<16>()?).to_canonical();
                 let port = u16::from_be_bytes(body.take()?);
                 let bytes = u16::from_be_bytes(body.take()?);
                 let serves = u64::from_be_bytes(body.take()?);
-                Some(Saw { source: SocketAddr::new(address, port), bytes, serves })
+                Says::Saw(Saw { source: SocketAddr::new(address, port), bytes, serves })
             }
-            0xff => None,
+            0xff => Says::Untimely,
+            0xfe => Says::Busy,
             _ => return Err(Refused::Malformed),
         };
-        Ok(Answer { nonce: opened.nonce, clock: opened.clock, saw })
+        Ok(Answer { nonce: opened.nonce, clock: opened.clock, says })
     }
 
     fn sealed(&self, kind: u8, nonce: Nonce, clock: u64, body: &[u8], bytes: usize) -> Vec<u8> {
@@ -307,7 +326,7 @@ mod tests {
         assert_eq!(answer.len(), ANSWER_BYTES);
         let read = key.read_answer(&answer).expect("an answer");
         assert_eq!((read.nonce, read.clock), ([7; 16], 1001));
-        let saw = read.saw.expect("a timely one");
+        let Says::Saw(saw) = read.says else { panic!("{read:?}") };
         assert_eq!((saw.source, usize::from(saw.bytes)), (peer(), QUESTION_BYTES_MIN));
         assert_eq!(
             [0, 1, 2, 3, 64, usize::MAX].map(|n| saw.serves(n)),
@@ -380,6 +399,7 @@ mod tests {
                 for answer in [
                     ours().answer(&question, peer(), 5, |_| true),
                     ours().answer_untimely(&question, 5),
+                    ours().answer_busy(&question, 5),
                 ].into_iter().flatten() {
                     prop_assert!(answer.len() <= frame.len());
                 }

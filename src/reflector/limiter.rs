@@ -84,6 +84,32 @@ fn one_household(source: IpAddr) -> IpAddr {
     }
 }
 
+/// How many of a kind each source holds at this moment. As long as what is held: whoever holds them bounds that.
+#[derive(Debug, Default)]
+pub(super) struct Held(BTreeMap<IpAddr, usize>);
+
+impl Held {
+    /// `false`: it holds as many as it may.
+    pub(super) fn take(&mut self, source: IpAddr, most: usize) -> bool {
+        let count = self.0.entry(one_household(source)).or_default();
+        if *count >= most {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    pub(super) fn give_back(&mut self, source: IpAddr) {
+        let source = one_household(source);
+        if let Some(count) = self.0.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(&source);
+            }
+        }
+    }
+}
+
 /// The questions answered already, for as long as their time would still be good.
 #[derive(Debug, Default)]
 pub(super) struct Nonces {
@@ -169,6 +195,19 @@ mod tests {
             .filter(|n| limiter.allows(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *n).into(), now))
             .count();
         assert_eq!(allowed, 4);
+    }
+
+    #[test]
+    fn what_a_source_holds_is_bounded_and_forgotten() {
+        let mut held = Held::default();
+        assert!(held.take(v4(1), 2) && held.take(v4(1), 2) && !held.take(v4(1), 2));
+        assert!(held.take(v4(2), 2));
+        held.give_back(v4(1));
+        assert!(held.take(v4(1), 2));
+        for last in [1, 1, 2] {
+            held.give_back(v4(last));
+        }
+        assert!(held.0.is_empty());
     }
 
     #[test]

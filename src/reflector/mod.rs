@@ -12,7 +12,7 @@
 //! - A recorded question, sent again, is not answered: its nonce is remembered for as long as its time is good, and
 //!   after that its time is too old. Over UDP, where a sender may be forged, too old is met with silence; over TCP, where
 //!   the handshake has proved the sender, the answer says only that the clocks differ, so that an operator can find out.
-//! - Answers have a rate, for each source and over all; every table, queue and wait has a bound.
+//! - Answers have a rate, for each source and over all, and who is above it hears so over TCP; every table, queue and wait has a bound.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::frame::{HEAD_BYTES, Key, Refused, length};
-use super::limiter::{Limiter, Nonces, Rate};
+use super::limiter::{Held, Limiter, Nonces, Rate};
 use super::ports::{Port, Transport};
 use crate::estate::SharedSecret;
 use crate::limits::{
     ACCEPT_PAUSE, REFLECTOR_BURST_SECONDS, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_QUESTIONS_MAX,
     REFLECTOR_READ_TIMEOUT, REFLECTOR_SESSION_IDLE_MAX, REFLECTOR_SESSIONS_MAX, REFLECTOR_SOURCE_SHARE,
-    REFLECTOR_STRANGERS_MAX,
+    REFLECTOR_STRANGERS_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX,
 };
 
 /// Where to listen, and for whom.
@@ -80,7 +80,7 @@ counted! {
     forged: "that were not signed with the secret: no answer",
     untimely: "whose clock is too far from ours: told so over TCP, no answer over UDP",
     repeated: "that had been asked before, word for word: no answer",
-    limited: "above the rate: no answer",
+    limited: "above the rate: told so over TCP, no answer over UDP",
     crowded: "connections closed because there were too many",
     slow: "connections that did not ask, or did not take their answer, in time",
     unsent: "answers that could not be sent",
@@ -108,6 +108,7 @@ struct Shared {
     doors: Mutex<Limiter>,
     nonces: Mutex<Nonces>,
     strangers: Arc<Semaphore>,
+    strangers_of: Mutex<Held>,
     sessions: Arc<Semaphore>,
 }
 
@@ -157,6 +158,7 @@ impl Reflector {
             answers: Mutex::new(limiter()),
             doors: Mutex::new(limiter()),
             nonces: Mutex::default(),
+            strangers_of: Mutex::default(),
             strangers: Arc::new(Semaphore::new(REFLECTOR_STRANGERS_MAX)),
             sessions: Arc::new(Semaphore::new(REFLECTOR_SESSIONS_MAX)),
         };
@@ -247,23 +249,28 @@ impl Shared {
             return None;
         }
         // After the tag: a flood of anything else can't use up what askers are allowed.
-        if !lock(&self.answers).allows(source.ip(), now) {
+        let allowed = lock(&self.answers).allows(source.ip(), now);
+        let frame = if !allowed {
             count(&counters.limited);
-            return None;
-        }
-        let frame = if timely {
+            // Told to who has proved its source, so that no firewall is convicted of our being busy. Connections
+            // have a rate of their own.
+            if transport == Transport::Udp {
+                return None;
+            }
+            self.key.answer_busy(&question, clock)
+        } else if timely {
             self.key.answer(&question, source, clock, |port| self.ports.contains(&port))
         } else {
             self.key.answer_untimely(&question, clock)
         };
-        frame.map(|frame| Said { frame, timely })
+        frame.map(|frame| Said { frame, keep: timely && allowed })
     }
 }
 
-/// An answer, and whether the question was fresh: who sends a recording gets no connection to keep.
+/// An answer, and whether the connection may go on: it doesn't for who sends a recording, or too much.
 struct Said {
     frame: Vec<u8>,
-    timely: bool,
+    keep: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -309,9 +316,8 @@ async fn connections(
     loop {
         match listener.accept().await {
             Ok((stream, source)) => {
-                let place = shared.strangers.clone().try_acquire_owned();
                 let allowed = lock(&shared.doors).allows(source.ip(), Instant::now());
-                let (Ok(place), true) = (place, allowed) else {
+                let Some(place) = Stranger::admit(&shared, source.ip()).filter(|_| allowed) else {
                     count(&shared.counters.crowded);
                     continue;
                 };
@@ -330,13 +336,29 @@ async fn connections(
     }
 }
 
+/// The place of a connection that hasn't asked anything yet.
+struct Stranger {
+    shared: Arc<Shared>,
+    source: IpAddr,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Stranger {
+    fn admit(shared: &Arc<Shared>, source: IpAddr) -> Option<Self> {
+        let place = shared.strangers.clone().try_acquire_owned().ok()?;
+        let taken = lock(&shared.strangers_of).take(source, REFLECTOR_STRANGERS_PER_SOURCE_MAX);
+        taken.then(|| Self { shared: Arc::clone(shared), source, _place: place })
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        lock(&self.shared.strangers_of).give_back(self.source);
+    }
+}
+
 /// Answers one question, and then, to an asker that knows the secret, a few more.
-async fn connection(
-    mut stream: TcpStream,
-    source: SocketAddr,
-    shared: &Shared,
-    stranger: tokio::sync::OwnedSemaphorePermit,
-) {
+async fn connection(mut stream: TcpStream, source: SocketAddr, shared: &Shared, stranger: Stranger) {
     let mut buffer = Vec::new();
     let Some(()) = exchange(&mut stream, source, shared, &mut buffer).await else { return };
     let Ok(_session) = shared.sessions.try_acquire() else {
@@ -387,7 +409,7 @@ async fn exchange(
             return None;
         }
     }
-    answer.timely.then_some(())
+    answer.keep.then_some(())
 }
 
 /// `false`: what comes is no frame.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use linewatch::config::{Config, HubSettings, NoticeSettings, ScheduleSettings};
 use linewatch::estate::{
-    Ask, DnsAsk, Estate, HostPort, HttpAsk, Icb, IcmpAsk, Network, NetworkIx, Practice, PracticeIx, Probe,
-    ProbeIx, TcpAsk, UdpAsk, Vantage,
+    Ask, DnsAsk, EgressAsk, Estate, HostPort, HttpAsk, Icb, IcmpAsk, Network, NetworkIx, Practice,
+    PracticeIx, Probe, ProbeIx, TcpAsk, UdpAsk, Vantage,
 };
 use linewatch::world::faults::Fate;
 use linewatch::world::loopback::weather::Weather;
@@ -60,6 +60,19 @@ pub fn config() -> Config {
         ),
         ("http", http("http://203.0.113.7:8080/", false)),
         ("icmp", Ask::Icmp(IcmpAsk { host: "203.0.113.7".to_owned(), count: 3, loss_max: 0.5 })),
+        (
+            "egress",
+            Ask::Egress(EgressAsk {
+                target: far(443),
+                secret: None,
+                tcp_open: vec![443],
+                udp_open: Vec::new(),
+                tcp_blocked: vec![25],
+                udp_blocked: Vec::new(),
+                mtu: None,
+                idle: None,
+            }),
+        ),
     ];
     let probe = |(id, ask): (&str, Ask)| Probe {
         id: id.to_owned(),

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use linewatch::estate::{Ask, EgressAsk, HostPort, SharedSecret};
 use linewatch::observation::{Failure, Phase};
-use linewatch::probe::{Answer, PortFacts};
+use linewatch::probe::{Answer, PortFacts, Prober};
+use linewatch::reflector::frame::{Key, QUESTION_BYTES_MIN};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::reflector::{Running, secret, start};
-use super::{LONG, SHORT, ask, ask_from, detail, failed, servers};
+use super::{LONG, SHORT, ask, ask_from, detail, failed, probe, servers};
 
 pub fn egress(ip: Ipv4Addr, port: u16) -> EgressAsk {
     EgressAsk {
@@ -179,4 +181,49 @@ async fn a_source_that_is_not_ours_is_local() {
     let answer = ask_from(Ask::Egress(of(&server)), LONG, Some([192, 0, 2, 7].into())).await;
     assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
     assert!(detail(&answer).contains("192.0.2.7"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_convicts_nobody() {
+    let ahead = servers::tcp(|mut stream, _| async move {
+        let (key, mut frame) = (Key::new(&secret()), [0; QUESTION_BYTES_MIN]);
+        stream.read_exact(&mut frame).await.expect("a question");
+        let question = key.read_question(&frame).expect("of our own");
+        let answer = key.answer_untimely(&question, question.clock + 3600).expect("there is room");
+        stream.write_all(&answer).await.expect("answered");
+        servers::hold(stream).await;
+    })
+    .await;
+    let answer = ask(Ask::Egress(egress(Ipv4Addr::LOCALHOST, ahead.port())), LONG).await;
+    assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+    assert!(detail(&answer).contains("clock is 3600 s ahead of this machine's"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_answer_to_another_question_is_no_answer() {
+    let replays = servers::tcp(|mut stream, _| async move {
+        let (key, mut frame) = (Key::new(&secret()), [0; QUESTION_BYTES_MIN]);
+        stream.read_exact(&mut frame).await.expect("a question");
+        let mut question = key.read_question(&frame).expect("of our own");
+        question.nonce = [1; 16];
+        let from = stream.peer_addr().expect("its address");
+        let answer = key.answer(&question, from, question.clock, |_| true).expect("there is room");
+        stream.write_all(&answer).await.expect("answered");
+        servers::hold(stream).await;
+    })
+    .await;
+    let answer = ask(Ask::Egress(egress(Ipv4Addr::LOCALHOST, replays.port())), LONG).await;
+    assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::FirstByte)), "{answer:?}");
+}
+
+/// As many checks at once as a county's, each with more ports than it asks at once: all end, and all are right.
+#[tokio::test]
+async fn many_checks_at_once_are_all_right() {
+    let server = start([127, 0, 5, 11], 6, 6, 100_000).await;
+    let prober = Prober::new().expect("a prober");
+    let question = probe(Ask::Egress(of(&server)), LONG);
+    let answers = futures::future::join_all((0..60).map(|_| prober.ask(&question, None))).await;
+    for answer in answers {
+        assert!(answer.ok, "{answer:?}");
+    }
 }

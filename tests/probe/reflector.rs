@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use linewatch::estate::SharedSecret;
-use linewatch::limits::{REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_STRANGERS_MAX};
-use linewatch::reflector::frame::{ANSWER_BYTES, Answer, Key, Kind, Nonce};
+use linewatch::limits::{
+    REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX,
+};
+use linewatch::reflector::frame::{ANSWER_BYTES, Answer, Key, Kind, Nonce, Says};
 use linewatch::reflector::ports::{Port, Transport};
 use linewatch::reflector::{Counted, Counters, Options, Reflector};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -171,7 +173,7 @@ async fn a_clock_that_is_off_is_told_over_tcp_and_the_connection_ends() {
     let server = start([127, 0, 0, 1], 1, 0, 500).await;
     let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
     let answer = asked_over(&mut stream, &question(1, now() - 3600)).await;
-    assert!(answer.saw.is_none() && answer.clock.abs_diff(now()) < 60, "{answer:?}");
+    assert!(answer.says == Says::Untimely && answer.clock.abs_diff(now()) < 60, "{answer:?}");
     assert!(matches!(stream.read(&mut [0]).await, Ok(0) | Err(_)), "no connection to keep for a recording");
 }
 
@@ -181,11 +183,11 @@ async fn the_source_and_the_ports_are_told() {
     let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
     let ports = [Port::tcp(server.tcp[0]), Port::udp(server.tcp[0])];
     let answer = asked_over(&mut stream, &key().question(Kind::Short, [1; 16], now(), &ports, 0)).await;
-    let saw = answer.saw.expect("timely");
+    let Says::Saw(saw) = answer.says else { panic!("{answer:?}") };
     assert_eq!(saw.source, stream.local_addr().expect("ours"));
     assert!(saw.serves(0) && !saw.serves(1));
     // The same connection answers again, for checks of how long a firewall remembers it.
-    assert!(asked_over(&mut stream, &question(2, now())).await.saw.is_some());
+    assert!(asked_over(&mut stream, &question(2, now())).await.says != Says::Untimely);
 }
 
 #[tokio::test]
@@ -198,6 +200,12 @@ async fn answers_have_a_rate() {
     }
     let counted = server.counted(|counted| counted.limited + counted.answered_udp == 50).await;
     assert!((1..=5).contains(&counted.answered_udp), "{counted}");
+
+    // Over TCP, where the source is proved, it says so.
+    let server = start([127, 0, 0, 1], 1, 0, 1).await;
+    let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert!(matches!(asked_over(&mut stream, &question(100, now())).await.says, Says::Saw(_)));
+    assert_eq!(asked_over(&mut stream, &question(101, now())).await.says, Says::Busy);
 }
 
 /// Time is virtual here: it goes on as soon as everybody only waits.
@@ -215,13 +223,22 @@ async fn who_asks_too_slowly_is_hung_up_on() {
 async fn strangers_that_say_nothing_are_bounded() {
     let server = start([127, 0, 0, 1], 1, 0, 5000).await;
     let mut held = Vec::new();
-    for _ in 0..REFLECTOR_STRANGERS_MAX {
+    for _ in 0..REFLECTOR_STRANGERS_PER_SOURCE_MAX {
         held.push(TcpStream::connect(server.tcp_at()).await.expect("connected"));
     }
-    server.counted(|counted| counted.connections == REFLECTOR_STRANGERS_MAX as u64).await;
+    server.counted(|counted| counted.connections == REFLECTOR_STRANGERS_PER_SOURCE_MAX as u64).await;
     let mut late = TcpStream::connect(server.tcp_at()).await.expect("the kernel takes it");
     assert!(matches!(late.read(&mut [0]).await, Ok(0) | Err(_)), "and the reflector lets go of it");
     assert_eq!(server.counted(|counted| counted.crowded == 1).await.crowded, 1);
+
+    // Another source finds a place; and whoever has asked is no stranger any more, which frees one.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.7:0".parse().expect("an address")).expect("bound");
+    let mut other = socket.connect(server.tcp_at()).await.expect("connected");
+    assert!(asked_over(&mut other, &question(1, now())).await.says != Says::Untimely);
+    assert!(asked_over(&mut held[0], &question(2, now())).await.says != Says::Untimely);
+    let mut next = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert!(asked_over(&mut next, &question(3, now())).await.says != Says::Untimely);
 }
 
 #[tokio::test]

@@ -356,6 +356,8 @@ mod tests {
     use super::*;
     use crate::estate::{HostPort, NetworkIx, TcpAsk};
     use crate::observation::PhaseTimes;
+    use crate::probe::{IdleFacts, PortFacts, SizeFacts};
+    use crate::reflector::ports::Port;
 
     fn probe() -> Probe {
         Probe {
@@ -454,5 +456,38 @@ mod tests {
         );
         certificate.not_after = "2026-03-15T12:00:00Z".parse().expect("a time");
         assert!(described(&certificate, at()).contains("expired 2026-03-15"));
+    }
+
+    #[test]
+    fn a_policy_is_shown_port_by_port() {
+        let port = |port, must, found, as_it_must| PortFacts {
+            port,
+            must,
+            found,
+            as_it_must,
+            unserved: false,
+            ms: None,
+            seen: None,
+        };
+        let mut first = port(Port::tcp(443), "open", "passes", true);
+        (first.ms, first.seen) = (Some(12.3), "203.0.113.9:40000".parse().ok());
+        let mut last = port(Port::tcp(25), "blocked", "refused", false);
+        last.unserved = true;
+        let egress = EgressFacts {
+            ports: vec![first, port(Port::udp(10000), "open", "hung_up", false), last],
+            seen: vec![IpAddr::from([203, 0, 113, 9])],
+            size: Some(SizeFacts { wanted: 1500, largest: Some(1420), told: false, way_back: false }),
+            idle: Some(IdleFacts { seconds: 300.0, kept: false }),
+        };
+        let rows: Vec<String> =
+            through(&egress).into_iter().map(|(what, is)| format!("{what:<12} {is}")).collect();
+        insta::assert_snapshot!(rows.join("\n"), @r"
+        port         tcp/443    must be open     passes       12.30 ms   seen as 203.0.113.9:40000
+        port         udp/10000  must be open     hung up                                              NOT AS IT MUST BE
+        port         tcp/25     must be blocked  refused                                              the reflector does not listen there
+        source seen  203.0.113.9
+        packets      1500 wanted, 1420 bytes came back
+        silent for   300 s, the connection was forgotten
+        ");
     }
 }

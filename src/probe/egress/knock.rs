@@ -14,7 +14,7 @@ use super::super::socket;
 use super::super::trail::millis;
 use crate::limits::{EGRESS_DATAGRAMS, EGRESS_STRAYS_MAX, PROBE_UDP_BYTES_MAX};
 use crate::observation::Failure;
-use crate::reflector::frame::{ANSWER_BYTES, HEAD_BYTES, Key, Kind, Nonce, Saw, length};
+use crate::reflector::frame::{ANSWER_BYTES, HEAD_BYTES, Key, Kind, Nonce, Saw, Says, length};
 use crate::reflector::ports::{Port, Transport};
 use crate::reflector::unix_seconds;
 
@@ -36,6 +36,8 @@ pub(super) enum Found {
     Passes(Option<Saw>),
     /// The reflector answered that our clocks differ: seconds by which its is ahead.
     Clock(i64),
+    /// The reflector answered that it has too many to answer.
+    Busy,
     /// Nothing came back at all.
     Dropped,
     /// It connects, and then nothing comes back.
@@ -61,6 +63,7 @@ impl Found {
         match self {
             Self::Passes(_) => "passes",
             Self::Clock(_) => "clock",
+            Self::Busy => "busy",
             Self::Dropped => "dropped",
             Self::Silent => "silent",
             Self::Refused => "refused",
@@ -211,9 +214,10 @@ impl Asker {
 /// An answer to one of these questions. `None`: it is none.
 fn heard(key: &Key, frame: &[u8], asked: &[Nonce], clock: u64) -> Option<Found> {
     let answer = key.read_answer(frame).ok().filter(|answer| asked.contains(&answer.nonce))?;
-    Some(match answer.saw {
-        Some(saw) => Found::Passes(Some(saw)),
-        None => Found::Clock(answer.clock.wrapping_sub(clock).cast_signed()),
+    Some(match answer.says {
+        Says::Saw(saw) => Found::Passes(Some(saw)),
+        Says::Busy => Found::Busy,
+        Says::Untimely => Found::Clock(answer.clock.wrapping_sub(clock).cast_signed()),
     })
 }
 

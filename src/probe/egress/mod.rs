@@ -9,7 +9,7 @@
 //! # Choices
 //!
 //! - What isn't the firewall's doing never convicts it. A port on which the reflector doesn't listen (it says so in each
-//!   answer), clocks that differ too far, sockets that this process hasn't got: all `local`.
+//!   answer), one that is too busy, clocks that differ too far, sockets that this process hasn't got: all `local`.
 //! - An answer counts only with the secret's tag. Without one somebody on the way answers in the reflector's place,
 //!   which is `intercepted`, the contract's word for just that; `wrong_answer` would say that the target is to blame.
 //!   A port that must be blocked is not open when somebody else answers there: nothing of ours got out.
@@ -204,8 +204,9 @@ impl Asker {
         let Ok(Found::Passes(_)) = first else { return Ok(Idle::NotTried) };
         sleep(silent).await;
         Ok(match timeout_at(until, self.converse(key, &mut stream)).await {
-            Ok(Found::Passes(_)) => Idle::Kept,
             Ok(Found::Local(fault)) => return Err(fault),
+            // It is there, whatever is said on it.
+            Ok(Found::Passes(_) | Found::Busy | Found::Clock(_)) => Idle::Kept,
             Ok(Found::Silent | Found::Dropped) | Err(_) => Idle::Forgotten(Failure::Timeout, silent),
             Ok(_) => Idle::Forgotten(Failure::Reset, silent),
         })

@@ -41,7 +41,7 @@ pub(super) struct Knocked {
 
 impl Knocked {
     pub(super) fn passes(&self) -> bool {
-        matches!(self.heard.found, Found::Passes(_) | Found::Clock(_))
+        matches!(self.heard.found, Found::Passes(_) | Found::Clock(_) | Found::Busy)
     }
 
     pub(super) fn seen(&self) -> Option<Saw> {
@@ -106,6 +106,12 @@ fn could_ask(knocked: &[Knocked]) -> Result<(), Fault> {
                     ahead.unsigned_abs()
                 )));
             }
+            Found::Busy => {
+                return Err(Fault::local(
+                    "the reflector has more questions than it answers; start it with a higher --max-per-second, or \
+                     ask less often",
+                ));
+            }
             _ => {}
         }
     }
@@ -141,7 +147,7 @@ fn must_pass(knocked: &[Knocked]) -> Result<(), Fault> {
     if !anything {
         let hung_up = blocked.iter().any(|k| k.heard.found == Found::HungUp);
         detail.push_str(if hung_up {
-            "; nothing passes: it may have another secret than this probe"
+            "; nothing passes: it may have another secret than this probe, or be too busy"
         } else {
             "; nothing passes at all: the reflector itself may be down"
         });
@@ -196,7 +202,7 @@ fn contract(knocked: &Knocked) -> (Failure, Phase) {
         Found::Reset | Found::HungUp => (Failure::Reset, Phase::FirstByte),
         Found::Intercepted => (Failure::Intercepted, Phase::FirstByte),
         Found::Silent => (Failure::Timeout, Phase::FirstByte),
-        Found::Dropped | Found::Passes(_) | Found::Clock(_) => (Failure::Timeout, first),
+        Found::Dropped | Found::Passes(_) | Found::Clock(_) | Found::Busy => (Failure::Timeout, first),
         Found::Local(_) | Found::NotAsked => (Failure::Local, first),
     }
 }
@@ -290,6 +296,25 @@ mod tests {
         let found = fault(&[open(Port::tcp(443), Found::Clock(-900)), open(Port::udp(53), Found::Dropped)]);
         assert_eq!(found.failure, Failure::Local);
         assert!(found.detail.contains("900 s behind"), "{}", found.detail);
+    }
+
+    #[test]
+    fn what_could_not_be_asked_comes_before_any_verdict() {
+        let local = Fault::local("no descriptors");
+        for found in [Found::NotAsked, Found::Busy, Found::Local(local)] {
+            let found = fault(&[open(Port::tcp(443), Found::Dropped), open(Port::udp(53), found)]);
+            assert_eq!(found.failure, Failure::Local);
+        }
+    }
+
+    #[test]
+    fn a_forgotten_connection_counts_when_all_else_is_well() {
+        let forgotten = Some(Idle::Forgotten(Failure::Reset, Duration::from_mins(5)));
+        let passes = [open(Port::tcp(443), Found::Passes(None))];
+        let found = judge(&passes, None, forgotten).expect_err("a fault");
+        assert_eq!((found.failure, found.phase), (Failure::Reset, Some(Phase::FirstByte)));
+        assert!(found.detail.contains("300 s is cut"), "{}", found.detail);
+        assert_eq!(judge(&passes, None, Some(Idle::Kept)), Ok(()));
     }
 
     #[test]
