@@ -107,13 +107,13 @@ fn run_starts_reloads_on_sighup_and_stops_in_good_order() {
 fn run_refuses_by_name_what_is_not_built_before_it_touches_anything() {
     let folder = tempfile::tempdir().unwrap();
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
-    let sip = "[[probe]]\nid = \"phones\"\nkind = \"sip\"\nnetwork = \"internet\"\n\
+    let imap = "[[probe]]\nid = \"phones\"\nkind = \"imap\"\nnetwork = \"internet\"\n\
                target = \"127.0.0.1:5060\"\nevery = \"30s\"\ntimeout = \"5s\"\n";
-    let file = write_config(folder.path(), &target, sip);
+    let file = write_config(folder.path(), &target, imap);
     let refused = output(&["run", "--config", &file]);
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains(&file) && said.contains("phones (sip)"), "{said}");
+    assert!(said.contains(&file) && said.contains("phones (imap)"), "{said}");
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["probes.toml"], "nothing was written");

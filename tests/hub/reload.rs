@@ -16,11 +16,11 @@ async fn a_broken_configuration_is_told_and_a_good_one_is_taken_over() {
     let note = status["notes"][0]["text"].as_str().unwrap();
     assert!(note.contains("configuration on disk is broken"), "{note}");
 
-    let unbuilt = "\n[[probe]]\nid = \"phones\"\nkind = \"sip\"\nnetwork = \"internet\"\n\
+    let unbuilt = "\n[[probe]]\nid = \"phones\"\nkind = \"imap\"\nnetwork = \"internet\"\n\
                    target = \"127.0.0.1:5060\"\nevery = \"30s\"\ntimeout = \"5s\"\n";
     std::fs::write(&bench.config, config_text() + unbuilt).unwrap();
     let error = bench.running.reload().await.expect_err("a kind that isn't built");
-    assert!(error.to_string().contains("phones (sip)"), "{error:#}");
+    assert!(error.to_string().contains("phones (imap)"), "{error:#}");
 
     let more = practice("G82008", "", "A new surgery", "fw-b");
     std::fs::write(&bench.config, config_text() + &more).unwrap();
