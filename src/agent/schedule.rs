@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use super::load::{target, target_rates};
+use super::load::target_rates;
 use crate::config::ScheduleSettings;
 use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
@@ -243,7 +243,7 @@ fn cap_targets(estate: &Estate, cap: f64) -> (Vec<Capped>, Vec<Stretched>) {
         .probes
         .iter()
         .map(|probe| {
-            let (number, wanted) = targets.get(&target(&probe.ask)).copied().unwrap_or((0, 0.0));
+            let (number, wanted) = targets.get(&probe.ask.bothers()).copied().unwrap_or((0, 0.0));
             Capped { number, stretch: (wanted / cap).max(1.0) }
         })
         .collect();

@@ -93,7 +93,7 @@ fn targets(config: &Config) -> Vec<TargetRate> {
     let estate = &config.estate;
     let mut by_target: BTreeMap<String, (Vec<String>, f64)> = BTreeMap::new();
     for probe in &estate.probes {
-        let entry = by_target.entry(target(&probe.ask)).or_default();
+        let entry = by_target.entry(probe.ask.bothers()).or_default();
         entry.0.push(probe.id.clone());
         entry.1 += per_second(estate.practices.len(), probe);
     }
@@ -110,31 +110,4 @@ fn targets(config: &Config) -> Vec<TargetRate> {
     // A stable sort: targets of the same rate stay in the order of their names.
     targets.sort_by(|a, b| b.checks_per_second.total_cmp(&a.checks_per_second));
     targets
-}
-
-/// Where a probe's traffic ends.
-fn target(ask: &Ask) -> String {
-    match ask {
-        Ask::Dns(dns) => dns.server.to_string(),
-        Ask::Http(http) => match http.proxy.as_ref().or(http.connect_to.as_ref()) {
-            Some(connect) => connect.to_string(),
-            None => authority(&http.url, if http.tls { 443 } else { 80 }),
-        },
-        Ask::Tcp(tcp) => tcp.target.to_string(),
-        Ask::Udp(udp) => udp.target.to_string(),
-        Ask::Icmp(icmp) => icmp.host.clone(),
-        Ask::Ntp(ntp) => ntp.target.to_string(),
-        Ask::Sip(sip) => sip.target.to_string(),
-        Ask::Smtp(smtp) => smtp.target.to_string(),
-        Ask::Ldap(ldap) => ldap.target.to_string(),
-        Ask::Egress(egress) => egress.target.to_string(),
-        Ask::Later { target, .. } => target.clone(),
-    }
-}
-
-fn authority(url: &str, port: u16) -> String {
-    match url.parse::<hyper::Uri>() {
-        Ok(uri) => format!("{}:{}", uri.host().unwrap_or(url), uri.port_u16().unwrap_or(port)),
-        Err(_) => url.to_owned(),
-    }
 }

@@ -43,18 +43,12 @@ impl Ask {
             Self::Dns(_) => true,
             Self::Http(HttpAsk { proxy: Some(proxy), .. }) => named(proxy),
             Self::Http(http) => http.connect_to.as_ref().map_or_else(|| is_name(host(&http.url)), named),
-            Self::Tcp(ask) => named(&ask.target),
-            Self::Udp(ask) => named(&ask.target),
             Self::Icmp(ask) => is_name(&ask.host),
-            Self::Ntp(ask) => named(&ask.target),
-            Self::Sip(ask) => named(&ask.target),
-            Self::Smtp(ask) => named(&ask.target),
-            Self::Ldap(ask) => named(&ask.target),
-            Self::Egress(ask) => named(&ask.target),
             Self::Later { target, .. } => {
                 let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
                 is_name(target) && is_name(host.trim_matches(['[', ']']))
             }
+            one => one.host_port().is_some_and(named),
         }
     }
 

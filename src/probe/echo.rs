@@ -18,7 +18,7 @@ use crate::limits::{PROBE_ECHO_BYTES, PROBE_ECHO_HEARD_BYTES_MAX};
 
 /// Opens sockets for echoes: an unprivileged one where the machine permits it, else a raw one.
 pub(super) trait OpenEcho: Send + Sync {
-    /// A socket for echoes to one host with one ICMP id. An id that is taken is `AddrInUse`, a machine that permits
+    /// A socket for echoes to one host with one ICMP id. An id that is taken may be `AddrInUse`, a machine that permits
     /// neither kind of socket is `PermissionDenied`.
     fn open(&self, host: IpAddr, source: Option<IpAddr>, id: u16) -> io::Result<Arc<dyn Echo>>;
 }

@@ -1,7 +1,7 @@
 //! `icmp`: several echoes to one host; their loss and their round trips.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::answer::Echoes;
 use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
+use super::nonce::nonce;
 use super::trail::{Trail, millis};
 use crate::estate::{HostPort, IcmpAsk};
 use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_SPACING_MAX};
@@ -34,8 +35,9 @@ impl Pings {
     }
 
     fn through(sockets: Arc<dyn OpenEcho>) -> Self {
-        let counter = |start| Arc::new(AtomicU16::new(start));
-        Self { sockets, next_id: counter(random()), next_sequence: counter(random()) }
+        #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
+        let counter = || Arc::new(AtomicU16::new(nonce() as u16));
+        Self { sockets, next_id: counter(), next_sequence: counter() }
     }
 
     pub(super) async fn ask(
@@ -46,10 +48,7 @@ impl Pings {
         trail: &Trail,
     ) -> Result<(), Fault> {
         let target = HostPort { host: ask.host.clone(), port: 0 };
-        let addresses = lookup.addresses(&target, None, source, trail).await?;
-        let Some(host) = addresses.first().map(SocketAddr::ip) else {
-            return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.host)));
-        };
+        let host = lookup.address(&target, source, trail).await?.ip();
         trail.note(|facts| facts.addresses = vec![host]);
         if let Some(source) = source.filter(|source| source.is_ipv4() != host.is_ipv4()) {
             return Err(Fault::families(host, source));
@@ -75,8 +74,8 @@ impl Pings {
         Err(last.map_or_else(not_permitted, |error| Fault::bind(&error, source)))
     }
 
-    /// Zero would mean "any" to the kernel. It doesn't refuse an id that another socket has, and hands the answers to
-    /// one of the two, so no two checks under way may have the same.
+    /// Zero would mean "any" to the kernel. Linux 6.18 doesn't refuse an id that another socket has, and hands the
+    /// answers to one of the two, so no two checks under way may have the same.
     fn id(&self) -> u16 {
         match self.next_id.fetch_add(1, Ordering::Relaxed) {
             0 => self.next_id.fetch_add(1, Ordering::Relaxed),
@@ -249,15 +248,6 @@ fn not_permitted() -> Fault {
         "this machine permits no ICMP sockets: run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, \
          or give linewatch CAP_NET_RAW (`AmbientCapabilities=CAP_NET_RAW` in its systemd unit)",
     )
-}
-
-/// Different in each process; no secret.
-fn random() -> u16 {
-    use std::hash::{BuildHasher, RandomState};
-    #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
-    {
-        RandomState::new().hash_one(std::process::id()) as u16
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,18 @@ impl Lookup {
         Self { places: Arc::new(Semaphore::new(PROBE_SYSTEM_LOOKUPS_MAX)) }
     }
 
+    /// The first address of a host, for checks that ask one.
+    pub(super) async fn address(
+        &self,
+        host: &HostPort,
+        source: Option<IpAddr>,
+        trail: &Trail,
+    ) -> Result<SocketAddr, Fault> {
+        let found = self.addresses(host, None, source, trail).await?;
+        let first = found.first().copied();
+        first.ok_or_else(|| Fault::new(Failure::NoAnswer, format!("{} has no address", host.host)))
+    }
+
     /// The addresses of a host, at most [`PROBE_ADDRESSES_MAX`], of the source's family where there is a source;
     /// never none. An address as host takes no time and leaves no phase `dns`.
     pub(super) async fn addresses(

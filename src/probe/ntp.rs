@@ -29,10 +29,7 @@ pub(super) async fn ask(
     lookup: &Lookup,
     trail: &Trail,
 ) -> Result<(), Fault> {
-    let addresses = lookup.addresses(&ask.target, None, source, trail).await?;
-    let Some(&address) = addresses.first() else {
-        return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.target.host)));
-    };
+    let address = lookup.address(&ask.target, source, trail).await?;
     trail.note(|facts| facts.peer = Some(address));
     trail.enter(Phase::Send);
     let socket = socket::datagrams(address, source).await?;

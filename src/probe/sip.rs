@@ -54,10 +54,7 @@ async fn over_udp(
     tools: &Tools<'_>,
     trail: &Trail,
 ) -> Result<Answer, Fault> {
-    let addresses = tools.lookup.addresses(&ask.target, None, source, trail).await?;
-    let Some(&address) = addresses.first() else {
-        return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.target.host)));
-    };
+    let address = tools.lookup.address(&ask.target, source, trail).await?;
     trail.note(|facts| facts.peer = Some(address));
     trail.enter(Phase::Send);
     let socket = socket::datagrams(address, source).await?;

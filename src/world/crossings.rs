@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::estate::{Ask, Estate, Hop, HttpAsk, NetworkIx, PracticeIx, Probe, ProbeIx, Vantage};
+use crate::estate::{Ask, Estate, Hop, NetworkIx, PracticeIx, Probe, ProbeIx, Vantage};
 use crate::world::dice::mix_text;
 use crate::world::faults::Live;
 use crate::world::scenario::{Fault, Mode, Scenario, Target};
@@ -144,41 +144,11 @@ pub(super) fn feels(probe: &Probe, mode: Mode) -> bool {
     match mode {
         Mode::Total | Mode::Refused | Mode::Unreachable | Mode::Slow { .. } => true,
         Mode::Reset => probe.ask.opens_stream(),
-        Mode::Dns(_) => resolves(&probe.ask),
+        Mode::Dns(_) => probe.ask.looks_up_name(),
         Mode::Tls | Mode::Intercepted | Mode::Untrusted => probe.ask.speaks_tls(),
         Mode::Status(_) | Mode::Large => matches!(probe.ask, Ask::Http(_)),
         Mode::Off => false,
     }
-}
-
-/// Whether asking it takes a name.
-fn resolves(ask: &Ask) -> bool {
-    let host = match ask {
-        Ask::Dns(_) => return true,
-        // A proxy looks the service's name up by itself, elsewhere.
-        Ask::Http(HttpAsk { proxy: Some(proxy), .. }) => &proxy.host,
-        Ask::Http(ask) if ask.connect_to.is_some() => return false,
-        Ask::Http(ask) => host_of(&ask.url),
-        Ask::Tcp(ask) => &ask.target.host,
-        Ask::Udp(ask) => &ask.target.host,
-        Ask::Icmp(ask) => &ask.host,
-        Ask::Ntp(ask) => &ask.target.host,
-        Ask::Sip(ask) => &ask.target.host,
-        Ask::Smtp(ask) => &ask.target.host,
-        Ask::Ldap(ask) => &ask.target.host,
-        Ask::Egress(ask) => &ask.target.host,
-        Ask::Later { target, .. } => target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host),
-    };
-    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err()
-}
-
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    if authority.starts_with('[') {
-        return authority.split_inclusive(']').next().unwrap_or(authority);
-    }
-    authority.split(':').next().unwrap_or(authority)
 }
 
 /// A report is sent again until it arrives, so only what stops nearly everything stops it. It goes by

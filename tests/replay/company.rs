@@ -33,7 +33,8 @@ fn two_carriers_that_fail_at_once_are_two_incidents() {
     }
 }
 
-/// Old faults elsewhere said that so many are on the map, and that a carrier must have taken what a street took.
+/// What has been down for long is no part of it. (A recording in which a carrier was named for such a street was mended
+/// before this was written; this county was told rightly before that, too.)
 #[test]
 fn a_street_is_no_carrier_beside_practices_that_have_been_down_for_long() {
     let county = four_carriers(150);

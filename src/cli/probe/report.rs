@@ -99,15 +99,8 @@ fn target(ask: &Ask) -> String {
             what.extend(http.proxy.as_ref().map(|proxy| format!("through the proxy {proxy}")));
             what.join(", ")
         }
-        Ask::Tcp(tcp) => tcp.target.to_string(),
-        Ask::Udp(udp) => udp.target.to_string(),
-        Ask::Icmp(icmp) => icmp.host.clone(),
-        Ask::Ntp(ntp) => ntp.target.to_string(),
-        Ask::Sip(sip) => sip.target.to_string(),
-        Ask::Smtp(smtp) => smtp.target.to_string(),
-        Ask::Ldap(ldap) => ldap.target.to_string(),
         Ask::Egress(egress) => format!("through the firewall to {}", egress.target),
-        Ask::Later { target, .. } => target.clone(),
+        one => one.bothers(),
     }
 }
 

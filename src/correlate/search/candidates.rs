@@ -388,6 +388,7 @@ impl Search<'_> {
         let mut moved = vec![0.0; self.topology.networks];
         for span in [on, was].into_iter().flatten() {
             let score = self.prior(node, facet, mode, span);
+            debug_assert!(score <= self.prior_at_most(node) + 1e-9, "no bound for {mode:?} of node {node}");
             let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };
             let spared = self.speaks_against(&candidate, shares.ok(), seen.members.len(), profile.calm());
             // A row of which a share is hit gains at most twice that share of what it would gain, or nothing.
@@ -488,10 +489,11 @@ impl Search<'_> {
         // What a hot row would need of bad luck behind each node, by network.
         let networks = topology.networks;
         let mut luck = vec![0.0; topology.nodes.len() * networks];
-        let mut strays = Vec::new();
+        let mut strays = Vec::with_capacity(self.hot.len());
+        let mut own = vec![0.0; networks];
         for (dirty, may_stray) in self.hot.iter().zip(&self.may_stray) {
             let row = dirty.row;
-            let mut own = vec![0.0; networks];
+            own.fill(0.0);
             for piece in dirty.pieces.iter().filter(|piece| piece.class.bad() && !piece.touched) {
                 let network = self.networks[piece.probe as usize];
                 own[network] -= piece.reason;

@@ -17,11 +17,15 @@
 //! | `prior` | how likely each way to fail was beforehand |
 //! | `profile` | from when until when a failure would explain most |
 //! | `gain` | how much better everything is explained when it is supposed |
+//! | `naming` | what a choice is called, how sure that is, whom it hits |
+//! | `own_faults` | the rows that fail on their own beside what was chosen |
 //! | `strays` | who fails with it though the map has them elsewhere |
 
 mod candidates;
 mod gain;
 mod look;
+mod naming;
+mod own_faults;
 mod prior;
 mod profile;
 mod strays;
@@ -34,14 +38,15 @@ use crate::estate::PracticeIx;
 use crate::time::At;
 
 use super::evidence::Evidence;
-use super::model::{LogShares, Mode, Own, log_sum_exp};
+use super::model::{LogShares, Mode, Own};
 use super::own::Dirty;
-use super::tallies::{Grid, UNSURE_MS};
+use super::tallies::Grid;
 use super::topology::{Cover, Member, Members, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 use super::window::Span;
 
 use self::candidates::{CalmKey, ProfileKey, Wanted};
 use self::look::Slight;
+use self::naming::posteriors;
 use self::profile::{Counts, Profile};
 
 pub use self::look::{Look, look};
@@ -412,266 +417,4 @@ impl<'a> Search<'a> {
         lenses.push((facet, mode, Rc::clone(&lens)));
         lens
     }
-
-    fn fault(&self, best: Candidate, slot: &[Candidate]) -> Fault {
-        let named = |node: NodeIx| !self.topology.nodes[node].causes.is_empty();
-        let mut group: Vec<NodeIx> = slot
-            .iter()
-            .filter(|other| {
-                other.mode == best.mode
-                    && other.facet == best.facet
-                    && other.span.until.is_none()
-                    && (other.gain - best.gain).abs() <= SAME * best.gain.abs().max(1.0)
-                    && (named(other.node) || other.node == best.node)
-                    && self.explain_the_same(other, &best)
-            })
-            .map(|other| other.node)
-            .collect();
-        if group.iter().any(|node| named(*node)) {
-            group.retain(|node| named(*node));
-        }
-        let prior = |node: &NodeIx| self.prior(*node, best.facet, best.mode, best.span);
-        // What hardly ever fails like that is an alternative, and not one of the group.
-        let highest = group.iter().map(prior).fold(f64::NEG_INFINITY, f64::max);
-        group.retain(|node| prior(node) >= highest - GROUP_PRIOR_MAX);
-        // Of equals, the order is that of their names, whatever the order of the practices.
-        let names = |node: &NodeIx| {
-            let causes = &self.topology.nodes[*node].causes;
-            causes.iter().map(|cause| (&cause.kind, &cause.id)).collect::<Vec<_>>()
-        };
-        group.sort_by(|a, b| {
-            prior(b).total_cmp(&prior(a)).then_with(|| names(a).cmp(&names(b))).then(a.cmp(b))
-        });
-        group.dedup();
-        let ranked = posteriors(slot, self.known, |candidate| {
-            // A target is the far end of a service's check: what is said of it is said of the service. And all spares
-            // are called what each of them is.
-            if group.contains(&candidate.node)
-                || self.is_target_of(candidate.node, &group)
-                || self.is_called_like(candidate.node, &group)
-            {
-                group.clone()
-            } else {
-                vec![candidate.node]
-            }
-        });
-        let probability =
-            ranked.iter().find(|(nodes, _)| *nodes == group).map_or(0.0, |(_, probability)| *probability);
-        let alternatives = ranked
-            .into_iter()
-            .filter(|(nodes, _)| *nodes != group && named(nodes[0]))
-            .take(ALTERNATIVES_MAX)
-            .collect();
-        let something = 1.0 - (-log_total(slot)).exp();
-        Fault { best, group, probability, something, alternatives, rows: self.hit_rows(&best) }
-    }
-
-    /// They stand before the same bad results: equal gains alone could be those of two faults.
-    fn explain_the_same(&self, a: &Candidate, b: &Candidate) -> bool {
-        if a.node == b.node {
-            return true;
-        }
-        let lens = self.lens(a.facet, a.mode);
-        let slight = |of: &Candidate| self.behind[self.crossed_by(of.node, of.mode)].iter();
-        let shown = |at: &&u32| lens.shows(self.slight[**at as usize].piece.probe);
-        let before = |of: &Candidate| {
-            let mut before: Vec<(Row, u32)> = Vec::new();
-            for member in self.members(of) {
-                let Some(dirty) = self.dirty_of(member.row) else { continue };
-                let cover = &self.topology.covers[member.cover];
-                let bad = dirty.pieces.iter().filter(|piece| piece.class.bad());
-                let probes = bad.map(|piece| piece.probe).filter(|probe| lens.shows_through(cover, *probe));
-                before.extend(probes.map(|probe| (member.row, probe)));
-                if dirty.late && cover.everything {
-                    before.push((member.row, u32::MAX));
-                }
-            }
-            before
-        };
-        slight(a).filter(shown).eq(slight(b).filter(shown)) && before(a) == before(b)
-    }
-
-    fn is_called_like(&self, node: NodeIx, group: &[NodeIx]) -> bool {
-        let nodes = &self.topology.nodes;
-        let causes = &nodes[node].causes;
-        !causes.is_empty()
-            && causes.iter().all(|cause| group.iter().any(|other| nodes[*other].causes.contains(cause)))
-    }
-
-    /// A service's only probe and the service are one thing by two names.
-    fn is_target_of(&self, node: NodeIx, group: &[NodeIx]) -> bool {
-        let nodes = &self.topology.nodes;
-        let NodeKind::Target(probe) = nodes[node].kind else { return false };
-        group.iter().any(|other| match nodes[*other].kind {
-            NodeKind::Service(service) => self.topology.probes[probe].service == Some(service),
-            _ => false,
-        })
-    }
-
-    /// The practices that are hit: for a fault that hits all alike, those behind it that were heard from and
-    /// haven't answered since; otherwise those that show it.
-    fn hit_rows(&self, best: &Candidate) -> Vec<Row> {
-        if self.is_monitor(best.node) {
-            return Vec::new();
-        }
-        let lens = self.lens(best.facet, best.mode);
-        let mut rows = Vec::new();
-        for member in self.members(best) {
-            let hearing = &self.evidence.hearings[member.row as usize];
-            if member.row == self.topology.hub() || !hearing.ever() || hearing.away {
-                continue;
-            }
-            let (bad, good) = self.answers_since(best, &lens, member);
-            let hit = match best.mode {
-                Mode::Partial(..) | Mode::Streams | Mode::Brownout => true,
-                Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &lens, member),
-                Mode::Slow => bad > 0,
-                _ if member.spared => bad > good && self.is_hit(best, &lens, member),
-                _ => (bad > 0 || good == 0) && self.is_hit(best, &lens, member),
-            };
-            if hit {
-                rows.push(member.row);
-            }
-        }
-        let hot = self.members(best).filter(|member| self.dirty_of(member.row).is_some()).count();
-        let strays = self.strays(best, &lens, hot).into_iter();
-        let down = strays.filter(|stray| stray.span.until.is_none()).map(|stray| stray.member.row);
-        rows.extend(down.filter(|row| !self.evidence.hearings[*row as usize].away));
-        rows.sort_unstable();
-        rows
-    }
-
-    /// Fresh bad and good results of one row behind a candidate, asked since its onset; good ones surely since.
-    fn answers_since(&self, best: &Candidate, lens: &Lens, member: Member) -> (u32, u32) {
-        let cover = &self.topology.covers[member.cover];
-        let (mut bad, mut good) = (0, 0);
-        for probe in lens.probes(cover) {
-            let check = &self.evidence.checks[self.topology.check(member.row, probe)];
-            let facts = &self.topology.probes[probe as usize];
-            let (failed, since) = (check.class.bad(), best.span.since);
-            let surely = if failed { since } else { since.plus_millis(UNSURE_MS) };
-            if check.fresh(self.now, facts.stale_ms()) && check.last_at >= surely {
-                if failed { bad += 1 } else { good += 1 }
-            }
-        }
-        (bad, good)
-    }
-
-    /// The rows that fail on their own, given what has been chosen; `first`: the candidates given nothing.
-    fn own_faults(&mut self, mut chosen: Vec<Candidate>, first: &[Candidate]) -> Vec<OwnFault> {
-        // What took a few practices and has no name is told as their own.
-        chosen.retain(|candidate| !self.is_unmapped(candidate.node));
-        self.rebase(&chosen);
-        let best = self.hot.iter().enumerate().map(|(position, dirty)| (position, dirty.best()));
-        let down: Vec<(usize, (Own, At, f64))> =
-            best.filter(|(_, (_, _, not_fine))| *not_fine >= DOWN_MIN).collect();
-        if down.is_empty() {
-            return Vec::new();
-        }
-        let again = if chosen.is_empty() { Vec::new() } else { self.candidates(&chosen, Wanted::All, true) };
-        let shared = if chosen.is_empty() { first } else { &again };
-        let total = log_total(shared);
-        let mut found = Vec::new();
-        for (position, (own, since, not_fine)) in down {
-            let dirty = &self.hot[position];
-            // What could be shared instead: candidates that carry this row's bad checks, and lost so far.
-            let mut alternatives: Vec<(Vec<NodeIx>, f64)> = Vec::new();
-            let mut elsewhere = 0.0;
-            for candidate in shared.iter().filter(|candidate| !self.is_unmapped(candidate.node)) {
-                let carries = self.topology.nodes[candidate.node].cover_of(dirty.row).is_some();
-                if carries {
-                    let probability = (candidate.score - total).exp();
-                    elsewhere += probability;
-                    match alternatives.iter_mut().find(|(nodes, _)| nodes[0] == candidate.node) {
-                        Some(known) => known.1 += probability,
-                        None => alternatives.push((vec![candidate.node], probability)),
-                    }
-                }
-            }
-            alternatives.retain(|(nodes, _)| !self.topology.nodes[nodes[0]].causes.is_empty());
-            alternatives.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            alternatives.truncate(ALTERNATIVES_MAX);
-            // While no shared cause can be named, what is known to be down is the practice.
-            let probability = not_fine * (1.0 - elsewhere.min(UNNAMED_MAX));
-            // The row's share of them, so that all together are at most certain.
-            let sum: f64 = alternatives.iter().map(|(_, chance)| *chance).sum();
-            let scale = ((1.0 - probability) / sum.max(1e-12)).min(1.0);
-            for (_, chance) in &mut alternatives {
-                *chance *= scale;
-            }
-            let same = self.same_as_own(dirty.row, own);
-            found.push(OwnFault {
-                row: dirty.row,
-                own,
-                since,
-                probability,
-                something: not_fine,
-                same,
-                alternatives,
-            });
-        }
-        found
-    }
-
-    /// Components behind which nobody else is watched now and that carry just what this state takes.
-    fn same_as_own(&self, row: Row, own: Own) -> Vec<NodeIx> {
-        let topology = self.topology;
-        let mut same: Vec<NodeIx> = topology.row_nodes[row as usize]
-            .iter()
-            .copied()
-            .filter(|node| {
-                let node_ref = &topology.nodes[*node];
-                let Some(cover) = node_ref.cover_of(row) else { return false };
-                let cover = &topology.covers[cover];
-                let matches = match own {
-                    Own::Dark | Own::Silent => cover.everything,
-                    Own::Out(network) | Own::Lossy(network) | Own::Intercepted(network) => {
-                        cover.probes.iter().all(|probe| topology.probes[*probe as usize].network == network)
-                            && cover.probes.len()
-                                == topology.probes.iter().filter(|facts| facts.network == network).count()
-                    }
-                    Own::Fine => false,
-                };
-                let alone = node_ref
-                    .members(topology.rows)
-                    .filter(|member| member.row != row)
-                    .all(|member| !self.is_watched(member.row));
-                let solid = node_ref.members(topology.rows).any(|member| member.row == row && !member.spared);
-                matches && alone && solid
-            })
-            .collect();
-        same.sort_unstable();
-        same.dedup();
-        same
-    }
-
-    /// It was heard, and didn't say goodbye: it may be silent now for the same reason.
-    fn is_watched(&self, row: Row) -> bool {
-        let hearing = &self.evidence.hearings[row as usize];
-        hearing.ever() && !hearing.away
-    }
-}
-
-/// log of the weight of all candidates together with "none of these".
-fn log_total(candidates: &[Candidate]) -> f64 {
-    let scores: Vec<f64> = candidates.iter().map(|candidate| candidate.score).chain([0.0]).collect();
-    log_sum_exp(&scores)
-}
-
-/// Sums candidates by `name`, over all of them and "none of these"; those that are over weigh in, and are
-/// not named, but for what people were told of: that it may just have ended makes it no less the cause.
-fn posteriors(
-    candidates: &[Candidate],
-    known: &Known,
-    name: impl Fn(&Candidate) -> Vec<NodeIx>,
-) -> Vec<(Vec<NodeIx>, f64)> {
-    let total = log_total(candidates);
-    let mut sums: BTreeMap<Vec<NodeIx>, f64> = BTreeMap::new();
-    let named = |candidate: &&Candidate| candidate.span.until.is_none() || known.has(candidate.node);
-    for candidate in candidates.iter().filter(named) {
-        *sums.entry(name(candidate)).or_default() += (candidate.score - total).exp();
-    }
-    let mut ranked: Vec<(Vec<NodeIx>, f64)> = sums.into_iter().collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    ranked
 }

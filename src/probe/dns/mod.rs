@@ -45,10 +45,7 @@ pub(super) async fn ask(
     trail: &Trail,
 ) -> Result<(), Fault> {
     let record = record_type(&ask.record)?;
-    let servers = tools.lookup.addresses(&ask.server, None, source, trail).await?;
-    let Some(&server) = servers.first() else {
-        return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.server.host)));
-    };
+    let server = tools.lookup.address(&ask.server, source, trail).await?;
     let way = Way { server, host: &ask.server.host, transport: &ask.transport, source, tools };
     let manner = Manner {
         edns_size: ask.edns_size,

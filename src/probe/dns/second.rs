@@ -28,13 +28,10 @@ pub(super) async fn ask(
 ) -> Result<Reply, Fault> {
     let until = trail.last_call();
     let looking_up = Trail::begin(aside::time_until(until));
-    let addresses = tools.lookup.addresses(&compare.server, None, like.source, &looking_up);
-    let found = match tokio::time::timeout_at(looking_up.deadline(), addresses).await {
+    let address = tools.lookup.address(&compare.server, like.source, &looking_up);
+    let server = match tokio::time::timeout_at(looking_up.deadline(), address).await {
         Ok(found) => found?,
         Err(_) => return Err(looking_up.too_late()),
-    };
-    let Some(&server) = found.first() else {
-        return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", compare.server.host)));
     };
     let way = Way { server, host: &compare.server.host, ..*like };
     aside::ask(question, &way, until).await

@@ -66,11 +66,8 @@ impl Egress {
         lookup: &Lookup,
         trail: &Trail,
     ) -> Result<(), Fault> {
-        let addresses = lookup.addresses(&ask.target, None, source, trail).await?;
         // One address, since the ports of two reflectors would be two matrices.
-        let Some(&target) = addresses.first() else {
-            return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", ask.target.host)));
-        };
+        let target = lookup.address(&ask.target, source, trail).await?;
         trail.note(|facts| facts.peer = Some(target));
         let ports = policy(ask);
         let asker = Asker {

@@ -174,14 +174,7 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
                     loopback(&compare.server.host, || what("second server"))?;
                 }
             }
-            Ask::Tcp(ask) => loopback(&ask.target.host, || what("target"))?,
-            Ask::Udp(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,
-            Ask::Ntp(ask) => loopback(&ask.target.host, || what("target"))?,
-            Ask::Sip(ask) => loopback(&ask.target.host, || what("target"))?,
-            Ask::Smtp(ask) => loopback(&ask.target.host, || what("target"))?,
-            Ask::Ldap(ask) => loopback(&ask.target.host, || what("target"))?,
-            Ask::Egress(ask) => loopback(&ask.target.host, || what("target"))?,
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,
@@ -192,6 +185,10 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
                     loopback(&host, || what("URL"))?;
                 }
             },
+            // A kind of which nobody knows where it leads is refused, too.
+            one => {
+                loopback(one.host_port().map_or("nowhere known", |target| &target.host), || what("target"))?;
+            }
         }
         if let Ask::Http(ask) = &probe.ask
             && let Some(proxy) = &ask.proxy
