@@ -31,6 +31,8 @@ pub enum Mode {
     Slow,
     /// It passes late, and loses some.
     Brownout,
+    /// It passes late, and loses many: a concentrator at its limit.
+    Saturated,
     /// New connections starve, datagrams pass: a session table that is full. Shows in checks that open one.
     Streams,
     /// Small answers pass, large ones don't: a path MTU that nobody reports. Shows in checks with large answers.
@@ -93,6 +95,7 @@ const WRONG: Shares = [THROUGH, 0.04, 0.05, 0.05, 0.05, 0.01, 0.01, 0.06, 0.705,
 const OPEN: Shares = [THROUGH, 0.005, 0.008, 0.002, 0.005, 0.002, 0.002, 0.002, 0.004, 0.95];
 const SLUGGISH: Shares = [0.25, 0.62, 0.05, 0.05, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001];
 const BROWN: Shares = [0.42, 0.38, 0.12, 0.05, 0.01, 0.005, 0.008, 0.003, 0.003, 0.001];
+const SATURATED: Shares = [0.20, 0.40, 0.235, 0.05, 0.02, 0.01, 0.08, 0.003, 0.0015, 0.0005];
 const STARVED: Shares = [0.15, 0.02, 0.42, 0.12, 0.24, 0.005, 0.005, 0.03, 0.009, 0.001];
 /// Of a check that fails by itself: bad luck looks like most things.
 const LUCK: Shares = [0.0, 0.0, 0.50, 0.08, 0.08, 0.06, 0.18, 0.02, 0.06, 0.02];
@@ -103,6 +106,7 @@ impl Mode {
         match self {
             Self::Total | Self::SharedMachine => DEAD,
             Self::Brownout => BROWN,
+            Self::Saturated => SATURATED,
             Self::Streams => STARVED,
             Self::Large => STALLING,
             Self::Sticky(_, shape) => shape.shares(),
@@ -128,6 +132,7 @@ impl Mode {
         LogShares {
             by_class,
             ok,
+            spares: matches!(self, Self::Partial(..)),
             early: self.stays() || self.shows_at_once(),
             delays: self.slow(),
             unsure_ms: if self.stays() { UNSURE_MS } else { 0 },
@@ -171,12 +176,12 @@ impl Mode {
 
     /// It passes, but late.
     pub const fn slow(self) -> bool {
-        matches!(self, Self::Slow | Self::Brownout | Self::Sticky(_, Shape::Sluggish))
+        matches!(self, Self::Slow | Self::Brownout | Self::Saturated | Self::Sticky(_, Shape::Sluggish))
     }
 
     /// Everything behind it is hit alike, so one good answer speaks against it.
     pub const fn uniform(self) -> bool {
-        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Streams | Self::Slow | Self::Brownout)
+        !matches!(self, Self::Partial(..) | Self::Sticky(..) | Self::Streams) && !self.slow()
     }
 }
 
@@ -234,11 +239,15 @@ impl Luck {
     }
 }
 
+/// Beside a reason that is likelier by more (nats), bad luck adds nothing.
+const LUCK_COUNTS: f64 = -4.0;
+
 /// Logarithms of P(class | mode), by sort of check and class.
 #[derive(Debug, Clone, Copy)]
 pub struct LogShares {
     by_class: [[f64; CLASSES]; SORTS],
     ok: f64,
+    spares: bool,
     early: bool,
     delays: bool,
     unsure_ms: i64,
@@ -252,6 +261,13 @@ impl LogShares {
 
     pub const fn of(&self, sort: Sort, class: Class) -> f64 {
         self.by_class[sort as usize][class as usize]
+    }
+
+    /// Of a failure that has two reasons: the mode, and if that has spared it, bad luck. Of a mode that takes little, the
+    /// second counts: a loss of one in sixty shows in checks of which one in two hundred fails by itself.
+    pub fn or_luck(&self, reason: f64, luck: f64) -> f64 {
+        let besides = self.ok + luck - reason;
+        if self.spares && besides > LUCK_COUNTS { reason + besides.exp().ln_1p() } else { reason }
     }
 
     /// Of a good answer.
@@ -363,6 +379,7 @@ mod tests {
             Mode::Policy,
             Mode::Slow,
             Mode::Brownout,
+            Mode::Saturated,
             Mode::Streams,
             Mode::Large,
             Mode::Partial(0.3, Shape::Dead),

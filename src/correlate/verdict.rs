@@ -464,7 +464,9 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
         Mode::Refused | Mode::Rejected => return Signature::Refused,
         Mode::Dns => return Signature::Dns,
         Mode::Policy => return Signature::Policy,
-        Mode::Slow | Mode::Brownout | Mode::Sticky(_, Shape::Sluggish) => return Signature::Slow,
+        Mode::Slow | Mode::Brownout | Mode::Saturated | Mode::Sticky(_, Shape::Sluggish) => {
+            return Signature::Slow;
+        }
         Mode::Tls => {
             return if seen.intercepted > seen.tls { Signature::Intercepted } else { Signature::Tls };
         }

@@ -113,7 +113,15 @@ impl Piece {
             return 0.0;
         }
         let reason = shares.of(self.sort, self.class);
-        if self.touched { reason.max(self.reason) - self.reason } else { reason - self.reason }
+        let reason = if self.touched {
+            reason.max(self.reason)
+        } else if self.reason > self.luck {
+            // What delays is a reason already, though not one for all.
+            reason
+        } else {
+            shares.or_luck(reason, self.reason)
+        };
+        reason - self.reason
     }
 
     /// What supposing that something has failed through a span adds to its log-likelihood. Bad luck comes in clumps, but

@@ -23,7 +23,9 @@ const FACET_SHARE_MIN: f64 = 0.6;
 /// A row that would need this much bad luck (nats) fails hard.
 pub const HARD_ROW: f64 = 9.0;
 /// Rates of partial faults, and shares of the rows that are hit.
-const RATES: [f64; 6] = [0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
+const RATES: [f64; 8] = [0.015, 0.04, 0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
+/// Losses from which the rate is looked for.
+const RATES_GUESSED: [f64; 2] = [0.015, 0.3];
 pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
 /// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
 pub const UNMAPPED: [(u32, f64); 4] = [(2, 0.48), (5, 0.33), (10, 0.14), (20, 0.05)];
@@ -302,6 +304,7 @@ impl Search<'_> {
         offer(Mode::Dns, resolves && seen.names() >= CLASS_SHARE_MIN);
         offer(Mode::Policy, common(Class::Policy));
         offer(Mode::Slow, common(Class::Slow));
+        offer(Mode::Saturated, seen.share(Class::Slow) >= CLASS_SHARE_MIN / 2.0);
         offer(Mode::Brownout, seen.share(Class::Slow) >= CLASS_SHARE_MIN / 2.0);
         offer(Mode::Content, far_end && common(Class::Content));
         offer(Mode::Large, !far_end && common(Class::Stalled));
@@ -349,7 +352,7 @@ impl Search<'_> {
 
     /// Modes that take a share of the askings, or of the rows.
     fn try_shares(&mut self, tried: Tried<'_>, shape: Shape, all: &mut BinaryHeap<Sketch>) {
-        let Tried { node, facet, seen, open, .. } = tried;
+        let Tried { node, seen, open, .. } = tried;
         let resolver = self.topology.nodes[node].resolver;
         if shape == Shape::Nameless && matches!(self.topology.nodes[node].kind, NodeKind::Network(_))
             || resolver && shape != Shape::Nameless
@@ -358,14 +361,8 @@ impl Search<'_> {
         }
         let some = Mode::Partial(0.3, shape);
         if shape != Shape::Sluggish && open.takes(some) {
-            // The rate that is seen where it explains most, and its neighbours.
-            let lens = self.lens(facet, some);
-            let profile = self.profile(tried, some, &lens);
-            let (on, was) = profile.spans(&lens.shares, Among::All);
-            if let Some(span) = on.or(was) {
-                for rate in nearest(&RATES, profile.rate(span)) {
-                    self.try_mode(tried, Mode::Partial(rate, shape), Among::All, all);
-                }
+            for rate in self.rates(tried, shape) {
+                self.try_mode(tried, Mode::Partial(rate, shape), Among::All, all);
             }
         }
         let count = self.topology.nodes[node].member_count(self.topology.rows);
@@ -375,6 +372,24 @@ impl Search<'_> {
                 self.try_mode(tried, Mode::Sticky(share, shape), Among::Hard, all);
             }
         }
+    }
+
+    /// The rate that is seen where a loss of so much explains most, and its neighbours: of a loss that much is lost by, and
+    /// of one that little is, as the one sees a spike where the other sees a slope.
+    fn rates(&mut self, tried: Tried<'_>, shape: Shape) -> Vec<f64> {
+        let mut rates = Vec::new();
+        for guess in RATES_GUESSED {
+            let mode = Mode::Partial(guess, shape);
+            let lens = self.lens(tried.facet, mode);
+            let profile = self.profile(tried, mode, &lens);
+            let (on, was) = profile.spans(&lens.shares, Among::All);
+            if let Some(span) = on.or(was) {
+                rates.extend(nearest(&RATES, profile.rate(span)));
+            }
+        }
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        rates
     }
 
     fn try_mode(&mut self, tried: Tried<'_>, mode: Mode, among: Among, all: &mut BinaryHeap<Sketch>) {

@@ -119,7 +119,7 @@ impl Search<'_> {
             }
             let (bad, good) = self.answers_since(best, &lens, member);
             let hit = match best.mode {
-                Mode::Partial(..) | Mode::Streams | Mode::Brownout => true,
+                Mode::Partial(..) | Mode::Streams | Mode::Brownout | Mode::Saturated => true,
                 Mode::Sticky(..) => hearing.late || bad > good && self.is_hit(best, &lens, member),
                 Mode::Slow => bad > 0,
                 _ if member.spared => bad > good && self.is_hit(best, &lens, member),

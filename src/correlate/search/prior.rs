@@ -57,7 +57,7 @@ impl Search<'_> {
             Mode::Refused | Mode::Rejected | Mode::Content | Mode::SharedMachine => 0.1,
             Mode::Tls | Mode::Dns | Mode::Policy | Mode::Slow => 0.05,
             Mode::Partial(..) => 0.06,
-            Mode::Brownout | Mode::Streams | Mode::Large => 0.03,
+            Mode::Brownout | Mode::Saturated | Mode::Streams | Mode::Large => 0.03,
             Mode::Sticky(share, _) if kind_of == NodeKind::Unmapped => 0.1 * self.unmapped_chance(share),
             Mode::Sticky(share, _) => 0.05 * sticky_chance(share),
         };
