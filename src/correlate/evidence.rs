@@ -310,6 +310,11 @@ impl Evidence {
         self.watched.iter().copied().filter(bad)
     }
 
+    /// More is bad there than bad luck alone explains.
+    pub fn is_hot(&self, row: Row) -> bool {
+        self.standing[row as usize].hot
+    }
+
     /// Moves a row's good answers from the one tally to the other.
     pub fn set_hot(&mut self, topology: &Topology, row: Row, hot: bool) {
         let standing = &mut self.standing[row as usize];

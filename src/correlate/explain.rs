@@ -6,6 +6,7 @@ use crate::estate::Estate;
 pub use crate::estate::splitter::capital;
 use crate::incident::{Cause, Event, Reason, Signature};
 
+use super::decay::Decayed;
 use super::rhythm::Rhythm;
 
 /// Practices named in one line; more are counted.
@@ -76,6 +77,17 @@ pub fn off_the_map(strays: &[&str]) -> Option<String> {
     Some(format!("{} {fail} in the same way, though practices.csv {has} behind another", shown(strays)))
 }
 
+/// That something has been getting worse, in a note.
+pub fn getting_worse(name: &str, decayed: &Decayed) -> String {
+    let Decayed { share, usual, practices, .. } = decayed;
+    format!(
+        "{name} is getting worse: {:.1} % of its checks fail or come late, at {practices} practices; {:.1} % used to. It \
+         isn't down",
+        share * 100.0,
+        usual * 100.0
+    )
+}
+
 /// One or two sentences: what failed, how many practices of how many, what is kept. `strays`: ids of those affected
 /// that the map has elsewhere.
 pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -> String {
@@ -118,16 +130,20 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -
             counts.elsewhere_failing, counts.elsewhere
         );
     } else {
+        let listed = affected.saturating_sub(strays.len());
+        let all_seen = counts.failing as usize >= listed;
         let verb = match (event.signature, kind) {
             (Signature::Slow, _) => "find it slow".to_owned(),
             (Signature::Silent, _) => "have gone silent".to_owned(),
+            (Signature::Partial, Cause::SERVICE) if !all_seen => "cannot always use it".to_owned(),
+            (Signature::Partial, _) if !all_seen => format!("lose some of {lost}"),
             (_, Cause::SERVICE) => "cannot use it".to_owned(),
             _ => format!("lost {lost}"),
         };
-        let listed = affected.saturating_sub(strays.len());
         let _ = write!(text, "; {listed} of the {} practices behind it {verb}", counts.behind);
-        if (counts.failing as usize) < listed {
-            let _ = write!(text, " ({} checked so far)", counts.failing);
+        if !all_seen {
+            let seen = if event.signature == Signature::Partial { "have seen it" } else { "checked" };
+            let _ = write!(text, " ({} {seen} so far)", counts.failing);
         }
         if counts.elsewhere > 0 {
             let _ = write!(text, ", and {} of {} elsewhere", counts.elsewhere_failing, counts.elsewhere);

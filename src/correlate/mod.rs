@@ -10,6 +10,7 @@
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
 mod acquittal;
+mod decay;
 mod evidence;
 mod explain;
 mod explanation;
@@ -37,6 +38,7 @@ use crate::incident::Event;
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
+use self::decay::Decay;
 use self::evidence::{Asked, Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
 use self::search::{Findings, Search};
@@ -77,6 +79,7 @@ pub struct Correlator {
     evidence: Evidence,
     life: LifeCycle,
     series: Series,
+    decay: Decay,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
     nameless: Vec<Verdict>,
@@ -132,6 +135,7 @@ impl Correlator {
         let evidence = Evidence::new(&topology);
         let round_ms = round_ms(&topology);
         let explained = vec![Explained::No; topology.rows];
+        let decay = Decay::new(&topology);
         let history = History::new(estate.icb.timezone.clone());
         let start = At::from_millis(i64::MIN);
         let pace = i64::try_from(evidence.checks.len() / CHECKS_AT_FULL_PACE).unwrap_or(i64::MAX).max(1);
@@ -141,6 +145,7 @@ impl Correlator {
             evidence,
             life: LifeCycle::new(history),
             series: Series::default(),
+            decay,
             findings: Findings::default(),
             nameless: Vec::new(),
             explained,
@@ -188,6 +193,12 @@ impl Correlator {
         }
         let (hub, new_hub) = (old.topology.hub(), self.topology.hub());
         self.take_over_row(&old.topology, &old.evidence, hub, new_hub as usize);
+        for (node, facts) in self.topology.nodes.iter().enumerate() {
+            let same = facts.causes.first().and_then(|cause| old.topology.node_of(cause));
+            if let Some(was) = same {
+                self.decay.take_over(node, &old.decay, was);
+            }
+        }
         let Self { life, estate, topology, round_ms, .. } = self;
         let still_bad = |_: &Incident| StillBad::Unknown;
         let facts = Facts { estate, topology, now: self.now, still_bad: &still_bad, round_ms: *round_ms };
@@ -248,6 +259,7 @@ impl Correlator {
         }
         self.wake_for_arrival(arrival);
         self.evidence.advance(arrival);
+        self.decay.advance(&self.topology, arrival);
         // A report that says that the agent goes away is of use only while it is news.
         let stale = match probe {
             Some(probe) => self.topology.probes[probe as usize].stale_ms(),
@@ -291,7 +303,16 @@ impl Correlator {
             corrected
         };
         let explained = self.explained[row as usize];
-        match (self.evidence.take(asked, at, seen, learn), explained) {
+        let before = self.evidence.checks[asked.check];
+        let change = self.evidence.take(asked, at, seen, learn);
+        // What is asked again is asked because it failed, and what has a reason is no decay.
+        if learn && !seen.reask && before.heard() && !before.class.bad() && !self.evidence.is_hot(row) {
+            let after = &self.evidence.checks[asked.check];
+            if after.last_at > before.last_at {
+                self.decay.count(row, asked.crossed, after.class.bad());
+            }
+        }
+        match (change, explained) {
             (Change::None, _) | (Change::Grew, Explained::Wholly) => {}
             (_, Explained::Partly) if self.life.settled() => self.evaluate_within(arrival, EVALUATE_CHURN_MS),
             _ => self.evaluate_soon(arrival),
@@ -438,7 +459,7 @@ impl Correlator {
 
     /// What is known now.
     pub fn picture(&self) -> Picture {
-        picture::picture(&self.view(), &self.life, &self.findings, &self.nameless)
+        picture::picture(&self.view(), &self.life, &self.findings, &self.nameless, self.decay.noted())
     }
 
     /// Explains an incident that is open, or was resolved within the last day.

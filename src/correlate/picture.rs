@@ -6,6 +6,8 @@ use crate::estate::{PracticeIx, ProbeIx};
 use crate::incident::{Alternative, Cause, Event};
 use crate::time::At;
 
+use super::decay::Decayed;
+use super::explain;
 use super::lifecycle::LifeCycle;
 use super::topology::{NodeIx, NodeKind, Row, Topology};
 use super::verdict::{Scope, View};
@@ -112,6 +114,7 @@ pub(super) fn picture(
     life: &LifeCycle,
     findings: &super::search::Findings,
     nameless: &[super::verdict::Verdict],
+    decayed: &[Decayed],
 ) -> Picture {
     let blind = life
         .open()
@@ -123,7 +126,10 @@ pub(super) fn picture(
         at: view.now,
         practices,
         incidents: life.open().map(|incident| incident.event.clone()).collect(),
-        notes: notes(view, life, nameless),
+        notes: getting_worse(view, life, decayed)
+            .chain(notes(view, life, nameless))
+            .take(NOTES_MAX)
+            .collect(),
         suspects: suspects(view.topology, findings),
     }
 }
@@ -170,6 +176,38 @@ fn settled(view: &View<'_>, row: Row, network: usize) -> bool {
             && check.class.failing()
             && check.run >= 2
     })
+}
+
+/// What has been getting worse for hours, unless an incident says more of it.
+fn getting_worse(
+    view: &View<'_>,
+    life: &LifeCycle,
+    decayed: &[Decayed],
+) -> impl Iterator<Item = Note> + use<> {
+    let open: Vec<&Cause> = life.open().flat_map(|incident| &incident.event.cause).collect();
+    let mut notes = Vec::new();
+    for decayed in decayed {
+        let nodes = || decayed.nodes.iter().map(|node| &view.topology.nodes[*node]);
+        let causes: Vec<Cause> = nodes().flat_map(|node| node.causes.iter().cloned()).collect();
+        if causes.iter().any(|cause| open.contains(&cause)) {
+            continue;
+        }
+        let probe = nodes().find_map(|node| match node.kind {
+            NodeKind::Target(probe) if causes.is_empty() => Some(&view.estate.probes[probe].id),
+            _ => None,
+        });
+        let name = probe.map_or_else(
+            || explain::capital(&explain::names(view.estate, &causes)),
+            |id| format!("The far end of {id}"),
+        );
+        notes.push(Note {
+            practice: None,
+            probe: probe.cloned(),
+            since: decayed.since,
+            text: explain::getting_worse(&name, decayed),
+        });
+    }
+    notes.into_iter()
 }
 
 fn notes(view: &View<'_>, life: &LifeCycle, nameless: &[super::verdict::Verdict]) -> Vec<Note> {

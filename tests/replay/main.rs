@@ -8,6 +8,7 @@
 mod ambiguous;
 mod company;
 mod county;
+mod decay;
 mod faults;
 mod fuzz;
 mod garbage;
