@@ -37,6 +37,9 @@ pub struct Options {
     /// Search the baselines' constants on the tuning seeds, and print them.
     #[arg(long, conflicts_with_all = ["full", "dev", "show", "record"])]
     pub tune: bool,
+    /// Print how soon an oracle could name what loses a share of the askings, and nothing else.
+    #[arg(long)]
+    pub bound: bool,
     /// Use the seeds for development instead of those that are reported.
     #[arg(long)]
     pub dev: bool,
