@@ -109,6 +109,9 @@ pub struct Profile {
     calm: Rc<Counts>,
 }
 
+/// A span, and how much (nats) a mode explains in it.
+pub type Fit = (Span, f64);
+
 /// Which rows a mode is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Among {
@@ -186,7 +189,7 @@ impl Profile {
 
     /// The span that goes on, and the one that is over, in which a mode explains most, each with how much (nats) when no
     /// row has an explanation of its own; `None`: it explains nothing.
-    pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<(Span, f64)>, Option<(Span, f64)>) {
+    pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Fit>, Option<Fit>) {
         let mut passed = [0.0; SLOTS];
         if among == Among::All {
             for (slot, sum) in passed.iter_mut().enumerate() {
