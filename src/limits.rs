@@ -161,6 +161,14 @@ pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
 /// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
 pub const PROBE_TRUST_SETS_MAX: usize = 64;
 
+/// How long a verified chain isn't verified again: an hour's checks verify it six times, and a root that is taken away (which
+/// counts after a restart anyway) or a verdict that is wrong doesn't stand for long.
+pub const PROBE_VOUCHED_FOR: Duration = Duration::from_mins(10);
+
+/// Verified chains that are remembered, of each set of roots. Estates have a dozen; a server that shows another chain each time
+/// makes all be verified afresh, and takes 64 KiB.
+pub const PROBE_VOUCHED_MAX: usize = 1_024;
+
 /// Certificates of a chain that are described. Real chains have two to four.
 pub const PROBE_CERTIFICATES_MAX: usize = 8;
 

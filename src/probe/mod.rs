@@ -15,6 +15,8 @@
 //!
 //! - HTTP is hyper's client connection over tokio-rustls, and not reqwest (which the uplinks use): reqwest can't say how
 //!   long each phase took, and drops a chain that it doesn't trust. HTTP/2 is h2 alone, see `http/second.rs`.
+//! - A chain of certificates that was verified is trusted for ten minutes (`vouched.rs`); the handshake itself is verified
+//!   each time.
 //! - DNS messages are hickory-proto's: hickory is what the trust-dns project is called now. The sockets are our own, as
 //!   a resolver would retry, cache, and hide what is to be measured.
 
@@ -41,6 +43,7 @@ mod tls;
 mod trail;
 mod trust;
 mod udp;
+mod vouched;
 
 use std::net::IpAddr;
 use std::sync::Arc;
