@@ -3,8 +3,8 @@
 //! The schedule sees each check once in its interval. That is enough while all is well, and slow when something has just
 //! changed. So a check whose result changed is asked again within a second, then after longer and longer waits, until it is
 //! *settled*: so many failures in a row, or so many answers. When a check is seen to fail twice, its practice's other checks
-//! are asked as well, which tells a line from a service; and when one answers again that was down, those that went down with
-//! it are asked before their turn, so that nobody is told "still down" for want of asking.
+//! are asked as well, which tells a line from a service; and when one that was down has answered twice, those that went down
+//! with it are asked before their turn, so that nobody is told "still down" for want of asking.
 //!
 //! Where the schedule's own turn is near, asking beside it gains nothing, and it isn't done. What may be asked beside the
 //! schedule at all is rationed ([`super::ration`]): what finds no room is put off, and given up when that takes too long.
@@ -67,6 +67,8 @@ struct Entry {
     is_failing: bool,
     /// Results of that sort in a row; 0: it is fine as far as anybody knows, and is asked for its neighbour's sake.
     run: u8,
+    /// It was down before it answered: it had failed at least twice.
+    was_down: bool,
     /// Times that it was asked again since it was last settled.
     tries: u8,
     due: Option<At>,
@@ -134,7 +136,8 @@ impl Reasks {
         let same = before.run > 0 && before.is_failing == is_failing;
         let run = if same { before.run.saturating_add(1) } else { 1 };
         let tries = if before.is_settled() && !same { 0 } else { before.tries };
-        let entry = Entry { is_failing, run, tries, ..before };
+        let was_down = !is_failing && if before.is_failing { before.run >= 2 } else { before.was_down };
+        let entry = Entry { is_failing, run, was_down, tries, ..before };
         let was_known_fine = before.run == 0 && !is_failing;
         self.drop_due(key);
         if was_known_fine || !is_failing && entry.is_settled() {
@@ -144,7 +147,7 @@ impl Reasks {
         }
         match (is_failing, run) {
             (true, 2) => self.ask_neighbours(key, now),
-            (false, 1) if before.run >= 2 => self.ask_company(key, now),
+            (false, 2) if was_down => self.ask_company(key, now),
             _ => {}
         }
         if self.entries.contains_key(&key) && !entry.is_settled() {
@@ -236,7 +239,7 @@ impl Reasks {
         }
     }
 
-    /// A check that was down answers: perhaps those that went down with it do so, too. Its practice's, and those of its
+    /// A check that was down is back: perhaps those that went down with it do so, too. Its practice's, and those of its
     /// probe.
     fn ask_company(&mut self, (probe, from): Key, now: At) {
         let mut company: Vec<Key> = (0..self.estate.probes.len()).map(|n| (ProbeIx::new(n), from)).collect();
