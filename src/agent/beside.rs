@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::meters::Meters;
-use super::reask::{Counts, Reasks, Way};
+use super::reask::{Counts, Fared, Reasks, Way};
 use crate::estate::{ProbeIx, Vantage};
 use crate::observation::Observation;
 use crate::time::At;
@@ -38,7 +38,7 @@ impl Beside {
         let is_news = {
             let mut reasks = self.reasks();
             let before = reasks.next_due();
-            reasks.seen(from, probe, seen, now);
+            reasks.seen(from, probe, Fared::of(seen.ok, seen.failure), now);
             reasks.next_due().is_some_and(|due| before.is_none_or(|before| due < before))
         };
         if is_news {

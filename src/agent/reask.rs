@@ -24,7 +24,7 @@ use crate::limits::{
     REASK_DOWN_AFTER, REASK_FINE_AFTER, REASK_FIRST_MAX, REASK_FIRST_MIN, REASK_PUT_OFF_MAX, REASK_SPARE,
     REASK_TRIES_MAX,
 };
-use crate::observation::{Failure, Observation};
+use crate::observation::Failure;
 use crate::time::At;
 
 /// Decides what is asked again, and when.
@@ -50,6 +50,25 @@ pub struct Counts {
     pub put_off: u64,
     /// Found none in time, and was left to the schedule.
     pub given_up: u64,
+}
+
+/// How a check fared, as far as asking it again goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fared {
+    Well,
+    Badly,
+    /// It was this machine's own fault: that says nothing, and asking again would make it worse.
+    Unasked,
+}
+
+impl Fared {
+    pub const fn of(ok: bool, failure: Option<Failure>) -> Self {
+        match failure {
+            _ if ok => Self::Well,
+            Some(Failure::Local) => Self::Unasked,
+            _ => Self::Badly,
+        }
+    }
 }
 
 /// Whether a check may be asked again just now, as whoever asks knows.
@@ -123,14 +142,13 @@ impl Reasks {
         self.drop_due((probe, from));
     }
 
-    /// A result, of the schedule or asked again. What is this machine's own fault says nothing, and asking again would
-    /// make it worse.
-    pub fn seen(&mut self, from: Vantage, probe: ProbeIx, seen: &Observation, now: At) {
-        if !self.is_on || seen.failure == Some(Failure::Local) {
+    /// A result is there, of the schedule or asked again.
+    pub fn seen(&mut self, from: Vantage, probe: ProbeIx, fared: Fared, now: At) {
+        if !self.is_on || fared == Fared::Unasked {
             return;
         }
         let key = (probe, from);
-        let is_failing = !seen.ok;
+        let is_failing = fared == Fared::Badly;
         let before = self.entries.get(&key).copied();
         let Some(before) = before.or_else(|| is_failing.then(Entry::default)) else { return };
         let same = before.run > 0 && before.is_failing == is_failing;

@@ -1,6 +1,5 @@
 use super::*;
 use crate::agent::schedule::tests::estate;
-use crate::agent::workers::blank;
 use crate::estate::PracticeIx;
 use crate::limits::REASK_BURST_SECONDS;
 use proptest::prelude::*;
@@ -15,17 +14,13 @@ fn reasks(practices: usize, every: &[u64]) -> Reasks {
     Reasks::new(Arc::new(estate(practices, every)), &ScheduleSettings::default())
 }
 
-fn result(failure: Option<Failure>) -> Observation {
-    Observation { ok: failure.is_none(), failure, ..blank(NOW, "somebody", "something") }
-}
-
 impl Reasks {
     fn fails(&mut self, from: Vantage, probe: ProbeIx, now: At) {
-        self.seen(from, probe, &result(Some(Failure::Timeout)), now);
+        self.seen(from, probe, Fared::Badly, now);
     }
 
     fn answers(&mut self, from: Vantage, probe: ProbeIx, now: At) {
-        self.seen(from, probe, &result(None), now);
+        self.seen(from, probe, Fared::Well, now);
     }
 
     /// All that is asked again until `until`, where every answer comes at once.
@@ -83,7 +78,7 @@ fn one_lost_packet_costs_two_askings_and_is_forgotten() {
 fn what_is_fine_or_this_machines_own_fault_is_never_asked_again() {
     let mut reasks = reasks(1, &[60]);
     reasks.answers(FIRST, PROBE, NOW);
-    reasks.seen(FIRST, PROBE, &result(Some(Failure::Local)), NOW);
+    reasks.seen(FIRST, PROBE, Fared::of(false, Some(Failure::Local)), NOW);
     assert!(reasks.entries.is_empty() && reasks.next_due().is_none());
     let off = ScheduleSettings { reask: false, ..ScheduleSettings::default() };
     let mut off = Reasks::new(Arc::new(estate(1, &[60])), &off);
@@ -101,8 +96,7 @@ fn a_line_that_is_never_settled_is_asked_a_few_times_an_interval_and_no_more() {
     while let Some(now) = reasks.next_due() {
         let Some((from, probe)) = reasks.take(now, |_, _| Way::Free) else { continue };
         asked += 1;
-        let failure = (!answers.next().unwrap()).then_some(Failure::Timeout);
-        reasks.seen(from, probe, &result(failure), now);
+        reasks.seen(from, probe, Fared::of(answers.next().unwrap(), None), now);
     }
     assert_eq!(asked, REASK_TRIES_MAX);
 }
