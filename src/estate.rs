@@ -14,6 +14,8 @@ pub mod splitter;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::observation::HUB;
+
 pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin, LdapAsk,
     NtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
@@ -179,6 +181,14 @@ pub enum Vantage {
 }
 
 impl Estate {
+    /// The id under which observations name who asked.
+    pub fn asker(&self, from: Vantage) -> &str {
+        match from {
+            Vantage::Practice(practice) => &self.practices[practice.at()].id,
+            Vantage::Hub => HUB,
+        }
+    }
+
     /// The path of a check, from the asker outwards: the practice (or the monitor), the components that it
     /// names for the roles of the probe's network, the shared risks that no network lists, the network, the
     /// resolver, what the probe adds, the service.

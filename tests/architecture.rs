@@ -21,6 +21,8 @@ const PURE: &[&str] = &[
     "src/notify/patience.rs",
     "src/notify/queue.rs",
     "src/notify/words/",
+    "src/agent/ration.rs",
+    "src/agent/reask.rs",
     "src/agent/schedule.rs",
     "src/probe/egress/verdict.rs",
     "src/reflector/frame.rs",

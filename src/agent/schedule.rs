@@ -54,6 +54,8 @@ pub struct Due {
 #[derive(Debug)]
 pub struct Schedule {
     duties: Vec<Planned>,
+    /// Probes of the estate.
+    probes: usize,
     /// For a capped target: when it may be asked next.
     turns_ms: Vec<i64>,
     turn_gap_ms: i64,
@@ -127,6 +129,7 @@ impl Schedule {
         let turns = targets.iter().map(|target| target.number as usize + 1).max().unwrap_or(0);
         let mut schedule = Self {
             duties,
+            probes: estate.probes.len(),
             turns_ms: vec![i64::MIN; turns],
             turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
             queue: BinaryHeap::new(),
@@ -147,6 +150,29 @@ impl Schedule {
             .enumerate()
             .map(|(number, planned)| Reverse(Entry::new(number, planned.slot_after(now_ms))))
             .collect();
+    }
+
+    /// The number of a check's duty.
+    pub fn number(&self, from: Vantage, probe: ProbeIx) -> usize {
+        match from {
+            Vantage::Hub => probe.at(),
+            // Each practice's probes are followed by its heartbeat.
+            Vantage::Practice(practice) => self.probes + practice.at() * (self.probes + 1) + probe.at(),
+        }
+    }
+
+    /// Lets a check be asked `now` beside its slots, as far as its target's cap goes: where a turn is free, it is taken.
+    /// Else when the next one is.
+    pub fn take_turn(&mut self, number: usize, now: At) -> Result<(), At> {
+        let target = self.duties.get(number).and_then(|planned| planned.target);
+        let Some(turn) = target.and_then(|target| self.turns_ms.get_mut(target as usize)) else {
+            return Ok(());
+        };
+        if *turn > now.as_millis() {
+            return Err(At::from_millis(*turn));
+        }
+        *turn = now.as_millis() + self.turn_gap_ms;
+        Ok(())
     }
 
     /// How many duties there are; [`Due::number`] is below it.
@@ -212,9 +238,18 @@ impl Schedule {
 impl Planned {
     /// The first slot of its comb after `now_ms`.
     fn slot_after(&self, now_ms: i64) -> i64 {
-        let since = (now_ms - self.phase_ms).rem_euclid(self.period_ms);
-        now_ms - since + self.period_ms
+        slot_after(self.phase_ms, self.period_ms, now_ms)
     }
+}
+
+/// The first slot after `now` of a check that is asked every `every`.
+pub fn next_slot(practice_id: &str, probe_id: &str, every: Duration, now: At) -> At {
+    let phase_ms = millis(phase(practice_id, probe_id, every));
+    At::from_millis(slot_after(phase_ms, millis(every).max(1), now.as_millis()))
+}
+
+fn slot_after(phase_ms: i64, period_ms: i64, now_ms: i64) -> i64 {
+    now_ms - (now_ms - phase_ms).rem_euclid(period_ms) + period_ms
 }
 
 impl Entry {
@@ -304,7 +339,8 @@ pub(super) mod tests {
         }
     }
 
-    const UNCAPPED: ScheduleSettings = ScheduleSettings { concurrency_max: 512, target_rate_max: None };
+    const UNCAPPED: ScheduleSettings =
+        ScheduleSettings { concurrency_max: 512, target_rate_max: None, reask: true };
 
     /// All that becomes due until `until`, when it is taken on time.
     fn play(schedule: &mut Schedule, until: At) -> Vec<Due> {
@@ -334,10 +370,7 @@ pub(super) mod tests {
         assert_eq!(dues.len(), 21 * 4 + 21 * 2);
         for due in dues {
             let Duty::Check { from, probe } = due.duty else { continue };
-            let id = match from {
-                Vantage::Hub => HUB,
-                Vantage::Practice(practice) => &estate.practices[practice.at()].id,
-            };
+            let id = estate.asker(from);
             let probe = &estate.probes[probe.at()];
             let every_ms = millis(probe.every);
             assert_eq!(
@@ -359,6 +392,32 @@ pub(super) mod tests {
         }
         // 176 checks over 30 seconds are six a second; chance alone makes that 0 to 16.
         assert!(*seconds.iter().max().unwrap() <= 16, "{seconds:?}");
+    }
+
+    #[test]
+    fn a_check_is_found_by_its_number_and_its_next_slot_without_the_heap() {
+        let estate = estate(3, &[30, 60]);
+        let mut schedule = Schedule::new(&estate, &UNCAPPED, NOW);
+        for due in checks(&play(&mut schedule, NOW.plus_millis(60_000))) {
+            let Duty::Check { from, probe } = due.duty else { continue };
+            assert_eq!(schedule.number(from, probe), due.number);
+            let probe = &estate.probes[probe.at()];
+            let before = due.slot.plus_millis(-1);
+            assert_eq!(next_slot(estate.asker(from), &probe.id, probe.every, before), due.slot);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_beside_the_slots_takes_a_turn_of_its_capped_target() {
+        let settings = ScheduleSettings { target_rate_max: Some(5.0), ..UNCAPPED };
+        let mut schedule = Schedule::new(&estate(3, &[10]), &settings, NOW);
+        assert_eq!(schedule.take_turn(0, NOW), Ok(()));
+        assert_eq!(schedule.take_turn(1, NOW), Err(NOW.plus_millis(200)), "they share one target");
+        let first = schedule.next_due().expect("a slot");
+        assert_eq!(schedule.take_turn(0, first), Ok(()));
+        assert_eq!(schedule.take(first), None, "the slot waits for its turn");
+        let turn = first.plus_millis(200);
+        assert_eq!(schedule.take(turn).map(|due| due.slot), Some(turn), "and that isn't lateness");
     }
 
     #[test]

@@ -349,21 +349,21 @@ impl Evidence {
     }
 
     /// The agent of this row lives. Returns whether it was thought silent. `learn`: nothing known explains that it was;
-    /// `backlog`: it tells of the past.
-    pub fn hear(&mut self, row: Row, arrival: At, learn: bool, backlog: bool) -> bool {
+    /// `backlog`: it tells of the past; `reask`: it was asked again.
+    pub fn hear(&mut self, row: Row, arrival: At, learn: bool, backlog: bool, reask: bool) -> bool {
         let hearing = &mut self.hearings[row as usize];
         let was = hearing.late || hearing.away;
-        if learn {
+        if learn && !reask {
             self.lateness.learn(hearing, arrival);
         }
-        hearing.hear(arrival, backlog);
+        hearing.hear(arrival, backlog, reask);
         was
     }
 
     /// The agent of this row goes away in good order.
     pub fn bye(&mut self, row: Row, arrival: At) {
         let hearing = &mut self.hearings[row as usize];
-        hearing.hear(arrival, false);
+        hearing.hear(arrival, false, false);
         hearing.away = true;
     }
 
@@ -397,7 +397,8 @@ impl Evidence {
     }
 
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
-    /// failures, so they count towards its own failure rate.
+    /// failures, so they count towards its own failure rate. What was asked again says as much as any other result; but
+    /// checks are asked again just when they fail, so that it would make each look worse than it is to learn from it.
     pub fn take(&mut self, asked: Asked<'_>, at: At, seen: &Observation, learn: bool) -> Change {
         let Asked { row, check, probe, stream, crossed } = asked;
         let Some(mut class) = Class::of(seen, stream) else { return Change::None };
@@ -411,11 +412,11 @@ impl Evidence {
             if check.slower_than_usual(ms) {
                 class = Class::Slow;
             }
-            if ms.is_finite() && ms >= 0.0 && (class == Class::Ok || learn) {
+            if !seen.reask && ms.is_finite() && ms >= 0.0 && (class == Class::Ok || learn) {
                 check.learn_usual(ms);
             }
         }
-        if learn {
+        if learn && !seen.reask {
             let hit = if class.failing() { 1.0 } else { 0.0 };
             check.leak = (check.leak + (hit - check.leak) * LEAK_RATE).clamp(LEAK_START / 5.0, LEAK_MAX);
         }

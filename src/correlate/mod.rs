@@ -272,11 +272,11 @@ impl Correlator {
             return Taken::Counted;
         }
         let learn = self.explained[row as usize] == Explained::No;
-        if self.evidence.hear(row, arrival, learn, history) {
+        if self.evidence.hear(row, arrival, learn, history, seen.reask) {
             self.evaluate_soon(arrival);
         }
         let hearing = &mut self.evidence.hearings[row as usize];
-        let told_at = hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()));
+        let told_at = hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()), seen.reask);
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
         let asked = Asked {

@@ -3,7 +3,7 @@
 use crate::agent::clock;
 use crate::agent::workers::Field;
 use crate::estate::{Estate, ProbeIx, Vantage};
-use crate::observation::{HUB, Observation};
+use crate::observation::Observation;
 use crate::probe::{NoTrust, Prober};
 use crate::time::At;
 
@@ -29,13 +29,10 @@ impl Field for Sockets {
 
     async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
         let probe = &estate.probes[probe.at()];
-        let (id, source) = match from {
-            Vantage::Hub => (HUB, None),
-            Vantage::Practice(practice) => {
-                let practice = &estate.practices[practice.at()];
-                (practice.id.as_str(), practice.source)
-            }
+        let source = match from {
+            Vantage::Hub => None,
+            Vantage::Practice(practice) => estate.practices[practice.at()].source,
         };
-        self.prober.ask(probe, source).await.observation(at, id, &probe.id)
+        self.prober.ask(probe, source).await.observation(at, estate.asker(from), &probe.id)
     }
 }

@@ -21,6 +21,7 @@ use super::server;
 use super::state::Hub;
 use super::view::View;
 use crate::agent::load::under_way_max;
+use crate::agent::reask::Reasks;
 use crate::agent::schedule::Schedule;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
@@ -257,6 +258,7 @@ fn crew_starter<F: Field>(
         } else {
             notes.clear(About::Descriptors);
         }
+        let reasks = Reasks::new(estate.clone(), &settings);
         let workers = Workers {
             estate,
             generation,
@@ -267,7 +269,7 @@ fn crew_starter<F: Field>(
             out: out.clone(),
             stop,
         };
-        tokio::spawn(workers.work(schedule));
+        tokio::spawn(workers.work(schedule, reasks));
     })
 }
 
