@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin, LdapAsk,
-    NtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    NtpAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 

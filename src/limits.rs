@@ -229,6 +229,31 @@ pub const PROBE_ECHO_HEARD_BYTES_MAX: usize = 256;
 
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+// --- rtp checks ---------------------------------------------------------------------------------------
+
+/// Packets of a train, unless `packets` says otherwise: a second of a call. Fewer than ten say nothing about loss (one
+/// of ten is 10 %), and more than five seconds' are a call, not a check; an answer has a bit for each.
+pub const RTP_PACKETS: u16 = 50;
+pub const RTP_PACKETS_MIN: usize = 10;
+pub const RTP_PACKETS_MAX: usize = 250;
+
+/// From one packet to the next, as telephones send them.
+pub const RTP_SPACING: Duration = Duration::from_millis(20);
+
+/// What `timeout` must be longer than the train by: time for a name to be looked up, and for the tallies at the end.
+pub const RTP_MARGIN: Duration = Duration::from_secs(1);
+
+/// How long after its last packet a train's answers are waited for before the reflector is asked for a tally, and from
+/// one tally to the next. A call would take what is later than this for lost; answers that come later still count.
+pub const RTP_TALLY_EVERY: Duration = Duration::from_millis(200);
+
+/// Tallies of one train: as many as datagrams that make sure of silence ([`EGRESS_DATAGRAMS`]).
+pub const RTP_TALLIES: u16 = 3;
+
+/// A machine that sends a packet later than this after its time is too busy to judge differences of time on the line:
+/// what it measured is its own doing.
+pub const RTP_LATE_MAX: Duration = Duration::from_millis(100);
+
 // --- egress checks, and the reflector on the other side -----------------------------------------------
 
 /// Ports that one `egress` probe may name, open and blocked together. A policy has a dozen or two; and an answer has
@@ -294,6 +319,18 @@ pub const REFLECTOR_PER_SECOND: u32 = 500;
 /// county: half of all may be its.
 pub const REFLECTOR_SOURCE_SHARE: f64 = 0.5;
 pub const REFLECTOR_BURST_SECONDS: f64 = 2.0;
+
+/// Trains of `rtp` checks that may begin a second, as a share of the answers a second: 50 of 500, each of which has
+/// [`RTP_PACKETS`] packets usually, so 2,500 packets of 172 bytes (3.4 Mbit/s) each way. 175 practices that ask once a
+/// minute begin 3 a second. Packets of a train that has begun are all answered: each place once, and
+/// [`RTP_TALLIES`] tallies, so a train of 50 packets a second gets through by design and none can grow.
+pub const REFLECTOR_TRAINS_SHARE: f64 = 0.1;
+
+/// Trains remembered at once, 150 bytes each: at 50 a second, [`REFLECTOR_TRAIN_KEPT`] fills an eighth of them.
+pub const REFLECTOR_TRAINS_MAX: usize = 4096;
+
+/// How long a train is remembered: the longest (5 s), and its tallies across the slowest line.
+pub const REFLECTOR_TRAIN_KEPT: Duration = Duration::from_secs(10);
 
 /// Ports that a reflector listens on, TCP and UDP together; each is a descriptor.
 pub const REFLECTOR_PORTS_MAX: usize = 512;

@@ -147,7 +147,8 @@ fn idle(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Option<Duration
     idle.map(|idle| idle.value)
 }
 
-fn secret(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SharedSecret> {
+/// The secret that a reflector has too, where one of the keys for it is there.
+pub(super) fn secret(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SharedSecret> {
     const HELP: &str = "it must hold the secret alone, on one line, as the reflector has it";
     if let Some((key, _)) = section.entries().into_iter().find(|(key, _)| key.value == "secret") {
         reader.refuse(

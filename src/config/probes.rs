@@ -17,14 +17,13 @@ use crate::estate::{
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 14] = [
+const KINDS_NOW: [&str; 15] = [
     "dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps",
-    "egress",
+    "egress", "rtp",
 ];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 14] = [
-    "rtp",
+const KINDS_LATER: [&str; 13] = [
     "path",
     "heartbeat",
     "mtu",
@@ -181,6 +180,7 @@ fn ask(
         "tcp" | "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
         "egress" => &super::egress::KEYS,
+        "rtp" => &super::rtp::KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -202,6 +202,7 @@ fn ask(
         "dns" => questions::dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
         "egress" => Some((super::egress::ask(reader, section, timeout)?, None)),
+        "rtp" => Some((super::rtp::ask(reader, section, timeout)?, None)),
         "tcp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload).map(|send| send.value);

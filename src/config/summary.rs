@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Ambiguities, Config, Hint, hints};
+use super::{Ambiguities, Config, Hint, Unready, hints, unready};
 use crate::estate::{Ask, Probe};
 
 /// The numbers of an estate.
@@ -26,6 +26,8 @@ pub struct Summary {
     pub target_rate_max: Option<f64>,
     /// Kinds that replay but that `run` can't ask yet.
     pub later_kinds: Vec<LaterKind>,
+    /// Probes that lack something that `run` needs.
+    pub unready: Vec<Unready>,
     /// What no check can tell apart.
     pub ambiguities: Ambiguities,
     pub hints: Vec<Hint>,
@@ -78,6 +80,7 @@ impl Summary {
                 .into_iter()
                 .map(|(kind, probes)| LaterKind { kind: kind.to_owned(), probes })
                 .collect(),
+            unready: unready(config),
             ambiguities: Ambiguities::of(estate),
             hints: hints(config),
         }

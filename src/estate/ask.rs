@@ -21,6 +21,7 @@ pub enum Ask {
     Smtp(SmtpAsk),
     Ldap(LdapAsk),
     Egress(EgressAsk),
+    Rtp(RtpAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -45,6 +46,7 @@ impl Ask {
             Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
             Self::Ldap(_) => "ldap",
             Self::Egress(_) => "egress",
+            Self::Rtp(_) => "rtp",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -60,7 +62,8 @@ impl Ask {
             | Self::Sip(SipAsk { target, .. })
             | Self::Smtp(SmtpAsk { target, .. })
             | Self::Ldap(LdapAsk { target, .. })
-            | Self::Egress(EgressAsk { target, .. }) => Some(target),
+            | Self::Egress(EgressAsk { target, .. })
+            | Self::Rtp(RtpAsk { target, .. }) => Some(target),
             Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Later { .. } => None,
         }
     }
@@ -318,6 +321,25 @@ pub struct EgressAsk {
     pub mtu: Option<u16>,
     /// A connection that is silent for this long must still be there.
     pub idle: Option<Duration>,
+}
+
+/// A second or so of packets like a telephone call's, sent to a reflector that sends them back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RtpAsk {
+    /// The reflector, and a UDP port of it.
+    pub target: HostPort,
+    /// Without it nobody answers, so `run` refuses to ask.
+    pub secret: Option<SharedSecret>,
+    /// How many, one each 20 ms.
+    pub packets: u16,
+    /// More loss than this, 0 to 1, there and back together, is a failure.
+    pub loss_max: f64,
+    /// More jitter than this, in the worse direction, is too slow; `None`: it isn't judged. So are the next two.
+    pub jitter_max: Option<Duration>,
+    /// A longer way than this from mouth to ear.
+    pub delay_max: Option<Duration>,
+    /// A mean opinion score, 1 to 4.5, below this in the worse direction.
+    pub mos_min: Option<f64>,
 }
 
 /// A secret that two programs share. It is in no log and no error.

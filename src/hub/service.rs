@@ -25,7 +25,7 @@ use crate::agent::schedule::Schedule;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
-use crate::config::{Config, HubSettings, ScheduleSettings};
+use crate::config::{Config, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -57,6 +57,15 @@ pub struct Options {
 pub struct NotBuilt {
     pub file: String,
     /// `id (kind)`.
+    pub probes: Vec<String>,
+}
+
+/// Probes that lack something that can't be done without. Nothing was bound or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: these probes can't be asked as they stand: {}", .probes.join("; "))]
+pub struct NotReady {
+    pub file: String,
+    /// `id (kind): why`.
     pub probes: Vec<String>,
 }
 
@@ -106,7 +115,7 @@ struct Tasks {
 
 /// Starts everything. Returns once the page is served and the first checks are planned.
 pub async fn start(config: Config, options: Options) -> anyhow::Result<Running> {
-    refuse_unbuilt(&config.estate, options.config_path.as_deref())?;
+    refuse_unasked(&config, options.config_path.as_deref())?;
     let field = Arc::new(super::field::Sockets::new()?);
     start_in(field, config, options).await
 }
@@ -271,15 +280,28 @@ fn crew_starter<F: Field>(
     })
 }
 
-/// Says by name which probes this version can't ask.
-pub fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
+/// Says by name which probes can't be asked: by this version, or as they stand.
+pub fn refuse_unasked(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
+    refuse_unbuilt(&config.estate, file)?;
+    let unready = unready(config);
+    if unready.is_empty() {
+        return Ok(());
+    }
+    let probes = unready.into_iter().map(|lacks| format!("{} ({}): {}", lacks.probe, lacks.kind, lacks.why));
+    Err(NotReady { file: named(file), probes: probes.collect() }.into())
+}
+
+fn named(file: Option<&Path>) -> String {
+    file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string())
+}
+
+fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
     let unbuilt = estate.probes.iter().filter(|probe| !crate::probe::is_built(&probe.ask));
     let probes: Vec<String> = unbuilt.map(|probe| format!("{} ({})", probe.id, probe.kind())).collect();
     if probes.is_empty() {
         return Ok(());
     }
-    let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-    Err(NotBuilt { file, probes })
+    Err(NotBuilt { file: named(file), probes })
 }
 
 impl Running {
@@ -349,7 +371,7 @@ impl Running {
         let config = tokio::task::spawn_blocking(move || crate::config::load(&file))
             .await
             .context("the configuration could not be read")??;
-        refuse_unbuilt(&config.estate, Some(&path))?;
+        refuse_unasked(&config, Some(&path))?;
         let needs_restart = self.needs_restart(&config.hub);
         if needs_restart.is_empty() {
             self.hub.notes.clear(About::Restart);

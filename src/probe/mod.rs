@@ -32,6 +32,7 @@ mod ldap;
 mod lookup;
 mod nonce;
 mod ntp;
+mod rtp;
 mod sip;
 mod smtp;
 mod socket;
@@ -46,7 +47,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use answer::{
-    Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts,
+    Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts, RtpFacts,
     SecondAnswer, SizeFacts,
 };
 pub use trust::NoTrust;
@@ -114,6 +115,7 @@ impl Prober {
             Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
             Ask::Egress(ask) => Box::pin(self.egress.ask(ask, source, &self.lookup, trail)).await,
+            Ask::Rtp(ask) => Box::pin(rtp::ask(ask, source, &self.lookup, trail)).await,
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

@@ -140,7 +140,7 @@ impl Traits {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
             Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
-            Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
+            Ask::Icmp(_) | Ask::Rtp(_) => (Phase::Echo, Phase::Echo),
             ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
             _ => (Phase::FirstByte, Phase::FirstByte),
         };

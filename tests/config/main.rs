@@ -12,6 +12,7 @@ mod hints;
 mod hostile;
 mod practices_csv;
 mod questions;
+mod rtp;
 mod settings;
 mod web;
 

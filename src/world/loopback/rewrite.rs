@@ -153,6 +153,7 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
         Ask::Icmp(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
         // The county has no such servers of its own: what is drilled is whether a line to them stands.
         Ask::Ntp(_) => Ask::Udp(UdpAsk { target, send: "time".to_owned(), expect: None }),
+        Ask::Rtp(_) => Ask::Udp(UdpAsk { target, send: "voice".to_owned(), expect: None }),
         ask @ (Ask::Sip(_) | Ask::Smtp(_) | Ask::Ldap(_)) if ask.opens_stream() => {
             Ask::Tcp(TcpAsk::to(target))
         }
