@@ -89,6 +89,7 @@ impl Ration {
 }
 
 /// One limit.
+#[expect(clippy::struct_field_names, reason = "it says the unit")]
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     /// When all its places are free again, in microseconds.

@@ -242,7 +242,8 @@ impl Reasks {
     /// A check has failed twice: whether its practice's others fail, too, tells whose fault it is. Once, when it is the
     /// first of them.
     fn ask_neighbours(&mut self, (probe, from): Key, now: At) {
-        let others = (0..self.estate.probes.len()).map(ProbeIx::new).filter(|other| *other != probe);
+        let asked = |other: &ProbeIx| *other != probe && !self.estate.probes[other.at()].ask.is_passive();
+        let others = (0..self.estate.probes.len()).map(ProbeIx::new).filter(asked);
         let others: Vec<Key> = others.map(|other| (other, from)).collect();
         let fails = |key: &Key| self.entries.get(key).is_some_and(|entry| entry.is_failing && entry.run >= 2);
         if others.iter().any(fails) {
@@ -313,7 +314,8 @@ fn slot(estate: &Estate, (probe, from): Key, now: At) -> At {
 }
 
 fn first_wait_ms(estate: &Estate, (probe, from): Key) -> i64 {
-    let spread = phase(estate.asker(from), &estate.probes[probe.at()].id, REASK_FIRST_MAX - REASK_FIRST_MIN);
+    let spread = REASK_FIRST_MAX.saturating_sub(REASK_FIRST_MIN);
+    let spread = phase(estate.asker(from), &estate.probes[probe.at()].id, spread);
     millis(REASK_FIRST_MIN + spread)
 }
 

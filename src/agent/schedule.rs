@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::load::target_rates;
 use crate::config::ScheduleSettings;
-use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
+use crate::estate::{Estate, PracticeIx, Probe, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB};
 use crate::time::At;
@@ -54,8 +54,8 @@ pub struct Due {
 #[derive(Debug)]
 pub struct Schedule {
     duties: Vec<Planned>,
-    /// Probes of the estate.
-    probes: usize,
+    /// The probes that are asked, in the order of a vantage's duties.
+    asked: Vec<ProbeIx>,
     /// For a capped target: when it may be asked next.
     turns_ms: Vec<i64>,
     turn_gap_ms: i64,
@@ -92,7 +92,7 @@ struct Entry {
 }
 
 impl Schedule {
-    /// Every probe at every practice and at the hub, and every practice's heartbeat. The first slot of each
+    /// Every probe that is asked at every practice and at the hub, and every practice's heartbeat. The first slot of each
     /// is the first one of its comb after `now`.
     pub fn new(estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
         let cap = settings.target_rate_max.filter(|cap| cap.is_finite() && *cap > 0.0);
@@ -101,13 +101,15 @@ impl Schedule {
             None => (Vec::new(), Vec::new()),
         };
         let mut duties = Vec::with_capacity((estate.practices.len() + 1) * (estate.probes.len() + 1));
+        let asked: Vec<(usize, &Probe)> =
+            estate.probes.iter().enumerate().filter(|(_, probe)| !probe.ask.is_passive()).collect();
         let mut plan = |from: Vantage, practice_id: &str| {
-            for (position, probe) in estate.probes.iter().enumerate() {
-                let target = targets.get(position);
+            for (position, probe) in &asked {
+                let target = targets.get(*position);
                 let stretch = target.map_or(1.0, |target| target.stretch);
                 let every = probe.every.mul_f64(stretch);
                 duties.push(Planned {
-                    duty: Duty::Check { from, probe: ProbeIx::new(position) },
+                    duty: Duty::Check { from, probe: ProbeIx::new(*position) },
                     period_ms: millis(every).max(1),
                     phase_ms: millis(phase(practice_id, &probe.id, every)),
                     target: target.map(|target| target.number),
@@ -129,7 +131,7 @@ impl Schedule {
         let turns = targets.iter().map(|target| target.number as usize + 1).max().unwrap_or(0);
         let mut schedule = Self {
             duties,
-            probes: estate.probes.len(),
+            asked: asked.iter().map(|(position, _)| ProbeIx::new(*position)).collect(),
             turns_ms: vec![i64::MIN; turns],
             turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
             queue: BinaryHeap::new(),
@@ -152,13 +154,15 @@ impl Schedule {
             .collect();
     }
 
-    /// The number of a check's duty.
-    pub fn number(&self, from: Vantage, probe: ProbeIx) -> usize {
-        match from {
-            Vantage::Hub => probe.at(),
-            // Each practice's probes are followed by its heartbeat.
-            Vantage::Practice(practice) => self.probes + practice.at() * (self.probes + 1) + probe.at(),
-        }
+    /// The number of a check's duty; `None`: nobody asks it.
+    pub fn number(&self, from: Vantage, probe: ProbeIx) -> Option<usize> {
+        let place = self.asked.iter().position(|asked| *asked == probe)?;
+        let asked = self.asked.len();
+        Some(match from {
+            Vantage::Hub => place,
+            // Each practice's checks are followed by its heartbeat.
+            Vantage::Practice(practice) => asked + practice.at() * (asked + 1) + place,
+        })
     }
 
     /// Lets a check be asked `now` beside its slots, as far as its target's cap goes: where a turn is free, it is taken.
@@ -400,7 +404,7 @@ pub(super) mod tests {
         let mut schedule = Schedule::new(&estate, &UNCAPPED, NOW);
         for due in checks(&play(&mut schedule, NOW.plus_millis(60_000))) {
             let Duty::Check { from, probe } = due.duty else { continue };
-            assert_eq!(schedule.number(from, probe), due.number);
+            assert_eq!(schedule.number(from, probe), Some(due.number));
             let probe = &estate.probes[probe.at()];
             let before = due.slot.plus_millis(-1);
             assert_eq!(next_slot(estate.asker(from), &probe.id, probe.every, before), due.slot);

@@ -139,7 +139,7 @@ impl<F: Field> Workers<F> {
                     // The schedule comes first, and keeps some places to itself.
                     let has_room = permits.available_permits() >= kept_free;
                     let way = |from, probe| {
-                        let number = schedule.number(from, probe);
+                        let Some(number) = schedule.number(from, probe) else { return Way::Taken };
                         let marked = |marks: &[AtomicBool]| marks[number].load(Ordering::Acquire);
                         if marked(&under_way) || marked(&again_under_way) {
                             return Way::Taken;
@@ -147,8 +147,9 @@ impl<F: Field> Workers<F> {
                         schedule.take_turn(number, now).map_or_else(Way::From, |()| Way::Free)
                     };
                     let again = if has_room { beside.take(now, &self.meters, way) } else { None };
-                    if let Some((from, probe)) = again {
-                        let number = schedule.number(from, probe);
+                    if let Some(((from, probe), number)) =
+                        again.and_then(|check| Some((check, schedule.number(check.0, check.1)?)))
+                    {
                         again_under_way[number].store(true, Ordering::Release);
                         let place =
                             Place { under_way: again_under_way.clone(), number, _permit: permit.take() };

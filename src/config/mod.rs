@@ -22,10 +22,13 @@ mod probe_kinds;
 mod probes;
 mod questions;
 mod reader;
+mod rtp;
+mod secret;
 mod section;
 mod settings;
 mod settings_file;
 mod summary;
+mod unready;
 mod values;
 mod web;
 
@@ -45,6 +48,7 @@ pub use settings::{
     ScheduleSettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
+pub use unready::{Unready, unready};
 
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;

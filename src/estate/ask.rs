@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::DnsAsk;
+use super::{DnsAsk, Vantage};
 use crate::limits::{SECRET_CHARS_MAX, SECRET_CHARS_MIN};
 
 /// What exactly is asked, and what is expected of the answer.
@@ -21,6 +21,9 @@ pub enum Ask {
     Smtp(SmtpAsk),
     Ldap(LdapAsk),
     Egress(EgressAsk),
+    Rtp(RtpAsk),
+    /// Nothing is asked: somebody's work says that it was done.
+    Heartbeat(HeartbeatAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -45,6 +48,8 @@ impl Ask {
             Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
             Self::Ldap(_) => "ldap",
             Self::Egress(_) => "egress",
+            Self::Rtp(_) => "rtp",
+            Self::Heartbeat(_) => "heartbeat",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -60,9 +65,15 @@ impl Ask {
             | Self::Sip(SipAsk { target, .. })
             | Self::Smtp(SmtpAsk { target, .. })
             | Self::Ldap(LdapAsk { target, .. })
-            | Self::Egress(EgressAsk { target, .. }) => Some(target),
-            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Later { .. } => None,
+            | Self::Egress(EgressAsk { target, .. })
+            | Self::Rtp(RtpAsk { target, .. }) => Some(target),
+            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Heartbeat(_) | Self::Later { .. } => None,
         }
+    }
+
+    /// It isn't asked, but waited for.
+    pub const fn is_passive(&self) -> bool {
+        matches!(self, Self::Heartbeat(_))
     }
 
     /// Whom it bothers: `host:port`, or the host alone for echoes.
@@ -75,6 +86,7 @@ impl Ask {
                 None => authority(&http.url, http.tls),
             },
             Self::Icmp(icmp) => icmp.host.clone(),
+            Self::Heartbeat(work) => work.target.clone(),
             Self::Later { target, .. } => target.clone(),
             one => one.host_port().map_or_else(|| one.kind().to_owned(), ToString::to_string),
         }
@@ -318,6 +330,37 @@ pub struct EgressAsk {
     pub mtu: Option<u16>,
     /// A connection that is silent for this long must still be there.
     pub idle: Option<Duration>,
+}
+
+/// A second or so of packets like a telephone call's, sent to a reflector that sends them back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RtpAsk {
+    /// The reflector, and a UDP port of it.
+    pub target: HostPort,
+    /// Without it nobody answers, so `run` refuses to ask.
+    pub secret: Option<SharedSecret>,
+    /// How many, one each 20 ms.
+    pub packets: u16,
+    /// More loss than this, 0 to 1, there and back together, is a failure.
+    pub loss_max: f64,
+    /// More jitter than this, in the worse direction, is too slow; `None`: it isn't judged. So are the next two.
+    pub jitter_max: Option<Duration>,
+    /// A longer way than this from mouth to ear.
+    pub delay_max: Option<Duration>,
+    /// A mean opinion score, 1 to 4.5, below this in the worse direction.
+    pub mos_min: Option<f64>,
+}
+
+/// A piece of work that should happen, and says so: letters that leave, a backup, an upload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeartbeatAsk {
+    /// What people call the work.
+    pub target: String,
+    /// Whose work it is; `None`: every practice's.
+    pub only: Option<Vec<Vantage>>,
+    /// What the addresses that it asks for are made from: `[hub] beat_secret_file`, the same for all. Without it there are
+    /// none, so `run` refuses to wait for it.
+    pub secret: Option<SharedSecret>,
 }
 
 /// A secret that two programs share. It is in no log and no error.

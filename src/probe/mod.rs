@@ -34,6 +34,7 @@ mod ldap;
 mod lookup;
 mod nonce;
 mod ntp;
+mod rtp;
 mod sip;
 mod smtp;
 mod socket;
@@ -49,7 +50,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use answer::{
-    Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts,
+    Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts, RtpFacts,
     SecondAnswer, SizeFacts,
 };
 pub use trust::NoTrust;
@@ -117,6 +118,11 @@ impl Prober {
             Ask::Udp(ask) => udp::ask(ask, source, &self.lookup, trail).await,
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
             Ask::Egress(ask) => Box::pin(self.egress.ask(ask, source, &self.lookup, trail)).await,
+            Ask::Rtp(ask) => Box::pin(rtp::ask(ask, source, &self.lookup, trail)).await,
+            Ask::Heartbeat(work) => Err(Fault::local(format!(
+                "nobody is asked about {}: the hub waits for its beats",
+                work.target
+            ))),
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

@@ -204,7 +204,7 @@ mod tests {
         }
         assert_eq!(asked(), 1);
         ask(&vouched, &chain, "docman.example", at(60));
-        ask(&vouched, &[own.clone()], "accurx.example", at(60));
+        ask(&vouched, std::slice::from_ref(&own), "accurx.example", at(60));
         ask(&vouched, &[chain[1].clone(), own], "accurx.example", at(60));
         assert_eq!(asked(), 4, "another name, and other chains");
         ask(&vouched, &chain, "accurx.example", at(PROBE_VOUCHED_FOR.as_secs()));

@@ -140,13 +140,13 @@ impl Traits {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
             Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
-            Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
+            Ask::Icmp(_) | Ask::Rtp(_) => (Phase::Echo, Phase::Echo),
             ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
             _ => (Phase::FirstByte, Phase::FirstByte),
         };
         let is_tls = probe.ask.speaks_tls();
         let short_chain = mix_text(0xC4A1, &probe.id).is_multiple_of(2);
-        Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
+        Self { timeout_ms: probe.rhythm().1.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
     }
 
     fn outcome(&self, fate: Fate, usual_ms: f64) -> Outcome {

@@ -30,9 +30,9 @@ impl Reasks {
             while let Some((from, probe)) = self.take(now, |_, _| Way::Free) {
                 asked.push((now, (probe, from)));
                 if is_ok(from, probe, now) {
-                    self.answers(from, probe, now)
+                    self.answers(from, probe, now);
                 } else {
-                    self.fails(from, probe, now)
+                    self.fails(from, probe, now);
                 }
             }
         }

@@ -221,7 +221,7 @@ async fn a_server_that_dies_is_asked_again_within_a_second_and_the_rate_holds() 
     let field = Paused::new(Duration::from_millis(100));
     field.dies_at_ms.store(20_000, Ordering::Relaxed);
     let bench = begin(&field, 50, 512, None);
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let meters = bench.meters.clone();
     let late = meters.late_seconds(field.now());
     let reports = bench.end().await;

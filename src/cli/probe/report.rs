@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::estate::{Ask, DnsTransport, Practice, Probe};
 use crate::observation::{Failure, Observation, Phase};
-use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer};
+use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer, RtpFacts};
 use crate::time::At;
 
 /// Which check was asked.
@@ -192,6 +192,43 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     }
     if let Some(egress) = &facts.egress {
         rows.extend(through(egress));
+    }
+    if let Some(train) = &facts.rtp {
+        rows.extend(voice(train));
+    }
+    rows
+}
+
+/// How a train of packets went, and how a call would sound.
+fn voice(train: &RtpFacts) -> Vec<(&'static str, String)> {
+    let RtpFacts { sent, received, .. } = train;
+    let mut packets = format!("{sent} sent, {received} came back");
+    for (count, what) in [
+        (train.lost_up, "lost on the way there"),
+        (train.lost_down, "lost on the way back"),
+        (train.lost_somewhere, "lost on either way"),
+        (train.reordered_up, "out of order there"),
+        (train.reordered_down, "out of order back"),
+        (train.duplicates_up, "more than once there"),
+        (train.duplicates_down, "more than once back"),
+    ] {
+        if count > 0 {
+            packets = format!("{packets}, {count} {what}");
+        }
+    }
+    let mut rows = vec![("packets", packets)];
+    if let (Some(min), Some(median), Some(max)) = (train.min_ms, train.median_ms, train.max_ms) {
+        rows.push(("round trip", format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max)")));
+    }
+    if let (Some(up), Some(down)) = (train.jitter_up_ms, train.jitter_down_ms) {
+        rows.push(("jitter", format!("{up:.2} ms there, {down:.2} ms back")));
+    }
+    if let (Some(delay), Some(up), Some(down)) = (train.delay_ms, train.mos_up, train.mos_down) {
+        rows.push(("mouth to ear", format!("about {delay:.0} ms")));
+        rows.push((
+            "opinion score",
+            format!("{up:.2} there, {down:.2} back; an estimate of the line, not of a call"),
+        ));
     }
     rows
 }
