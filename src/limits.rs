@@ -557,3 +557,44 @@ pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+// --- the path of a check (`probe::path`, `agent::traces`) ---------------------------------------------
+
+/// Longest way that is followed, in routers. Paths across the NHS network and the internet have five to twenty.
+pub const PATH_HOPS_MAX: u8 = 30;
+
+/// Distances tried beyond the last router that answered. Carriers hide four or five routers in a row; each more is one
+/// more packet into nothing, for each trace of a line that is down.
+pub const PATH_SILENT_MAX: u8 = 12;
+
+/// Distances beyond the last router that answered which are tried again: that is where the way stops, and one lost packet
+/// must not move it.
+pub const PATH_AGAIN_BEYOND: u8 = 3;
+
+/// Packets to one distance before it counts as silent. At 5 % loss each way one router in a hundred reads as silent
+/// by chance.
+pub const PATH_TRIES: u8 = 2;
+
+/// From one packet of a trace to the next. Answers of near targets come within that time, so that hardly a packet goes
+/// further than it must; thirty packets take a third of a trace's time.
+pub const PATH_PACE: Duration = Duration::from_millis(20);
+
+/// How long an answer to one packet is waited for. Less than the second after which TCP sends a packet of its own
+/// again, which would be taken for a slow router.
+pub const PATH_PATIENCE: Duration = Duration::from_millis(900);
+
+/// Longest that a trace takes; what is known by then is the path. Enough for two tries with their patience.
+pub const PATH_TIME_MAX: Duration = Duration::from_millis(2_600);
+
+/// How long a trace waits for the address of its target's name. When names don't resolve, that is the fault, and there
+/// is nothing to trace.
+pub const PATH_LOOKUP_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes kept of the packet that an ICMP error quotes: the head of ICMP, with its id.
+pub const PATH_QUOTED_BYTES: usize = 8;
+
+/// Buffer for an answer to a packet of a trace. That it came is all that counts, and the head of an echo.
+pub const PATH_HEARD_BYTES_MAX: usize = 256;
+
+/// ICMP messages read from one socket of a trace before it gives up: a raw socket hears those of all others.
+pub const PATH_STRAYS_MAX: u32 = 4096;

@@ -247,6 +247,7 @@ pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        path: None,
     }
 }
 
