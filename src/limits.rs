@@ -392,9 +392,9 @@ pub const ASK_GRACE: Duration = Duration::from_secs(1);
 /// two scrapes, so that no lateness falls between them.
 pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
 
-/// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), and for the many
-/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]).
-pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX;
+/// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), for the many
+/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), and for two dozen and more of each trace ([`PATHS_AT_ONCE`]).
+pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX + 32 * PATHS_AT_ONCE;
 
 /// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
 /// morning also reads why.
@@ -598,3 +598,31 @@ pub const PATH_HEARD_BYTES_MAX: usize = 256;
 
 /// ICMP messages read from one socket of a trace before it gives up: a raw socket hears those of all others.
 pub const PATH_STRAYS_MAX: u32 = 4096;
+
+/// Traces under way at once in a process. Each holds a dozen or two of sockets for one to three seconds.
+pub const PATHS_AT_ONCE: usize = 8;
+
+/// From one trace to the next, over the whole process, when it is busy: five a second, some hundred small packets. When
+/// a firewall drops everything for 6,200 practices, the first few traces say where; the rest are evidence.
+pub const PATHS_GAP: Duration = Duration::from_millis(200);
+
+/// Traces that may begin in one moment.
+pub const PATHS_BURST: u32 = 8;
+
+/// From one trace to the same target to the next. A trace puts two or three packets on the target itself.
+pub const PATH_TARGET_GAP: Duration = Duration::from_millis(500);
+
+/// Targets whose last trace is remembered; beyond this those that may be traced again are forgotten.
+pub const PATHS_TARGETS_MAX: usize = 4096;
+
+/// Within this time after its first good result a check's good path is traced for the first time.
+pub const PATH_FIRST_WITHIN: Duration = Duration::from_mins(2);
+
+/// From one trace of a check's good path to the next, at least. Routes change a few times a day.
+pub const PATH_GOOD_EVERY: Duration = Duration::from_hours(1);
+
+/// A check that still fails is traced again after this: each attempt at a repair may move where it stops.
+pub const PATH_AGAIN_AFTER: Duration = Duration::from_mins(10);
+
+/// Checks whose paths are kept, some 400 bytes each. Those beyond have none: their neighbours' will do.
+pub const PATHS_KEPT_MAX: usize = 100_000;

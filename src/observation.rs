@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 pub use path::{Hop, PathSeen, Stopped};
 
-
 use crate::time::At;
 
 /// The practice id under which the hub reports its own checks.

@@ -304,7 +304,8 @@ pub(super) mod tests {
         }
     }
 
-    const UNCAPPED: ScheduleSettings = ScheduleSettings { concurrency_max: 512, target_rate_max: None };
+    const UNCAPPED: ScheduleSettings =
+        ScheduleSettings { concurrency_max: 512, target_rate_max: None, paths: false };
 
     /// All that becomes due until `until`, when it is taken on time.
     fn play(schedule: &mut Schedule, until: At) -> Vec<Due> {

@@ -17,9 +17,11 @@ use tokio_util::task::TaskTracker;
 use super::clock::{ClockWatch, Step};
 use super::meters::Meters;
 use super::schedule::{Due, Duty, Schedule};
+use super::traces::Traces;
 use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN};
 use crate::observation::{ALIVE, Failure, HUB, Observation};
+use crate::probe::path::Trace;
 use crate::time::At;
 
 /// Where the workers stand: it has a clock, and checks can be asked in it. The one seam between the schedule
@@ -36,6 +38,17 @@ pub trait Field: Send + Sync + 'static {
         probe: ProbeIx,
         at: At,
     ) -> impl Future<Output = Observation> + Send;
+
+    /// Traces the way of one check's packets, within some seconds; an error says why this machine couldn't. `None`: no
+    /// paths are traced here.
+    fn trace(
+        &self,
+        _estate: &Estate,
+        _from: Vantage,
+        _probe: ProbeIx,
+    ) -> impl Future<Output = Option<Result<Trace, String>>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// Decides whether a worker's report reaches the hub. A drill uses it to cut practices off, as a failed
@@ -64,6 +77,8 @@ pub struct Workers<F> {
     pub field: Arc<F>,
     pub gate: Option<Arc<dyn ReportGate>>,
     pub meters: Arc<Meters>,
+    /// Where paths are kept; `None`: none are traced.
+    pub traces: Option<Traces>,
     pub out: mpsc::Sender<Report>,
     pub stop: CancellationToken,
 }
@@ -77,6 +92,7 @@ impl<F> Clone for Workers<F> {
             field: self.field.clone(),
             gate: self.gate.clone(),
             meters: self.meters.clone(),
+            traces: self.traces.clone(),
             out: self.out.clone(),
             stop: self.stop.clone(),
         }
@@ -106,6 +122,7 @@ impl<F: Field> Workers<F> {
             let step = watch.look(now, millis(begun.elapsed()));
             if step != Step::Steady {
                 schedule.realign(now);
+                self.traces.iter().for_each(|traces| traces.forget_times(now));
             }
             let due = schedule.take(now);
             self.meters.skipped.inc_by(schedule.skipped().saturating_sub(skipped));
@@ -162,11 +179,14 @@ impl<F: Field> Workers<F> {
             self.meters.discarded.inc();
             return;
         }
-        let seen = match answered {
+        let mut seen = match answered {
             // A failure that took longer than it may is this machine's own: it wasn't there to see the answer.
             Ok(seen) if seen.ok || gone <= timeout + ASK_GRACE => seen,
             Ok(_) | Err(_) => overdue(at, self.id(from), &self.estate.probes[probe.at()].id, gone),
         };
+        if let Some(traces) = &self.traces {
+            traces.seen(&self.field, &self.estate, (from, probe), &mut seen);
+        }
         self.report(from, Some(probe), seen).await;
     }
 

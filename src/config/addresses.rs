@@ -36,7 +36,12 @@ impl Taken {
             let (first, last) = block.value.ends();
             let below = self.0.range(..=last).next_back().filter(|(_, other)| other.last >= first);
             if let Some((_, other)) = below {
-                let message = format!("{} is taken: {} is an address of {:?}", block.value, other.prefix, shorten(&other.component));
+                let message = format!(
+                    "{} is taken: {} is an address of {:?}",
+                    block.value,
+                    other.prefix,
+                    shorten(&other.component)
+                );
                 reader.refuse(block.span, message, "name each address once: a hop of a path has one name");
                 continue;
             }

@@ -100,6 +100,8 @@ pub struct ScheduleSettings {
     pub concurrency_max: usize,
     /// Checks a second that one target may see from the whole estate, at most; `None`: no cap.
     pub target_rate_max: Option<f64>,
+    /// Trace the paths of checks: while they are fine now and then, and when they begin to fail. Default true.
+    pub paths: bool,
 }
 
 impl ScheduleSettings {

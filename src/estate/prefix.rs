@@ -112,7 +112,10 @@ mod tests {
     fn a_block_holds_what_begins_alike() {
         let pair = block("10.20.0.2/31");
         let held = |text: &str| pair.contains(text.parse().expect("an address"));
-        assert_eq!(["10.20.0.1", "10.20.0.2", "10.20.0.3", "10.20.0.4"].map(held), [false, true, true, false]);
+        assert_eq!(
+            ["10.20.0.1", "10.20.0.2", "10.20.0.3", "10.20.0.4"].map(held),
+            [false, true, true, false]
+        );
         assert!(!held("::ffff:10.20.0.2"), "another family");
         assert!(block("0.0.0.0/0").contains(IpAddr::from([192, 0, 2, 1])));
         assert!(block("::/0").contains(IpAddr::from(Ipv6Addr::LOCALHOST)));
@@ -121,7 +124,9 @@ mod tests {
 
     #[test]
     fn what_is_no_block_says_why() {
-        for text in ["", "fw", "10.20.0.0/33", "10.20.0.0/", "10.20.0.0/+8", "10.20.0.0/8/8", "2001:db8::/129"] {
+        for text in
+            ["", "fw", "10.20.0.0/33", "10.20.0.0/", "10.20.0.0/+8", "10.20.0.0/8/8", "2001:db8::/129"]
+        {
             assert_eq!(text.parse::<Prefix>(), Err(NoPrefix::Malformed), "{text}");
         }
         assert_eq!("10.20.0.3/31".parse::<Prefix>(), Err(NoPrefix::NotTheFirst(block("10.20.0.2/31"))));

@@ -1,9 +1,12 @@
 //! The real field that `run`'s workers stand in: this machine's clock and sockets.
 
+use std::net::IpAddr;
+
 use crate::agent::clock;
 use crate::agent::workers::Field;
 use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::observation::{HUB, Observation};
+use crate::probe::path::Trace;
 use crate::probe::{NoTrust, Prober};
 use crate::time::At;
 
@@ -29,13 +32,23 @@ impl Field for Sockets {
 
     async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
         let probe = &estate.probes[probe.at()];
-        let (id, source) = match from {
-            Vantage::Hub => (HUB, None),
-            Vantage::Practice(practice) => {
-                let practice = &estate.practices[practice.at()];
-                (practice.id.as_str(), practice.source)
-            }
-        };
+        let (id, source) = asker(estate, from);
         self.prober.ask(probe, source).await.observation(at, id, &probe.id)
+    }
+
+    async fn trace(&self, estate: &Estate, from: Vantage, probe: ProbeIx) -> Option<Result<Trace, String>> {
+        let (_, source) = asker(estate, from);
+        Some(self.prober.trace(&estate.probes[probe.at()], source).await)
+    }
+}
+
+/// Who asks, and from which address.
+fn asker(estate: &Estate, from: Vantage) -> (&str, Option<IpAddr>) {
+    match from {
+        Vantage::Hub => (HUB, None),
+        Vantage::Practice(practice) => {
+            let practice = &estate.practices[practice.at()];
+            (practice.id.as_str(), practice.source)
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct PathSeen {
     /// In order of distance, up to the last that answered; those that didn't answer included. At most
     /// [`crate::limits::PATH_HOPS_MAX`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub hops: Vec<Hop>,
     /// The furthest router that answered, or the target itself. Absent: none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -109,7 +109,9 @@ impl Message {
             (Origin::Icmp, 11, 0) | (Origin::Icmpv6, 3, 0) => Some(Said::Expired(by)),
             (Origin::Icmp, 3, 2 | 3) | (Origin::Icmpv6, 1, 4) => Some(closed),
             (Origin::Icmp, 3, 9 | 10 | 13) | (Origin::Icmpv6, 1, 1 | 5 | 6) => Some(Said::Prohibited(by)),
-            (Origin::Icmp, 3, 0 | 1 | 5..=8 | 11 | 12) | (Origin::Icmpv6, 1, _) => Some(Said::Unreachable(by)),
+            (Origin::Icmp, 3, 0 | 1 | 5..=8 | 11 | 12) | (Origin::Icmpv6, 1, _) => {
+                Some(Said::Unreachable(by))
+            }
             _ => None,
         }
     }
@@ -139,7 +141,10 @@ mod tests {
         for code in [1, 4, 5, 6] {
             assert_eq!(six(1, code), Some(Said::Prohibited(FIREWALL)), "{code}");
         }
-        assert_eq!((four(3, 0), six(1, 0)), (Some(Said::Unreachable(FIREWALL)), Some(Said::Unreachable(FIREWALL))));
+        assert_eq!(
+            (four(3, 0), six(1, 0)),
+            (Some(Said::Unreachable(FIREWALL)), Some(Said::Unreachable(FIREWALL)))
+        );
         assert_eq!((four(3, 4), six(2, 0)), (None, None), "too large is no end of the way");
     }
 

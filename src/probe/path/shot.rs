@@ -19,6 +19,7 @@ use super::progress::Said;
 use super::trace::Way;
 use crate::estate::Ask;
 use crate::limits::{PATH_HEARD_BYTES_MAX, PATH_PATIENCE, PATH_STRAYS_MAX, PROBE_ECHO_IDS_MAX};
+use crate::observation::Failure;
 
 /// Sends packets of one check's kind to one target.
 pub(super) struct Shooter<'a> {
@@ -32,10 +33,15 @@ pub(super) struct Shooter<'a> {
 impl Shooter<'_> {
     /// What came of one packet, and after how many milliseconds. The fault is this machine's own.
     pub(super) async fn shoot(&self, ttl: u8) -> Result<(Said, f64), Fault> {
-        match self.way {
+        let came = match self.way {
             Way::Tcp => self.connect(ttl).await,
             Way::Udp => self.datagram(ttl).await,
             Way::Icmp => self.echo(ttl).await,
+        };
+        match came {
+            // Already when it was addressed: there is no route.
+            Err(fault) if fault.failure == Failure::Unreachable => Ok((Said::NoRoute, 0.0)),
+            came => came,
         }
     }
 
@@ -100,7 +106,9 @@ impl Shooter<'_> {
             match echo::bound(host, self.source, id) {
                 Ok((socket, raw)) => return Ok((socket, raw, id)),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => taken = Some(error),
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(icmp::not_permitted()),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(icmp::not_permitted());
+                }
                 Err(error) => return Err(Fault::bind(&error, self.source)),
             }
         }
@@ -122,19 +130,18 @@ impl Shooter<'_> {
         }
         let hear = || {
             for _ in 0..PATH_STRAYS_MAX {
-                match errors::read(socket)? {
-                    Some(message) => match message.said(self.target.ip(), here).filter(|_| is_ours(&message)) {
-                        Some(said) => return Ok(said),
-                        None => continue,
-                    },
-                    None => {
-                        let mut buffer = [0; PATH_HEARD_BYTES_MAX];
-                        // EAGAIN, when there is nothing, lets it wait for more.
-                        let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)?;
-                        if is_answer(buffer.get(..length).unwrap_or_default()) {
-                            return Ok(Said::Answered);
-                        }
+                if let Some(message) = errors::read(socket)? {
+                    let said = message.said(self.target.ip(), here).filter(|_| is_ours(&message));
+                    if let Some(said) = said {
+                        return Ok(said);
                     }
+                    continue;
+                }
+                let mut buffer = [0; PATH_HEARD_BYTES_MAX];
+                // EAGAIN, when there is nothing, lets it wait for more.
+                let length = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)?;
+                if is_answer(buffer.get(..length).unwrap_or_default()) {
+                    return Ok(Said::Answered);
                 }
             }
             Ok(Said::Nothing)

@@ -56,7 +56,11 @@ impl Words<'_> {
             (End::Reached, _) => format!("Reaches {} over {}.", self.named(target), self.length()),
             (End::Refused, _) => self.refused(),
             (End::Prohibited, Some((_, by))) => {
-                format!("Stops at {}, which says that it is prohibited.{}", self.named(by), self.let_through(by))
+                format!(
+                    "Stops at {}, which says that it is prohibited.{}",
+                    self.named(by),
+                    self.let_through(by)
+                )
             }
             (End::Unreachable, Some((_, by))) => {
                 format!(
@@ -71,7 +75,9 @@ impl Words<'_> {
             }
             (End::Silent, Some((ttl, by))) => format!("Stops after {}.{}", self.named(by), self.next(ttl)),
             (End::NoRoute | End::Prohibited | End::Unreachable, _) => {
-                format!("Stops before the first router: this machine has no way to {target}, or its router doesn't answer.")
+                format!(
+                    "Stops before the first router: this machine has no way to {target}, or its router doesn't answer."
+                )
             }
             (End::Silent | End::Looping, None) => self.nothing(),
         }
@@ -80,8 +86,7 @@ impl Words<'_> {
     fn refused(&self) -> String {
         let target = self.trace.target;
         let now = self.trace.hops.len();
-        let routers = self.trace.hops.iter().rev().skip(1);
-        let before = routers.filter_map(|hop| hop.address).next();
+        let before = self.trace.hops.iter().rev().skip(1).find_map(|hop| hop.address);
         match self.good {
             Some(good) if good.hops.len() > now => {
                 let nearer = format!(
@@ -104,10 +109,16 @@ impl Words<'_> {
         match first {
             None => format!("Nothing answers on the way to {target}, not even the first router."),
             Some(first) if first == target => {
-                format!("{} doesn't answer; no router on the way to it does when all is fine either.", self.named(target))
+                format!(
+                    "{} doesn't answer; no router on the way to it does when all is fine either.",
+                    self.named(target)
+                )
             }
             Some(first) => {
-                format!("Nothing answers on the way to {target}, not even {}, which does when all is fine.", self.named(first))
+                format!(
+                    "Nothing answers on the way to {target}, not even {}, which does when all is fine.",
+                    self.named(first)
+                )
             }
         }
     }
