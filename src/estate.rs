@@ -7,6 +7,7 @@
 pub mod ambiguity;
 mod ask;
 pub mod columns;
+mod prefix;
 mod question;
 mod shows;
 pub mod splitter;
@@ -21,6 +22,7 @@ pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HeartbeatAsk, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin,
     LdapAsk, NtpAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
+pub use prefix::{NoPrefix, Prefix};
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
@@ -87,6 +89,8 @@ pub struct Component {
     pub name: String,
     pub owner: Option<String>,
     pub contact: Option<String>,
+    /// Where its hops answer, for naming those of a traced path. No two components have one in common.
+    pub addresses: Vec<Prefix>,
 }
 
 /// One of the two paths, judged apart from the other.
@@ -275,6 +279,11 @@ impl Estate {
 
     pub fn service(&self, id: &str) -> Option<ServiceIx> {
         self.services.iter().position(|service| service.id == id).map(ServiceIx::new)
+    }
+
+    /// The component at whose `addresses` this one is.
+    pub fn component_at(&self, address: IpAddr) -> Option<&Component> {
+        self.components.iter().find(|one| one.addresses.iter().any(|block| block.contains(address)))
     }
 
     pub fn component(&self, id: &str) -> Option<ComponentIx> {

@@ -7,6 +7,8 @@
 //! | [`reask`] | when a check is asked again beside the comb; pure |
 //! | [`ration`] | how often that may be; pure |
 //! | `beside` | the same, shared by the dispatcher and the checks under way |
+//! | [`paths`] | which check's path is traced when, and the last good one of each; pure |
+//! | [`traces`] | the traces under way, beside the schedule |
 //! | [`workers`] | act for each practice on one machine, as the comb says |
 //! | [`clock`] | notices that the clock was set or the machine stood still |
 //! | [`meters`] | how late the schedule runs, and the other numbers about the asking itself |
@@ -17,7 +19,9 @@ pub mod clock;
 pub mod descriptors;
 pub mod load;
 pub mod meters;
+pub mod paths;
 pub mod ration;
 pub mod reask;
 pub mod schedule;
+pub mod traces;
 pub mod workers;

@@ -344,7 +344,7 @@ pub(super) mod tests {
     }
 
     const UNCAPPED: ScheduleSettings =
-        ScheduleSettings { concurrency_max: 512, target_rate_max: None, reask: true };
+        ScheduleSettings { concurrency_max: 512, target_rate_max: None, reask: true, paths: false };
 
     /// All that becomes due until `until`, when it is taken on time.
     fn play(schedule: &mut Schedule, until: At) -> Vec<Due> {

@@ -19,9 +19,11 @@ use super::clock::{ClockWatch, Step};
 use super::meters::Meters;
 use super::reask::{Reasks, Way};
 use super::schedule::{Due, Duty, Schedule};
+use super::traces::Traces;
 use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN, REASK_KEPT_FREE_SHARE};
 use crate::observation::{ALIVE, Failure, Observation};
+use crate::probe::path::Trace;
 use crate::time::At;
 
 /// Where the workers stand: it has a clock, and checks can be asked in it. The one seam between the schedule
@@ -38,6 +40,17 @@ pub trait Field: Send + Sync + 'static {
         probe: ProbeIx,
         at: At,
     ) -> impl Future<Output = Observation> + Send;
+
+    /// Traces the way of one check's packets, within some seconds; an error says why this machine couldn't. `None`: no
+    /// paths are traced here.
+    fn trace(
+        &self,
+        _estate: &Estate,
+        _from: Vantage,
+        _probe: ProbeIx,
+    ) -> impl Future<Output = Option<Result<Trace, String>>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// Decides whether a worker's report reaches the hub. A drill uses it to cut practices off, as a failed
@@ -66,6 +79,8 @@ pub struct Workers<F> {
     pub field: Arc<F>,
     pub gate: Option<Arc<dyn ReportGate>>,
     pub meters: Arc<Meters>,
+    /// Where paths are kept; `None`: none are traced.
+    pub traces: Option<Traces>,
     pub out: mpsc::Sender<Report>,
     pub stop: CancellationToken,
 }
@@ -79,6 +94,7 @@ impl<F> Clone for Workers<F> {
             field: self.field.clone(),
             gate: self.gate.clone(),
             meters: self.meters.clone(),
+            traces: self.traces.clone(),
             out: self.out.clone(),
             stop: self.stop.clone(),
         }
@@ -112,6 +128,7 @@ impl<F: Field> Workers<F> {
             if step != Step::Steady {
                 schedule.realign(now);
                 beside.forget();
+                self.traces.iter().for_each(|traces| traces.forget_times(now));
             }
             let due = schedule.take(now);
             self.meters.skipped.inc_by(schedule.skipped().saturating_sub(skipped));
@@ -203,6 +220,9 @@ impl<F: Field> Workers<F> {
         };
         seen.reask = reask;
         beside.seen(from, probe, &seen, self.field.now());
+        if let Some(traces) = &self.traces {
+            traces.seen(&self.field, &self.estate, (from, probe), &mut seen);
+        }
         self.report(from, Some(probe), seen).await;
         drop(place);
     }
@@ -289,6 +309,7 @@ pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        path: None,
     }
 }
 

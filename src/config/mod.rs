@@ -8,6 +8,7 @@
 //! How a file is read: `toml` gives tables with spans; `section` walks them by hand, since serde
 //! would stop at the first error; `values` holds the rules for single words, which the CSV shares.
 
+mod addresses;
 mod ambiguity;
 mod csv;
 mod egress;

@@ -102,11 +102,13 @@ pub struct ScheduleSettings {
     pub target_rate_max: Option<f64>,
     /// Whether checks are asked again beside the schedule when they change. Default: they are.
     pub reask: bool,
+    /// Trace the paths of checks: while they are fine now and then, and when they begin to fail. Default true.
+    pub paths: bool,
 }
 
 impl Default for ScheduleSettings {
     fn default() -> Self {
-        Self { concurrency_max: Self::CONCURRENCY, target_rate_max: None, reask: true }
+        Self { concurrency_max: Self::CONCURRENCY, target_rate_max: None, reask: true, paths: true }
     }
 }
 

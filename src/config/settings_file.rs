@@ -294,9 +294,12 @@ fn moment(
 fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
     let mut schedule = ScheduleSettings::default();
     let Some(section) = root.table(reader, "schedule") else { return schedule };
-    section.refuse_unknown(reader, &["concurrency", "target_rate", "reask"]);
+    section.refuse_unknown(reader, &["concurrency", "target_rate", "reask", "paths"]);
     if let Some(most) = section.integer(reader, "concurrency", 1..=SCHEDULE_CONCURRENCY_MAX) {
         schedule.concurrency_max = usize::try_from(most.value).unwrap_or(ScheduleSettings::CONCURRENCY);
+    }
+    if let Some(paths) = section.boolean(reader, "paths") {
+        schedule.paths = paths.value;
     }
     schedule.target_rate_max =
         section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);

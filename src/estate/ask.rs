@@ -76,6 +76,20 @@ impl Ask {
         matches!(self, Self::Heartbeat(_))
     }
 
+    /// The host and port to which its packets go; the port of echoes is 0. `None`: a kind that isn't asked.
+    pub fn goes_to(&self) -> Option<HostPort> {
+        match self {
+            Self::Dns(dns) => Some(dns.server.clone()),
+            Self::Http(http) => match http.proxy.as_ref().or(http.connect_to.as_ref()) {
+                Some(there) => Some(there.clone()),
+                None => HostPort::split(&authority(&http.url, http.tls)),
+            },
+            Self::Icmp(icmp) => Some(HostPort { host: icmp.host.clone(), port: 0 }),
+            Self::Later { .. } => None,
+            one => one.host_port().cloned(),
+        }
+    }
+
     /// Whom it bothers: `host:port`, or the host alone for echoes.
     pub fn bothers(&self) -> String {
         match self {
@@ -107,6 +121,15 @@ fn authority(url: &str, tls: bool) -> String {
 pub struct HostPort {
     pub host: String,
     pub port: u16,
+}
+
+impl HostPort {
+    /// `host:port`, an IPv6 address in brackets.
+    fn split(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Some(Self { host: host.to_owned(), port: port.parse().ok()? })
+    }
 }
 
 impl std::fmt::Display for HostPort {
@@ -410,5 +433,18 @@ mod tests {
         assert_eq!(authority("http://[::1]:8080/", false), "[::1]:8080");
         assert_eq!(authority("http://[::1]/", false), "[::1]:80");
         assert_eq!(authority("http://user@accurx.example:81/", false), "accurx.example:81");
+    }
+
+    #[test]
+    fn packets_go_to_the_host_of_the_url_unless_the_probe_says_where() {
+        let mut http = HttpAsk { url: "https://[::1]/".to_owned(), tls: true, ..HttpAsk::default() };
+        let to = |http: &HttpAsk| Ask::Http(http.clone()).goes_to().map(|to| (to.host, to.port));
+        assert_eq!(to(&http), Some(("::1".to_owned(), 443)));
+        http.url = "https://Accurx.example:8443/x".to_owned();
+        assert_eq!(to(&http), Some(("accurx.example".to_owned(), 8443)));
+        http.connect_to = Some(HostPort { host: "127.0.0.2".to_owned(), port: 1 });
+        assert_eq!(to(&http), Some(("127.0.0.2".to_owned(), 1)));
+        http.proxy = Some(HostPort { host: "127.0.0.3".to_owned(), port: 2 });
+        assert_eq!(to(&http), Some(("127.0.0.3".to_owned(), 2)), "the proxy is who is connected to");
     }
 }

@@ -24,6 +24,7 @@ use super::view::View;
 use crate::agent::load::under_way_max;
 use crate::agent::reask::Reasks;
 use crate::agent::schedule::Schedule;
+use crate::agent::traces::Traces;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
@@ -241,6 +242,8 @@ fn crew_starter<F: Field>(
     meters: Arc<crate::agent::meters::Meters>,
     descriptors_for: usize,
 ) -> StartCrew {
+    // Good paths outlive a reload.
+    let traces = Traces::default();
     Box::new(move |estate, settings, generation, stop| {
         let now = field.now();
         let schedule = Schedule::new(&estate, &settings, now);
@@ -289,6 +292,7 @@ fn crew_starter<F: Field>(
             field: field.clone(),
             gate: gate.clone(),
             meters: meters.clone(),
+            traces: settings.paths.then(|| traces.clone()),
             out: out.clone(),
             stop,
         };

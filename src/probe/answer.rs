@@ -45,6 +45,7 @@ impl Answer {
             agent: None,
             uplink: None,
             reask: false,
+            path: None,
         }
     }
 }

@@ -34,7 +34,7 @@ use tokio::time::timeout;
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::Notice;
-use crate::observation::Failure;
+use crate::observation::{Failure, PathSeen};
 use crate::time::At;
 
 use arrears::Arrears;
@@ -76,13 +76,15 @@ pub enum StoreHealth {
 }
 
 /// A check changed from fine to failing or back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
     pub at: At,
     pub practice: String,
     pub probe: String,
     pub ok: bool,
     pub failure: Option<Failure>,
+    /// Where its packets stopped, once that is known: then it may be no change, and only say so.
+    pub path: Option<PathSeen>,
 }
 
 /// The last word of one piece of work that is waited for.

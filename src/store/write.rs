@@ -217,14 +217,18 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
 }
 
 async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
+    let path = transition.path.as_ref().map(serde_json::to_string).transpose();
+    let path = path.map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
-        "INSERT INTO transitions (practice, probe, at, ok, failure) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO transitions (practice, probe, at, ok, failure, path) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO NOTHING",
     )
     .bind(&transition.practice)
     .bind(&transition.probe)
     .bind(transition.at.as_millis())
     .bind(transition.ok)
     .bind(transition.failure.map(crate::observation::Failure::as_str))
+    .bind(path)
     .execute(&mut **tx)
     .await
     .map(drop)

@@ -298,6 +298,7 @@ pub fn blank() -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        path: None,
     }
 }
 

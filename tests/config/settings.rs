@@ -22,6 +22,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.hub.keep, Duration::from_hours(400 * 24));
     assert_eq!(config.schedule.concurrency_max, 512);
     assert!(config.schedule.reask);
+    assert!(config.schedule.paths);
     assert!(config.mail.is_none() && config.maintenance.is_empty());
     assert_eq!(config.notices.practices, PracticeNotices::Auto);
 }
@@ -31,7 +32,7 @@ fn what_is_said_is_taken() {
     let text = format!(
         "{GOOD}\n{MAIL}\n[hub]\nlisten = \"[::1]:0\"\ndata = \"store\"\nkeep = \"30d\"\nvia = {{ carrier = \"bt\" }}\n\
          [notices]\npractices = \"after-approval\"\n[schedule]\nconcurrency = 8\ntarget_rate = 2.5\n\
-         reask = false\n"
+         reask = false\npaths = false\n"
     );
     let config = parse(&text).expect("a good file");
     let mail = config.mail.expect("mail");
@@ -41,6 +42,7 @@ fn what_is_said_is_taken() {
     assert_eq!(config.notices.practices, PracticeNotices::AfterApproval);
     assert_eq!(config.schedule.target_rate_max, Some(2.5));
     assert!(!config.schedule.reask);
+    assert!(!config.schedule.paths);
     assert_eq!(config.estate.hub_via[0].role, "carrier");
     let path = config.estate.path(Vantage::Hub, ProbeIx(0));
     assert!(path.contains(&Hop::Component(config.estate.component("bt").expect("declared"))));

@@ -102,7 +102,7 @@ fn begin(
     gate: Option<Arc<dyn ReportGate>>,
 ) -> Bench {
     let estate = estate(practices);
-    let settings = ScheduleSettings { concurrency_max, target_rate_max: None, reask: true };
+    let settings = ScheduleSettings { concurrency_max, target_rate_max: None, reask: true, paths: false };
     let schedule = Schedule::new(&estate, &settings, field.now());
     let (out, reports) = mpsc::channel(10_000);
     let meters = Arc::new(Meters::new(&prometheus::Registry::new()).expect("a fresh registry"));
@@ -114,6 +114,7 @@ fn begin(
         field: field.clone(),
         gate,
         meters: meters.clone(),
+        traces: None,
         out,
         stop: stop.clone(),
     };

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use crate::estate::{Ask, DnsTransport, Practice, Probe};
-use crate::observation::{Failure, Observation, Phase};
+use crate::observation::{Failure, Observation, PathSeen, Phase};
 use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer, RtpFacts};
 use crate::time::At;
 
@@ -42,6 +42,7 @@ pub(super) fn json(
     asked: &Asked<'_>,
     answer: &Answer,
     observation: &Observation,
+    path: Option<&PathSeen>,
 ) -> serde_json::Result<String> {
     let object = json!({
         "probe": asked.probe.id,
@@ -49,13 +50,14 @@ pub(super) fn json(
         "source": asked.source(),
         "observation": observation,
         "facts": answer.facts,
+        "path": path,
         "verdict": verdict(asked, answer),
     });
     serde_json::to_string(&object).map(|line| line + "\n")
 }
 
-/// The person's form: what was asked, each phase, what was learned, the verdict.
-pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
+/// The person's form: what was asked, each phase, what was learned, the path (its lines), the verdict.
+pub(super) fn words(asked: &Asked<'_>, answer: &Answer, path: Vec<String>, now: At) -> String {
     let probe = asked.probe;
     let mut lines = vec![
         format!("{}: {} {}", probe.id, probe.kind(), target(&probe.ask)),
@@ -69,6 +71,7 @@ pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
         lines.extend(facts.iter().map(|(what, is)| format!("  {what:<12} {is}")));
         lines.push(String::new());
     }
+    lines.extend(path);
     lines.push(verdict(asked, answer));
     lines.join("\n") + "\n"
 }
@@ -422,7 +425,12 @@ mod tests {
     #[test]
     fn a_person_sees_phases_facts_and_the_verdict() {
         let probe = probe();
-        let text = words(&Asked { probe: &probe, practice: None }, &answer(Some(Failure::Timeout)), at());
+        let text = words(
+            &Asked { probe: &probe, practice: None },
+            &answer(Some(Failure::Timeout)),
+            Vec::new(),
+            at(),
+        );
         insta::assert_snapshot!(text, @r"
         spine: tcp [::1]:443
         from this machine
@@ -443,7 +451,7 @@ mod tests {
         let probe = probe();
         let asked = Asked { probe: &probe, practice: None };
         let answer = answer(None);
-        let line = json(&asked, &answer, &answer.observation(at(), "@hub", "spine")).expect("JSON");
+        let line = json(&asked, &answer, &answer.observation(at(), "@hub", "spine"), None).expect("JSON");
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(object["observation"]["ok"], true);
         assert_eq!(object["facts"]["peer"], "[::1]:443");
