@@ -25,6 +25,9 @@ mod dns;
 mod echo;
 mod egress;
 mod fault;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
+mod heard;
 mod http;
 mod icmp;
 mod interception;

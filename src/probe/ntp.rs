@@ -141,6 +141,29 @@ fn unix_ms_of(bytes: [u8; 8]) -> f64 {
     (seconds as f64 + fraction) * 1000.0
 }
 
+/// The fuzz target: a time server's answer, to its verdict.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+    let Some(reply) = Reply::read(bytes, TOKEN) else { return };
+    let repeated = bytes.get(24..32) == Some(TOKEN.to_be_bytes().as_slice());
+    assert!(repeated && bytes.first().is_some_and(|first| first & 7 == 4), "an answer to something else");
+    let clock = reply.clock(1_773_644_400_000.0, 50.0);
+    assert!(clock.offset_ms.is_finite() && clock.delay_ms >= 0.0, "{clock:?}");
+    let ask = NtpAsk {
+        target: crate::estate::HostPort { host: "127.0.0.1".to_owned(), port: 123 },
+        offset_max: Some(std::time::Duration::from_secs(1)),
+        stratum_max: 15,
+    };
+    let verdict = judge(&ask, &reply, &clock);
+    if verdict.is_ok() {
+        assert!((1..=15).contains(&reply.stratum) && reply.leap != 3 && clock.offset_ms.abs() <= 1000.0);
+    }
+    let trail = super::fuzzing::trail();
+    trail.note(|facts| facts.clock = Some(clock));
+    super::fuzzing::end(trail, verdict);
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

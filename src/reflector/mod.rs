@@ -22,6 +22,8 @@
 //! | `server` | the sockets |
 
 pub mod frame;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod limiter;
 pub mod ports;
 mod server;

@@ -10,6 +10,8 @@
 
 mod aside;
 mod exchange;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod glob;
 mod hijack;
 mod judge;

@@ -6,7 +6,7 @@ use reqwest::Url;
 use super::body::Beginning;
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
-use crate::probe::address::{is_inside_host, organisation};
+use crate::probe::address::{Depth, depth_of_host, organisation};
 use crate::probe::fault::Fault;
 
 /// What stands in such pages, in small letters, and whose they are. Each is a text that a service's own page has no
@@ -84,7 +84,7 @@ fn led_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<String> 
     let is_redirect = matches!(shown.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let to = shown.here.join(location).ok().filter(|_| is_redirect)?;
     let host = to.host_str()?;
-    if is_inside_host(host) && shown.is_public && !ask.redirects_private {
+    if depth_of_host(host) > Depth::Public && shown.is_public && !ask.redirects_private {
         return Some(format!("a redirect from a public service to {to}, in a private network"));
     }
     let whose = organisation(host);
