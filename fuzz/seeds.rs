@@ -262,7 +262,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("replay", "strangers", (line("X", 1, fails) + &line("@hub", 2, fails) + &line("G82001", 3, fails).replace("accurx-https", "@bye")).into()),
         ("probes_toml", "dns", probe("kind = \"dns\"\nserver = \"127.0.0.1:53\"\nname = \"accurx.example\"\nrecord = \"A\"")),
         ("probes_toml", "https", probe("kind = \"https\"\nurl = \"https://accurx.example/\"\nexpect_status = [200]\nredirects = 3\nissuer = \"DigiCert\"")),
-        ("probes_toml", "egress", probe("kind = \"egress\"\ntarget = \"192.0.2.1:443\"\ntcp_open = [443]")),
+        ("probes_toml", "egress", probe("kind = \"egress\"\ntarget = \"192.0.2.1:443\"\ntcp_open = [\"443\"]\nudp_open = [\"53\"]")),
         ("probes_toml", "icmp", probe("kind = \"icmp\"\ntarget = \"127.0.0.1\"\ncount = 5\nloss_max = 0.2")),
         ("probes_toml", "later", probe("kind = \"fax\"\ntarget = \"127.0.0.1:1\"")),
         ("probes_toml", "wrong", probe("kind = \"dns\"\nserver = \"127.0.0.1:99999\"\nevery = \"1ms\"")),

@@ -1,5 +1,6 @@
 //! `linewatch probe`: run one check now, from where it would be run, and show each phase.
 
+mod explain;
 mod report;
 
 use std::io::Write as _;
@@ -24,15 +25,18 @@ pub struct Args {
     /// The configuration
     #[arg(long, default_value = "probes.toml", value_name = "FILE")]
     config: PathBuf,
-    /// Print one JSON object: probe, practice, source, observation, facts, verdict
+    /// Print one JSON object: probe, practice, source, observation, facts, verdict, rule
     #[arg(long)]
     json: bool,
+    /// Say which rule made it a failure, or which ones it kept, and which key of the configuration sets it
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Exits with 0 when the check is fine, 1 when it fails, 2 when there is no such probe or practice, 3 when this machine
 /// couldn't ask.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { probe, practice, config, json } = args;
+    let Args { probe, practice, config, json, explain } = args;
     let Config { estate, .. } = load(&config)?;
     let Some(asked) = find(&estate, &probe, practice.as_deref()) else { return Ok(Exit::Usage) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -43,8 +47,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     runtime.shutdown_background();
     let observation =
         answer.observation(at, asked.practice.map_or(HUB, |practice| &practice.id), &asked.probe.id);
-    let text =
+    let mut text =
         if json { report::json(&asked, &answer, &observation)? } else { report::words(&asked, &answer, at) };
+    if explain && !json {
+        text.push_str(&explain::words(asked.probe, &answer));
+    }
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // `linewatch probe … | head` has read enough.

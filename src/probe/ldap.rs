@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::fault::Fault;
+use super::rule::Rule;
 use super::talk::{Talk, Tools};
 use super::tls;
 use super::trail::Trail;
@@ -44,7 +45,8 @@ pub(super) async fn ask(
         BUSY | UNAVAILABLE => Err(Fault::new(
             Failure::Status,
             format!("the directory says that it is {}", if code == BUSY { "busy" } else { "unavailable" }),
-        )),
+        )
+        .by(Rule::Serves)),
         _ => tls::days_suffice(ask.tls.as_ref().and_then(|tls| tls.certificate_days_min), talk.days_left),
     }
 }

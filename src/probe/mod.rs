@@ -35,6 +35,7 @@ mod ldap;
 mod lookup;
 mod nonce;
 mod ntp;
+mod rule;
 mod sip;
 mod smtp;
 mod socket;
@@ -52,6 +53,7 @@ pub use answer::{
     Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts,
     SecondAnswer, SizeFacts,
 };
+pub use rule::Rule;
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};

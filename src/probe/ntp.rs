@@ -9,6 +9,7 @@ use super::answer::ClockSeen;
 use super::fault::{Fault, one_line};
 use super::lookup::Lookup;
 use super::nonce::nonce;
+use super::rule::Rule;
 use super::socket;
 use super::trail::{Trail, millis};
 use crate::estate::NtpAsk;
@@ -109,21 +110,34 @@ impl Reply {
 }
 
 fn judge(ask: &NtpAsk, reply: &Reply, clock: &ClockSeen) -> Result<(), Fault> {
-    let wrong = |detail: String| Err(Fault::new(Failure::WrongAnswer, detail));
+    let wrong = |rule, detail: String| Err(Fault::new(Failure::WrongAnswer, detail).by(rule));
     match reply.stratum {
         // A "kiss of death": four letters instead of a time.
-        0 => return wrong(format!("the server answers, and won't tell the time: {}", clock.reference)),
-        _ if reply.leap == 3 => return wrong("the server says that its own clock is not set".to_owned()),
+        0 => {
+            return wrong(
+                Rule::TellsTime,
+                format!("the server answers, and won't tell the time: {}", clock.reference),
+            );
+        }
+        _ if reply.leap == 3 => {
+            return wrong(Rule::TellsTime, "the server says that its own clock is not set".to_owned());
+        }
         far if far > ask.stratum_max => {
-            return wrong(format!("the server is of stratum {far}, further than {}", ask.stratum_max));
+            return wrong(
+                Rule::StratumMax,
+                format!("the server is of stratum {far}, further than {}", ask.stratum_max),
+            );
         }
         _ => {}
     }
     match ask.offset_max.map(millis) {
-        Some(most) if clock.offset_ms.abs() > most => wrong(format!(
-            "this machine's clock and the server's differ by {:.0} ms, more than {most:.0}: one of them is wrong",
-            clock.offset_ms.abs()
-        )),
+        Some(most) if clock.offset_ms.abs() > most => wrong(
+            Rule::OffsetMax,
+            format!(
+                "this machine's clock and the server's differ by {:.0} ms, more than {most:.0}: one of them is wrong",
+                clock.offset_ms.abs()
+            ),
+        ),
         _ => Ok(()),
     }
 }

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::fault::{Fault, one_line};
+use super::rule::Rule;
 use super::talk::{Talk, Tools};
 use super::tls;
 use super::trail::Trail;
@@ -83,8 +84,9 @@ fn starts_tls(when: SmtpTls, offers: &[String]) -> Result<bool, Fault> {
         SmtpTls::StartTls if offers.iter().any(|offer| is_masked(offer)) => Err(Fault::new(
             Failure::Intercepted,
             "a firewall on the way masks the server's STARTTLS, so that it can read the mail: switch its SMTP inspection off",
-        )),
-        SmtpTls::StartTls => Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS")),
+        )
+        .by(Rule::Starttls)),
+        SmtpTls::StartTls => Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS").by(Rule::Starttls)),
     }
 }
 
@@ -131,7 +133,7 @@ impl Reply {
         if self.code == code {
             return Ok(());
         }
-        Err(Fault::new(Failure::Status, format!("{what} is {} {}", self.code, self.text())))
+        Err(Fault::new(Failure::Status, format!("{what} is {} {}", self.code, self.text())).by(Rule::Serves))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
 use crate::probe::address::{Depth, depth, depth_of_host};
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 
 /// The URLs of one check, in order.
 #[derive(Debug)]
@@ -52,7 +53,9 @@ impl Way {
         let Some(location) = location.filter(|_| Self::leads_on(ask, status, location)) else {
             return Ok(None);
         };
-        let wrong = |failure, words: String| Err(Fault::new(failure, words).in_phase(Phase::FirstByte));
+        let wrong = |failure, words: String| {
+            Err(Fault::new(failure, words).by(Rule::Redirects).in_phase(Phase::FirstByte))
+        };
         let Ok(mut to) = self.here.join(location) else {
             return wrong(Failure::Protocol, format!("a redirect to \"{location}\", which is no URL"));
         };
@@ -114,7 +117,7 @@ impl Way {
             "a redirect from a {service} service to {whereto} ({how}): a captive portal, or worse; refused unless `redirects_private = true`; it leads to {}",
             self.here
         );
-        Fault::new(Failure::BlockedPage, words).in_phase(Phase::FirstByte)
+        Fault::new(Failure::BlockedPage, words).by(Rule::RedirectsPrivate).in_phase(Phase::FirstByte)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::estate::HostPort;
 use crate::limits::PROBE_HEAD_BYTES_MAX;
 use crate::observation::{Failure, Phase};
 use crate::probe::fault::{Fault, one_line};
+use crate::probe::rule::Rule;
 
 /// Turns a connection to a proxy into one to the target. Of a refusal nothing but its head is read.
 pub(super) async fn through<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -27,6 +28,7 @@ pub(super) async fn through<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let at_the_proxy = |error: &hyper::Error| {
         let fault = fault(error);
         Fault { detail: one_line(&format!("the proxy {proxy}: {}", fault.detail)), ..fault }
+            .by(Rule::Proxy)
             .in_phase(Phase::Connect)
     };
     let request = Request::connect(target.to_string())
@@ -55,7 +57,7 @@ pub(super) async fn through<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     if !parts.read_buf.is_empty() {
         // In TLS it is we who speak first; whatever this is, it would be taken for the target's.
         let words = format!("the proxy {proxy} sends something of its own into the tunnel to {target}");
-        return Err(Fault::new(Failure::Protocol, words).in_phase(Phase::Connect));
+        return Err(Fault::new(Failure::Protocol, words).by(Rule::Proxy).in_phase(Phase::Connect));
     }
     Ok(parts.io.into_inner())
 }
@@ -75,5 +77,6 @@ fn refused(status: StatusCode, proxy: &HostPort, target: &HostPort) -> Fault {
         failure,
         format!("the proxy {proxy} (not the service) answers {status} to CONNECT {target}{meaning}"),
     )
+    .by(Rule::Proxy)
     .in_phase(Phase::Connect)
 }
