@@ -12,6 +12,7 @@ mod dns_beside;
 mod dns_ways;
 mod egress;
 mod egress_finer;
+mod hostile;
 mod http;
 mod http_2;
 mod http_stalls;
