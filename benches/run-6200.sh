@@ -1,17 +1,26 @@
 #!/bin/sh
 # 6,200 practices with 12 checks each at a 60 s interval, in one `linewatch run`, against servers on loopback.
-# Usage: benches/run-6200.sh [SECONDS] [PRACTICES]; prints memory, CPU, lateness and skipped checks.
-# It starts two processes, and ends those two.
+# Usage: benches/run-6200.sh [SECONDS] [PRACTICES] [EVERY] [BUSY]; prints memory, CPU, lateness and skipped checks.
+# EVERY: the interval in seconds. BUSY: so many processes that only use up a core each, beside it. So
+#
+#     benches/run-6200.sh 300 6250 600        # 75,000 checks scheduled: memory
+#     benches/run-6200.sh 150 6250 30 2       # 2,500 checks a second on two cores that are busy: lateness
+#
+# It ends each process that it started.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-180}
 practices=${2:-6200}
+every=${3:-60}
+busy=${4:-0}
 bin=${LINEWATCH:-target/release/linewatch}
 [ -x "$bin" ] || cargo build --release
 work=$(mktemp -d)
 targets=
 watcher=
+spinners=
 finish() {
+    for spinner in $spinners; do kill "$spinner" 2> /dev/null || true; done
     [ -z "$watcher" ] || kill "$watcher" 2> /dev/null || true
     [ -z "$targets" ] || kill "$targets" 2> /dev/null || true
     rm -rf "$work"
@@ -19,44 +28,9 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-# Three servers on ports that are free: TCP and HTTP, UDP, DNS. They end by themselves some time after the run.
-cat > "$work/targets.py" << 'PY'
-import asyncio, signal, sys
-
-async def main(path, seconds):
-    async def http(reader, writer):
-        try:
-            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-            await writer.drain()
-        except Exception:
-            pass
-        finally:
-            writer.close()
-
-    class Echo(asyncio.DatagramProtocol):
-        def connection_made(self, transport): self.transport = transport
-        def datagram_received(self, data, address): self.transport.sendto(data, address)
-
-    class Names(Echo):
-        def datagram_received(self, data, address):
-            end = data.index(0, 12) + 5
-            head = data[:2] + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"
-            answer = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x7f\x00\x00\x01"
-            self.transport.sendto(head + data[12:end] + answer, address)
-
-    loop = asyncio.get_running_loop()
-    web = await asyncio.start_server(http, "127.0.0.1", 0, backlog=1024)
-    udp, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
-    dns, _ = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", 0))
-    ports = [web.sockets[0].getsockname()[1], udp.get_extra_info("sockname")[1], dns.get_extra_info("sockname")[1]]
-    with open(path, "w") as file:
-        print(*ports, file=file)
-    await asyncio.sleep(seconds)
-
-asyncio.run(main(sys.argv[1], float(sys.argv[2])))
-PY
-python3 "$work/targets.py" "$work/ports" "$((seconds + 120))" &
+# Servers on ports that are free. They end by themselves some time after the run.
+rustc -O --edition 2024 -o "$work/targets" benches/probes/targets.rs
+"$work/targets" "$((seconds + 120))" > "$work/ports" &
 targets=$!
 tries=0
 until [ -s "$work/ports" ]; do
@@ -64,12 +38,12 @@ until [ -s "$work/ports" ]; do
     [ "$tries" -lt 100 ] || { echo "the targets don't start" >&2; exit 1; }
     sleep 0.1
 done
-read -r web udp dns < "$work/ports"
+read -r tcp web udp dns < "$work/ports"
 
-python3 - "$work" "$practices" "$web" "$udp" "$dns" << 'PY'
+python3 - "$work" "$practices" "$every" "$tcp" "$web" "$udp" "$dns" << 'PY'
 import sys
-work, count, web, udp, dns = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
-kinds = [("tcp", f'target = "127.0.0.1:{web}"')] * 4 + [("http", f'url = "http://127.0.0.1:{web}/"')] * 3 \
+work, count, every, tcp, web, udp, dns = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+kinds = [("tcp", f'target = "127.0.0.1:{tcp}"')] * 4 + [("http", f'url = "http://127.0.0.1:{web}/"')] * 3 \
     + [("udp", f'target = "127.0.0.1:{udp}"\nsend = "linewatch"')] * 2 \
     + [("dns", f'server = "127.0.0.1:{dns}"\nname = "a.example"\nrecord = "A"')] * 3
 with open(f"{work}/probes.toml", "w") as file:
@@ -97,7 +71,7 @@ through = ["carrier"]''', file=file)
     for n, (kind, target) in enumerate(kinds):
         network = "internet" if n % 2 else "hscn"
         print(f'[[probe]]\nid = "{kind}-{n}"\nkind = "{kind}"\nnetwork = "{network}"\n{target}\n'
-              'every = "60s"\ntimeout = "5s"', file=file)
+              f'every = "{every}s"\ntimeout = "5s"', file=file)
 with open(f"{work}/practices.csv", "w") as file:
     print("ods,name,source,carrier,firewall", file=file)
     for n in range(count):
@@ -105,6 +79,11 @@ with open(f"{work}/practices.csv", "w") as file:
               f"carrier-{n % 12},firewall-{n // 7 % 12}", file=file)
 PY
 
+while [ "$busy" -gt 0 ]; do
+    sh -c 'while :; do :; done' &
+    spinners="$spinners $!"
+    busy=$((busy - 1))
+done
 uptime
 "$bin" run --config "$work/probes.toml" > "$work/out" 2> "$work/err" &
 watcher=$!
@@ -131,6 +110,11 @@ def metrics():
     return text, time.monotonic() - began
 warm = 60 if seconds > 90 else 0
 time.sleep(warm)
+def delays(text):
+    """Of each bound of the histogram: how many checks were begun no later."""
+    lines = (l for l in text.splitlines() if l.startswith("linewatch_schedule_delay_seconds_bucket"))
+    return {float(l.split('le="')[1].split('"')[0]): int(float(l.split()[-1])) for l in lines}
+before = delays(metrics()[0])
 first_cpu, first = cpu(), time.monotonic()
 late = []
 slowest = 0.0
@@ -145,8 +129,14 @@ print(f"CPU {100 * (cpu() - first_cpu) / wall:.0f} % of one core over {wall:.0f}
 print(f"resident {memory('VmRSS') / 1024:.0f} MiB, at most {memory('VmHWM') / 1024:.0f} MiB")
 print(f"/metrics: {len(text) / 1e6:.1f} MB, {slowest:.2f} s at the slowest")
 print(f"linewatch_schedule_late_seconds in {len(late)} readings: worst {max(late, default=float('nan')):.3f}")
+counts = {bound: count - before.get(bound, 0) for bound, count in sorted(delays(text).items())}
+begun = max(counts.values(), default=0)
+print(f"{begun} checks begun in that time, {begun / wall:.0f} a second")
+for share in (0.5, 0.9, 0.99, 0.999):
+    bound = next((bound for bound, count in counts.items() if count >= share * begun), float("nan"))
+    print(f"  {100 * share:g} % of them at most {1000 * bound:g} ms late")
 for line in text.splitlines():
-    if line.startswith(("linewatch_schedule", "linewatch_checks", "linewatch_check_skipped", "linewatch_queue",
+    if line.startswith(("linewatch_schedule_late", "linewatch_checks", "linewatch_check_skipped", "linewatch_queue",
                         "linewatch_observations")) and "practice=" not in line:
         print(line)
 up = [l for l in text.splitlines() if l.startswith("linewatch_check_up{")]

@@ -35,6 +35,8 @@ pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod estate;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod hub;
 pub mod incident;
 pub mod limits;

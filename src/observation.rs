@@ -223,6 +223,17 @@ impl PhaseTimes {
     }
 }
 
+/// The fuzz target: a line that is read says the same when it is written and read again.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    let Ok(seen) = serde_json::from_slice::<Observation>(bytes) else { return };
+    let written = serde_json::to_string(&seen).unwrap_or_default();
+    assert!(!written.contains('\n'), "one line: {written}");
+    let again = serde_json::from_str::<Observation>(&written).ok();
+    assert_eq!(again.as_ref(), Some(&seen), "{written}");
+    let _: (At, At) = (seen.arrival(), seen.ended());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@
 
 mod bare;
 mod blackbox;
+mod plain;
 mod serve;
 
 use std::process::{Command, Stdio};
@@ -17,13 +18,12 @@ use linewatch::estate::{Ask, DnsAsk, HostPort, HttpAsk, IcmpAsk, NetworkIx, Prob
 use linewatch::probe::Prober;
 use nix::sys::resource::{UsageWho, getrusage};
 
+pub use plain::{ADDRESSES, address};
 use serve::Doors;
 
 /// What is asked.
 const KINDS: [&str; 6] = ["icmp", "udp", "tcp", "dns", "http", "https"];
 const CONCURRENCY: usize = 32;
-/// Addresses over which connections are spread.
-pub const ADDRESSES: usize = 16;
 
 /// What a prober did.
 #[derive(Debug, Clone, Copy)]
@@ -174,12 +174,6 @@ fn linewatch(kind: &str, time: Duration) -> Work {
         }
         Work { checks, took: begun.elapsed(), cpu: cpu().saturating_sub(cpu_before) }
     })
-}
-
-/// One of several addresses of the same server: a closed connection keeps its pair of ports for a minute, and there are
-/// 28,000 to one address.
-pub fn address(nth: usize) -> String {
-    format!("127.0.0.{}", 1 + nth % ADDRESSES)
 }
 
 fn spread(ask: &mut Ask, nth: usize) {

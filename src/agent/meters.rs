@@ -2,10 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::limits::LATENESS_WINDOW;
 use crate::time::At;
+
+/// In seconds. Finest around 20 ms: beyond that an agent on a quiet machine isn't late, it is too slow.
+const DELAY_BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// Counts that the workers keep and `/metrics` shows.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Meters {
     pub reasks_per_second_max: Gauge,
     reasks: IntCounterVec,
     lateness: Mutex<Lateness>,
+    /// Every lateness: the worst one alone says nothing of how often.
+    delays: Histogram,
 }
 
 /// The worst lateness of this window and of the one before, so that the number neither flickers nor sticks.
@@ -56,6 +61,14 @@ impl Meters {
             "How many checks a second may be asked again beside the schedule, over all targets; 0: switched off.",
         ))?;
         registry.register(Box::new(reasks_per_second_max.clone()))?;
+        let delays = Histogram::with_opts(
+            HistogramOpts::new(
+                "linewatch_schedule_delay_seconds",
+                "By how much checks were begun later than they were due.",
+            )
+            .buckets(DELAY_BUCKETS.to_vec()),
+        )?;
+        registry.register(Box::new(delays.clone()))?;
         Ok(Self {
             in_flight,
             reasks,
@@ -70,6 +83,7 @@ impl Meters {
                 "Answers that do not count because this machine's clock jumped while they were under way.",
             )?,
             lateness: Mutex::new(Lateness::default()),
+            delays,
         })
     }
 
@@ -87,9 +101,11 @@ impl Meters {
 
     /// A check that was due at `slot` is begun `now`.
     pub fn begun(&self, slot: At, now: At) {
+        let late_ms = now.millis_since(slot);
+        self.delays.observe(late_ms.max(0) as f64 / 1000.0);
         let mut lateness = self.lateness.lock().unwrap_or_else(PoisonError::into_inner);
         lateness.turn(now);
-        lateness.now_ms = lateness.now_ms.max(now.millis_since(slot));
+        lateness.now_ms = lateness.now_ms.max(late_ms);
     }
 
     /// The worst lateness lately, in seconds.
@@ -121,6 +137,8 @@ mod tests {
         let start = At::from_millis(1_700_000_010_000);
         meters.begun(start, start.plus_millis(700));
         meters.begun(start, start.plus_millis(200));
+        assert_eq!(meters.delays.get_sample_count(), 2);
+        assert!((meters.delays.get_sample_sum() - 0.9).abs() < 1e-9);
         assert!((meters.late_seconds(start) - 0.7).abs() < 1e-9);
         assert!((meters.late_seconds(start + LATENESS_WINDOW) - 0.7).abs() < 1e-9);
         assert!(meters.late_seconds(start + LATENESS_WINDOW * 2).abs() < 1e-9);

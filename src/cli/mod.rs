@@ -8,7 +8,7 @@ mod drill;
 mod import;
 mod probe;
 mod reflector;
-mod replay;
+pub(crate) mod replay;
 mod run;
 mod simulate;
 mod status;

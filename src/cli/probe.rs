@@ -1,5 +1,6 @@
 //! `linewatch probe`: run one check now, from where it would be run, and show each phase.
 
+mod explain;
 mod hops;
 mod passive;
 mod report;
@@ -29,15 +30,18 @@ pub struct Args {
     /// Trace the path when the check is fine, too; when it fails it is traced anyway
     #[arg(long)]
     path: bool,
-    /// Print one JSON object: probe, practice, source, observation, facts, path, verdict
+    /// Print one JSON object: probe, practice, source, observation, facts, path, verdict, rule
     #[arg(long)]
     json: bool,
+    /// Say which rule made it a failure, or which ones it kept, and which key of the configuration sets it
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Exits with 0 when the check is fine, 1 when it fails, 2 when there is no such probe or practice, 3 when this machine
 /// couldn't ask.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { probe, practice, config, path: always, json } = args;
+    let Args { probe, practice, config, path: always, json, explain } = args;
     let Config { estate, .. } = load(&config)?;
     let Some(asked) = find(&estate, &probe, practice.as_deref()) else { return Ok(Exit::Usage) };
     if asked.probe.ask.is_passive() {
@@ -57,12 +61,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     runtime.shutdown_background();
     let observation =
         answer.observation(at, asked.practice.map_or(HUB, |practice| &practice.id), &asked.probe.id);
-    let text = if json {
+    let mut text = if json {
         report::json(&asked, &answer, &observation, path.as_ref())?
     } else {
         let path = path.map(|path| hops::lines(&path, &estate)).unwrap_or_default();
         report::words(&asked, &answer, path, at)
     };
+    if explain && !json {
+        text.push_str(&explain::words(asked.probe, &answer));
+    }
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // `linewatch probe … | head` has read enough.

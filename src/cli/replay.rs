@@ -167,3 +167,35 @@ impl Tally {
         );
     }
 }
+
+/// The fuzz target: a recording, which gives the same bytes twice, each of its events a whole one.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    use std::path::Path;
+    use std::sync::OnceLock;
+
+    static ESTATE: OnceLock<Option<Arc<crate::estate::Estate>>> = OnceLock::new();
+    let estate = ESTATE.get_or_init(|| {
+        let practice = |n: u8| format!("[[practice]]\nods = \"G8200{n}\"\nname = \"p\"\nvia = {{ carrier = \"bt\", firewall = \"fw-maidstone\" }}\n");
+        let text = crate::config::fuzzing::ESTATE.to_owned() + &(1..=6).map(practice).collect::<String>();
+        let config = crate::config::parse("probes.toml", &text, Path::new("/nonexistent")).ok()?;
+        Some(Arc::new(config.estate))
+    });
+    assert!(estate.is_some(), "an estate that can't be read tests nothing");
+    let Some(estate) = estate else { return };
+    let events = || {
+        let mut out = Vec::new();
+        let done = replay(Correlator::new(Arc::clone(estate)), bytes, &mut out, true);
+        assert!(done.is_ok(), "reading from memory can't fail");
+        out
+    };
+    let out = events();
+    assert!(out == events(), "the same input gives the same bytes");
+    for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let event = serde_json::from_slice::<Event>(line);
+        let sum = event.as_ref().map(|event| {
+            event.probability + event.alternatives.iter().map(|other| other.probability).sum::<f64>()
+        });
+        assert!(sum.is_ok_and(|sum| (0.0..=1.0 + 1e-9).contains(&sum)), "{event:?}");
+    }
+}

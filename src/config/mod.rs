@@ -14,6 +14,8 @@ mod csv;
 mod egress;
 mod errors;
 mod estate_file;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod hints;
 mod names;
 mod ods;

@@ -42,18 +42,23 @@ pub(super) fn practices(outer: &mut Reader<'_>, name: Placed<&str>, draft: &mut 
         }
     };
     let before = outer.report.is_empty();
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        super::utf8_source(outer.report, &shown, &bytes);
-        return;
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let source = Arc::new(Source::new(&shown, text));
-    let mut reader = Reader { source, report: &mut *outer.report, dir: outer.dir };
-    let read = rows(&mut reader, text, draft);
-    if read == 0 && before && outer.report.is_empty() {
+    let read = of(&shown, &bytes, outer, draft);
+    if read == Some(0) && before && outer.report.is_empty() {
         let message = format!("`practices`: {shown} has no practice in it");
         outer.refuse(name.span, message, "write one row a practice, under the row of column names");
     }
+}
+
+/// The practices of a CSV's bytes; says how many rows there were. `None`: it is no text, and refused.
+pub(super) fn of(shown: &str, bytes: &[u8], outer: &mut Reader<'_>, draft: &mut Draft) -> Option<usize> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        super::utf8_source(outer.report, shown, bytes);
+        return None;
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Arc::new(Source::new(shown, text));
+    let mut reader = Reader { source, report: &mut *outer.report, dir: outer.dir };
+    Some(rows(&mut reader, text, draft))
 }
 
 /// Reads all rows; says how many there were.

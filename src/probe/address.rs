@@ -2,42 +2,59 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Anything but a public unicast address: loopback, private, link-local, shared (carrier NAT), multicast, unspecified
-/// and reserved ones; and IPv6 addresses with such an IPv4 address inside (mapped, compatible, NAT64, 6to4).
+/// How far inside an address stands. Who stands further inside isn't reached by those further outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Depth {
+    /// The internet.
+    Public,
+    /// A private network, such as the NHS network or a practice's own; and what carriers share (NAT).
+    Private,
+    /// This machine, or its own line: loopback, link-local, multicast, unspecified and reserved addresses.
+    Own,
+}
+
+/// Of IPv6 addresses with an IPv4 address inside (mapped, compatible, NAT64, 6to4) the deeper of the two counts.
 ///
 /// Addresses for documentation count as public, since tests and examples use them so; nobody routes them.
-pub(super) fn is_inside(address: IpAddr) -> bool {
+pub(super) fn depth(address: IpAddr) -> Depth {
     match address {
-        IpAddr::V4(v4) => is_inside_v4(v4),
-        IpAddr::V6(v6) => is_inside_v6(v6),
+        IpAddr::V4(v4) => depth_v4(v4),
+        IpAddr::V6(v6) => depth_v6(v6),
     }
 }
 
-fn is_inside_v4(v4: Ipv4Addr) -> bool {
+fn depth_v4(v4: Ipv4Addr) -> Depth {
     let [first, second, third, _] = v4.octets();
-    v4.is_loopback()
-        || v4.is_private()
+    let own = v4.is_loopback()
         || v4.is_link_local()
         || v4.is_multicast()
         // "This network", and all that was kept for later, the broadcast address among it.
         || first == 0
         || first >= 240
-        // Shared by carriers' NAT, benchmarks, and protocol assignments.
-        || (first == 100 && second & 0xc0 == 64)
+        // Benchmarks, and protocol assignments.
         || (first == 198 && second & 0xfe == 18)
-        || (first == 192 && second == 0 && third == 0)
+        || (first == 192 && second == 0 && third == 0);
+    if own {
+        Depth::Own
+    } else if v4.is_private() || (first == 100 && second & 0xc0 == 64) {
+        Depth::Private
+    } else {
+        Depth::Public
+    }
 }
 
-fn is_inside_v6(v6: Ipv6Addr) -> bool {
+fn depth_v6(v6: Ipv6Addr) -> Depth {
     let segments = v6.segments();
-    v6.is_loopback()
-        || v6.is_unspecified()
-        || v6.is_unique_local()
-        || v6.is_unicast_link_local()
-        || v6.is_multicast()
-        // Site-local, the older form of unique local.
-        || segments[0] & 0xffc0 == 0xfec0
-        || v4_within(v6).is_some_and(is_inside_v4)
+    let itself = if v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast()
+    {
+        Depth::Own
+    // Site-local is the older form of unique local.
+    } else if v6.is_unique_local() || segments[0] & 0xffc0 == 0xfec0 {
+        Depth::Private
+    } else {
+        Depth::Public
+    };
+    itself.max(v4_within(v6).map_or(Depth::Public, depth_v4))
 }
 
 /// The IPv4 address that whoever carries this IPv6 address onwards would connect to.
@@ -57,12 +74,13 @@ fn v4_within(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The same of a host as a URL has it; a name counts when it can only be this machine's.
-pub(super) fn is_inside_host(host: &str) -> bool {
+/// The same of a host as a URL has it; a name counts as public unless it can only be this machine's.
+pub(super) fn depth_of_host(host: &str) -> Depth {
     let host = host.trim_matches(['[', ']']).trim_end_matches('.');
     match host.parse::<IpAddr>() {
-        Ok(address) => is_inside(address),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        Ok(address) => depth(address),
+        Err(_) if host == "localhost" || host.ends_with(".localhost") => Depth::Own,
+        Err(_) => Depth::Public,
     }
 }
 
@@ -124,7 +142,7 @@ mod tests {
             "2002:7f00:1::",
             "2002:c0a8:101::1",
         ] {
-            assert!(is_inside(inside.parse().expect("an address")), "{inside}");
+            assert!(depth(inside.parse().expect("an address")) > Depth::Public, "{inside}");
         }
         for public in [
             "1.1.1.1",
@@ -145,7 +163,28 @@ mod tests {
             "64:ff9b::1.1.1.1",
             "2002:101:101::1",
         ] {
-            assert!(!is_inside(public.parse().expect("an address")), "{public}");
+            assert_eq!(depth(public.parse().expect("an address")), Depth::Public, "{public}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_told_from_the_machine_itself() {
+        for private in
+            ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "fec0::1", "::ffff:10.0.0.1"]
+        {
+            assert_eq!(depth(private.parse().expect("an address")), Depth::Private, "{private}");
+        }
+        for own in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "64:ff9b::127.0.0.1",
+        ] {
+            assert_eq!(depth(own.parse().expect("an address")), Depth::Own, "{own}");
         }
     }
 
@@ -154,9 +193,11 @@ mod tests {
         for inside in
             ["localhost", "LOCALHOST.".to_ascii_lowercase().as_str(), "a.localhost", "[::1]", "10.0.0.1"]
         {
-            assert!(is_inside_host(inside), "{inside}");
+            assert!(depth_of_host(inside) > Depth::Public, "{inside}");
         }
-        assert!(!is_inside_host("accurx.example") && !is_inside_host("localhost.example"));
+        for name in ["accurx.example", "localhost.example"] {
+            assert_eq!(depth_of_host(name), Depth::Public, "{name}");
+        }
     }
 
     #[test]

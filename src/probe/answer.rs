@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
+use super::rule::Rule;
 use crate::observation::{Failure, Observation, Phase, PhaseTimes};
 use crate::reflector::ports::Port;
 use crate::time::At;
@@ -16,6 +17,8 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// Where it failed, when not ok; `None` when it failed before anything was sent.
     pub phase: Option<Phase>,
+    /// The rule that it broke, when not ok.
+    pub rule: Option<Rule>,
     /// The whole check, in milliseconds.
     pub ms: f64,
     pub phases_ms: PhaseTimes,

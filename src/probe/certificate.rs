@@ -58,6 +58,46 @@ impl Certificate {
     }
 }
 
+/// The fuzz target: a chain, each certificate behind two bytes of length. The first byte chooses how it stands with the
+/// verifier and whether an issuer is pinned.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    use super::interception::{Issuers, Standing, examine};
+    use crate::estate::IssuerPin;
+
+    let (how, mut rest) = crate::fuzzing::choice(bytes);
+    let mut chain = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (der, later) =
+            after.split_at_checked(usize::from(u16::from_be_bytes(*length))).unwrap_or((after, &[]));
+        chain.push(CertificateDer::from(der));
+        rest = later;
+    }
+    let trail = super::fuzzing::trail();
+    let described = describe(&chain);
+    assert!(described.len() <= PROBE_CERTIFICATES_MAX);
+    let now = At::from_millis(1_773_644_400_000);
+    for certificate in &described {
+        let _: i64 = certificate.days_left(now);
+        assert!(certificate.names.len() <= PROBE_LISTED_MAX && certificate.key_sha256.len() == 64);
+    }
+    let standing = if how & 1 == 0 { Standing::Trusted } else { Standing::UnknownIssuer };
+    let pins = match how >> 1 & 3 {
+        0 => Vec::new(),
+        1 => vec![IssuerPin::Named("County Root".to_owned())],
+        _ => vec![IssuerPin::Sha256([7; 32])],
+    };
+    let examined = examine(&chain, standing, "accurx.example", &pins, &Issuers::default(), now);
+    trail.note(|facts| facts.certificates = described);
+    let Some((issuer, fault)) = examined else { return super::fuzzing::end(trail, Ok(())) };
+    if standing == Standing::Trusted && pins.is_empty() {
+        assert_eq!(fault, None, "what is trusted and not pinned is nobody's interception");
+    }
+    assert_eq!(issuer.is_pinned.is_none(), pins.is_empty());
+    trail.note(|facts| facts.issuer = Some(issuer));
+    super::fuzzing::end(trail, fault.map_or(Ok(()), Err));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

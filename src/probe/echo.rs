@@ -173,6 +173,27 @@ pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Hea
     ours.then_some(if is_reply { Heard::Reply(sequence) } else { Heard::Unreachable(Some(sequence)) })
 }
 
+/// The fuzz target: packets as each kind of socket hears them. The first byte chooses the kind.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    let (how, packet) = crate::fuzzing::choice(bytes);
+    let raw = how & 1 != 0;
+    let six = how & 2 != 0;
+    let host = if six { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
+    let Some(Heard::Reply(sequence)) = answer(packet, host, raw.then_some(7)) else { return };
+    // Behind the header of IPv4, which only a raw socket hears, stand kind, code, checksum, id and sequence number.
+    let header = match packet.first() {
+        Some(first) if raw && !six => usize::from(first & 15) * 4,
+        _ => 0,
+    };
+    let icmp = packet.get(header..).unwrap_or_default();
+    assert_eq!(icmp.first(), Some(if six { &129 } else { &0 }), "no answer to an echo: {packet:?}");
+    assert_eq!(icmp.get(6..8), Some(sequence.to_be_bytes().as_slice()), "{packet:?}");
+    if raw {
+        assert_eq!(icmp.get(4..6), Some([0, 7].as_slice()), "somebody else's: {packet:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
+use super::rule::Rule;
 use crate::limits::PROBE_TEXT_CHARS_MAX;
 use crate::observation::{Failure, Phase};
 
@@ -15,16 +16,26 @@ use crate::observation::{Failure, Phase};
 pub(super) struct Fault {
     pub(super) failure: Failure,
     pub(super) phase: Option<Phase>,
+    /// What it broke.
+    pub(super) rule: Rule,
     pub(super) detail: String,
 }
 
 impl Fault {
     pub(super) fn new(failure: Failure, detail: impl AsRef<str>) -> Self {
-        Self { failure, phase: None, detail: one_line(detail.as_ref()) }
+        Self { failure, phase: None, rule: Rule::of(failure), detail: one_line(detail.as_ref()) }
     }
 
     pub(super) fn in_phase(mut self, phase: Phase) -> Self {
         self.phase = Some(phase);
+        self
+    }
+
+    /// Says which rule it was, where the failure alone doesn't. What is this machine's own stays so.
+    pub(super) fn by(mut self, rule: Rule) -> Self {
+        if self.failure != Failure::Local {
+            self.rule = rule;
+        }
         self
     }
 

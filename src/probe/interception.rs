@@ -235,8 +235,9 @@ fn intercepted(rule: Rule, host: &str, issuer: &str, pins: &[IssuerPin], age_ms:
             age_ms / 3_600_000
         ),
     };
-    Fault::new(Failure::Intercepted, format!("the certificate of {host} is issued by {issuer}{why}"))
-        .in_phase(Phase::Tls)
+    let fault =
+        Fault::new(Failure::Intercepted, format!("the certificate of {host} is issued by {issuer}{why}"));
+    if rule == Rule::NotPinned { fault.by(super::rule::Rule::Issuer) } else { fault }.in_phase(Phase::Tls)
 }
 
 /// Pins for a person; of a hash its beginning.

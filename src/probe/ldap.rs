@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::fault::Fault;
+use super::rule::Rule;
 use super::talk::{Talk, Tools};
 use super::tls;
 use super::trail::Trail;
@@ -31,20 +32,11 @@ pub(super) async fn ask(
     trail.enter(Phase::Send);
     talk.say(&BIND).await?;
     trail.enter(Phase::FirstByte);
-    let mut message = talk.hear_exactly(2).await?;
-    let length = match (message.first(), message.get(1)) {
-        (Some(0x30), Some(&short)) if short < 0x80 => usize::from(short),
-        // A long length: so many bytes that hold it.
-        (Some(0x30), Some(&long)) if long <= 0x84 => {
-            let bytes = talk.hear_exactly(usize::from(long & 0x7f)).await?;
-            bytes.iter().fold(0_usize, |length, byte| length.saturating_mul(256) + usize::from(*byte))
-        }
-        _ => return Err(no_ldap()),
-    };
-    if length > PROBE_TALK_BYTES_MAX {
-        return Err(no_ldap());
-    }
-    message = talk.hear_exactly(length).await?;
+    let mut head = talk.hear_exactly(2).await?;
+    let more = more_of_length(&head).ok_or_else(no_ldap)?;
+    head.extend(talk.hear_exactly(more).await?);
+    let length = length(&head).ok_or_else(no_ldap)?;
+    let message = talk.hear_exactly(length).await?;
     trail.rest();
     let code = result(&message).ok_or_else(no_ldap)?;
     // The server may have gone already.
@@ -53,13 +45,36 @@ pub(super) async fn ask(
         BUSY | UNAVAILABLE => Err(Fault::new(
             Failure::Status,
             format!("the directory says that it is {}", if code == BUSY { "busy" } else { "unavailable" }),
-        )),
+        )
+        .by(Rule::Serves)),
         _ => tls::days_suffice(ask.tls.as_ref().and_then(|tls| tls.certificate_days_min), talk.days_left),
     }
 }
 
 fn no_ldap() -> Fault {
     Fault::new(Failure::Protocol, "what answers is no LDAP server")
+}
+
+/// How many more bytes hold the length of a message that begins with these two; `None`: no message begins so.
+fn more_of_length(head: &[u8]) -> Option<usize> {
+    match head {
+        &[0x30, short] if short < 0x80 => Some(0),
+        // A length without end (0x80) isn't allowed here.
+        &[0x30, long] if (0x81..=0x84).contains(&long) => Some(usize::from(long & 0x7f)),
+        _ => None,
+    }
+}
+
+/// How long the message behind this whole head is; `None`: longer than any answer to a bind.
+fn length(head: &[u8]) -> Option<usize> {
+    let length = match head {
+        &[_, short] => usize::from(short),
+        [_, _, long @ ..] => {
+            long.iter().fold(0_usize, |length, byte| length.saturating_mul(256) + usize::from(*byte))
+        }
+        _ => return None,
+    };
+    (length <= PROBE_TALK_BYTES_MAX).then_some(length)
 }
 
 /// The result code of a bind's answer, or of the notice with which a server hangs up; `None`: it is something else.
@@ -79,6 +94,24 @@ fn result(message: &[u8]) -> Option<u8> {
     match rest.get(skipped..skipped + 3)? {
         &[0x0a, 0x01, code] => Some(code),
         _ => None,
+    }
+}
+
+/// The fuzz target: a directory's answer from its first byte.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    let mut heard = super::heard::Heard::default();
+    heard.add(bytes);
+    let Some(mut head) = heard.take(2) else { return };
+    let Some(more) = more_of_length(&head).and_then(|more| heard.take(more)) else { return };
+    head.extend(more);
+    let Some(length) = length(&head) else { return };
+    assert!(length <= PROBE_TALK_BYTES_MAX, "more than is ever waited for");
+    let Some(message) = heard.take(length) else { return };
+    if let Some(code) = result(&message) {
+        let says = |part: &[u8]| message.windows(part.len()).any(|window| window == part);
+        let answers = says(&[0x02, 0x01, 0x01, 0x61]) || says(&[0x02, 0x01, 0x00, 0x78]);
+        assert!(answers && says(&[0x0a, 0x01, code]), "{message:?}");
     }
 }
 

@@ -27,6 +27,9 @@ mod dns;
 mod echo;
 mod egress;
 mod fault;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
+mod heard;
 mod http;
 mod icmp;
 mod interception;
@@ -36,6 +39,7 @@ mod nonce;
 mod ntp;
 pub mod path;
 mod rtp;
+mod rule;
 mod sip;
 mod smtp;
 mod socket;
@@ -54,6 +58,7 @@ pub use answer::{
     Answer, Certificate, ClockSeen, Echoes, Edns, EgressFacts, Facts, IdleFacts, Issuer, PortFacts, RtpFacts,
     SecondAnswer, SizeFacts,
 };
+pub use rule::Rule;
 pub use trust::NoTrust;
 
 use crate::estate::{Ask, Probe};

@@ -9,6 +9,7 @@ use super::answer::ClockSeen;
 use super::fault::{Fault, one_line};
 use super::lookup::Lookup;
 use super::nonce::nonce;
+use super::rule::Rule;
 use super::socket;
 use super::trail::{Trail, millis};
 use crate::estate::NtpAsk;
@@ -109,21 +110,34 @@ impl Reply {
 }
 
 fn judge(ask: &NtpAsk, reply: &Reply, clock: &ClockSeen) -> Result<(), Fault> {
-    let wrong = |detail: String| Err(Fault::new(Failure::WrongAnswer, detail));
+    let wrong = |rule, detail: String| Err(Fault::new(Failure::WrongAnswer, detail).by(rule));
     match reply.stratum {
         // A "kiss of death": four letters instead of a time.
-        0 => return wrong(format!("the server answers, and won't tell the time: {}", clock.reference)),
-        _ if reply.leap == 3 => return wrong("the server says that its own clock is not set".to_owned()),
+        0 => {
+            return wrong(
+                Rule::TellsTime,
+                format!("the server answers, and won't tell the time: {}", clock.reference),
+            );
+        }
+        _ if reply.leap == 3 => {
+            return wrong(Rule::TellsTime, "the server says that its own clock is not set".to_owned());
+        }
         far if far > ask.stratum_max => {
-            return wrong(format!("the server is of stratum {far}, further than {}", ask.stratum_max));
+            return wrong(
+                Rule::StratumMax,
+                format!("the server is of stratum {far}, further than {}", ask.stratum_max),
+            );
         }
         _ => {}
     }
     match ask.offset_max.map(millis) {
-        Some(most) if clock.offset_ms.abs() > most => wrong(format!(
-            "this machine's clock and the server's differ by {:.0} ms, more than {most:.0}: one of them is wrong",
-            clock.offset_ms.abs()
-        )),
+        Some(most) if clock.offset_ms.abs() > most => wrong(
+            Rule::OffsetMax,
+            format!(
+                "this machine's clock and the server's differ by {:.0} ms, more than {most:.0}: one of them is wrong",
+                clock.offset_ms.abs()
+            ),
+        ),
         _ => Ok(()),
     }
 }
@@ -139,6 +153,29 @@ fn unix_ms_of(bytes: [u8; 8]) -> f64 {
     let seconds = if seconds < 0 { seconds + ERA_S } else { seconds };
     let fraction = (stamp & 0xffff_ffff) as f64 / ERA_S as f64;
     (seconds as f64 + fraction) * 1000.0
+}
+
+/// The fuzz target: a time server's answer, to its verdict.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    const TOKEN: u64 = 0x0123_4567_89ab_cdef;
+    let Some(reply) = Reply::read(bytes, TOKEN) else { return };
+    let repeated = bytes.get(24..32) == Some(TOKEN.to_be_bytes().as_slice());
+    assert!(repeated && bytes.first().is_some_and(|first| first & 7 == 4), "an answer to something else");
+    let clock = reply.clock(1_773_644_400_000.0, 50.0);
+    assert!(clock.offset_ms.is_finite() && clock.delay_ms >= 0.0, "{clock:?}");
+    let ask = NtpAsk {
+        target: crate::estate::HostPort { host: "127.0.0.1".to_owned(), port: 123 },
+        offset_max: Some(std::time::Duration::from_secs(1)),
+        stratum_max: 15,
+    };
+    let verdict = judge(&ask, &reply, &clock);
+    if verdict.is_ok() {
+        assert!((1..=15).contains(&reply.stratum) && reply.leap != 3 && clock.offset_ms.abs() <= 1000.0);
+    }
+    let trail = super::fuzzing::trail();
+    trail.note(|facts| facts.clock = Some(clock));
+    super::fuzzing::end(trail, verdict);
 }
 
 #[cfg(test)]

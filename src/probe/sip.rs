@@ -7,6 +7,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::fault::{Fault, one_line};
+#[cfg(any(fuzzing, test))]
+use super::heard::Heard;
 use super::nonce::nonce;
 use super::socket;
 use super::talk::{Talk, Tools};
@@ -217,6 +219,34 @@ fn seen_as(via: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(parameter("received")?.parse().ok()?, parameter("rport")?.parse().ok()?))
 }
 
+/// The fuzz target: answers in datagrams, and one after the other over a connection.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    let question = Question { text: String::new(), call_id: "0123456789abcdef@linewatch".to_owned() };
+    let see = |bytes: &[u8]| {
+        let Reading::Final(answer) = question.read(bytes) else { return };
+        assert!((200..700).contains(&answer.status), "{answer:?}");
+        assert!(
+            String::from_utf8_lossy(bytes).contains(&question.call_id),
+            "an answer to somebody else: {answer:?}"
+        );
+        let trail = super::fuzzing::trail();
+        trail.note(|facts| facts.banner.clone_from(&answer.server));
+        super::fuzzing::end(trail, Err(Fault::new(Failure::Status, answer.reason)));
+    };
+    see(bytes);
+    let mut heard = Heard::default();
+    for piece in bytes.chunks(7) {
+        heard.add(piece);
+        while let Some(head) = heard.take_to(b"\r\n\r\n") {
+            see(&head);
+            if heard.take(content_length(&String::from_utf8_lossy(&head))).is_none() {
+                return;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -273,7 +303,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            drop(question().read(&bytes));
+            fuzz(&bytes);
         }
 
         #[test]

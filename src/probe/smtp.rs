@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::fault::{Fault, one_line};
+use super::rule::Rule;
 use super::talk::{Talk, Tools};
 use super::tls;
 use super::trail::Trail;
@@ -83,8 +84,9 @@ fn starts_tls(when: SmtpTls, offers: &[String]) -> Result<bool, Fault> {
         SmtpTls::StartTls if offers.iter().any(|offer| is_masked(offer)) => Err(Fault::new(
             Failure::Intercepted,
             "a firewall on the way masks the server's STARTTLS, so that it can read the mail: switch its SMTP inspection off",
-        )),
-        SmtpTls::StartTls => Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS")),
+        )
+        .by(Rule::Starttls)),
+        SmtpTls::StartTls => Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS").by(Rule::Starttls)),
     }
 }
 
@@ -96,7 +98,7 @@ fn is_masked(offer: &str) -> bool {
 }
 
 /// What a server says at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Reply {
     code: u16,
     /// Without codes.
@@ -105,19 +107,22 @@ struct Reply {
 
 impl Reply {
     async fn hear(talk: &mut Talk) -> Result<Self, Fault> {
-        let mut reply = Self { code: 0, lines: Vec::new() };
-        while reply.lines.len() < LINES_MAX {
-            let line = talk.line().await?;
-            let (code, last, text) = parse(&line).ok_or_else(|| {
-                Fault::new(Failure::Protocol, format!("\"{line}\" is nothing that a mail server says"))
-            })?;
-            reply.code = code;
-            reply.lines.push(text.to_owned());
-            if last {
-                return Ok(reply);
-            }
+        let mut reply = Self::default();
+        while !reply.add(&talk.line().await?)? {}
+        Ok(reply)
+    }
+
+    /// Takes one more line; true when it is the last.
+    fn add(&mut self, line: &str) -> Result<bool, Fault> {
+        let protocol = |words: String| Fault::new(Failure::Protocol, words);
+        let (code, last, text) =
+            parse(line).ok_or_else(|| protocol(format!("\"{line}\" is nothing that a mail server says")))?;
+        self.code = code;
+        self.lines.push(text.to_owned());
+        if !last && self.lines.len() >= LINES_MAX {
+            return Err(protocol(format!("the server said more than {LINES_MAX} lines at once")));
         }
-        Err(Fault::new(Failure::Protocol, format!("the server said more than {LINES_MAX} lines at once")))
+        Ok(last)
     }
 
     fn text(&self) -> String {
@@ -128,7 +133,7 @@ impl Reply {
         if self.code == code {
             return Ok(());
         }
-        Err(Fault::new(Failure::Status, format!("{what} is {} {}", self.code, self.text())))
+        Err(Fault::new(Failure::Status, format!("{what} is {} {}", self.code, self.text())).by(Rule::Serves))
     }
 }
 
@@ -144,6 +149,33 @@ fn parse(line: &str) -> Option<(u16, bool, &str)> {
         Some(b' ') => Some((code, true, rest.get(1..)?)),
         Some(b'-') => Some((code, false, rest.get(1..)?)),
         Some(_) => None,
+    }
+}
+
+/// The fuzz target: replies of a mail server, one after the other.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    let (mut heard, mut reply) = (super::heard::Heard::default(), Reply::default());
+    for piece in bytes.chunks(7) {
+        heard.add(piece);
+        while let Some(line) = heard.line() {
+            let trail = super::fuzzing::trail();
+            match reply.add(&line) {
+                Err(fault) => return super::fuzzing::end(trail, Err(fault)),
+                Ok(false) => {}
+                Ok(true) => {
+                    let whole = std::mem::take(&mut reply);
+                    assert!((200..600).contains(&whole.code) && whole.lines.len() <= LINES_MAX, "{whole:?}");
+                    let offers: Vec<String> = whole.lines.iter().skip(1).map(|line| one_line(line)).collect();
+                    for when in [SmtpTls::FromStart, SmtpTls::StartTls, SmtpTls::IfOffered, SmtpTls::Never] {
+                        if starts_tls(when, &offers).ok() == Some(true) {
+                            assert!(whole.text().to_ascii_uppercase().contains("STARTTLS"), "{whole:?}");
+                        }
+                    }
+                    super::fuzzing::end(trail, whole.must_be(220, "the greeting"));
+                }
+            }
+        }
     }
 }
 

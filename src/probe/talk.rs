@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
+use super::heard::Heard;
 use super::interception::Issuers;
 use super::lookup::Lookup;
 use super::socket;
@@ -33,8 +34,7 @@ enum Stream {
 /// A connection, and what of the other side's words has come and wasn't asked for yet.
 pub(super) struct Talk {
     stream: Stream,
-    /// Read, and not handed out; at most [`PROBE_TALK_BYTES_MAX`].
-    heard: Vec<u8>,
+    heard: Heard,
     pub(super) days_left: Option<i64>,
 }
 
@@ -49,7 +49,7 @@ impl Talk {
         let addresses = tools.lookup.addresses(target, None, source, trail).await?;
         trail.enter(Phase::Connect);
         let stream = socket::connect(&addresses, source, trail).await?;
-        Ok(Self { stream: Stream::Plain(stream), heard: Vec::new(), days_left: None })
+        Ok(Self { stream: Stream::Plain(stream), heard: Heard::default(), days_left: None })
     }
 
     /// Goes on over TLS.
@@ -61,7 +61,7 @@ impl Talk {
         trail: &Trail,
     ) -> Result<Self, Fault> {
         let Stream::Plain(stream) = self.stream else { return Ok(self) };
-        if !self.heard.is_empty() {
+        if !self.heard.bytes().is_empty() {
             // Words from before the handshake must not be taken for words from behind it.
             return Err(Fault::new(
                 Failure::Protocol,
@@ -104,14 +104,14 @@ impl Talk {
         said.map_err(|error| Fault::io(&error, &format!("speaking to {}", self.peer())))
     }
 
-    /// Waits for more of the other side's words, and says how many there are now.
-    async fn hear(&mut self) -> Result<usize, Fault> {
-        if self.heard.len() >= PROBE_TALK_BYTES_MAX {
+    /// Waits for more of the other side's words.
+    async fn hear(&mut self) -> Result<(), Fault> {
+        if self.heard.room() == 0 {
             let what = format!("{} said more than {PROBE_TALK_BYTES_MAX} bytes at once", self.peer());
             return Err(Fault::new(Failure::Protocol, what));
         }
         let mut some = [0; 1024];
-        let room = (PROBE_TALK_BYTES_MAX - self.heard.len()).min(some.len());
+        let room = self.heard.room().min(some.len());
         let into = &mut some[..room];
         let read = match &mut self.stream {
             Stream::Plain(stream) => stream.read(into).await,
@@ -121,46 +121,36 @@ impl Talk {
         if count == 0 {
             return Err(Fault::new(Failure::Reset, format!("{} hung up in the middle", self.peer())));
         }
-        self.heard.extend_from_slice(some.get(..count).unwrap_or_default());
-        Ok(self.heard.len())
+        self.heard.add(some.get(..count).unwrap_or_default());
+        Ok(())
     }
 
     /// What has come and wasn't asked for.
     pub(super) fn heard(&self) -> &[u8] {
-        &self.heard
+        self.heard.bytes()
     }
 
     /// All up to and with the first `end`.
     pub(super) async fn hear_to(&mut self, end: &[u8]) -> Result<Vec<u8>, Fault> {
-        let mut searched: usize = 0;
-        loop {
-            let from = searched.saturating_sub(end.len());
-            let found = self.heard.get(from..).and_then(|rest| find(rest, end));
-            if let Some(at) = found {
-                let rest = self.heard.split_off(from + at + end.len());
-                return Ok(std::mem::replace(&mut self.heard, rest));
-            }
-            searched = self.heard.len();
-            self.hear().await?;
-        }
+        self.hear_until(|heard| heard.take_to(end)).await
     }
 
     /// Exactly so many bytes.
     pub(super) async fn hear_exactly(&mut self, count: usize) -> Result<Vec<u8>, Fault> {
-        while self.heard.len() < count {
-            self.hear().await?;
-        }
-        let rest = self.heard.split_off(count);
-        Ok(std::mem::replace(&mut self.heard, rest))
+        self.hear_until(|heard| heard.take(count)).await
     }
 
     /// One line without its end.
     pub(super) async fn line(&mut self) -> Result<String, Fault> {
-        let line = self.hear_to(b"\n").await?;
-        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+        self.hear_until(Heard::line).await
     }
-}
 
-fn find(among: &[u8], what: &[u8]) -> Option<usize> {
-    among.windows(what.len()).position(|window| window == what)
+    async fn hear_until<T>(&mut self, take: impl Fn(&mut Heard) -> Option<T>) -> Result<T, Fault> {
+        loop {
+            if let Some(taken) = take(&mut self.heard) {
+                return Ok(taken);
+            }
+            self.hear().await?;
+        }
+    }
 }

@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::certificate;
 use super::fault::{self, Fault};
 use super::interception::{self, Issuers, Standing};
+use super::rule::Rule;
 use super::talk::Tools;
 use super::trail::Trail;
 use super::trust::{Seen, distrusted};
@@ -110,6 +111,7 @@ pub(super) fn days_suffice(days_min: Option<u32>, days_left: Option<i64>) -> Res
             Failure::Expired,
             format!("the certificate has {left} days left, fewer than {min}"),
         )
+        .by(Rule::CertificateDays)
         .in_phase(Phase::Tls)),
         _ => Ok(()),
     }
@@ -131,6 +133,7 @@ fn examined(seen: &Seen, hello: &Hello<'_>, known: &Issuers, trail: &Trail) -> O
 
 fn no_second(host: &str) -> Fault {
     Fault::new(Failure::Protocol, format!("{host} does not speak HTTP/2, which `version` asks for"))
+        .by(Rule::Version)
         .in_phase(Phase::Tls)
 }
 

@@ -115,6 +115,7 @@ impl Trail {
             ok: fault.is_none(),
             failure: fault.as_ref().map(|fault| fault.failure),
             phase,
+            rule: fault.as_ref().map(|fault| fault.rule),
             ms,
             phases_ms: state.phases_ms,
             loss: state.loss,

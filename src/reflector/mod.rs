@@ -26,6 +26,8 @@
 //! | `server` | the sockets |
 
 pub mod frame;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub(crate) mod limiter;
 pub mod ports;
 mod server;

@@ -102,7 +102,7 @@ pub struct Reflector {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     key: Key,
     ports: BTreeSet<Port>,
     counters: Arc<Counters>,
@@ -154,26 +154,7 @@ impl Reflector {
         if !refused.is_empty() {
             return Err(CantBind(refused));
         }
-        let per_second = f64::from(options.per_second_max.max(1));
-        let rate =
-            |per_second: f64| Rate { per_second, burst: (per_second * REFLECTOR_BURST_SECONDS).max(1.0) };
-        let limiter = |per_second: f64| {
-            Limiter::new(rate(per_second), rate(per_second * REFLECTOR_SOURCE_SHARE), Instant::now())
-        };
-        let shared = Shared {
-            key: Key::new(&options.secret),
-            ports,
-            counters: Arc::default(),
-            answers: Mutex::new(limiter(per_second)),
-            doors: Mutex::new(limiter(per_second)),
-            nonces: Mutex::default(),
-            departures: Mutex::new(limiter(per_second * REFLECTOR_TRAINS_SHARE)),
-            trains: Mutex::default(),
-            epoch: Instant::now(),
-            strangers_of: Mutex::default(),
-            strangers: Arc::new(Semaphore::new(REFLECTOR_STRANGERS_MAX)),
-            sessions: Arc::new(Semaphore::new(REFLECTOR_SESSIONS_MAX)),
-        };
+        let shared = Shared::new(&options.secret, options.per_second_max, ports);
         Ok(Self { tcp, udp, shared: Arc::new(shared) })
     }
 
@@ -233,8 +214,31 @@ pub(crate) fn never_cut_up(socket: &UdpSocket, is_v4: bool) -> io::Result<()> {
 }
 
 impl Shared {
+    pub(super) fn new(secret: &SharedSecret, per_second_max: u32, ports: BTreeSet<Port>) -> Self {
+        let per_second = f64::from(per_second_max.max(1));
+        let rate =
+            |per_second: f64| Rate { per_second, burst: (per_second * REFLECTOR_BURST_SECONDS).max(1.0) };
+        let limiter = |per_second: f64| {
+            Limiter::new(rate(per_second), rate(per_second * REFLECTOR_SOURCE_SHARE), Instant::now())
+        };
+        Self {
+            key: Key::new(secret),
+            ports,
+            counters: Arc::default(),
+            answers: Mutex::new(limiter(per_second)),
+            doors: Mutex::new(limiter(per_second)),
+            nonces: Mutex::default(),
+            departures: Mutex::new(limiter(per_second * REFLECTOR_TRAINS_SHARE)),
+            trains: Mutex::default(),
+            epoch: Instant::now(),
+            strangers_of: Mutex::default(),
+            strangers: Arc::new(Semaphore::new(REFLECTOR_STRANGERS_MAX)),
+            sessions: Arc::new(Semaphore::new(REFLECTOR_SESSIONS_MAX)),
+        }
+    }
+
     /// Reads a question and decides whether it is answered.
-    fn answer(&self, frame: &[u8], source: SocketAddr, transport: Transport) -> Option<Said> {
+    pub(super) fn answer(&self, frame: &[u8], source: SocketAddr, transport: Transport) -> Option<Said> {
         let counters = &self.counters;
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let question = self.counted(self.key.read_question(frame))?;
@@ -322,9 +326,9 @@ impl Shared {
 }
 
 /// An answer, and whether the connection may go on: it doesn't for who sends a recording, or too much.
-struct Said {
-    frame: Vec<u8>,
-    keep: bool,
+pub(super) struct Said {
+    pub(super) frame: Vec<u8>,
+    pub(super) keep: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

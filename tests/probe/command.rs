@@ -71,12 +71,23 @@ async fn each_outcome_has_its_words_and_its_exit_status() {
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("from G82002 St James' Surgery (127.0.0.3)"), "{out}");
     assert!(out.contains("first_byte") && out.contains("status       200"), "{out}");
-    assert!(out.contains("OK: open is fine"), "{out}");
+    assert!(out.contains("OK: open is fine") && !out.contains("kept"), "{out}");
+    let (code, out, _) = linewatch(&config, &["open", "--explain"]).await;
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("kept         expect_status: a status of 200 to 399 (the default;"), "{out}");
 
     let (code, out, _) = linewatch(&config, &["closed", "--json"]).await;
     let object: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, &object["observation"]["failure"]), (Some(1), &"refused".into()), "{out}");
     assert_eq!(object["observation"]["practice"], "@hub");
+    assert_eq!(
+        (&object["rule"]["name"], &object["rule"]["key"]),
+        (&"answers".into(), &serde_json::Value::Null)
+    );
+    let (code, out, _) = linewatch(&config, &["closed", "--explain"]).await;
+    assert_eq!(code, Some(1), "{out}");
+    let rule = format!("expected     127.0.0.1:{} takes the question and answers it", closed.address.port());
+    assert!(out.contains("broken rule  answers") && out.contains(&rule), "{out}");
 
     let (code, out, error) = linewatch(&config, &["opne"]).await;
     assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");

@@ -138,6 +138,21 @@ async fn floods_of_control_frames_end_at_the_deadline() {
     }
 }
 
+/// A head in pieces without end (CONTINUATION), and a body that asks nobody how much is wanted.
+#[tokio::test]
+async fn heads_and_bodies_without_end_are_bounded() {
+    const SETTINGS_AND_HEAD: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88];
+    const CONTINUATION: &[u8] = &[0, 0, 5, 9, 0, 0, 0, 0, 1, 0x40, 1, b'a', 1, b'b'];
+    const SETTINGS_AND_STATUS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88];
+    const DATA: &[u8] = &[0, 0, 8, 0, 0, 0, 0, 0, 1, b'a', b'l', b'l', b' ', b'w', b'e', b'l', b'l'];
+    let authority = Authority::new();
+    let answer = ask(Ask::Http(says_bytes(&authority, SETTINGS_AND_HEAD, CONTINUATION).await), LONG).await;
+    assert_eq!(answer.failure, Some(Failure::Protocol), "{answer:?}");
+    let answer = ask(Ask::Http(says_bytes(&authority, SETTINGS_AND_STATUS, DATA).await), LONG).await;
+    assert!(answer.facts.body_bytes <= Some(linewatch::limits::PROBE_BODY_BYTES_MAX), "{answer:?}");
+    assert!(answer.ok || answer.failure == Some(Failure::Protocol), "{answer:?}");
+}
+
 #[tokio::test]
 async fn silence_is_a_timeout_before_the_first_byte() {
     let authority = Authority::new();

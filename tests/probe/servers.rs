@@ -192,6 +192,13 @@ impl Credentials {
         Self { chain: vec![certificate.der().clone()], key }
     }
 
+    /// With the last certificate of its chain so many times more, which proves nothing.
+    pub fn with_ballast(mut self, count: usize) -> Self {
+        let last = self.chain.last().expect("a certificate").clone();
+        self.chain.extend(std::iter::repeat_n(last, count));
+        self
+    }
+
     pub fn acceptor(self) -> TlsAcceptor {
         self.speaking(&[])
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
+use super::explain;
 use crate::estate::{Ask, DnsTransport, Practice, Probe};
 use crate::observation::{Failure, Observation, PathSeen, Phase};
 use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer, RtpFacts};
@@ -52,6 +53,7 @@ pub(super) fn json(
         "facts": answer.facts,
         "path": path,
         "verdict": verdict(asked, answer),
+        "rule": explain::broken(asked.probe, answer),
     });
     serde_json::to_string(&object).map(|line| line + "\n")
 }
@@ -389,7 +391,7 @@ mod tests {
     use super::*;
     use crate::estate::{HostPort, NetworkIx, TcpAsk};
     use crate::observation::PhaseTimes;
-    use crate::probe::{IdleFacts, PortFacts, SizeFacts};
+    use crate::probe::{IdleFacts, PortFacts, Rule, SizeFacts};
     use crate::reflector::ports::Port;
 
     fn probe() -> Probe {
@@ -410,6 +412,7 @@ mod tests {
             ok: failure.is_none(),
             failure,
             phase: failure.map(|_| Phase::Connect),
+            rule: failure.map(|_| Rule::InTime),
             ms: 5000.2,
             phases_ms: PhaseTimes { dns: Some(1.25), connect: Some(4998.9), ..PhaseTimes::default() },
             loss: None,
@@ -457,6 +460,7 @@ mod tests {
         assert_eq!(object["facts"]["peer"], "[::1]:443");
         assert_eq!(object["practice"], serde_json::Value::Null);
         assert_eq!(object["verdict"], "OK: spine is fine, after 5000.2 ms.");
+        assert_eq!(object["rule"], serde_json::Value::Null);
     }
 
     #[test]

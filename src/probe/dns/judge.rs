@@ -10,6 +10,7 @@ use super::{glob, reason};
 use crate::estate::{DnsAsk, DnsFlag, Matching};
 use crate::observation::Failure;
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 
 /// Judges the answer to the probe's own question.
 pub(super) fn judge(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
@@ -22,15 +23,19 @@ pub(super) fn judge(ask: &DnsAsk, record: RecordType, message: &Message) -> Resu
 fn content(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
     let rcode = message.metadata.response_code;
     if !rcode_word(rcode).eq_ignore_ascii_case(&ask.expect_rcode) {
-        return Err(without_edns(ask, message).or_else(|| refusal(rcode, &ask.name)).unwrap_or_else(|| {
-            let expected = ask.expect_rcode.to_ascii_lowercase();
-            wrong(format!("{} is there, but {expected} was expected", ask.name))
+        return Err(without_edns(ask, message).unwrap_or_else(|| {
+            let fault = refusal(rcode, &ask.name).unwrap_or_else(|| {
+                let expected = ask.expect_rcode.to_ascii_lowercase();
+                wrong(format!("{} is there, but {expected} was expected", ask.name))
+            });
+            fault.by(Rule::ExpectRcode)
         }));
     }
     if rcode == ResponseCode::NoError {
         let found = found(message, record);
         if found.is_empty() {
-            return Err(Fault::new(Failure::NoAnswer, format!("{} has no {record} record", ask.name)));
+            return Err(Fault::new(Failure::NoAnswer, format!("{} has no {record} record", ask.name))
+                .by(Rule::Record));
         }
         matches(ask, record, &found)?;
         lives(ask, record, message)?;
@@ -97,10 +102,12 @@ fn lives(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Faul
     let Some((fewest, most)) = ttls(message, record) else { return Ok(()) };
     let of = format!("{record} of {}", ask.name);
     if let Some(min) = ask.ttl_min.filter(|min| fewest < *min) {
-        return Err(wrong(format!("{of} lives for {fewest} s more, and `ttl_min` is {min} s")));
+        return Err(
+            wrong(format!("{of} lives for {fewest} s more, and `ttl_min` is {min} s")).by(Rule::TtlMin)
+        );
     }
     if let Some(max) = ask.ttl_max.filter(|max| most > *max) {
-        return Err(wrong(format!("{of} lives for {most} s more, and `ttl_max` is {max} s")));
+        return Err(wrong(format!("{of} lives for {most} s more, and `ttl_max` is {max} s")).by(Rule::TtlMax));
     }
     Ok(())
 }
@@ -125,7 +132,8 @@ fn bears(ask: &DnsAsk, metadata: &Metadata) -> Result<(), Fault> {
         "the answer for {} lacks the flag {} ({means}); it has {there}",
         ask.name,
         missing.as_str()
-    )))
+    ))
+    .by(Rule::ExpectFlags))
 }
 
 /// The flags of an answer, by the words that everybody has for them.
@@ -153,7 +161,7 @@ fn without_edns(ask: &DnsAsk, message: &Message) -> Option<Fault> {
     let said = format!(
         "the name server does not do EDNS: it answers {word} to a question with it; leave `edns_size` out to ask without"
     );
-    Some(Fault::new(Failure::Protocol, said))
+    Some(Fault::new(Failure::Protocol, said).by(Rule::Edns))
 }
 
 /// The failure that a response code stands for; `None` when there is no error.

@@ -10,6 +10,8 @@
 
 mod aside;
 mod exchange;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod glob;
 mod hijack;
 mod judge;
@@ -37,6 +39,7 @@ use super::trail::Trail;
 use crate::estate::{DnsAsk, DnsFlag, DnsTransport};
 use crate::limits::{PROBE_DNS_SECOND_AFTER_MAX, PROBE_LISTED_MAX};
 use crate::observation::{Failure, Phase};
+use crate::probe::rule::Rule;
 
 pub(super) async fn ask(
     ask: &DnsAsk,
@@ -84,9 +87,9 @@ pub(super) async fn ask(
         facts.second = second.as_ref().map(|(compare, came)| second::fact(compare, &ask.name, came));
     });
     let hijacked = match &decoy {
-        Some(decoy) => decoy.verdict(&ask.name).map_err(|fault| match fault.phase {
-            None => fault.in_phase(Phase::Dns),
-            Some(_) => fault,
+        Some(decoy) => decoy.verdict(&ask.name).map_err(|fault| {
+            let phase = fault.phase.unwrap_or(Phase::Dns);
+            fault.by(Rule::Hijack).in_phase(phase)
         }),
         None => Ok(()),
     };

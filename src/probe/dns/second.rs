@@ -15,6 +15,7 @@ use crate::limits::{PROBE_DNS_TOLD_CHARS_MAX, PROBE_DNS_TOLD_MAX};
 use crate::observation::Failure;
 use crate::probe::answer::SecondAnswer;
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 use crate::probe::talk::Tools;
 use crate::probe::trail::Trail;
 
@@ -110,7 +111,7 @@ pub(super) fn judge(
     } else {
         format!("{of} is {} at {one} and {other} alike, where they should differ", told(first, record))
     };
-    Err(Fault::new(Failure::WrongAnswer, said))
+    Err(Fault::new(Failure::WrongAnswer, said).by(Rule::Compare))
 }
 
 /// The answers of a message in a few words.

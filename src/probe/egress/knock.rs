@@ -220,3 +220,20 @@ fn heard(key: &Key, frame: &[u8], asked: &[Nonce], clock: u64) -> Option<Found> 
         Says::Untimely => Found::Clock(answer.clock.wrapping_sub(clock).cast_signed()),
     })
 }
+
+/// The fuzz target: what answers in a reflector's place, signed and not. The first byte chooses which.
+#[cfg(any(fuzzing, test))]
+pub fn fuzz(bytes: &[u8]) {
+    const ASKED: Nonce = [7; 16];
+    const CLOCK: u64 = 1_773_644_400;
+    let (how, bytes) = crate::fuzzing::choice(bytes);
+    let Some((key, frame)) = crate::reflector::fuzzing::signed(bytes, how & 1 != 0) else { return };
+    // What a stream would wait for is bounded.
+    if let Some(whole) = length(&frame) {
+        assert!(whole <= crate::limits::REFLECTOR_FRAME_BYTES_MAX);
+    }
+    let Some(found) = heard(&key, &frame, &[ASKED], CLOCK) else { return };
+    assert!(how & 1 != 0, "without the secret nothing passes: {found:?}");
+    assert_eq!(frame.get(8..24), Some(ASKED.as_slice()), "an answer to another question");
+    assert!(matches!(found, Found::Passes(Some(_)) | Found::Busy | Found::Clock(_)), "{found:?}");
+}

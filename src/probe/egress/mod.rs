@@ -27,6 +27,9 @@ mod knock;
 mod sizes;
 mod verdict;
 
+#[cfg(any(fuzzing, test))]
+pub use knock::fuzz;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::answer::SizeFacts;
 use super::super::fault::Fault;
+use super::super::rule::Rule;
 use super::knock::{Found, Heard};
 use crate::limits::EGRESS_PORTS_MAX;
 use crate::observation::{Failure, Phase};
@@ -83,6 +84,7 @@ pub(super) fn judge(knocked: &[Knocked], size: Option<SizeFacts>, idle: Option<I
                 silent.as_secs_f64()
             ),
         )
+        .by(Rule::Idle)
         .in_phase(Phase::FirstByte));
     }
     let unserved: Vec<String> = named(knocked.iter().filter(|k| k.unserved), |k| k.port.to_string());
@@ -152,7 +154,7 @@ fn must_pass(knocked: &[Knocked]) -> Result<(), Fault> {
             "; nothing passes at all: the reflector itself may be down"
         });
     }
-    Err(Fault::new(failure, detail).in_phase(phase))
+    Err(Fault::new(failure, detail).by(Rule::PortsOpen).in_phase(phase))
 }
 
 fn must_not_pass(knocked: &[Knocked]) -> Result<(), Fault> {
@@ -186,7 +188,7 @@ fn sizes(size: SizeFacts) -> Result<(), Fault> {
         }
         (false, false) => (Failure::Timeout, "vanish without a word: a black hole".to_owned()),
     };
-    Err(Fault::new(failure, format!("{most} {how}; {wanted} must pass")).in_phase(Phase::Echo))
+    Err(Fault::new(failure, format!("{most} {how}; {wanted} must pass")).by(Rule::Mtu).in_phase(Phase::Echo))
 }
 
 /// The contract's word for a port that should pass and doesn't, and where it stopped.

@@ -6,8 +6,9 @@ use reqwest::Url;
 use super::body::Beginning;
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
-use crate::probe::address::{is_inside_host, organisation};
+use crate::probe::address::{Depth, depth_of_host, organisation};
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 
 /// What stands in such pages, in small letters, and whose they are. Each is a text that a service's own page has no
 /// reason to have; a page that has what `expect_body` asks for is never searched for them.
@@ -46,19 +47,26 @@ pub(super) struct Shown<'a> {
 
 /// Whether the network shows a page of its own, and what says so.
 pub(super) fn judge(ask: &HttpAsk, shown: &Shown<'_>) -> Result<(), Fault> {
-    let blocked = |phase, words: String| Err(Fault::new(Failure::BlockedPage, words).in_phase(phase));
+    let blocked =
+        |rule, phase, words: String| Err(Fault::new(Failure::BlockedPage, words).by(rule).in_phase(phase));
     let is_expected = ask.expect_status.contains(&shown.status.as_u16());
     if shown.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED && !is_expected {
         return blocked(
+            Rule::NoLogIn,
             Phase::FirstByte,
             format!("the answer is {}: a network that wants a log-in", shown.status),
         );
     }
-    if let Some(why) = shown.location.filter(|_| !is_expected).and_then(|to| led_away(ask, shown, to)) {
-        return blocked(Phase::FirstByte, why);
+    if let Some((rule, why)) = shown.location.filter(|_| !is_expected).and_then(|to| led_away(ask, shown, to))
+    {
+        return blocked(rule, Phase::FirstByte, why);
     }
     if let Some(text) = ask.blocked_body.iter().find(|text| shown.body.contains(text.as_bytes())) {
-        return blocked(Phase::Body, format!("the page has \"{text}\" in it, which `blocked_body` names"));
+        return blocked(
+            Rule::BlockedBody,
+            Phase::Body,
+            format!("the page has \"{text}\" in it, which `blocked_body` names"),
+        );
     }
     if shown.is_proven {
         return Ok(());
@@ -69,6 +77,7 @@ pub(super) fn judge(ask: &HttpAsk, shown: &Shown<'_>) -> Result<(), Fault> {
         MARKS.iter().find(|(mark, _)| start.contains(mark) || host.is_some_and(|host| host.contains(mark)));
     match found {
         Some((mark, what)) => blocked(
+            Rule::KnownPages,
             Phase::Body,
             format!(
                 "the page has \"{mark}\" in it: {what}; a service whose own page has it needs `expect_body`"
@@ -80,12 +89,15 @@ pub(super) fn judge(ask: &HttpAsk, shown: &Shown<'_>) -> Result<(), Fault> {
 
 /// A redirect that isn't followed, and leads where a service itself would not send people: into a private network, or,
 /// where no redirect is permitted, to somebody else.
-fn led_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<String> {
+fn led_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<(Rule, String)> {
     let is_redirect = matches!(shown.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let to = shown.here.join(location).ok().filter(|_| is_redirect)?;
     let host = to.host_str()?;
-    if is_inside_host(host) && shown.is_public && !ask.redirects_private {
-        return Some(format!("a redirect from a public service to {to}, in a private network"));
+    if depth_of_host(host) > Depth::Public && shown.is_public && !ask.redirects_private {
+        return Some((
+            Rule::RedirectsPrivate,
+            format!("a redirect from a public service to {to}, in a private network"),
+        ));
     }
     let whose = organisation(host);
     let header = ask.host.as_deref().map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
@@ -94,9 +106,10 @@ fn led_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<String> 
         return None;
     }
     let status = shown.status.as_u16();
-    Some(format!(
+    let words = format!(
         "a redirect to another host, {to}; if the service itself sends people there, permit it with `redirects` or `expect_status = {status}`"
-    ))
+    );
+    Some((Rule::OwnPage, words))
 }
 
 #[cfg(test)]

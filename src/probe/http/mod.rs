@@ -8,6 +8,8 @@
 mod blocked;
 mod body;
 mod exchange;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod redirect;
 mod second;
 mod tap;
@@ -24,7 +26,7 @@ use tokio_rustls::client::TlsStream;
 use self::blocked::Shown;
 use self::exchange::{Asked, Page};
 use self::redirect::Way;
-use super::address::{is_inside, is_inside_host};
+use super::address::{depth, depth_of_host};
 use super::fault::{Fault, one_line};
 use super::socket;
 use super::talk::Tools;
@@ -131,7 +133,7 @@ async fn connect(
             ..fault
         })?;
         let stream = tunnel::through(stream, proxy, target).await?;
-        way.arrived(is_inside_host(&target.host));
+        way.arrived(depth_of_host(&target.host));
         return Ok(stream);
     }
     let addresses = tools.lookup.addresses_of(ask.family, target, name_server, source, trail).await?;
@@ -139,7 +141,7 @@ async fn connect(
     trail.enter(Phase::Connect);
     let stream = socket::connect(&addresses, source, trail).await?;
     let peer = stream.peer_addr().map_err(|error| Fault::io(&error, "asking who answered"))?;
-    way.arrived(is_inside(peer.ip()));
+    way.arrived(depth(peer.ip()));
     Ok(stream)
 }
 

@@ -1,6 +1,7 @@
-//! Where a redirect may lead: to http or https, a bounded number of times, never in a circle, and never from a public
-//! service into a private network unless the operator permits it (whoever answers for the service must not make agents
-//! knock on the doors of practices).
+//! Where a redirect may lead: to http or https, a bounded number of times, never in a circle, and never further inside
+//! than the service itself stands, unless the operator permits it: from a public service into no private network, and
+//! from a private one not to this machine (whoever answers for the service must not make agents knock on the doors of
+//! practices, nor on their own).
 
 use std::net::SocketAddr;
 
@@ -9,21 +10,22 @@ use reqwest::Url;
 
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
-use crate::probe::address::{is_inside, is_inside_host};
+use crate::probe::address::{Depth, depth, depth_of_host};
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 
 /// The URLs of one check, in order.
 #[derive(Debug)]
 pub(super) struct Way {
     past: Vec<Url>,
     here: Url,
-    /// Whether the first connection went to a public address; `None` until there is one.
-    from_public: Option<bool>,
+    /// How far inside the address stands to which the first connection went; `None` until there is one.
+    from: Option<Depth>,
 }
 
 impl Way {
     pub(super) fn from(first: Url) -> Self {
-        Self { past: Vec::new(), here: first, from_public: None }
+        Self { past: Vec::new(), here: first, from: None }
     }
 
     /// The URL under way.
@@ -51,7 +53,9 @@ impl Way {
         let Some(location) = location.filter(|_| Self::leads_on(ask, status, location)) else {
             return Ok(None);
         };
-        let wrong = |failure, words: String| Err(Fault::new(failure, words).in_phase(Phase::FirstByte));
+        let wrong = |failure, words: String| {
+            Err(Fault::new(failure, words).by(Rule::Redirects).in_phase(Phase::FirstByte))
+        };
         let Ok(mut to) = self.here.join(location) else {
             return wrong(Failure::Protocol, format!("a redirect to \"{location}\", which is no URL"));
         };
@@ -73,13 +77,13 @@ impl Way {
     }
 
     /// Says where the connection went, in fact: of a name with addresses of both kinds only this one counts.
-    pub(super) fn arrived(&mut self, is_inside: bool) {
-        self.from_public.get_or_insert(!is_inside);
+    pub(super) fn arrived(&mut self, at: Depth) {
+        self.from.get_or_insert(at);
     }
 
     /// The service asked for has a public address.
     pub(super) fn is_from_public(&self) -> bool {
-        self.from_public == Some(true)
+        self.from == Some(Depth::Public)
     }
 
     /// Refuses addresses that a redirect must not lead to. They are those that will be connected to, so a name that
@@ -89,36 +93,31 @@ impl Way {
         ask: &HttpAsk,
         addresses: Vec<SocketAddr>,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        match addresses.iter().map(SocketAddr::ip).find(|&address| is_inside(address)) {
-            Some(address) if self.is_held(ask) => {
-                Err(self.held_back(&format!("the private address {address}")))
-            }
-            _ => Ok(addresses),
+        match addresses.iter().map(SocketAddr::ip).find(|&address| self.is_held(ask, depth(address))) {
+            Some(address) => Err(self.held_back(&format!("at the address {address}"), depth(address))),
+            None => Ok(addresses),
         }
     }
 
     /// The same where a proxy looks the host up, and only the host's own words can be judged.
     pub(super) fn permitted_host(&self, ask: &HttpAsk, host: &str) -> Result<(), Fault> {
-        if self.is_held(ask) && is_inside_host(host) {
-            return Err(self.held_back("a private address"));
-        }
-        Ok(())
+        let to = depth_of_host(host);
+        if self.is_held(ask, to) { Err(self.held_back("by its name", to)) } else { Ok(()) }
     }
 
-    fn is_held(&self, ask: &HttpAsk) -> bool {
-        self.is_from_public() && !ask.redirects_private
+    fn is_held(&self, ask: &HttpAsk, to: Depth) -> bool {
+        self.from.is_some_and(|from| to > from) && !ask.redirects_private
     }
 
     /// A captive portal does this, and so does a hostile server; neither is the service.
-    fn held_back(&self, whereto: &str) -> Fault {
-        Fault::new(
-            Failure::BlockedPage,
-            format!(
-                "a redirect from a public service to {}, at {whereto}: a captive portal, or worse; refused unless `redirects_private = true`",
-                self.here
-            ),
-        )
-        .in_phase(Phase::FirstByte)
+    fn held_back(&self, how: &str, to: Depth) -> Fault {
+        let service = if self.is_from_public() { "public" } else { "private" };
+        let whereto = if to == Depth::Own { "this machine itself" } else { "a private network" };
+        let words = format!(
+            "a redirect from a {service} service to {whereto} ({how}): a captive portal, or worse; refused unless `redirects_private = true`; it leads to {}",
+            self.here
+        );
+        Fault::new(Failure::BlockedPage, words).by(Rule::RedirectsPrivate).in_phase(Phase::FirstByte)
     }
 }
 
@@ -189,7 +188,7 @@ mod tests {
         let public = SocketAddr::from(([203, 0, 113, 5], 443));
         let mut from_public = way();
         from_public.permitted(&ask_from_public, vec![public]).expect("the first");
-        from_public.arrived(false);
+        from_public.arrived(Depth::Public);
         for private in [
             "127.0.0.1:1",
             "10.1.2.3:1",
@@ -214,7 +213,12 @@ mod tests {
             from_private
                 .permitted(&ask_from_public, vec![SocketAddr::from(([10, 1, 2, 3], 443))])
                 .expect("from private to private");
-            from_private.arrived(true);
+            from_private.arrived(Depth::Private);
+        }
+        for own in ["127.0.0.1:80", "169.254.169.254:80", "[::1]:80", "0.0.0.0:80"] {
+            let own = own.parse().expect("an address");
+            let fault = from_private.permitted(&ask_from_public, vec![own]).expect_err("this machine");
+            assert!(fault.detail.contains("from a private service to this machine"), "{}", fault.detail);
         }
     }
 
@@ -224,7 +228,7 @@ mod tests {
             (SocketAddr::from(([203, 0, 113, 5], 443)), SocketAddr::from(([10, 1, 2, 3], 443)));
         let mut way = way();
         way.permitted(&ask(3), vec![public, private]).expect("the operator's own choice");
-        way.arrived(false);
+        way.arrived(Depth::Public);
         assert!(way.permitted(&ask(3), vec![private]).is_err(), "the same name, looked up again");
         assert!(
             way.permitted_host(&ask(3), "10.1.2.3").is_err()

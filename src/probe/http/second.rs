@@ -16,6 +16,7 @@ use super::tap::Tap;
 use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_HEAD_BYTES_MAX};
 use crate::observation::{Failure, Phase};
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 use crate::probe::trail::Trail;
 
 /// As [`super::exchange::put`]; the body, where there is one, is small enough to go out at once.
@@ -83,7 +84,8 @@ fn fault(error: &h2::Error) -> Fault {
         return Fault::io(io, "the connection broke");
     }
     if error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED) {
-        return Fault::new(Failure::Protocol, "the server wants HTTP/1.1 for this; write version = \"1.1\"");
+        let words = "the server wants HTTP/1.1 for this; write version = \"1.1\"";
+        return Fault::new(Failure::Protocol, words).by(Rule::Version);
     }
     if error.is_remote() {
         return Fault::new(Failure::Reset, format!("the server broke the answer off: {error}"));

@@ -10,23 +10,26 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::exchange::{AGENT, beside, fault};
 use crate::estate::HostPort;
 use crate::limits::PROBE_HEAD_BYTES_MAX;
 use crate::observation::{Failure, Phase};
-use crate::probe::fault::Fault;
+use crate::probe::fault::{Fault, one_line};
+use crate::probe::rule::Rule;
 
 /// Turns a connection to a proxy into one to the target. Of a refusal nothing but its head is read.
-pub(super) async fn through(
-    stream: TcpStream,
+pub(super) async fn through<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     proxy: &HostPort,
     target: &HostPort,
-) -> Result<TcpStream, Fault> {
+) -> Result<S, Fault> {
     let at_the_proxy = |error: &hyper::Error| {
         let fault = fault(error);
-        Fault { detail: format!("the proxy {proxy}: {}", fault.detail), ..fault }.in_phase(Phase::Connect)
+        Fault { detail: one_line(&format!("the proxy {proxy}: {}", fault.detail)), ..fault }
+            .by(Rule::Proxy)
+            .in_phase(Phase::Connect)
     };
     let request = Request::connect(target.to_string())
         .header(HOST, target.to_string())
@@ -49,12 +52,12 @@ pub(super) async fn through(
         .await
         .map_err(|error| at_the_proxy(&error))?;
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
+        .downcast::<TokioIo<S>>()
         .map_err(|_| Fault::local("the connection to the proxy got lost in this program"))?;
     if !parts.read_buf.is_empty() {
         // In TLS it is we who speak first; whatever this is, it would be taken for the target's.
         let words = format!("the proxy {proxy} sends something of its own into the tunnel to {target}");
-        return Err(Fault::new(Failure::Protocol, words).in_phase(Phase::Connect));
+        return Err(Fault::new(Failure::Protocol, words).by(Rule::Proxy).in_phase(Phase::Connect));
     }
     Ok(parts.io.into_inner())
 }
@@ -74,5 +77,6 @@ fn refused(status: StatusCode, proxy: &HostPort, target: &HostPort) -> Fault {
         failure,
         format!("the proxy {proxy} (not the service) answers {status} to CONNECT {target}{meaning}"),
     )
+    .by(Rule::Proxy)
     .in_phase(Phase::Connect)
 }

@@ -9,6 +9,7 @@ use crate::limits::RTP_LATE_MAX;
 use crate::observation::{Failure, Phase};
 use crate::probe::answer::RtpFacts;
 use crate::probe::fault::Fault;
+use crate::probe::rule::Rule;
 use crate::probe::trail::millis;
 
 /// Silence, then loss, then times: each says less about a line than the one before it.
@@ -36,7 +37,7 @@ pub(super) fn judge(
             millis(ledger.late())
         )));
     }
-    Err(Fault::new(Failure::TooSlow, slow.join("; ")).in_phase(Phase::Echo))
+    Err(Fault::new(Failure::TooSlow, slow.join("; ")).in_phase(Phase::Echo).by(Rule::Call))
 }
 
 pub(super) fn intercepted(target: SocketAddr) -> Fault {

@@ -1,0 +1,97 @@
+//! The fuzz targets of the files that operators write: what is refused is refused with its place, and what isn't is an
+//! estate without loose ends.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::errors::{Errors, Report, Source};
+use super::estate_file;
+use super::practices_csv;
+use super::reader::Reader;
+use super::section::Section;
+use crate::limits::CONFIG_FILE_BYTES_MAX;
+
+/// Nothing that a file names is there.
+const NOWHERE: &str = "/nonexistent/linewatch";
+
+/// Everything but practices.
+pub(crate) const ESTATE: &str = r#"
+[icb]
+code = "QKS"
+name = "NHS Kent and Medway"
+timezone = "Europe/London"
+
+[[component]]
+id = "bt"
+kind = "carrier"
+name = "BT"
+
+[[component]]
+id = "fw-maidstone"
+kind = "firewall"
+name = "ICB internet firewall, Maidstone"
+
+[[network]]
+id = "internet"
+name = "the internet"
+through = ["carrier", "firewall"]
+
+[[service]]
+id = "accurx"
+name = "Accurx"
+
+[[probe]]
+id = "accurx-https"
+kind = "https"
+network = "internet"
+service = "accurx"
+url = "https://accurx.example/"
+every = "30s"
+timeout = "5s"
+"#;
+
+/// `probes.toml`.
+pub fn probes_toml(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match super::parse("probes.toml", text, Path::new(NOWHERE)) {
+        Err(errors) => refused(&errors),
+        Ok(config) => {
+            let estate = &config.estate;
+            assert!(!estate.practices.is_empty() && !estate.probes.is_empty());
+            assert!(
+                estate.probes.iter().all(|probe| !probe.timeout.is_zero() && probe.timeout <= probe.every)
+            );
+            let ids: BTreeSet<&str> = estate.practices.iter().map(|practice| practice.id.as_str()).collect();
+            assert_eq!(ids.len(), estate.practices.len(), "two practices of one id");
+        }
+    }
+}
+
+/// `practices.csv`.
+pub fn practices_csv(bytes: &[u8]) {
+    let (document, _) = DeTable::parse_recoverable(ESTATE);
+    let dir = Path::new(NOWHERE);
+    let mut unheard = Report::new();
+    let source = Arc::new(Source::new("probes.toml", ESTATE));
+    let mut outer = Reader { source: Arc::clone(&source), report: &mut unheard, dir };
+    let mut draft = estate_file::estate(&mut outer, &Section::root(document.get_ref()));
+    let mut report = Report::new();
+    let mut reader = Reader { source: Arc::clone(&source), report: &mut report, dir };
+    let rows = practices_csv::of("practices.csv", bytes, &mut reader, &mut draft).unwrap_or(0);
+    match report.into_errors(&source) {
+        Some(errors) => refused(&errors),
+        None => assert_eq!(draft.practices.len(), rows, "a row was lost in silence"),
+    }
+    let ids: BTreeSet<&str> = draft.practices.iter().map(|practice| practice.id.as_str()).collect();
+    let is_sound =
+        |id: &&str| id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+    assert!(ids.iter().all(is_sound), "{ids:?}");
+}
+
+fn refused(errors: &Errors) {
+    assert!(errors.count() > 0);
+    assert!((errors.to_string().len() as u64) < 4 * CONFIG_FILE_BYTES_MAX);
+}

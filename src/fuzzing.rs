@@ -1,0 +1,106 @@
+//! Every reader of bytes that somebody else wrote, as a function of bytes: what the fuzz targets in `fuzz/` call, and
+//! what a test calls with each file of their corpora. Built for those two alone.
+//!
+//! A target asserts more than that nothing panics: what is accepted answers the question that was asked, what is kept
+//! and told has its bounds, and nothing that came from outside leads where the operator didn't permit.
+//!
+//! A reader that is private has its target beside it, named `fuzz`; this is the list of them.
+
+pub use crate::cli::replay::fuzz as replay;
+pub use crate::config::fuzzing::{practices_csv, probes_toml};
+pub use crate::observation::fuzz as observation;
+pub use crate::probe::fuzzing::{
+    certificates, dns, http_1, http_2, icmp, knock, ldap, ntp, redirect, sip, smtp, tunnel,
+};
+pub use crate::reflector::fuzzing::reflector;
+
+/// A target's name, which is also that of its file and of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 17] = [
+    ("certificates", certificates),
+    ("dns", dns),
+    ("http_1", http_1),
+    ("http_2", http_2),
+    ("icmp", icmp),
+    ("knock", knock),
+    ("ldap", ldap),
+    ("ntp", ntp),
+    ("observation", observation),
+    ("practices_csv", practices_csv),
+    ("probes_toml", probes_toml),
+    ("redirect", redirect),
+    ("reflector", reflector),
+    ("replay", replay),
+    ("sip", sip),
+    ("smtp", smtp),
+    ("tunnel", tunnel),
+];
+
+/// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.
+pub(crate) fn choice(bytes: &[u8]) -> (u8, &[u8]) {
+    bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+    }
+
+    fn names(folder: &Path) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
+    /// So that each platform runs them, with no fuzzer and no nightly compiler.
+    #[test]
+    fn the_corpora_hold() {
+        for (name, run) in TARGETS {
+            let corpus = folder().join("corpus").join(name);
+            let files = names(&corpus);
+            assert!((2..=80).contains(&files.len()), "{name}: {} files", files.len());
+            for file in files {
+                let path = corpus.join(file);
+                // Shown when the test fails: which one it was.
+                println!("{}", path.display());
+                run(&std::fs::read(&path).expect("a file"));
+            }
+        }
+    }
+
+    #[test]
+    fn each_target_has_its_file_its_corpus_and_its_program() {
+        let expected: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let stems = |file: &String| file.strip_suffix(".rs").expect("a Rust file").to_owned();
+        assert_eq!(
+            names(&folder().join("fuzz_targets")).iter().map(stems).collect::<BTreeSet<_>>(),
+            expected
+        );
+        assert_eq!(names(&folder().join("corpus")), expected);
+        let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).expect("a manifest");
+        for (name, _) in TARGETS {
+            assert!(manifest.contains(&format!("\nname = \"{name}\"\n")), "{name} is no [[bin]]");
+            let target = folder().join("fuzz_targets").join(format!("{name}.rs"));
+            let calls = std::fs::read_to_string(target).expect("a target");
+            assert!(calls.contains(&format!("linewatch::fuzzing::{name}(")), "{name} calls another");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nor_does_any_target_mind_random_bytes(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        ) {
+            for (_, run) in TARGETS {
+                run(&bytes);
+            }
+        }
+    }
+}
