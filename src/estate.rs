@@ -14,9 +14,11 @@ pub mod splitter;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::limits::{BEAT_TOLD_EVERY, BEAT_TOLD_WITHIN};
+
 pub use ask::{
-    Ask, ClientIdentity, EgressAsk, Family, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin, LdapAsk,
-    NtpAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    Ask, ClientIdentity, EgressAsk, Family, HeartbeatAsk, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin,
+    LdapAsk, NtpAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 
@@ -129,6 +131,16 @@ impl Probe {
     /// The word that the estate file has for its kind.
     pub fn kind(&self) -> &str {
         self.ask.kind()
+    }
+
+    /// How often there is a result, and how long one may take: its `every` and `timeout`. Of a heartbeat, which may come
+    /// once a day, the hub says more often whether it is overdue, and takes no time for it.
+    pub fn rhythm(&self) -> (Duration, Duration) {
+        if self.ask.is_passive() {
+            (self.every.min(BEAT_TOLD_EVERY), self.timeout.min(BEAT_TOLD_WITHIN))
+        } else {
+            (self.every, self.timeout)
+        }
     }
 }
 

@@ -90,7 +90,7 @@ struct Entry {
 }
 
 impl Schedule {
-    /// Every probe at every practice and at the hub, and every practice's heartbeat. The first slot of each
+    /// Every probe that is asked at every practice and at the hub, and every practice's heartbeat. The first slot of each
     /// is the first one of its comb after `now`.
     pub fn new(estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
         let cap = settings.target_rate_max.filter(|cap| cap.is_finite() && *cap > 0.0);
@@ -100,7 +100,8 @@ impl Schedule {
         };
         let mut duties = Vec::with_capacity((estate.practices.len() + 1) * (estate.probes.len() + 1));
         let mut plan = |from: Vantage, practice_id: &str| {
-            for (position, probe) in estate.probes.iter().enumerate() {
+            let asked = estate.probes.iter().enumerate().filter(|(_, probe)| !probe.ask.is_passive());
+            for (position, probe) in asked {
                 let target = targets.get(position);
                 let stretch = target.map_or(1.0, |target| target.stretch);
                 let every = probe.every.mul_f64(stretch);

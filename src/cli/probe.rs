@@ -1,5 +1,6 @@
 //! `linewatch probe`: run one check now, from where it would be run, and show each phase.
 
+mod passive;
 mod report;
 
 use std::io::Write as _;
@@ -35,6 +36,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let Args { probe, practice, config, json } = args;
     let Config { estate, .. } = load(&config)?;
     let Some(asked) = find(&estate, &probe, practice.as_deref()) else { return Ok(Exit::Usage) };
+    if asked.probe.ask.is_passive() {
+        return passive::run(asked.probe, practice.as_deref(), &config, json);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let at = At::from(jiff::Timestamp::now());
     let prober = Prober::new()?;

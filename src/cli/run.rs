@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::client::plain;
 use super::{Exit, config_or_say};
 use crate::config::Config;
+use crate::hub::beats::token::works;
 use crate::hub::service::{self, Options, Running};
 
 #[derive(Debug, clap::Args)]
@@ -108,7 +109,8 @@ fn greeting(config: &Config, file: &Path) -> String {
         plain(&estate.icb.name),
         estate.practices.len(),
         estate.probes.len(),
-        (estate.practices.len() + 1) * estate.probes.len(),
+        (estate.practices.len() + 1) * estate.probes.iter().filter(|probe| !probe.ask.is_passive()).count()
+            + works(estate).len(),
         file.display(),
     )
 }

@@ -64,6 +64,7 @@ pub(super) fn estate(reader: &mut Reader<'_>, root: &Section<'_>) -> Draft {
     services(reader, root, &mut draft);
     probes::probes(reader, root, &mut draft);
     practices::practices(reader, root, &mut draft);
+    probes::only(reader, root, &mut draft);
     let checks = draft.probes.len().saturating_mul(draft.practices.len());
     if checks > CHECKS_MAX {
         reader.refuse(

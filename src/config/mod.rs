@@ -23,6 +23,7 @@ mod probes;
 mod questions;
 mod reader;
 mod rtp;
+mod secret;
 mod section;
 mod settings;
 mod settings_file;

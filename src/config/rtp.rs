@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::egress;
 use super::reader::Reader;
+use super::secret;
 use super::section::Section;
 use super::values::{self, refusal};
 use crate::estate::{Ask, RtpAsk};
@@ -30,7 +30,7 @@ const MOS_MAX: f64 = 4.3;
 
 pub(super) fn ask(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Option<Duration>) -> Option<Ask> {
     let target = section.need(reader, "target", values::host_port);
-    let secret = egress::secret(reader, section);
+    let secret = secret::shared(reader, section, &secret::OF_REFLECTOR);
     let bound = |packets: usize| i64::try_from(packets).unwrap_or(i64::MAX);
     let packets = section.integer(reader, "packets", bound(RTP_PACKETS_MIN)..=bound(RTP_PACKETS_MAX));
     let loss_max = section.number(reader, "loss_max", 0.0..=1.0);

@@ -87,15 +87,18 @@ impl Summary {
     }
 }
 
-/// Every practice asks once an interval, and so does the hub.
+/// Every practice asks once an interval, and so does the hub. A heartbeat is waited for.
 fn per_second(practices: usize, probe: &Probe) -> f64 {
+    if probe.ask.is_passive() {
+        return 0.0;
+    }
     (practices + 1) as f64 / probe.every.as_secs_f64()
 }
 
 fn targets(config: &Config) -> Vec<TargetRate> {
     let estate = &config.estate;
     let mut by_target: BTreeMap<String, (Vec<String>, f64)> = BTreeMap::new();
-    for probe in &estate.probes {
+    for probe in estate.probes.iter().filter(|probe| !probe.ask.is_passive()) {
         let entry = by_target.entry(probe.ask.bothers()).or_default();
         entry.0.push(probe.id.clone());
         entry.1 += per_second(estate.practices.len(), probe);

@@ -28,6 +28,10 @@ pub fn unready(config: &Config) -> Vec<Unready> {
                     rtp_time_min().as_millis()
                 )
             }
+            Ask::Heartbeat(work) if work.secret.is_none() => {
+                "its addresses are made from a secret: add beat_secret_file or beat_secret_env to [hub]"
+                    .to_owned()
+            }
             _ => return None,
         };
         Some(Unready { probe: probe.id.clone(), kind: probe.kind().to_owned(), why })

@@ -260,11 +260,17 @@ impl Correlator {
             return Taken::Counted;
         }
         let learn = self.explained[row as usize] == Explained::No;
-        if self.evidence.hear(row, arrival, learn, history) {
+        // Whether work was done isn't the agent's word, so it is no sign of it, nor of its clock.
+        let passive = probe.is_some_and(|probe| self.topology.probes[probe as usize].passive);
+        if !passive && self.evidence.hear(row, arrival, learn, history) {
             self.evaluate_soon(arrival);
         }
-        let hearing = &mut self.evidence.hearings[row as usize];
-        let told_at = hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()));
+        let told_at = if passive {
+            seen.at
+        } else {
+            let hearing = &mut self.evidence.hearings[row as usize];
+            hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()))
+        };
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
         let asked = Asked {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::DnsAsk;
+use super::{DnsAsk, Vantage};
 use crate::limits::{SECRET_CHARS_MAX, SECRET_CHARS_MIN};
 
 /// What exactly is asked, and what is expected of the answer.
@@ -22,6 +22,8 @@ pub enum Ask {
     Ldap(LdapAsk),
     Egress(EgressAsk),
     Rtp(RtpAsk),
+    /// Nothing is asked: somebody's work says that it was done.
+    Heartbeat(HeartbeatAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -47,6 +49,7 @@ impl Ask {
             Self::Ldap(_) => "ldap",
             Self::Egress(_) => "egress",
             Self::Rtp(_) => "rtp",
+            Self::Heartbeat(_) => "heartbeat",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -64,8 +67,13 @@ impl Ask {
             | Self::Ldap(LdapAsk { target, .. })
             | Self::Egress(EgressAsk { target, .. })
             | Self::Rtp(RtpAsk { target, .. }) => Some(target),
-            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Later { .. } => None,
+            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Heartbeat(_) | Self::Later { .. } => None,
         }
+    }
+
+    /// It isn't asked, but waited for.
+    pub const fn is_passive(&self) -> bool {
+        matches!(self, Self::Heartbeat(_))
     }
 
     /// Whom it bothers: `host:port`, or the host alone for echoes.
@@ -78,6 +86,7 @@ impl Ask {
                 None => authority(&http.url, http.tls),
             },
             Self::Icmp(icmp) => icmp.host.clone(),
+            Self::Heartbeat(work) => work.target.clone(),
             Self::Later { target, .. } => target.clone(),
             one => one.host_port().map_or_else(|| one.kind().to_owned(), ToString::to_string),
         }
@@ -340,6 +349,18 @@ pub struct RtpAsk {
     pub delay_max: Option<Duration>,
     /// A mean opinion score, 1 to 4.5, below this in the worse direction.
     pub mos_min: Option<f64>,
+}
+
+/// A piece of work that should happen, and says so: letters that leave, a backup, an upload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeartbeatAsk {
+    /// What people call the work.
+    pub target: String,
+    /// Whose work it is; `None`: every practice's.
+    pub only: Option<Vec<Vantage>>,
+    /// What the addresses that it asks for are made from: `[hub] beat_secret_file`, the same for all. Without it there are
+    /// none, so `run` refuses to wait for it.
+    pub secret: Option<SharedSecret>,
 }
 
 /// A secret that two programs share. It is in no log and no error.

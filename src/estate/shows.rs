@@ -21,6 +21,7 @@ impl Ask {
             | Self::Ntp(_)
             | Self::Egress(_)
             | Self::Rtp(_)
+            | Self::Heartbeat(_)
             | Self::Later { .. } => false,
         }
     }
@@ -31,7 +32,7 @@ impl Ask {
             Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) | Self::Egress(_) => true,
             Self::Sip(sip) => sip.tcp || sip.tls.is_some(),
             Self::Dns(dns) => dns.transport != DnsTransport::Udp,
-            Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Rtp(_) => false,
+            Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Rtp(_) | Self::Heartbeat(_) => false,
             Self::Later { kind, .. } => !matches!(kind.as_str(), "snmp" | "path" | "mtu"),
         }
     }
@@ -59,7 +60,13 @@ impl Ask {
             Self::Sip(_) | Self::Smtp(_) | Self::Ldap(_) => self.speaks_tls(),
             Self::Egress(ask) => ask.mtu.is_some(),
             Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
-            Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Rtp(_) => false,
+            Self::Dns(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Icmp(_)
+            | Self::Ntp(_)
+            | Self::Rtp(_)
+            | Self::Heartbeat(_) => false,
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::background::{Retention, record, supervise, tell};
+use super::beats::Beats;
 use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
@@ -91,6 +92,7 @@ pub struct Running {
     retention: watch::Sender<Retention>,
     crews: Mutex<Crews>,
     ended: CancellationToken,
+    stop_beats: CancellationToken,
     stop_pipeline: CancellationToken,
     stop_server: CancellationToken,
     stop_desk: CancellationToken,
@@ -107,6 +109,7 @@ struct Crews {
 type StartCrew = Box<dyn Fn(Arc<Estate>, ScheduleSettings, u64, CancellationToken) + Send + Sync>;
 
 struct Tasks {
+    beats: JoinHandle<()>,
     pipeline: JoinHandle<()>,
     teller: JoinHandle<()>,
     recorder: JoinHandle<()>,
@@ -141,9 +144,11 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let pulse = Arc::new(Pulse::default());
     pulse.beat(clock::now());
     let stop_desk = CancellationToken::new();
+    let (beats, heard_until) = store.beats().await.context("the last beats could not be read")?;
     let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
 
     let estate = Arc::new(config.estate.clone());
+    let beats = Arc::new(Beats::new(estate.clone(), beats, heard_until, clock::now()));
     let (events, _) = broadcast::channel(SUBSCRIBER_LAG);
     let (observations, _) = broadcast::channel(SUBSCRIBER_LAG);
     let (reports, reported) = mpsc::channel::<Report>(OBSERVATION_QUEUE);
@@ -176,11 +181,19 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         numbers,
         meters: meters.clone(),
         pulse,
+        beats: beats.clone(),
     });
     let ended = CancellationToken::new();
     let (stop_pipeline, stop_server) = (CancellationToken::new(), CancellationToken::new());
+    let stop_beats = CancellationToken::new();
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
     let tasks = Tasks {
+        beats: supervise(
+            "what hears beats",
+            beats.run(reports.clone(), store.clone(), stop_beats.clone()),
+            stop_beats.clone(),
+            ended.clone(),
+        ),
         pipeline: supervise(
             "the correlator",
             pipeline.run(reported, commanded, stop_pipeline.clone()),
@@ -210,6 +223,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         retention,
         crews: Mutex::new(Crews { generation: 0, stop, start }),
         ended,
+        stop_beats,
         stop_pipeline,
         stop_server,
         stop_desk,
@@ -390,6 +404,7 @@ impl Running {
         let command = Command::Reload { estate: estate.clone(), generation: crews.generation, done };
         self.hub.commands.send(command).await.context("the correlator has ended")?;
         taken_over.await.context("the correlator has ended")?;
+        self.hub.beats.reload(estate.clone(), crews.generation, clock::now());
         crews.stop = CancellationToken::new();
         (crews.start)(estate, config.schedule, crews.generation, crews.stop.clone());
         Ok(Reloaded { practices, probes, needs_restart })
@@ -409,14 +424,15 @@ impl Running {
     /// Stops asking, lets what has been seen run its course, and ends in good order; what doesn't end
     /// within a bounded time is left to itself.
     pub async fn stop(self) {
-        let Self { hub, crews, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        let Self { hub, crews, stop_beats, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        stop_beats.cancel();
         // Before the crews are dropped: the pipeline is told to end, it doesn't find itself alone.
         stop_pipeline.cancel();
         crews.lock().await.stop.cancel();
         drop(crews);
         let in_order = async {
             // Each of them ends once the one before has.
-            for task in [&mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
+            for task in [&mut tasks.beats, &mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
                 drop(task.await);
             }
             stop_server.cancel();
@@ -424,7 +440,7 @@ impl Running {
         };
         if tokio::time::timeout(STOP_DEADLINE, in_order).await.is_err() {
             tracing::warn!("something did not end within {} s", STOP_DEADLINE.as_secs());
-            for task in [&tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
+            for task in [&tasks.beats, &tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
                 task.abort();
             }
         }

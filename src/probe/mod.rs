@@ -116,6 +116,10 @@ impl Prober {
             Ask::Icmp(ask) => self.pings.ask(ask, source, &self.lookup, trail).await,
             Ask::Egress(ask) => Box::pin(self.egress.ask(ask, source, &self.lookup, trail)).await,
             Ask::Rtp(ask) => Box::pin(rtp::ask(ask, source, &self.lookup, trail)).await,
+            Ask::Heartbeat(work) => Err(Fault::local(format!(
+                "nobody is asked about {}: the hub waits for its beats",
+                work.target
+            ))),
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

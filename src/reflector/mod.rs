@@ -26,7 +26,7 @@
 //! | `server` | the sockets |
 
 pub mod frame;
-mod limiter;
+pub(crate) mod limiter;
 pub mod ports;
 mod server;
 pub mod train;

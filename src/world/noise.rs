@@ -146,7 +146,7 @@ impl Traits {
         };
         let is_tls = probe.ask.speaks_tls();
         let short_chain = mix_text(0xC4A1, &probe.id).is_multiple_of(2);
-        Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
+        Self { timeout_ms: probe.rhythm().1.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
     }
 
     fn outcome(&self, fate: Fate, usual_ms: f64) -> Outcome {

@@ -250,12 +250,12 @@ fn rings(world: &World, begin: At, hub_asks: bool) -> Vec<Ring> {
     };
     for (row, practice) in estate.practices.iter().enumerate() {
         for (n, probe) in estate.probes.iter().enumerate() {
-            add(row, &practice.id, n, &probe.id, probe.every);
+            add(row, &practice.id, n, &probe.id, probe.rhythm().0);
         }
         add(row, &practice.id, estate.probes.len(), ALIVE, HEARTBEAT_EVERY);
     }
     for (n, probe) in estate.probes.iter().enumerate().filter(|_| hub_asks) {
-        add(estate.practices.len(), HUB, n, &probe.id, probe.every);
+        add(estate.practices.len(), HUB, n, &probe.id, probe.rhythm().0);
     }
     slots
         .into_iter()

@@ -8,6 +8,7 @@ mod command;
 mod county;
 mod egress;
 mod errors;
+mod heartbeat;
 mod hints;
 mod hostile;
 mod practices_csv;

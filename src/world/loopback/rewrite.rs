@@ -153,6 +153,8 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
         Ask::Icmp(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
         // The county has no such servers of its own: what is drilled is whether a line to them stands.
         Ask::Ntp(_) => Ask::Udp(UdpAsk { target, send: "time".to_owned(), expect: None }),
+        // Nothing is asked, so no line could break it; a drill has no hub that anybody's work would know.
+        work @ Ask::Heartbeat(_) => work,
         Ask::Rtp(_) => Ask::Udp(UdpAsk { target, send: "voice".to_owned(), expect: None }),
         ask @ (Ask::Sip(_) | Ask::Smtp(_) | Ask::Ldap(_)) if ask.opens_stream() => {
             Ask::Tcp(TcpAsk::to(target))
@@ -177,6 +179,7 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
             }
             Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
+            Ask::Heartbeat(_) => {}
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,
                 // The name server behind a web probe's door gives 127.0.0.1 for every name, and nothing else.
