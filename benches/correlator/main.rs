@@ -130,7 +130,7 @@ fn outcome(
         });
     }
     let mut blips = Blips::new(facts);
-    run::play(trial, facts, &mut blips, &mut hall);
+    run::play(trial, facts, &mut blips, &mut hall, options.reask);
     let judge = Judge::new(trial, facts, &blips);
     let mut marks = Vec::with_capacity(names.len());
     let mut story = None;

@@ -68,6 +68,9 @@ pub struct Options {
     /// Write the observations of the first trial to this file, one JSON object a line, and stop.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Let the agents ask again what has changed, as `run` does. The published figures are of agents that don't.
+    #[arg(long)]
+    pub reask: bool,
     /// Threads; the results don't depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

