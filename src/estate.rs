@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin, LdapAsk,
-    NtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    NtpAsk, PathAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
 pub use prefix::{NoPrefix, Prefix};
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};

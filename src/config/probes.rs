@@ -17,28 +17,14 @@ use crate::estate::{
 use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 14] = [
+const KINDS_NOW: [&str; 15] = [
     "dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps",
-    "egress",
+    "egress", "path",
 ];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 14] = [
-    "rtp",
-    "path",
-    "heartbeat",
-    "mtu",
-    "dot",
-    "doh",
-    "imap",
-    "pop3",
-    "rdp",
-    "smb",
-    "kerberos",
-    "tls",
-    "snmp",
-    "ssh",
-];
+const KINDS_LATER: [&str; 13] =
+    ["rtp", "heartbeat", "mtu", "dot", "doh", "imap", "pop3", "rdp", "smb", "kerberos", "tls", "snmp", "ssh"];
 
 /// Keys that every probe has, or may have.
 const COMMON_KEYS: [&str; 8] = ["id", "kind", "network", "service", "every", "timeout", "also", "resolver"];
@@ -181,6 +167,7 @@ fn ask(
         "tcp" | "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
         "egress" => &super::egress::KEYS,
+        "path" => &probe_kinds::PATH_KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -211,6 +198,7 @@ fn ask(
         "ntp" | "sip" | "sips" | "smtp" | "smtps" | "ldap" | "ldaps" => {
             Some((probe_kinds::ask(reader, section, kind)?, None))
         }
+        "path" => Some((probe_kinds::path(reader, section)?, None)),
         "udp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload);

@@ -21,6 +21,7 @@ pub enum Ask {
     Smtp(SmtpAsk),
     Ldap(LdapAsk),
     Egress(EgressAsk),
+    Path(PathAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -45,6 +46,7 @@ impl Ask {
             Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
             Self::Ldap(_) => "ldap",
             Self::Egress(_) => "egress",
+            Self::Path(_) => "path",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -61,7 +63,7 @@ impl Ask {
             | Self::Smtp(SmtpAsk { target, .. })
             | Self::Ldap(LdapAsk { target, .. })
             | Self::Egress(EgressAsk { target, .. }) => Some(target),
-            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Later { .. } => None,
+            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Path(_) | Self::Later { .. } => None,
         }
     }
 
@@ -74,6 +76,7 @@ impl Ask {
                 None => HostPort::split(&authority(&http.url, http.tls)),
             },
             Self::Icmp(icmp) => Some(HostPort { host: icmp.host.clone(), port: 0 }),
+            Self::Path(path) => Some(HostPort { host: path.host.clone(), port: path.port.unwrap_or(0) }),
             Self::Later { .. } => None,
             one => one.host_port().cloned(),
         }
@@ -88,7 +91,10 @@ impl Ask {
                 Some(there) => there.to_string(),
                 None => authority(&http.url, http.tls),
             },
-            Self::Icmp(icmp) => icmp.host.clone(),
+            Self::Icmp(IcmpAsk { host, .. }) | Self::Path(PathAsk { host, port: None, .. }) => host.clone(),
+            Self::Path(PathAsk { host, port: Some(port), .. }) => {
+                HostPort { host: host.clone(), port: *port }.to_string()
+            }
             Self::Later { target, .. } => target.clone(),
             one => one.host_port().map_or_else(|| one.kind().to_owned(), ToString::to_string),
         }
@@ -324,6 +330,16 @@ pub struct IcmpAsk {
     pub count: u8,
     /// More loss than this, 0 to 1, is a failure.
     pub loss_max: f64,
+}
+
+/// The way to a host, router by router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathAsk {
+    pub host: String,
+    /// The TCP port that is connected to; `None`: echoes.
+    pub port: Option<u16>,
+    /// A router that must be on the way.
+    pub through: Option<IpAddr>,
 }
 
 /// What a firewall should let through, and what it shouldn't: asked of a reflector on its other side.
