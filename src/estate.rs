@@ -20,7 +20,7 @@ use crate::observation::HUB;
 
 pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HeartbeatAsk, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin,
-    LdapAsk, NtpAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    LdapAsk, NtpAsk, PathAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
 pub use prefix::{NoPrefix, Prefix};
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::Exit;
 use crate::config::{self, Config};
-use crate::estate::Estate;
+use crate::estate::{Ask, Estate};
 use crate::observation::{Failure, HUB};
 use crate::probe::{Answer, Prober, path};
 use crate::time::At;
@@ -53,6 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let answer = runtime.block_on(prober.ask(asked.probe, asked.source()));
     // What this machine couldn't ask it couldn't trace either.
     let fails = !matches!(answer.failure, None | Some(Failure::Local));
+    let always = always || matches!(asked.probe.ask, Ask::Path(_));
     let path = (always || fails).then(|| match runtime.block_on(prober.trace(asked.probe, asked.source())) {
         Ok(trace) => path::judge(&trace, None, &estate),
         Err(why) => path::unknown(&why),

@@ -19,7 +19,7 @@ use crate::limits::{BEAT_EVERY_MAX, PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
 use crate::observation::HUB;
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 16] = [
+const KINDS_NOW: [&str; 17] = [
     "dns",
     "https",
     "http",
@@ -36,11 +36,12 @@ const KINDS_NOW: [&str; 16] = [
     "egress",
     "rtp",
     "heartbeat",
+    "path",
 ];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 12] =
-    ["path", "mtu", "dot", "doh", "imap", "pop3", "rdp", "smb", "kerberos", "tls", "snmp", "ssh"];
+const KINDS_LATER: [&str; 11] =
+    ["mtu", "dot", "doh", "imap", "pop3", "rdp", "smb", "kerberos", "tls", "snmp", "ssh"];
 
 /// Keys that every probe has, or may have.
 const COMMON_KEYS: [&str; 8] = ["id", "kind", "network", "service", "every", "timeout", "also", "resolver"];
@@ -235,6 +236,7 @@ fn ask(
                 None,
             ));
         }
+        "path" => &probe_kinds::PATH_KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -266,6 +268,7 @@ fn ask(
         "ntp" | "sip" | "sips" | "smtp" | "smtps" | "ldap" | "ldaps" => {
             Some((probe_kinds::ask(reader, section, kind)?, None))
         }
+        "path" => Some((probe_kinds::path(reader, section)?, None)),
         "udp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload);

@@ -24,6 +24,7 @@ pub enum Ask {
     Rtp(RtpAsk),
     /// Nothing is asked: somebody's work says that it was done.
     Heartbeat(HeartbeatAsk),
+    Path(PathAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -50,6 +51,7 @@ impl Ask {
             Self::Egress(_) => "egress",
             Self::Rtp(_) => "rtp",
             Self::Heartbeat(_) => "heartbeat",
+            Self::Path(_) => "path",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -67,7 +69,12 @@ impl Ask {
             | Self::Ldap(LdapAsk { target, .. })
             | Self::Egress(EgressAsk { target, .. })
             | Self::Rtp(RtpAsk { target, .. }) => Some(target),
-            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Heartbeat(_) | Self::Later { .. } => None,
+            Self::Dns(_)
+            | Self::Http(_)
+            | Self::Icmp(_)
+            | Self::Path(_)
+            | Self::Heartbeat(_)
+            | Self::Later { .. } => None,
         }
     }
 
@@ -85,6 +92,7 @@ impl Ask {
                 None => HostPort::split(&authority(&http.url, http.tls)),
             },
             Self::Icmp(icmp) => Some(HostPort { host: icmp.host.clone(), port: 0 }),
+            Self::Path(path) => Some(HostPort { host: path.host.clone(), port: path.port.unwrap_or(0) }),
             Self::Later { .. } => None,
             one => one.host_port().cloned(),
         }
@@ -99,8 +107,11 @@ impl Ask {
                 Some(there) => there.to_string(),
                 None => authority(&http.url, http.tls),
             },
-            Self::Icmp(icmp) => icmp.host.clone(),
             Self::Heartbeat(work) => work.target.clone(),
+            Self::Icmp(IcmpAsk { host, .. }) | Self::Path(PathAsk { host, port: None, .. }) => host.clone(),
+            Self::Path(PathAsk { host, port: Some(port), .. }) => {
+                HostPort { host: host.clone(), port: *port }.to_string()
+            }
             Self::Later { target, .. } => target.clone(),
             one => one.host_port().map_or_else(|| one.kind().to_owned(), ToString::to_string),
         }
@@ -336,6 +347,16 @@ pub struct IcmpAsk {
     pub count: u8,
     /// More loss than this, 0 to 1, is a failure.
     pub loss_max: f64,
+}
+
+/// The way to a host, router by router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathAsk {
+    pub host: String,
+    /// The TCP port that is connected to; `None`: echoes.
+    pub port: Option<u16>,
+    /// A router that must be on the way.
+    pub through: Option<IpAddr>,
 }
 
 /// What a firewall should let through, and what it shouldn't: asked of a reflector on its other side.

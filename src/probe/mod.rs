@@ -119,7 +119,7 @@ impl Prober {
     ///
     /// Why this machine couldn't, for a person. That says nothing about the line.
     pub async fn trace(&self, probe: &Probe, source: Option<IpAddr>) -> Result<Trace, String> {
-        let tracing = Box::pin(path::trace(probe, source, &self.lookup, &self.pings));
+        let tracing = Box::pin(path::trace(&probe.ask, source, &self.lookup, &self.pings));
         tracing.await.map_err(|fault| fault.detail)
     }
 
@@ -141,6 +141,7 @@ impl Prober {
                 "nobody is asked about {}: the hub waits for its beats",
                 work.target
             ))),
+            Ask::Path(ask) => Box::pin(path::ask(ask, source, &self.lookup, &self.pings, trail)).await,
             Ask::Later { kind, .. } => {
                 Err(Fault::local(format!("this version can't ask `{kind}` probes yet")))
             }

@@ -114,6 +114,8 @@ rules! {
     LossMax = "loss_max", Some("loss_max");
     /// A call would sound well enough.
     Call = "call", Some("jitter_max, delay_max, mos_min");
+    /// A router is on the way.
+    Through = "through", Some("through");
     /// Ports pass the firewall.
     PortsOpen = "ports_open", Some("tcp_open, udp_open");
     /// Ports don't pass the firewall.

@@ -1,7 +1,7 @@
 //! Everyday bad luck: how long answers take, the odd asking that fails for no reason, and checks that are
 //! always bad.
 
-use crate::estate::{Ask, Estate, Probe};
+use crate::estate::{Ask, Estate, PathAsk, Probe};
 use crate::observation::{Failure, Phase};
 use crate::world::dice::{mix, mix_text, unit};
 use crate::world::faults::Fate;
@@ -139,8 +139,10 @@ impl Traits {
         let (connecting, waiting) = match &probe.ask {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
-            Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
-            Ask::Icmp(_) | Ask::Rtp(_) => (Phase::Echo, Phase::Echo),
+            Ask::Icmp(_) | Ask::Rtp(_) | Ask::Path(PathAsk { port: None, .. }) => (Phase::Echo, Phase::Echo),
+            Ask::Tcp(_) | Ask::Egress(_) | Ask::Path(_) | Ask::Later { .. } => {
+                (Phase::Connect, Phase::Connect)
+            }
             ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
             _ => (Phase::FirstByte, Phase::FirstByte),
         };

@@ -37,6 +37,21 @@ const MISTAKES: &[Mistake] = &[
         "top of the file",
     ),
     mistake("record = \"A\"", "record = \"A\"\nurl = \"x\"", "url = \"x\"", "no key `url`", "server"),
+    // The kind `path`.
+    mistake(
+        "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+        "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2\"\nthrough = \"fw\"",
+        "\"fw\"",
+        "\"fw\" is not an address",
+        "10.20.0.1",
+    ),
+    mistake(
+        "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+        "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2:0\"",
+        "\"10.9.0.2:0\"",
+        "`target`",
+        "port",
+    ),
     // Addresses of a component's hops.
     mistake(
         "name = \"BT\"",

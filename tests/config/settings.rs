@@ -157,3 +157,24 @@ fn a_web_probe_expects_what_it_is_told() {
     assert!(parse(&text.replace("redirects = 0", "name_server = \"127.0.0.1:53\"")).is_err());
     assert!(parse(&text.replace("redirects = 0", "trust_file = \"nowhere.pem\"")).is_err());
 }
+
+#[test]
+fn a_path_goes_to_a_port_or_takes_echoes() {
+    let read = |target: &str| {
+        let text = with(
+            "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+            &format!(
+                "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"{target}\"\nthrough = \"10.20.0.1\""
+            ),
+        );
+        match parse(&text).expect("a good file").estate.probes.remove(0).ask {
+            Ask::Path(path) => (path.host, path.port, path.through),
+            other => panic!("{other:?}"),
+        }
+    };
+    let through = "10.20.0.1".parse().ok();
+    assert_eq!(read("10.9.0.2"), ("10.9.0.2".to_owned(), None, through));
+    assert_eq!(read("emis.example:443"), ("emis.example".to_owned(), Some(443), through));
+    assert_eq!(read("2001:db8::1"), ("2001:db8::1".to_owned(), None, through));
+    assert_eq!(read("[2001:db8::1]:443"), ("2001:db8::1".to_owned(), Some(443), through));
+}

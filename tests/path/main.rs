@@ -48,6 +48,26 @@ every = "30s"
 timeout = "500ms"
 "#;
 
+const PATHS: &str = r#"
+[[probe]]
+id = "way"
+kind = "path"
+network = "internet"
+target = "10.9.0.2"
+through = "10.20.0.2"
+every = "30s"
+timeout = "3s"
+
+[[probe]]
+id = "elsewhere"
+kind = "path"
+network = "internet"
+target = "10.9.0.2"
+through = "10.20.0.9"
+every = "30s"
+timeout = "3s"
+"#;
+
 fn addresses(path: &Value) -> Vec<&str> {
     let hops = path["hops"].as_array().expect("hops");
     hops.iter().map(|hop| hop["address"].as_str().unwrap_or("*")).collect()
@@ -228,4 +248,21 @@ fn the_status_of_a_failing_check_says_where_its_packets_stop() {
     );
     let (_, said) = county.linewatch(&["status", "--practice", "G82002"]);
     assert!(said.contains("path of icmp: Stops after 10.1.0.1, which is BT."), "{said}");
+}
+
+#[test]
+fn a_path_can_be_a_check_of_its_own() {
+    let Some(county) = County::new() else { return };
+    county.estate(PATHS);
+    let (code, said) = county.linewatch(&["probe", "way", "--practice", "G82002"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("10.20.0.2") && said.contains("ICB internet firewall, Maidstone"), "{said}");
+    let (code, said) = county.linewatch(&["probe", "elsewhere", "--practice", "G82002"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("10.20.0.9 isn't on the path, which is 10.1.0.1, 10.20.0.2, 10.9.0.2"), "{said}");
+    county.ip("r2", "route add blackhole 10.9.0.2/32");
+    let (code, said) = county.linewatch(&["probe", "way", "--practice", "G82002"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAILS: timeout in phase echo"), "{said}");
+    assert!(said.contains("the path stops at 10.1.0.1: nothing answers beyond"), "{said}");
 }

@@ -168,6 +168,11 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
             };
             (format!("at most {:.0} % of the {what} are lost", most * 100.0), Some(most.to_string()))
         }
+        Rule::Through => {
+            let router = if let Ask::Path(path) = ask { path.through } else { None };
+            let text = router.map_or_else(|| "any router".to_owned(), |router| router.to_string());
+            (format!("{text} is on the way"), router.map(|router| quoted(&router.to_string())))
+        }
         Rule::Call => {
             let limits = if let Ask::Rtp(rtp) = ask { call_limits(rtp) } else { Vec::new() };
             let text = if limits.is_empty() { "anything".to_owned() } else { limits.join(", ") };
@@ -357,6 +362,10 @@ fn rules(ask: &Ask, spoke_tls: bool) -> Vec<Rule> {
             when(true, Rule::LossMax);
             when(!call_limits(rtp).is_empty(), Rule::Call);
         }
+        Ask::Path(path) => {
+            when(true, Rule::Answers);
+            when(path.through.is_some(), Rule::Through);
+        }
         Ask::Heartbeat(_) | Ask::Later { .. } => {}
     }
     if let Some(tls) = tls(ask).filter(|_| spoke_tls) {
@@ -439,6 +448,7 @@ mod tests {
             "kind = \"smtp\"\ntarget = \"127.0.0.1:25\"\nstarttls = \"required\"\nexpect = \"relay\"",
             "kind = \"ldaps\"\ntarget = \"127.0.0.1:636\"",
             "kind = \"rtp\"\ntarget = \"127.0.0.1:5004\"\nloss_max = 0.1\njitter_max = \"30ms\"\nmos_min = 3.5",
+            "kind = \"path\"\ntarget = \"127.0.0.1:443\"\nthrough = \"10.20.0.1\"",
             "kind = \"egress\"\ntarget = \"127.0.0.1:443\"\ntcp_open = [\"443\"]\ntcp_blocked = [\"25\"]",
         ];
         let probe = |(n, kind): (usize, &&str)| {

@@ -8,6 +8,7 @@
 //! | `shot` | one packet and what comes of it. The sockets live here |
 //! | `errors` | the error queue of a socket, and what ICMP messages mean |
 //! | `verdict` | where it stops, beside the last good path, in sentences. Pure |
+//! | `check` | `kind = "path"`: the path as a check of its own |
 //!
 //! # Choices
 //!
@@ -19,6 +20,7 @@
 //!   silent (Linux: one message a second to one address, after the first six).
 //! - What can't be done for want of a permission, a socket or an address is this machine's own, and no path.
 
+mod check;
 mod errors;
 mod progress;
 mod shot;
@@ -31,6 +33,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until, timeout};
 
+pub(super) use check::ask;
 pub use trace::{End, Trace, Way};
 pub use verdict::{judge, unknown};
 
@@ -38,24 +41,34 @@ use super::fault::Fault;
 use super::icmp::Pings;
 use super::lookup::Lookup;
 use super::trail::Trail;
-use crate::estate::{Ask, Probe};
+use crate::estate::Ask;
 use crate::limits::{PATH_LOOKUP_MAX, PATH_PACE, PATH_TIME_MAX};
 use progress::Progress;
 use shot::Shooter;
 
 /// Traces the way of a probe's packets, within [`PATH_TIME_MAX`] after its target's address is known.
 pub(super) async fn trace(
-    probe: &Probe,
+    ask: &Ask,
     source: Option<IpAddr>,
     lookup: &Lookup,
     pings: &Pings,
 ) -> Result<Trace, Fault> {
-    let target = target(&probe.ask, source, lookup).await?;
-    let way = Way::of(&probe.ask);
-    let shooter = Shooter { way, ask: &probe.ask, target, source, pings };
+    let target = target(ask, source, lookup).await?;
+    follow(ask, target, source, pings, Instant::now() + PATH_TIME_MAX).await
+}
+
+/// Traces the way to a target until this moment at most.
+async fn follow(
+    ask: &Ask,
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    pings: &Pings,
+    until: Instant,
+) -> Result<Trace, Fault> {
+    let way = Way::of(ask);
+    let shooter = Shooter { way, ask, target, source, pings };
     let mut progress = Progress::new(way, target.ip());
-    let begun = Instant::now();
-    let mut next_at = begun;
+    let mut next_at = Instant::now();
     let mut out = FuturesUnordered::new();
     while !progress.is_done() {
         let next = progress.next();
@@ -72,7 +85,7 @@ pub(super) async fn trace(
                 out.push(async move { (ttl, shooter.shoot(ttl).await) });
                 next_at = Instant::now() + PATH_PACE;
             },
-            () = sleep_until(begun + PATH_TIME_MAX) => break,
+            () = sleep_until(until) => break,
         }
     }
     drop(out);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::estate::{Ask, DnsTransport};
+use crate::estate::{Ask, DnsTransport, PathAsk};
 use crate::observation::Hop;
 
 /// Packets of which kind were sent.
@@ -23,7 +23,7 @@ impl Way {
             Ask::Dns(dns) if dns.transport == DnsTransport::Udp => Self::Udp,
             Ask::Sip(sip) if !sip.tcp && sip.tls.is_none() => Self::Udp,
             Ask::Udp(_) | Ask::Ntp(_) => Self::Udp,
-            Ask::Icmp(_) => Self::Icmp,
+            Ask::Icmp(_) | Ask::Path(PathAsk { port: None, .. }) => Self::Icmp,
             _ => Self::Tcp,
         }
     }
