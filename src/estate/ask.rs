@@ -188,7 +188,7 @@ pub struct HttpAsk {
     pub issuers: Vec<IssuerPin>,
     /// Texts that only a page put in its place has, besides those that linewatch knows.
     pub blocked_body: Vec<String>,
-    /// Redirects may lead from a public address into a private network.
+    /// Redirects may lead further inside than the service itself stands.
     pub redirects_private: bool,
 }
 

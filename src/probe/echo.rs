@@ -159,6 +159,11 @@ fn checksum(packet: &[u8]) -> u16 {
 pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
     let packet = match host {
         IpAddr::V4(host) => {
+            // The decoder takes a header that says that it is shorter than any for the shortest.
+            let is_header = |first: &u8| first >> 4 == 4 && first & 15 >= 5;
+            if id.is_some() && !packet.first().is_some_and(is_header) {
+                return None;
+            }
             let kind = if id.is_some() { Type::RAW } else { Type::DGRAM };
             IcmpPacket::V4(Icmpv4Packet::decode(packet, kind, host, Ipv4Addr::UNSPECIFIED).ok()?)
         }
@@ -225,6 +230,17 @@ mod tests {
         assert_eq!(hear(&from([192, 0, 2, 1], &reply(8, 300))), None, "another's");
         assert_eq!(hear(&from([192, 0, 2, 9], &reply(7, 300))), None, "from elsewhere");
         assert_eq!(hear(&from([127, 0, 0, 1], &question(HOST, 7, 300, true))), None, "a question");
+    }
+
+    #[test]
+    fn a_header_that_is_none_has_nothing_behind_it() {
+        let mut reply = question(HOST, 7, 300, true);
+        reply[0] = 0;
+        for first in [0x01, 0x41, 0x44, 0x65] {
+            let mut packet = from([192, 0, 2, 1], &reply);
+            packet[0] = first;
+            assert_eq!(answer(&packet, HOST, Some(7)), None, "{first:#x}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -53,26 +53,44 @@ fn flaw(value: &Value) -> Option<String> {
     }
 }
 
-/// The other side of a connection: says its words in pieces, hangs up behind them, and takes in all that it is told.
+/// The other side of a connection: hears a question first, then says its words in pieces, hangs up behind them, and
+/// takes in all that it is told.
 #[derive(Debug)]
 pub(super) struct Script {
     words: Vec<u8>,
     said: usize,
     piece: usize,
+    /// Whether what was said so far is a whole question. An answer before it is the end of most conversations, and
+    /// nothing else would ever be read.
+    is_question: fn(&[u8]) -> bool,
+    told: Vec<u8>,
+    /// Who waits for its first word.
+    waiting: Option<Waker>,
 }
 
 impl Script {
-    pub(super) fn of(words: &[u8], piece: usize) -> Self {
-        Self { words: words.to_vec(), said: 0, piece: piece.max(1) }
+    pub(super) fn of(words: &[u8], piece: usize, is_question: fn(&[u8]) -> bool) -> Self {
+        Self {
+            words: words.to_vec(),
+            said: 0,
+            piece: piece.max(1),
+            is_question,
+            told: Vec::new(),
+            waiting: None,
+        }
     }
 }
 
 impl AsyncRead for Script {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !(self.is_question)(&self.told) {
+            self.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        }
         let most = self.piece.min(buffer.remaining());
         let left = self.words.get(self.said..).unwrap_or_default();
         let piece = left.get(..most).unwrap_or(left);
@@ -84,7 +102,11 @@ impl AsyncRead for Script {
 }
 
 impl AsyncWrite for Script {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.told.extend_from_slice(buffer);
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
         Poll::Ready(Ok(buffer.len()))
     }
 

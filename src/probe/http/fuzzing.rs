@@ -33,7 +33,7 @@ fn piece(how: u8) -> usize {
 
 /// An answer in HTTP/1.1.
 pub fn http_1(bytes: &[u8]) {
-    web(bytes, |url, script, ask, trail| {
+    web(bytes, has_head, |url, script, ask, trail| {
         let asked = Asked { url, host: None };
         block_on(exchange::get(script, &asked, |status, to| Way::leads_on(ask, status, to), trail))
     });
@@ -41,18 +41,41 @@ pub fn http_1(bytes: &[u8]) {
 
 /// An answer in HTTP/2: frames, from the server's preface on.
 pub fn http_2(bytes: &[u8]) {
-    web(bytes, |url, script, ask, trail| {
+    web(bytes, has_headers, |url, script, ask, trail| {
         let request = Asked { url, host: None }.request_2()?;
         block_on(second::put(script, request, None, |status, to| Way::leads_on(ask, status, to), trail))
     });
 }
 
-fn web(bytes: &[u8], get: impl FnOnce(&Url, Script, &HttpAsk, &Trail) -> Result<Page, Fault>) {
+/// A whole request, as HTTP/1.1 has it.
+fn has_head(told: &[u8]) -> bool {
+    told.ends_with(b"\r\n\r\n")
+}
+
+/// The same, as HTTP/2 does: behind its preface, a frame of kind HEADERS.
+fn has_headers(told: &[u8]) -> bool {
+    const PREFACE_BYTES: usize = 24;
+    let mut rest = told.get(PREFACE_BYTES..).unwrap_or_default();
+    while let Some((&[high, middle, low, kind, ..], after)) = rest.split_first_chunk::<9>() {
+        if kind == 1 {
+            return true;
+        }
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        rest = usize::try_from(length).ok().and_then(|length| after.get(length..)).unwrap_or_default();
+    }
+    false
+}
+
+fn web(
+    bytes: &[u8],
+    is_question: fn(&[u8]) -> bool,
+    get: impl FnOnce(&Url, Script, &HttpAsk, &Trail) -> Result<Page, Fault>,
+) {
     let (how, bytes) = choice(bytes);
     let ask = asked(how);
     let Ok(url) = Url::parse(&ask.url) else { return };
     let trail = trail();
-    let verdict = get(&url, Script::of(bytes, piece(how)), &ask, &trail).and_then(|page| {
+    let verdict = get(&url, Script::of(bytes, piece(how), is_question), &ask, &trail).and_then(|page| {
         let said = page.body.bytes();
         assert!(said.len() <= PROBE_BODY_BYTES_MAX);
         assert!(page.location.as_ref().is_none_or(|to| to.len() <= 3 * PROBE_HEAD_BYTES_MAX));
@@ -82,7 +105,7 @@ pub fn tunnel(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let at = |host: &str, port| HostPort { host: host.to_owned(), port };
     let (proxy, target) = (at("proxy.example", 3128), at("accurx.example", 443));
-    let outcome = block_on(proxied::through(Script::of(bytes, piece(how)), &proxy, &target));
+    let outcome = block_on(proxied::through(Script::of(bytes, piece(how), has_head), &proxy, &target));
     if outcome.is_ok() {
         let text = String::from_utf8_lossy(bytes);
         assert!(text.starts_with("HTTP/1.") && text.contains(" 2"), "no leave, and yet a tunnel: {text}");
@@ -123,4 +146,38 @@ pub fn redirect(bytes: &[u8]) {
         been.push(next);
     }
     end(trail, Ok(()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well";
+    /// Settings, then a head and its body.
+    const FRAMES: &[u8] =
+        b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\x88\0\0\x0b\0\x01\0\0\0\x01all is well";
+
+    /// Targets that never get further than their first line find nothing.
+    #[test]
+    fn good_answers_come_through_the_script() {
+        let url = Url::parse("https://web.accurx.example/").expect("a URL");
+        let asked = Asked { url: &url, host: None };
+        for piece in [1, usize::MAX] {
+            let page =
+                block_on(exchange::get(Script::of(PAGE, piece, has_head), &asked, |_, _| false, &trail()));
+            assert_eq!(page.expect("a page").body.bytes(), b"all is well");
+            let request = asked.request_2().expect("a request");
+            let page = block_on(second::put(
+                Script::of(FRAMES, piece, has_headers),
+                request,
+                None,
+                |_, _| false,
+                &trail(),
+            ));
+            assert_eq!(page.expect("a page").body.bytes(), b"all is well");
+            let leave = Script::of(b"HTTP/1.1 200 Connection established\r\n\r\n", piece, has_head);
+            let at = |port| HostPort { host: "proxy.example".to_owned(), port };
+            assert!(block_on(proxied::through(leave, &at(3128), &at(443))).is_ok());
+        }
+    }
 }
