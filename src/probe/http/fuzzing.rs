@@ -81,26 +81,23 @@ fn web(
         assert!(page.location.as_ref().is_none_or(|to| to.len() <= 3 * PROBE_HEAD_BYTES_MAX));
         let mut way = Way::from(url.clone());
         way.arrived(Depth::Public);
-        match way.next(&ask, page.status, page.location.as_deref())? {
-            Some(next) => {
-                assert!(ask.redirects_max > 0 && page.status.is_redirection() && said.is_empty());
-                trail.note(|facts| facts.redirects.push(crate::probe::fault::one_line(next.as_str())));
-                Ok(())
-            }
-            None => {
-                let verdict = judge(&ask, &url, &way, &page);
-                if verdict.is_ok() {
-                    assert!((200..400).contains(&page.status.as_u16()));
-                    assert!(ask.expect_body.is_none() || String::from_utf8_lossy(said).contains("is well"));
-                }
-                verdict
-            }
+        if let Some(next) = way.next(&ask, page.status, page.location.as_deref())? {
+            assert!(ask.redirects_max > 0 && page.status.is_redirection() && said.is_empty());
+            trail.note(|facts| facts.redirects.push(crate::probe::fault::one_line(next.as_str())));
+            return Ok(());
         }
+        let verdict = judge(&ask, &url, &way, &page);
+        if verdict.is_ok() {
+            assert!((200..400).contains(&page.status.as_u16()));
+            assert!(ask.expect_body.is_none() || String::from_utf8_lossy(said).contains("is well"));
+        }
+        verdict
     });
     end(trail, verdict);
 }
 
 /// A proxy's answer to CONNECT.
+#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
 pub fn tunnel(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let at = |host: &str, port| HostPort { host: host.to_owned(), port };
@@ -114,6 +111,7 @@ pub fn tunnel(bytes: &[u8]) {
 }
 
 /// Redirects, one in a line. The first byte chooses how many are followed, and how far outside the service stands.
+#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
 pub fn redirect(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let ask = asked(how);
