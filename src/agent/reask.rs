@@ -2,9 +2,9 @@
 //!
 //! The schedule sees each check once in its interval. That is enough while all is well, and slow when something has just
 //! changed. So a check whose result changed is asked again within a second, then after longer and longer waits, until it is
-//! *settled*: so many failures in a row, or so many answers. When a check is seen to fail twice, its practice's other checks
-//! are asked as well, which tells a line from a service; and when one that was down has answered twice, those that went down
-//! with it are asked before their turn, so that nobody is told "still down" for want of asking.
+//! *settled*: so many failures in a row, or so many answers. When a check fails and no other does, its practice's others on
+//! that network are asked as well, which tells a line from a service; and when one that was down has answered twice, those
+//! that went down with it are asked before their turn, so that nobody is told "still down" for want of asking.
 //!
 //! Where the schedule's own turn is near, asking beside it gains nothing, and it isn't done. What may be asked beside the
 //! schedule at all is rationed ([`super::ration`]): what finds no room is put off, and given up when that takes too long.
@@ -164,7 +164,7 @@ impl Reasks {
             self.entries.insert(key, Entry { due: None, has_place: false, ..entry });
         }
         match (is_failing, run) {
-            (true, 2) => self.ask_neighbours(key, now),
+            (true, 1) => self.ask_neighbours(key, now),
             (false, 2) if was_down => self.ask_company(key, now),
             _ => {}
         }
@@ -239,14 +239,18 @@ impl Reasks {
         }
     }
 
-    /// A check has failed twice: whether its practice's others fail, too, tells whose fault it is. Once, when it is the
-    /// first of them.
+    /// A check fails: whether its practice's others on that network fail, too, tells whose fault it is. Once, for the first
+    /// of them.
     fn ask_neighbours(&mut self, (probe, from): Key, now: At) {
-        let asked = |other: &ProbeIx| *other != probe && !self.estate.probes[other.at()].ask.is_passive();
-        let others = (0..self.estate.probes.len()).map(ProbeIx::new).filter(asked);
-        let others: Vec<Key> = others.map(|other| (other, from)).collect();
-        let fails = |key: &Key| self.entries.get(key).is_some_and(|entry| entry.is_failing && entry.run >= 2);
-        if others.iter().any(fails) {
+        let network = self.estate.probes[probe.at()].network;
+        let others = self.estate.probes.iter().enumerate().map(|(n, other)| (ProbeIx::new(n), other));
+        let others: Vec<Key> = others
+            .filter(|(ix, other)| *ix != probe && other.network == network && !other.ask.is_passive())
+            .map(|(ix, _)| (ix, from))
+            .collect();
+        let has_just_failed =
+            |key: &Key| self.entries.get(key).is_some_and(|entry| entry.is_failing && !entry.is_settled());
+        if others.iter().any(has_just_failed) {
             return;
         }
         for key in others {

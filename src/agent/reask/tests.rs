@@ -126,7 +126,7 @@ fn it_is_not_asked_while_it_is_being_asked() {
 }
 
 #[test]
-fn a_check_that_failed_twice_has_its_neighbours_asked_once() {
+fn the_first_of_a_practice_to_fail_has_its_neighbours_asked_once() {
     let mut reasks = reasks(2, &[60, 60, 60]);
     let begin = reasks.after_slot(FIRST, PROBE);
     reasks.fails(FIRST, PROBE, begin);
