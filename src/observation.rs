@@ -218,7 +218,7 @@ impl PhaseTimes {
 
 /// The fuzz target: a line that is read says the same when it is written and read again.
 #[cfg(any(fuzzing, test))]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     let Ok(seen) = serde_json::from_slice::<Observation>(bytes) else { return };
     let written = serde_json::to_string(&seen).unwrap_or_default();
     assert!(!written.contains('\n'), "one line: {written}");

@@ -170,7 +170,7 @@ impl Tally {
 
 /// The fuzz target: a recording, which gives the same bytes twice, each of its events a whole one.
 #[cfg(any(fuzzing, test))]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     use std::path::Path;
     use std::sync::OnceLock;
 

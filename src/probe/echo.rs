@@ -174,7 +174,7 @@ fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
 
 /// The fuzz target: packets as each kind of socket hears them. The first byte chooses the kind.
 #[cfg(any(fuzzing, test))]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     let (how, packet) = crate::fuzzing::choice(bytes);
     let raw = how & 1 != 0;
     let six = how & 2 != 0;

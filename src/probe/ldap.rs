@@ -57,10 +57,10 @@ fn no_ldap() -> Fault {
 
 /// How many more bytes hold the length of a message that begins with these two; `None`: no message begins so.
 fn more_of_length(head: &[u8]) -> Option<usize> {
-    match head {
-        &[0x30, short] if short < 0x80 => Some(0),
+    match *head {
+        [0x30, short] if short < 0x80 => Some(0),
         // A length without end (0x80) isn't allowed here.
-        &[0x30, long] if (0x81..=0x84).contains(&long) => Some(usize::from(long & 0x7f)),
+        [0x30, long] if (0x81..=0x84).contains(&long) => Some(usize::from(long & 0x7f)),
         _ => None,
     }
 }
@@ -99,7 +99,7 @@ fn result(message: &[u8]) -> Option<u8> {
 
 /// The fuzz target: a directory's answer from its first byte.
 #[cfg(any(fuzzing, test))]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     let mut heard = super::heard::Heard::default();
     heard.add(bytes);
     let Some(mut head) = heard.take(2) else { return };

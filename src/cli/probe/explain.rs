@@ -263,10 +263,10 @@ fn status(ask: &Ask) -> (String, Option<String>) {
         _ => (&[][..], "200"),
     };
     let listed: Vec<String> = expected.iter().map(ToString::to_string).collect();
-    match listed.is_empty() {
-        true => (format!("a status of {default}"), None),
-        false => (format!("a status of {}", listed.join(" or ")), Some(format!("[{}]", listed.join(", ")))),
+    if listed.is_empty() {
+        return (format!("a status of {default}"), None);
     }
+    (format!("a status of {}", listed.join(" or ")), Some(format!("[{}]", listed.join(", "))))
 }
 
 fn trusted(ask: &Ask) -> (String, Option<String>) {

@@ -230,7 +230,7 @@ pub(super) fn nonce() -> Result<Nonce, Fault> {
 
 /// The fuzz target: what answers in a reflector's place, signed and not. The first byte chooses which.
 #[cfg(any(fuzzing, test))]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     const ASKED: Nonce = [7; 16];
     const CLOCK: u64 = 1_773_644_400;
     let (how, bytes) = crate::fuzzing::choice(bytes);

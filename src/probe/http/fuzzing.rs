@@ -32,7 +32,7 @@ fn piece(how: u8) -> usize {
 }
 
 /// An answer in HTTP/1.1.
-pub fn http_1(bytes: &[u8]) {
+pub(crate) fn http_1(bytes: &[u8]) {
     web(bytes, has_head, |url, script, ask, trail| {
         let asked = Asked { url, host: None };
         block_on(exchange::get(script, &asked, |status, to| Way::leads_on(ask, status, to), trail))
@@ -40,7 +40,7 @@ pub fn http_1(bytes: &[u8]) {
 }
 
 /// An answer in HTTP/2: frames, from the server's preface on.
-pub fn http_2(bytes: &[u8]) {
+pub(crate) fn http_2(bytes: &[u8]) {
     web(bytes, has_headers, |url, script, ask, trail| {
         let request = Asked { url, host: None }.request_2()?;
         block_on(second::put(script, request, None, |status, to| Way::leads_on(ask, status, to), trail))
@@ -81,27 +81,23 @@ fn web(
         assert!(page.location.as_ref().is_none_or(|to| to.len() <= 3 * PROBE_HEAD_BYTES_MAX));
         let mut way = Way::from(url.clone());
         way.arrived(Depth::Public);
-        match way.next(&ask, page.status, page.location.as_deref())? {
-            Some(next) => {
-                assert!(ask.redirects_max > 0 && page.status.is_redirection() && said.is_empty());
-                trail.note(|facts| facts.redirects.push(crate::probe::fault::one_line(next.as_str())));
-                Ok(())
-            }
-            None => {
-                let verdict = judge(&ask, &url, &way, &page);
-                if verdict.is_ok() {
-                    assert!((200..400).contains(&page.status.as_u16()));
-                    assert!(ask.expect_body.is_none() || String::from_utf8_lossy(said).contains("is well"));
-                }
-                verdict
-            }
+        if let Some(next) = way.next(&ask, page.status, page.location.as_deref())? {
+            assert!(ask.redirects_max > 0 && page.status.is_redirection() && said.is_empty());
+            trail.note(|facts| facts.redirects.push(crate::probe::fault::one_line(next.as_str())));
+            return Ok(());
         }
+        let verdict = judge(&ask, &url, &way, &page);
+        if verdict.is_ok() {
+            assert!((200..400).contains(&page.status.as_u16()));
+            assert!(ask.expect_body.is_none() || String::from_utf8_lossy(said).contains("is well"));
+        }
+        verdict
     });
     end(trail, verdict);
 }
 
 /// A proxy's answer to CONNECT.
-pub fn tunnel(bytes: &[u8]) {
+pub(crate) fn tunnel(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let at = |host: &str, port| HostPort { host: host.to_owned(), port };
     let (proxy, target) = (at("proxy.example", 3128), at("accurx.example", 443));
@@ -114,7 +110,7 @@ pub fn tunnel(bytes: &[u8]) {
 }
 
 /// Redirects, one in a line. The first byte chooses how many are followed, and how far outside the service stands.
-pub fn redirect(bytes: &[u8]) {
+pub(crate) fn redirect(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let ask = asked(how);
     let Ok(first) = Url::parse(&ask.url) else { return };
