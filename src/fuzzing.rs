@@ -6,37 +6,42 @@
 //!
 //! A reader that is private has its target beside it, named `fuzz`; this is the list of them.
 
-pub use crate::cli::replay::fuzz as replay;
-pub use crate::config::fuzzing::{practices_csv, probes_toml};
-pub use crate::observation::fuzz as observation;
-pub use crate::probe::fuzzing::{
-    certificates, dns, http_1, http_2, icmp, knock, ldap, ntp, redirect, sip, smtp, tunnel,
-};
-pub use crate::reflector::fuzzing::reflector;
-
 /// A target's name, which is also that of its file and of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
-pub const TARGETS: [Target; 17] = [
-    ("certificates", certificates),
-    ("dns", dns),
-    ("http_1", http_1),
-    ("http_2", http_2),
-    ("icmp", icmp),
-    ("knock", knock),
-    ("ldap", ldap),
-    ("ntp", ntp),
-    ("observation", observation),
-    ("practices_csv", practices_csv),
-    ("probes_toml", probes_toml),
-    ("redirect", redirect),
-    ("reflector", reflector),
-    ("replay", replay),
-    ("sip", sip),
-    ("smtp", smtp),
-    ("tunnel", tunnel),
-];
+macro_rules! targets {
+    ($($name:ident: $fuzz:path,)*) => {
+        $(
+            /// Panics when something doesn't hold.
+            pub fn $name(bytes: &[u8]) {
+                $fuzz(bytes);
+            }
+        )*
+
+        /// All of them.
+        pub const TARGETS: &[Target] = &[$((stringify!($name), $name),)*];
+    };
+}
+
+targets! {
+    certificates: crate::probe::fuzzing::certificates,
+    dns: crate::probe::fuzzing::dns,
+    http_1: crate::probe::fuzzing::http_1,
+    http_2: crate::probe::fuzzing::http_2,
+    icmp: crate::probe::fuzzing::icmp,
+    knock: crate::probe::fuzzing::knock,
+    ldap: crate::probe::fuzzing::ldap,
+    ntp: crate::probe::fuzzing::ntp,
+    observation: crate::observation::fuzz,
+    practices_csv: crate::config::fuzzing::practices_csv,
+    probes_toml: crate::config::fuzzing::probes_toml,
+    redirect: crate::probe::fuzzing::redirect,
+    reflector: crate::reflector::fuzzing::reflector,
+    replay: crate::cli::replay::fuzz,
+    sip: crate::probe::fuzzing::sip,
+    smtp: crate::probe::fuzzing::smtp,
+    tunnel: crate::probe::fuzzing::tunnel,
+}
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.
 pub(crate) fn choice(bytes: &[u8]) -> (u8, &[u8]) {
@@ -68,9 +73,8 @@ mod tests {
             assert!((2..=80).contains(&files.len()), "{name}: {} files", files.len());
             for file in files {
                 let path = corpus.join(file);
-                // Shown when the test fails: which one it was.
-                println!("{}", path.display());
-                run(&std::fs::read(&path).expect("a file"));
+                let bytes = std::fs::read(&path).expect("a file");
+                assert!(std::panic::catch_unwind(|| run(&bytes)).is_ok(), "{}", path.display());
             }
         }
     }

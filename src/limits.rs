@@ -1,6 +1,12 @@
 //! Every bound of linewatch that isn't the operator's to set, in one place, each with its reason.
 
+mod again;
+mod paths;
+
 use std::time::Duration;
+
+pub use again::*;
+pub use paths::*;
 
 /// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional
 /// field and a long `detail` is under 2 KiB; anything longer is not an observation.
@@ -131,7 +137,6 @@ pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
-// --- probes -------------------------------------------------------------------------------------------
 
 /// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
 /// services send under 8 KiB; cookies and content policies of the worst reach 20.
@@ -464,53 +469,6 @@ pub const ASK_GRACE: Duration = Duration::from_secs(1);
 /// two scrapes, so that no lateness falls between them.
 pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
 
-// ---- asking again (`agent::reask`) ----
-
-/// Shortest and longest wait before a check that has just changed is asked again; which of them is a hash of practice and
-/// probe. Within a second, but not at once: what lost one packet is over by then. And spread, so that 175 practices that
-/// lose a firewall together don't all ask it in one millisecond. Each further wait is twice the last.
-pub const REASK_FIRST_MIN: Duration = Duration::from_millis(200);
-pub const REASK_FIRST_MAX: Duration = Duration::from_millis(900);
-
-/// Failures in a row after which a check counts as down and is left to the schedule: as many as the correlator keeps one
-/// by one (`correlate::evidence::KEPT`). More would say nothing new.
-pub const REASK_DOWN_AFTER: u8 = 4;
-
-/// Answers in a row after which it counts as fine again: one may be luck on a line that loses half.
-pub const REASK_FINE_AFTER: u8 = 2;
-
-/// Times that one check is asked again until it is settled, at most: waits of half a second to eight. A line that loses
-/// every other packet is never settled, and must not cost more than this between two turns of the schedule.
-pub const REASK_TRIES_MAX: u8 = 5;
-
-/// A check whose turn in the schedule comes within this isn't asked beside it: it would gain nothing.
-pub const REASK_SPARE: Duration = Duration::from_secs(1);
-
-/// What asking again may add to the schedule, over all targets: half as much. In an outage of everything the schedule
-/// itself sees each check within an interval, and lines that are short of breath need no second load.
-pub const REASK_ESTATE_SHARE: f64 = 0.5;
-
-/// But this many a second in any case: of an estate of three checks a minute, half is nothing.
-pub const REASK_PER_SECOND_MIN: f64 = 4.0;
-
-/// So many seconds' worth may go out at once, when nothing did before.
-pub const REASK_BURST_SECONDS: f64 = 1.0;
-
-/// The same for one target: as much again as the schedule asks of it, and no more than `[schedule] target_rate` leaves.
-pub const REASK_TARGET_SHARE: f64 = 1.0;
-
-/// What one target may get at once, when nothing was asked again there before: a practice's own fault and a few more, and
-/// nothing that a server would notice.
-pub const REASK_TARGET_BURST: f64 = 8.0;
-
-/// How long the first asking after a change may be put off for want of room; any other waits for [`REASK_SPARE`] only, so
-/// that it isn't in the way of those. After that the schedule is as quick, and it is given up.
-pub const REASK_PUT_OFF_MAX: Duration = Duration::from_secs(10);
-
-/// Share of `[schedule] concurrency` that only the schedule may use: when everything times out, asking again must not take
-/// the places that the next slots need.
-pub const REASK_KEPT_FREE_SHARE: f64 = 0.25;
-
 /// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), for the many
 /// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), and for two dozen and more of each trace ([`PATHS_AT_ONCE`]).
 pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX + 32 * PATHS_AT_ONCE;
@@ -603,7 +561,6 @@ pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
-// --- probes -------------------------------------------------------------------------------------------
 
 // ---- the county on loopback (`world::loopback`) ----
 
@@ -676,72 +633,3 @@ pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
-// --- the path of a check (`probe::path`, `agent::traces`) ---------------------------------------------
-
-/// Longest way that is followed, in routers. Paths across the NHS network and the internet have five to twenty.
-pub const PATH_HOPS_MAX: u8 = 30;
-
-/// Distances tried beyond the last router that answered. Carriers hide four or five routers in a row; each more is one
-/// more packet into nothing, for each trace of a line that is down.
-pub const PATH_SILENT_MAX: u8 = 12;
-
-/// Distances beyond the last router that answered which are tried again: that is where the way stops, and one lost packet
-/// must not move it.
-pub const PATH_AGAIN_BEYOND: u8 = 3;
-
-/// Packets to one distance before it counts as silent. At 5 % loss each way one router in a hundred reads as silent
-/// by chance.
-pub const PATH_TRIES: u8 = 2;
-
-/// From one packet of a trace to the next. Answers of near targets come within that time, so that hardly a packet goes
-/// further than it must; thirty packets take a third of a trace's time.
-pub const PATH_PACE: Duration = Duration::from_millis(20);
-
-/// How long an answer to one packet is waited for. Less than the second after which TCP sends a packet of its own
-/// again, which would be taken for a slow router.
-pub const PATH_PATIENCE: Duration = Duration::from_millis(900);
-
-/// Longest that a trace takes; what is known by then is the path. Enough for two tries with their patience.
-pub const PATH_TIME_MAX: Duration = Duration::from_millis(2_600);
-
-/// How long a trace waits for the address of its target's name. When names don't resolve, that is the fault, and there
-/// is nothing to trace.
-pub const PATH_LOOKUP_MAX: Duration = Duration::from_secs(1);
-
-/// Bytes kept of the packet that an ICMP error quotes: the head of ICMP, with its id.
-pub const PATH_QUOTED_BYTES: usize = 8;
-
-/// Buffer for an answer to a packet of a trace. That it came is all that counts, and the head of an echo.
-pub const PATH_HEARD_BYTES_MAX: usize = 256;
-
-/// ICMP messages read from one socket of a trace before it gives up: a raw socket hears those of all others.
-pub const PATH_STRAYS_MAX: u32 = 4096;
-
-/// Traces under way at once in a process. Each holds a dozen or two of sockets for one to three seconds.
-pub const PATHS_AT_ONCE: usize = 8;
-
-/// From one trace to the next, over the whole process, when it is busy: five a second, some hundred small packets. When
-/// a firewall drops everything for 6,200 practices, the first few traces say where; the rest are evidence.
-pub const PATHS_GAP: Duration = Duration::from_millis(200);
-
-/// Traces that may begin in one moment.
-pub const PATHS_BURST: u32 = 8;
-
-/// From one trace to the same target to the next. A trace puts two or three packets on the target itself.
-pub const PATH_TARGET_GAP: Duration = Duration::from_millis(500);
-
-/// Targets whose last trace is remembered; beyond this those that may be traced again are forgotten.
-pub const PATHS_TARGETS_MAX: usize = 4096;
-
-/// Within this time after its first good result a check's good path is traced for the first time.
-pub const PATH_FIRST_WITHIN: Duration = Duration::from_mins(2);
-
-/// From one trace of a check's good path to the next, at least. Routes change a few times a day.
-pub const PATH_GOOD_EVERY: Duration = Duration::from_hours(1);
-
-/// A check that still fails is traced again after this: each attempt at a repair may move where it stops.
-pub const PATH_AGAIN_AFTER: Duration = Duration::from_mins(10);
-
-/// Checks whose paths are kept, some 400 bytes each. Those beyond have none: their neighbours' will do.
-pub const PATHS_KEPT_MAX: usize = 100_000;

@@ -225,8 +225,7 @@ impl PhaseTimes {
 
 /// The fuzz target: a line that is read says the same when it is written and read again.
 #[cfg(any(fuzzing, test))]
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     let Ok(seen) = serde_json::from_slice::<Observation>(bytes) else { return };
     let written = serde_json::to_string(&seen).unwrap_or_default();
     assert!(!written.contains('\n'), "one line: {written}");

@@ -170,8 +170,7 @@ impl Tally {
 
 /// The fuzz target: a recording, which gives the same bytes twice, each of its events a whole one.
 #[cfg(any(fuzzing, test))]
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     use std::path::Path;
     use std::sync::OnceLock;
 

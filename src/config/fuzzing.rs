@@ -54,8 +54,7 @@ timeout = "5s"
 "#;
 
 /// `probes.toml`.
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn probes_toml(bytes: &[u8]) {
+pub(crate) fn probes_toml(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match super::parse("probes.toml", text, Path::new(NOWHERE)) {
         Err(errors) => refused(&errors),
@@ -72,8 +71,7 @@ pub fn probes_toml(bytes: &[u8]) {
 }
 
 /// `practices.csv`.
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn practices_csv(bytes: &[u8]) {
+pub(crate) fn practices_csv(bytes: &[u8]) {
     let (document, _) = DeTable::parse_recoverable(ESTATE);
     let dir = Path::new(NOWHERE);
     let mut unheard = Report::new();

@@ -61,8 +61,7 @@ impl Certificate {
 /// The fuzz target: a chain, each certificate behind two bytes of length. The first byte chooses how it stands with the
 /// verifier and whether an issuer is pinned.
 #[cfg(any(fuzzing, test))]
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn fuzz(bytes: &[u8]) {
+pub(crate) fn fuzz(bytes: &[u8]) {
     use super::interception::{Issuers, Standing, examine};
     use crate::estate::IssuerPin;
 

@@ -9,15 +9,15 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub use super::certificate::fuzz as certificates;
-pub use super::dns::fuzzing::dns;
-pub use super::echo::fuzz as icmp;
-pub use super::egress::fuzz as knock;
-pub use super::http::fuzzing::{http_1, http_2, redirect, tunnel};
-pub use super::ldap::fuzz as ldap;
-pub use super::ntp::fuzz as ntp;
-pub use super::sip::fuzz as sip;
-pub use super::smtp::fuzz as smtp;
+pub(crate) use super::certificate::fuzz as certificates;
+pub(crate) use super::dns::fuzzing::dns;
+pub(crate) use super::echo::fuzz as icmp;
+pub(crate) use super::egress::fuzz as knock;
+pub(crate) use super::http::fuzzing::{http_1, http_2, redirect, tunnel};
+pub(crate) use super::ldap::fuzz as ldap;
+pub(crate) use super::ntp::fuzz as ntp;
+pub(crate) use super::sip::fuzz as sip;
+pub(crate) use super::smtp::fuzz as smtp;
 
 use super::fault::Fault;
 use super::trail::Trail;

@@ -27,8 +27,7 @@ pub(crate) fn signed(bytes: &[u8], is_signed: bool) -> Option<(Key, Vec<u8>)> {
 }
 
 /// The first byte chooses whether the frame is signed, whether it is dated now, and how it came.
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn reflector(bytes: &[u8]) {
+pub(crate) fn reflector(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let (is_signed, is_dated, over_tcp) = (how & 1 != 0, how & 2 != 0, how & 4 != 0);
     let mut bytes = bytes.to_vec();

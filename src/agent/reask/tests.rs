@@ -1,3 +1,5 @@
+//! What is asked again, when, and how often, told by what becomes due.
+
 use super::*;
 use crate::agent::schedule::tests::estate;
 use crate::estate::PracticeIx;

@@ -290,10 +290,9 @@ fn status(ask: &Ask) -> (String, Option<String>) {
     };
     let listed: Vec<String> = expected.iter().map(ToString::to_string).collect();
     if listed.is_empty() {
-        (format!("a status of {default}"), None)
-    } else {
-        (format!("a status of {}", listed.join(" or ")), Some(format!("[{}]", listed.join(", "))))
+        return (format!("a status of {default}"), None);
     }
+    (format!("a status of {}", listed.join(" or ")), Some(format!("[{}]", listed.join(", "))))
 }
 
 fn trusted(ask: &Ask) -> (String, Option<String>) {

@@ -28,7 +28,7 @@ mod sizes;
 mod verdict;
 
 #[cfg(any(fuzzing, test))]
-pub use knock::fuzz;
+pub(crate) use knock::fuzz;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

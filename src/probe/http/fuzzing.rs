@@ -32,7 +32,7 @@ fn piece(how: u8) -> usize {
 }
 
 /// An answer in HTTP/1.1.
-pub fn http_1(bytes: &[u8]) {
+pub(crate) fn http_1(bytes: &[u8]) {
     web(bytes, has_head, |url, script, ask, trail| {
         let asked = Asked { url, host: None };
         block_on(exchange::get(script, &asked, |status, to| Way::leads_on(ask, status, to), trail))
@@ -40,7 +40,7 @@ pub fn http_1(bytes: &[u8]) {
 }
 
 /// An answer in HTTP/2: frames, from the server's preface on.
-pub fn http_2(bytes: &[u8]) {
+pub(crate) fn http_2(bytes: &[u8]) {
     web(bytes, has_headers, |url, script, ask, trail| {
         let request = Asked { url, host: None }.request_2()?;
         block_on(second::put(script, request, None, |status, to| Way::leads_on(ask, status, to), trail))
@@ -97,8 +97,7 @@ fn web(
 }
 
 /// A proxy's answer to CONNECT.
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn tunnel(bytes: &[u8]) {
+pub(crate) fn tunnel(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let at = |host: &str, port| HostPort { host: host.to_owned(), port };
     let (proxy, target) = (at("proxy.example", 3128), at("accurx.example", 443));
@@ -111,8 +110,7 @@ pub fn tunnel(bytes: &[u8]) {
 }
 
 /// Redirects, one in a line. The first byte chooses how many are followed, and how far outside the service stands.
-#[expect(clippy::missing_panics_doc, reason = "a fuzz target panics when it has found something")]
-pub fn redirect(bytes: &[u8]) {
+pub(crate) fn redirect(bytes: &[u8]) {
     let (how, bytes) = choice(bytes);
     let ask = asked(how);
     let Ok(first) = Url::parse(&ask.url) else { return };
