@@ -90,6 +90,30 @@ fn every_kind_of_packet_finds_the_routers_and_the_target() {
 }
 
 #[test]
+fn a_target_that_answers_is_reached_by_the_checks_own_packets() {
+    let Some(county) = County::new() else { return };
+    county.estate(
+        &(PROBES.replace("5060", "123").replace("kind = \"udp\"", "kind = \"ntp\"")
+            + r#"
+[[probe]]
+id = "rtp"
+kind = "rtp"
+network = "internet"
+target = "10.9.0.2:7000"
+secret_file = "secret"
+every = "30s"
+timeout = "3s"
+"#),
+    );
+    let _reflector = county.reflector("4433", "7000");
+    for (probe, ends) in [("tcp", "reached"), ("rtp", "reached"), ("udp", "refused")] {
+        let (ok, path) = county.path_of(probe);
+        assert_eq!((ok, path["stopped"].as_str()), (ends == "reached", Some(ends)), "{probe}: {path}");
+        assert_eq!(addresses(&path), ["10.1.0.1", "10.20.0.2", "10.9.0.2"], "{probe}: {path}");
+    }
+}
+
+#[test]
 fn echoes_need_no_privilege_where_the_machine_lets_them() {
     let Some(county) = County::new() else { return };
     county.estate(PROBES);

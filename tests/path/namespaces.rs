@@ -173,11 +173,23 @@ impl County {
 
     /// Starts `linewatch run` at the client, and waits until it serves its page.
     pub fn run(&self) -> Running {
+        let file = self.folder.path().join("probes.toml");
+        self.start("client", &["run", "--config", &file.to_string_lossy()])
+    }
+
+    /// Starts `linewatch reflector` at the target, whose secret lies beside the estate file, and waits until it listens.
+    pub fn reflector(&self, tcp: &str, udp: &str) -> Running {
+        let secret = self.folder.path().join("secret");
+        std::fs::write(&secret, "a secret of a test, and long enough\n").expect("written");
+        let secret = secret.to_string_lossy();
+        self.start("target", &["reflector", "--tcp", tcp, "--udp", udp, "--secret-file", &secret])
+    }
+
+    /// Starts `linewatch` in one of them, and waits for its first line.
+    fn start(&self, at: &str, words: &[&str]) -> Running {
         let mut child = self
-            .command("client", env!("CARGO_BIN_EXE_linewatch"))
-            .arg("run")
-            .arg("--config")
-            .arg(self.folder.path().join("probes.toml"))
+            .command(at, env!("CARGO_BIN_EXE_linewatch"))
+            .args(words)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
 use super::super::fault::Fault;
-use super::super::nonce::nonce;
+use super::super::nonce::{nonce, question_nonce};
 use super::super::trail::millis;
 use super::super::{dns, echo, icmp, ntp, sip, socket};
 use super::errors::{self, Message};
@@ -20,6 +20,9 @@ use super::trace::Way;
 use crate::estate::Ask;
 use crate::limits::{PATH_HEARD_BYTES_MAX, PATH_PATIENCE, PATH_STRAYS_MAX, PROBE_ECHO_IDS_MAX};
 use crate::observation::Failure;
+use crate::reflector::frame::{Key, Kind};
+use crate::reflector::ports::Port;
+use crate::reflector::unix_seconds;
 
 /// Sends packets of one check's kind to one target.
 pub(super) struct Shooter<'a> {
@@ -161,6 +164,17 @@ impl Shooter<'_> {
             Ask::Ntp(_) => ntp::question(nonce()).to_vec(),
             Ask::Sip(sip) => sip::options(sip, here).into_bytes(),
             Ask::Udp(udp) => udp.send.clone().into_bytes(),
+            // The reflector answers it on any of its ports.
+            Ask::Rtp(rtp) => match &rtp.secret {
+                Some(secret) => Key::new(secret).question(
+                    Kind::Short,
+                    question_nonce()?,
+                    unix_seconds(),
+                    &[Port::udp(self.target.port())],
+                    0,
+                ),
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         })
     }

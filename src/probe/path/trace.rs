@@ -22,9 +22,19 @@ impl Way {
         match ask {
             Ask::Dns(dns) if dns.transport == DnsTransport::Udp => Self::Udp,
             Ask::Sip(sip) if !sip.tcp && sip.tls.is_none() => Self::Udp,
-            Ask::Udp(_) | Ask::Ntp(_) => Self::Udp,
+            Ask::Udp(_) | Ask::Ntp(_) | Ask::Rtp(_) => Self::Udp,
             Ask::Icmp(_) | Ask::Path(PathAsk { port: None, .. }) => Self::Icmp,
-            _ => Self::Tcp,
+            Ask::Dns(_)
+            | Ask::Sip(_)
+            | Ask::Http(_)
+            | Ask::Tcp(_)
+            | Ask::Smtp(_)
+            | Ask::Ldap(_)
+            | Ask::Egress(_)
+            | Ask::Path(_)
+            // Of these two nothing is sent, and nothing traced.
+            | Ask::Heartbeat(_)
+            | Ask::Later { .. } => Self::Tcp,
         }
     }
 
@@ -75,5 +85,21 @@ impl Trace {
     /// The furthest hop that answered.
     pub fn last(&self) -> Option<Hop> {
         self.hops.iter().rev().find(|hop| hop.address.is_some()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estate::{HostPort, SipAsk, TcpAsk};
+
+    #[test]
+    fn packets_are_of_the_checks_own_kind() {
+        let target = || HostPort { host: "10.9.0.2".to_owned(), port: 5060 };
+        let sip = |tcp| Ask::Sip(SipAsk { target: target(), tcp, tls: None, expect_status: Vec::new() });
+        assert_eq!((Way::of(&sip(false)), Way::of(&sip(true))), (Way::Udp, Way::Tcp));
+        assert_eq!(Way::of(&Ask::Tcp(TcpAsk::to(target()))), Way::Tcp);
+        let path = |port| Ask::Path(PathAsk { host: "10.9.0.2".to_owned(), port, through: None });
+        assert_eq!((Way::of(&path(None)), Way::of(&path(Some(443)))), (Way::Icmp, Way::Tcp));
     }
 }
