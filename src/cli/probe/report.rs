@@ -231,8 +231,8 @@ fn voice(train: &RtpFacts) -> Vec<(&'static str, String)> {
     if let (Some(delay), Some(up), Some(down)) = (train.delay_ms, train.mos_up, train.mos_down) {
         rows.push(("mouth to ear", format!("about {delay:.0} ms")));
         rows.push((
-            "opinion score",
-            format!("{up:.2} there, {down:.2} back; an estimate of the line, not of a call"),
+            "voice score",
+            format!("{up:.2} there, {down:.2} back, of 1 to 4.5; an estimate of the line, not of a call"),
         ));
     }
     rows
