@@ -7,6 +7,7 @@
 pub mod ambiguity;
 mod ask;
 pub mod columns;
+mod prefix;
 mod question;
 mod shows;
 pub mod splitter;
@@ -14,10 +15,14 @@ pub mod splitter;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::limits::{BEAT_TOLD_EVERY, BEAT_TOLD_WITHIN};
+use crate::observation::HUB;
+
 pub use ask::{
-    Ask, ClientIdentity, EgressAsk, Family, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin, LdapAsk,
-    NtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    Ask, ClientIdentity, EgressAsk, Family, HeartbeatAsk, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin,
+    LdapAsk, NtpAsk, PathAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
 };
+pub use prefix::{NoPrefix, Prefix};
 pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
 
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
@@ -84,6 +89,8 @@ pub struct Component {
     pub name: String,
     pub owner: Option<String>,
     pub contact: Option<String>,
+    /// Where its hops answer, for naming those of a traced path. No two components have one in common.
+    pub addresses: Vec<Prefix>,
 }
 
 /// One of the two paths, judged apart from the other.
@@ -129,6 +136,16 @@ impl Probe {
     /// The word that the estate file has for its kind.
     pub fn kind(&self) -> &str {
         self.ask.kind()
+    }
+
+    /// How often there is a result, and how long one may take: its `every` and `timeout`. Of a heartbeat, which may come
+    /// once a day, the hub says more often whether it is overdue, and takes no time for it.
+    pub fn rhythm(&self) -> (Duration, Duration) {
+        if self.ask.is_passive() {
+            (self.every.min(BEAT_TOLD_EVERY), self.timeout.min(BEAT_TOLD_WITHIN))
+        } else {
+            (self.every, self.timeout)
+        }
     }
 }
 
@@ -179,6 +196,14 @@ pub enum Vantage {
 }
 
 impl Estate {
+    /// The id under which observations name who asked.
+    pub fn asker(&self, from: Vantage) -> &str {
+        match from {
+            Vantage::Practice(practice) => &self.practices[practice.at()].id,
+            Vantage::Hub => HUB,
+        }
+    }
+
     /// The path of a check, from the asker outwards: the practice (or the monitor), the components that it
     /// names for the roles of the probe's network, the shared risks that no network lists, the network, the
     /// resolver, what the probe adds, the service.
@@ -254,6 +279,11 @@ impl Estate {
 
     pub fn service(&self, id: &str) -> Option<ServiceIx> {
         self.services.iter().position(|service| service.id == id).map(ServiceIx::new)
+    }
+
+    /// The component at whose `addresses` this one is.
+    pub fn component_at(&self, address: IpAddr) -> Option<&Component> {
+        self.components.iter().find(|one| one.addresses.iter().any(|block| block.contains(address)))
     }
 
     pub fn component(&self, id: &str) -> Option<ComponentIx> {

@@ -18,7 +18,10 @@
 //! | [`notify`] | who is told what, when, in which words; and the thin senders |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
+//! | [`fuzzing`] | every reader of bytes from outside as a function: for the fuzz targets and their test alone |
 //! | [`cli`] | one file a command; the only place that prints to a terminal |
+//!
+//! [`fuzzing`]: https://rust-fuzz.github.io/book/
 //!
 //! # Architecture invariants
 //!

@@ -1,6 +1,12 @@
 //! Every bound of linewatch that isn't the operator's to set, in one place, each with its reason.
 
+mod again;
+mod paths;
+
 use std::time::Duration;
+
+pub use again::*;
+pub use paths::*;
 
 /// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional
 /// field and a long `detail` is under 2 KiB; anything longer is not an observation.
@@ -131,7 +137,6 @@ pub const WORLD_BACKFILL_PER_REPORT: usize = 50;
 /// Broken lines of a recording that `replay` shows one by one; the rest are counted. A file that isn't a
 /// recording at all must not fill the terminal.
 pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
-// --- probes -------------------------------------------------------------------------------------------
 
 /// Bytes of an HTTP answer's status line and headers, at most; beyond them the answer is `protocol`. Real
 /// services send under 8 KiB; cookies and content policies of the worst reach 20.
@@ -160,6 +165,14 @@ pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
 
 /// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
 pub const PROBE_TRUST_SETS_MAX: usize = 64;
+
+/// How long a verified chain isn't verified again: an hour's checks verify it six times, and a root that is taken away (which
+/// counts after a restart anyway) or a verdict that is wrong doesn't stand for long.
+pub const PROBE_VOUCHED_FOR: Duration = Duration::from_mins(10);
+
+/// Verified chains that are remembered, of each set of roots. Estates have a dozen; a server that shows another chain each time
+/// makes all be verified afresh, and takes 64 KiB.
+pub const PROBE_VOUCHED_MAX: usize = 1_024;
 
 /// Certificates of a chain that are described. Real chains have two to four.
 pub const PROBE_CERTIFICATES_MAX: usize = 8;
@@ -229,6 +242,31 @@ pub const PROBE_ECHO_HEARD_BYTES_MAX: usize = 256;
 
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+// --- rtp checks ---------------------------------------------------------------------------------------
+
+/// Packets of a train, unless `packets` says otherwise: a second of a call. Fewer than ten say nothing about loss (one
+/// of ten is 10 %), and more than five seconds' are a call, not a check; an answer has a bit for each.
+pub const RTP_PACKETS: u16 = 50;
+pub const RTP_PACKETS_MIN: usize = 10;
+pub const RTP_PACKETS_MAX: usize = 250;
+
+/// From one packet to the next, as telephones send them.
+pub const RTP_SPACING: Duration = Duration::from_millis(20);
+
+/// What `timeout` must be longer than the train by: time for a name to be looked up, and for the tallies at the end.
+pub const RTP_MARGIN: Duration = Duration::from_secs(1);
+
+/// How long after its last packet a train's answers are waited for before the reflector is asked for a tally, and from
+/// one tally to the next. A call would take what is later than this for lost; answers that come later still count.
+pub const RTP_TALLY_EVERY: Duration = Duration::from_millis(200);
+
+/// Tallies of one train: as many as datagrams that make sure of silence ([`EGRESS_DATAGRAMS`]).
+pub const RTP_TALLIES: u16 = 3;
+
+/// A machine that sends a packet later than this after its time is too busy to judge differences of time on the line:
+/// what it measured is its own doing.
+pub const RTP_LATE_MAX: Duration = Duration::from_millis(100);
+
 // --- egress checks, and the reflector on the other side -----------------------------------------------
 
 /// Ports that one `egress` probe may name, open and blocked together. A policy has a dozen or two; and an answer has
@@ -294,6 +332,18 @@ pub const REFLECTOR_PER_SECOND: u32 = 500;
 /// county: half of all may be its.
 pub const REFLECTOR_SOURCE_SHARE: f64 = 0.5;
 pub const REFLECTOR_BURST_SECONDS: f64 = 2.0;
+
+/// Trains of `rtp` checks that may begin a second, as a share of the answers a second: 50 of 500, each of which has
+/// [`RTP_PACKETS`] packets usually, so 2,500 packets of 172 bytes (3.4 Mbit/s) each way. 175 practices that ask once a
+/// minute begin 3 a second. Packets of a train that has begun are all answered: each place once, and
+/// [`RTP_TALLIES`] tallies, so a train of 50 packets a second gets through by design and none can grow.
+pub const REFLECTOR_TRAINS_SHARE: f64 = 0.1;
+
+/// Trains remembered at once, 150 bytes each: at 50 a second, [`REFLECTOR_TRAIN_KEPT`] fills an eighth of them.
+pub const REFLECTOR_TRAINS_MAX: usize = 4096;
+
+/// How long a train is remembered: the longest (5 s), and its tallies across the slowest line.
+pub const REFLECTOR_TRAIN_KEPT: Duration = Duration::from_secs(10);
 
 /// Ports that a reflector listens on, TCP and UDP together; each is a descriptor.
 pub const REFLECTOR_PORTS_MAX: usize = 512;
@@ -367,6 +417,33 @@ pub const CONFIG_SUGGESTION_COMPARISONS_MAX: usize = 200_000;
 /// Longest `every`: a check asked less often than daily says nothing about an outage.
 pub const PROBE_EVERY_MAX: Duration = Duration::from_hours(24);
 
+/// Longest `every` of a heartbeat: work that is done once a month.
+pub const BEAT_EVERY_MAX: Duration = Duration::from_hours(32 * 24);
+
+/// How often the hub says of each heartbeat whether it is overdue, where its `every` isn't shorter. What is judged
+/// together is what was said within three times the slowest rhythm, so a daily one must not have a rhythm of a day.
+pub const BEAT_TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// How long that takes: nothing is asked.
+pub const BEAT_TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Beats of one check within this time count as one: whoever knocks faster is in a loop, and costs nothing.
+pub const BEAT_AGAIN_MIN: Duration = Duration::from_secs(1);
+
+/// How often beats are looked through, and those that are new are written down. A power cut loses that much.
+pub const BEAT_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is written down that the hub lives, so that one that starts again knows for how long nobody could beat.
+pub const BEAT_ALIVE_EVERY: Duration = Duration::from_mins(1);
+
+/// What a sender may send along with a beat, in bytes: programs post their logs. It is read a piece at a time and dropped.
+pub const BEAT_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Wrong tokens that one source may try, a second and at once; and all together. Real senders have none.
+pub const BEAT_WRONG_PER_SECOND: f64 = 1.0;
+pub const BEAT_WRONG_BURST: f64 = 20.0;
+pub const BEAT_WRONG_ALL_PER_SECOND: f64 = 100.0;
+
 /// Most checks under way at once that `[schedule] concurrency` may ask for: each takes a socket, and a
 /// process may seldom have more than this many.
 pub const SCHEDULE_CONCURRENCY_MAX: i64 = 60_000;
@@ -392,9 +469,9 @@ pub const ASK_GRACE: Duration = Duration::from_secs(1);
 /// two scrapes, so that no lateness falls between them.
 pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
 
-/// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), and for the many
-/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]).
-pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX;
+/// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), for the many
+/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), and for two dozen and more of each trace ([`PATHS_AT_ONCE`]).
+pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX + 32 * PATHS_AT_ONCE;
 
 /// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
 /// morning also reads why.
@@ -484,7 +561,6 @@ pub const CLIENT_ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Notes that `linewatch status` prints at most, so that the incidents above them stay on the screen.
 pub const STATUS_NOTES_SHOWN: usize = 20;
-// --- probes -------------------------------------------------------------------------------------------
 
 // ---- the county on loopback (`world::loopback`) ----
 

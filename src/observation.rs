@@ -1,6 +1,10 @@
 //! One result of one check: the type, and its JSON form, one object a line.
 
+mod path;
+
 use serde::{Deserialize, Serialize};
+
+pub use path::{Hop, PathSeen, Stopped};
 
 use crate::time::At;
 
@@ -52,6 +56,9 @@ pub struct Observation {
     /// Asked again out of schedule.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reask: bool,
+    /// Where packets of this check's kind stopped, traced while it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathSeen>,
 }
 
 fn yes() -> bool {

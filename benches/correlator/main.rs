@@ -8,6 +8,7 @@
 //! | `diagnoser` | the seam: observations in, incident events out; linewatch as one of them |
 //! | `run` | trials over threads |
 //! | `blips` | when a target answered nobody for a moment, which the truths leave out |
+//! | `bound` | how soon anybody could know |
 //! | `score`, `marks` | what was said against the truth, and sums of it |
 //! | `tables`, `bar` | the results as Markdown |
 //! | `baselines` | the six others |
@@ -17,6 +18,7 @@
 mod bar;
 mod baselines;
 mod blips;
+mod bound;
 mod diagnoser;
 mod facts;
 mod marks;
@@ -56,6 +58,10 @@ fn main() -> anyhow::Result<()> {
     if Options::is_smoke_test() {
         tiers.truncate(1);
         families.truncate(1);
+    }
+    if options.bound {
+        bound::print(&options);
+        return Ok(());
     }
     let jobs = run::jobs(&tiers, &families, options.first_seed(), |family| options.runs(family));
     if let (Some(path), Some(job)) = (&options.record, jobs.first()) {
@@ -124,7 +130,7 @@ fn outcome(
         });
     }
     let mut blips = Blips::new(facts);
-    run::play(trial, facts, &mut blips, &mut hall);
+    run::play(trial, facts, &mut blips, &mut hall, options.reask);
     let judge = Judge::new(trial, facts, &blips);
     let mut marks = Vec::with_capacity(names.len());
     let mut story = None;

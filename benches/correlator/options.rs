@@ -37,6 +37,9 @@ pub struct Options {
     /// Search the baselines' constants on the tuning seeds, and print them.
     #[arg(long, conflicts_with_all = ["full", "dev", "show", "record"])]
     pub tune: bool,
+    /// Print how soon an oracle could name what loses a share of the askings, and nothing else.
+    #[arg(long)]
+    pub bound: bool,
     /// Use the seeds for development instead of those that are reported.
     #[arg(long)]
     pub dev: bool,
@@ -65,6 +68,9 @@ pub struct Options {
     /// Write the observations of the first trial to this file, one JSON object a line, and stop.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Let the agents ask again what has changed, as `run` does. The published figures are of agents that don't.
+    #[arg(long)]
+    pub reask: bool,
     /// Threads; the results don't depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

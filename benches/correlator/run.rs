@@ -68,8 +68,8 @@ impl Audience for Hall {
 }
 
 /// Plays a trial from its first observation to its end.
-pub fn play(trial: &Trial, facts: &Facts, blips: &mut Blips, audience: &mut dyn Audience) {
-    let mut stream = trial.stream();
+pub fn play(trial: &Trial, facts: &Facts, blips: &mut Blips, audience: &mut dyn Audience, reask: bool) {
+    let mut stream = if reask { trial.stream_asking_again() } else { trial.stream() };
     let mut seen: Observation = blank();
     while let Some(at) = stream.fill(&mut seen) {
         if at > trial.end {

@@ -49,7 +49,7 @@ pub fn tune(options: &Options) {
                 let mut panel =
                     Panel { baselines: Baselines::new(facts, &all), said: vec![Vec::new(); all.len()] };
                 let mut blips = Blips::new(facts);
-                run::play(trial, facts, &mut blips, &mut panel);
+                run::play(trial, facts, &mut blips, &mut panel, false);
                 panel.baselines.said(panel.said.iter_mut());
                 let judge = Judge::new(trial, facts, &blips);
                 let nothing = !trial.truths.iter().any(|it| matches!(it.kind, Kind::Shared | Kind::Practice));

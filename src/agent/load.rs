@@ -8,7 +8,7 @@ use crate::estate::Estate;
 pub fn target_rates(estate: &Estate) -> Vec<(String, f64)> {
     let askers = (estate.practices.len() + 1) as f64;
     let mut rates: BTreeMap<String, f64> = BTreeMap::new();
-    for probe in &estate.probes {
+    for probe in estate.probes.iter().filter(|probe| !probe.ask.is_passive()) {
         *rates.entry(probe.ask.bothers()).or_default() += askers / probe.every.as_secs_f64().max(0.001);
     }
     rates.into_iter().collect()
@@ -20,7 +20,9 @@ pub fn under_way_max(estate: &Estate) -> usize {
     let askers = (estate.practices.len() + 1) as f64;
     let share =
         |probe: &crate::estate::Probe| probe.timeout.as_secs_f64() / probe.every.as_secs_f64().max(0.001);
-    let checks = (askers * estate.probes.iter().map(share).sum::<f64>()).ceil();
+    let checks = (askers
+        * estate.probes.iter().filter(|probe| !probe.ask.is_passive()).map(share).sum::<f64>())
+    .ceil();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

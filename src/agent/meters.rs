@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::limits::LATENESS_WINDOW;
 use crate::time::At;
@@ -18,6 +18,9 @@ pub struct Meters {
     pub skipped: IntCounter,
     /// Answers thrown away because the clock jumped while they were under way.
     pub discarded: IntCounter,
+    /// How many checks a second may be asked again beside the schedule.
+    pub reasks_per_second_max: Gauge,
+    reasks: IntCounterVec,
     lateness: Mutex<Lateness>,
     /// Every lateness: the worst one alone says nothing of how often.
     delays: Histogram,
@@ -41,6 +44,23 @@ impl Meters {
         };
         let in_flight = IntGauge::with_opts(Opts::new("linewatch_checks_in_flight", "Checks under way."))?;
         registry.register(Box::new(in_flight.clone()))?;
+        let reasks = IntCounterVec::new(
+            Opts::new(
+                "linewatch_reasks_total",
+                "Checks asked again beside the schedule (asked), made to wait for room (put_off), and left to the \
+                 schedule for want of it (given_up).",
+            ),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(reasks.clone()))?;
+        for outcome in ["asked", "put_off", "given_up"] {
+            reasks.with_label_values(&[outcome]);
+        }
+        let reasks_per_second_max = Gauge::with_opts(Opts::new(
+            "linewatch_reasks_per_second_max",
+            "How many checks a second may be asked again beside the schedule, over all targets; 0: switched off.",
+        ))?;
+        registry.register(Box::new(reasks_per_second_max.clone()))?;
         let delays = Histogram::with_opts(
             HistogramOpts::new(
                 "linewatch_schedule_delay_seconds",
@@ -51,7 +71,9 @@ impl Meters {
         registry.register(Box::new(delays.clone()))?;
         Ok(Self {
             in_flight,
-            asked: counter("linewatch_checks_total", "Checks asked.")?,
+            reasks,
+            reasks_per_second_max,
+            asked: counter("linewatch_checks_total", "Checks asked, those asked again included.")?,
             skipped: counter(
                 "linewatch_checks_skipped_total",
                 "Slots of the schedule that were skipped because the check was late or still under way.",
@@ -63,6 +85,18 @@ impl Meters {
             lateness: Mutex::new(Lateness::default()),
             delays,
         })
+    }
+
+    /// So many more checks were asked again (`asked`), put off (`put_off`) or given up (`given_up`).
+    pub fn reasked(&self, outcome: &str, more: u64) {
+        if more > 0 {
+            self.reasks.with_label_values(&[outcome]).inc_by(more);
+        }
+    }
+
+    /// So many were, so far.
+    pub fn reasks(&self, outcome: &str) -> u64 {
+        self.reasks.with_label_values(&[outcome]).get()
     }
 
     /// A check that was due at `slot` is begun `now`.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::load::target_rates;
 use crate::config::ScheduleSettings;
-use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
+use crate::estate::{Estate, PracticeIx, Probe, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB};
 use crate::time::At;
@@ -54,6 +54,8 @@ pub struct Due {
 #[derive(Debug)]
 pub struct Schedule {
     duties: Vec<Planned>,
+    /// The probes that are asked, in the order of a vantage's duties.
+    asked: Vec<ProbeIx>,
     /// For a capped target: when it may be asked next.
     turns_ms: Vec<i64>,
     turn_gap_ms: i64,
@@ -90,7 +92,7 @@ struct Entry {
 }
 
 impl Schedule {
-    /// Every probe at every practice and at the hub, and every practice's heartbeat. The first slot of each
+    /// Every probe that is asked at every practice and at the hub, and every practice's heartbeat. The first slot of each
     /// is the first one of its comb after `now`.
     pub fn new(estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
         let cap = settings.target_rate_max.filter(|cap| cap.is_finite() && *cap > 0.0);
@@ -99,13 +101,15 @@ impl Schedule {
             None => (Vec::new(), Vec::new()),
         };
         let mut duties = Vec::with_capacity((estate.practices.len() + 1) * (estate.probes.len() + 1));
+        let asked: Vec<(usize, &Probe)> =
+            estate.probes.iter().enumerate().filter(|(_, probe)| !probe.ask.is_passive()).collect();
         let mut plan = |from: Vantage, practice_id: &str| {
-            for (position, probe) in estate.probes.iter().enumerate() {
-                let target = targets.get(position);
+            for (position, probe) in &asked {
+                let target = targets.get(*position);
                 let stretch = target.map_or(1.0, |target| target.stretch);
                 let every = probe.every.mul_f64(stretch);
                 duties.push(Planned {
-                    duty: Duty::Check { from, probe: ProbeIx::new(position) },
+                    duty: Duty::Check { from, probe: ProbeIx::new(*position) },
                     period_ms: millis(every).max(1),
                     phase_ms: millis(phase(practice_id, &probe.id, every)),
                     target: target.map(|target| target.number),
@@ -127,6 +131,7 @@ impl Schedule {
         let turns = targets.iter().map(|target| target.number as usize + 1).max().unwrap_or(0);
         let mut schedule = Self {
             duties,
+            asked: asked.iter().map(|(position, _)| ProbeIx::new(*position)).collect(),
             turns_ms: vec![i64::MIN; turns],
             turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
             queue: BinaryHeap::new(),
@@ -147,6 +152,31 @@ impl Schedule {
             .enumerate()
             .map(|(number, planned)| Reverse(Entry::new(number, planned.slot_after(now_ms))))
             .collect();
+    }
+
+    /// The number of a check's duty; `None`: nobody asks it.
+    pub fn number(&self, from: Vantage, probe: ProbeIx) -> Option<usize> {
+        let place = self.asked.iter().position(|asked| *asked == probe)?;
+        let asked = self.asked.len();
+        Some(match from {
+            Vantage::Hub => place,
+            // Each practice's checks are followed by its heartbeat.
+            Vantage::Practice(practice) => asked + practice.at() * (asked + 1) + place,
+        })
+    }
+
+    /// Lets a check be asked `now` beside its slots, as far as its target's cap goes: where a turn is free, it is taken.
+    /// Else when the next one is.
+    pub fn take_turn(&mut self, number: usize, now: At) -> Result<(), At> {
+        let target = self.duties.get(number).and_then(|planned| planned.target);
+        let Some(turn) = target.and_then(|target| self.turns_ms.get_mut(target as usize)) else {
+            return Ok(());
+        };
+        if *turn > now.as_millis() {
+            return Err(At::from_millis(*turn));
+        }
+        *turn = now.as_millis() + self.turn_gap_ms;
+        Ok(())
     }
 
     /// How many duties there are; [`Due::number`] is below it.
@@ -212,9 +242,18 @@ impl Schedule {
 impl Planned {
     /// The first slot of its comb after `now_ms`.
     fn slot_after(&self, now_ms: i64) -> i64 {
-        let since = (now_ms - self.phase_ms).rem_euclid(self.period_ms);
-        now_ms - since + self.period_ms
+        slot_after(self.phase_ms, self.period_ms, now_ms)
     }
+}
+
+/// The first slot after `now` of a check that is asked every `every`.
+pub fn next_slot(practice_id: &str, probe_id: &str, every: Duration, now: At) -> At {
+    let phase_ms = millis(phase(practice_id, probe_id, every));
+    At::from_millis(slot_after(phase_ms, millis(every).max(1), now.as_millis()))
+}
+
+fn slot_after(phase_ms: i64, period_ms: i64, now_ms: i64) -> i64 {
+    now_ms - (now_ms - phase_ms).rem_euclid(period_ms) + period_ms
 }
 
 impl Entry {
@@ -304,7 +343,8 @@ pub(super) mod tests {
         }
     }
 
-    const UNCAPPED: ScheduleSettings = ScheduleSettings { concurrency_max: 512, target_rate_max: None };
+    const UNCAPPED: ScheduleSettings =
+        ScheduleSettings { concurrency_max: 512, target_rate_max: None, reask: true, paths: false };
 
     /// All that becomes due until `until`, when it is taken on time.
     fn play(schedule: &mut Schedule, until: At) -> Vec<Due> {
@@ -334,10 +374,7 @@ pub(super) mod tests {
         assert_eq!(dues.len(), 21 * 4 + 21 * 2);
         for due in dues {
             let Duty::Check { from, probe } = due.duty else { continue };
-            let id = match from {
-                Vantage::Hub => HUB,
-                Vantage::Practice(practice) => &estate.practices[practice.at()].id,
-            };
+            let id = estate.asker(from);
             let probe = &estate.probes[probe.at()];
             let every_ms = millis(probe.every);
             assert_eq!(
@@ -359,6 +396,32 @@ pub(super) mod tests {
         }
         // 176 checks over 30 seconds are six a second; chance alone makes that 0 to 16.
         assert!(*seconds.iter().max().unwrap() <= 16, "{seconds:?}");
+    }
+
+    #[test]
+    fn a_check_is_found_by_its_number_and_its_next_slot_without_the_heap() {
+        let estate = estate(3, &[30, 60]);
+        let mut schedule = Schedule::new(&estate, &UNCAPPED, NOW);
+        for due in checks(&play(&mut schedule, NOW.plus_millis(60_000))) {
+            let Duty::Check { from, probe } = due.duty else { continue };
+            assert_eq!(schedule.number(from, probe), Some(due.number));
+            let probe = &estate.probes[probe.at()];
+            let before = due.slot.plus_millis(-1);
+            assert_eq!(next_slot(estate.asker(from), &probe.id, probe.every, before), due.slot);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_beside_the_slots_takes_a_turn_of_its_capped_target() {
+        let settings = ScheduleSettings { target_rate_max: Some(5.0), ..UNCAPPED };
+        let mut schedule = Schedule::new(&estate(3, &[10]), &settings, NOW);
+        assert_eq!(schedule.take_turn(0, NOW), Ok(()));
+        assert_eq!(schedule.take_turn(1, NOW), Err(NOW.plus_millis(200)), "they share one target");
+        let first = schedule.next_due().expect("a slot");
+        assert_eq!(schedule.take_turn(0, first), Ok(()));
+        assert_eq!(schedule.take(first), None, "the slot waits for its turn");
+        let turn = first.plus_millis(200);
+        assert_eq!(schedule.take(turn).map(|due| due.slot), Some(turn), "and that isn't lateness");
     }
 
     #[test]

@@ -14,12 +14,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::beside::Beside;
 use super::clock::{ClockWatch, Step};
 use super::meters::Meters;
+use super::reask::{Reasks, Way};
 use super::schedule::{Due, Duty, Schedule};
+use super::traces::Traces;
 use crate::estate::{Estate, ProbeIx, Vantage};
-use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN};
-use crate::observation::{ALIVE, Failure, HUB, Observation};
+use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN, REASK_KEPT_FREE_SHARE};
+use crate::observation::{ALIVE, Failure, Observation};
+use crate::probe::path::Trace;
 use crate::time::At;
 
 /// Where the workers stand: it has a clock, and checks can be asked in it. The one seam between the schedule
@@ -36,6 +40,17 @@ pub trait Field: Send + Sync + 'static {
         probe: ProbeIx,
         at: At,
     ) -> impl Future<Output = Observation> + Send;
+
+    /// Traces the way of one check's packets, within some seconds; an error says why this machine couldn't. `None`: no
+    /// paths are traced here.
+    fn trace(
+        &self,
+        _estate: &Estate,
+        _from: Vantage,
+        _probe: ProbeIx,
+    ) -> impl Future<Output = Option<Result<Trace, String>>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// Decides whether a worker's report reaches the hub. A drill uses it to cut practices off, as a failed
@@ -64,6 +79,8 @@ pub struct Workers<F> {
     pub field: Arc<F>,
     pub gate: Option<Arc<dyn ReportGate>>,
     pub meters: Arc<Meters>,
+    /// Where paths are kept; `None`: none are traced.
+    pub traces: Option<Traces>,
     pub out: mpsc::Sender<Report>,
     pub stop: CancellationToken,
 }
@@ -77,6 +94,7 @@ impl<F> Clone for Workers<F> {
             field: self.field.clone(),
             gate: self.gate.clone(),
             meters: self.meters.clone(),
+            traces: self.traces.clone(),
             out: self.out.clone(),
             stop: self.stop.clone(),
         }
@@ -86,9 +104,12 @@ impl<F> Clone for Workers<F> {
 impl<F: Field> Workers<F> {
     /// Works until it is stopped; the checks under way then end on their own, within their timeouts, and are
     /// still reported when somebody listens.
-    pub async fn work(self, mut schedule: Schedule) {
-        let permits = Arc::new(Semaphore::new(self.concurrency_max.clamp(1, Semaphore::MAX_PERMITS)));
-        let under_way: Arc<[AtomicBool]> = (0..schedule.len()).map(|_| AtomicBool::new(false)).collect();
+    pub async fn work(self, mut schedule: Schedule, reasks: Reasks) {
+        let permits_max = self.concurrency_max.clamp(1, Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(permits_max));
+        let kept_free = kept_free(permits_max);
+        let (under_way, again_under_way) = (marks(schedule.len()), marks(schedule.len()));
+        let beside = Arc::new(Beside::new(reasks, &self.meters));
         let checks = TaskTracker::new();
         let begun = Instant::now();
         let mut watch = ClockWatch::new(self.field.now(), 0);
@@ -106,6 +127,8 @@ impl<F: Field> Workers<F> {
             let step = watch.look(now, millis(begun.elapsed()));
             if step != Step::Steady {
                 schedule.realign(now);
+                beside.forget();
+                self.traces.iter().for_each(|traces| traces.forget_times(now));
             }
             let due = schedule.take(now);
             self.meters.skipped.inc_by(schedule.skipped().saturating_sub(skipped));
@@ -117,12 +140,9 @@ impl<F: Field> Workers<F> {
                         continue;
                     }
                     self.meters.begun(slot, now);
+                    beside.begun(from, probe);
                     let place = Place { under_way: under_way.clone(), number, _permit: permit.take() };
-                    let workers = self.clone();
-                    checks.spawn(async move {
-                        workers.check(from, probe, now).await;
-                        drop(place);
-                    });
+                    checks.spawn(self.clone().check(from, probe, now, false, place, beside.clone()));
                 }
                 Some(Due { duty: Duty::Alive { practice }, .. }) => {
                     let from = Vantage::Practice(practice);
@@ -133,12 +153,34 @@ impl<F: Field> Workers<F> {
                     }
                 }
                 None => {
-                    let wait = schedule.next_due().map_or(CLOCK_LOOK_EVERY, |due| {
+                    // The schedule comes first, and keeps some places to itself.
+                    let has_room = permits.available_permits() >= kept_free;
+                    let way = |from, probe| {
+                        let Some(number) = schedule.number(from, probe) else { return Way::Taken };
+                        let marked = |marks: &[AtomicBool]| marks[number].load(Ordering::Acquire);
+                        if marked(&under_way) || marked(&again_under_way) {
+                            return Way::Taken;
+                        }
+                        schedule.take_turn(number, now).map_or_else(Way::From, |()| Way::Free)
+                    };
+                    let again = if has_room { beside.take(now, &self.meters, way) } else { None };
+                    if let Some(((from, probe), number)) =
+                        again.and_then(|check| Some((check, schedule.number(check.0, check.1)?)))
+                    {
+                        again_under_way[number].store(true, Ordering::Release);
+                        let place =
+                            Place { under_way: again_under_way.clone(), number, _permit: permit.take() };
+                        checks.spawn(self.clone().check(from, probe, now, true, place, beside.clone()));
+                        continue;
+                    }
+                    let next = [schedule.next_due(), beside.next_due().filter(|_| has_room)];
+                    let wait = next.into_iter().flatten().min().map_or(CLOCK_LOOK_EVERY, |due| {
                         let ms = u64::try_from(due.millis_since(now)).unwrap_or(0).max(1);
                         Duration::from_millis(ms).min(CLOCK_LOOK_EVERY)
                     });
                     tokio::select! {
                         () = self.stop.cancelled() => break,
+                        () = beside.news() => {}
                         () = tokio::time::sleep(wait) => {}
                     }
                 }
@@ -148,7 +190,16 @@ impl<F: Field> Workers<F> {
         checks.wait().await;
     }
 
-    async fn check(&self, from: Vantage, probe: ProbeIx, at: At) {
+    /// `reask`: it is asked beside the schedule.
+    async fn check(
+        self,
+        from: Vantage,
+        probe: ProbeIx,
+        at: At,
+        reask: bool,
+        place: Place,
+        beside: Arc<Beside>,
+    ) {
         self.meters.asked.inc();
         let in_flight = InFlight::new(&self.meters);
         let begun = Instant::now();
@@ -162,12 +213,18 @@ impl<F: Field> Workers<F> {
             self.meters.discarded.inc();
             return;
         }
-        let seen = match answered {
+        let mut seen = match answered {
             // A failure that took longer than it may is this machine's own: it wasn't there to see the answer.
             Ok(seen) if seen.ok || gone <= timeout + ASK_GRACE => seen,
-            Ok(_) | Err(_) => overdue(at, self.id(from), &self.estate.probes[probe.at()].id, gone),
+            Ok(_) | Err(_) => overdue(at, self.estate.asker(from), &self.estate.probes[probe.at()].id, gone),
         };
+        seen.reask = reask;
+        beside.seen(from, probe, &seen, self.field.now());
+        if let Some(traces) = &self.traces {
+            traces.seen(&self.field, &self.estate, (from, probe), &mut seen);
+        }
         self.report(from, Some(probe), seen).await;
+        drop(place);
     }
 
     /// Waits while the queue is full: then the schedule runs late, and nothing is lost.
@@ -175,13 +232,6 @@ impl<F: Field> Workers<F> {
         if self.gate.as_ref().is_none_or(|gate| gate.arrives(from)) {
             // Nobody listens any more once the hub has stopped.
             drop(self.out.send(Report { generation: self.generation, from, probe, seen }).await);
-        }
-    }
-
-    fn id(&self, from: Vantage) -> &str {
-        match from {
-            Vantage::Hub => HUB,
-            Vantage::Practice(practice) => &self.estate.practices[practice.at()].id,
         }
     }
 }
@@ -197,6 +247,18 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.under_way[self.number].store(false, Ordering::Release);
     }
+}
+
+/// A mark for each duty.
+fn marks(duties: usize) -> Arc<[AtomicBool]> {
+    (0..duties).map(|_| AtomicBool::new(false)).collect()
+}
+
+/// Places that only the schedule may use.
+fn kept_free(permits: usize) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
+    let kept = (permits as f64 * REASK_KEPT_FREE_SHARE) as usize;
+    kept
 }
 
 /// Counts a check as under way for as long as it lives.
@@ -247,6 +309,7 @@ pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        path: None,
     }
 }
 

@@ -102,6 +102,9 @@ fn in_words(out: &mut impl Write, file: &str, summary: &Summary) -> std::io::Res
             later.probes.join(", "),
         )?;
     }
+    for lacks in &summary.unready {
+        writeln!(out, "\nnote: `run` refuses to start with {} ({}): {}", lacks.probe, lacks.kind, lacks.why)?;
+    }
     ambiguities(out, &summary.ambiguities)?;
     for hint in &summary.hints {
         writeln!(out, "\nhint: {}\n  help: {}", hint.text, hint.help)?;

@@ -1,6 +1,6 @@
 //! Asks a running linewatch, for the commands that do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
@@ -49,6 +49,13 @@ pub enum ClientError {
 }
 
 impl Where {
+    /// At `[hub] listen` of this configuration, unless the environment says otherwise.
+    pub fn of(config: &Path) -> Self {
+        let url = std::env::var("LINEWATCH_URL").ok();
+        let config = url.is_none().then(|| config.to_owned());
+        Self { url, config }
+    }
+
     fn url(&self) -> Result<String, ClientError> {
         if let Some(file) = &self.config {
             let config = crate::config::load(file).map_err(|source| ClientError::Config {

@@ -71,6 +71,8 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     if let Some(wanted) = args.practices {
         stage::resize(&mut config.estate, usize::from(wanted));
     }
+    // On loopback every path is one hop long: traces would only put load of their own on the stage.
+    config.schedule.paths = false;
     // From here on Ctrl-C ends the drill in good order.
     let mut endings = Endings::listen()?;
 

@@ -1,6 +1,7 @@
 //! The command line: a file per command; the only place that prints to a terminal.
 
 mod approve;
+mod beats;
 mod check;
 mod client;
 mod drill;
@@ -38,6 +39,8 @@ enum Command {
     Why(why::Args),
     /// Let practice managers be told about an incident (with `practices = "after-approval"`)
     Approve(approve::Args),
+    /// Print the addresses that work asks for when it is done (heartbeats)
+    Beats(beats::Args),
     /// Validate a configuration, and summarise its estate
     Check(check::Args),
     /// Run one check now and show each phase
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),
         Command::Reflector(args) => reflector::run(&args),

@@ -1,6 +1,8 @@
 //! `linewatch probe`: run one check now, from where it would be run, and show each phase.
 
 mod explain;
+mod hops;
+mod passive;
 mod report;
 
 use std::io::Write as _;
@@ -8,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::Exit;
 use crate::config::{self, Config};
-use crate::estate::Estate;
+use crate::estate::{Ask, Estate};
 use crate::observation::{Failure, HUB};
-use crate::probe::{Answer, Prober};
+use crate::probe::{Answer, Prober, path};
 use crate::time::At;
 use report::Asked;
 
@@ -25,7 +27,10 @@ pub struct Args {
     /// The configuration
     #[arg(long, default_value = "probes.toml", value_name = "FILE")]
     config: PathBuf,
-    /// Print one JSON object: probe, practice, source, observation, facts, verdict, rule
+    /// Trace the path when the check is fine, too; when it fails it is traced anyway
+    #[arg(long)]
+    path: bool,
+    /// Print one JSON object: probe, practice, source, observation, facts, path, verdict, rule
     #[arg(long)]
     json: bool,
     /// Say which rule made it a failure, or which ones it kept, and which key of the configuration sets it
@@ -36,19 +41,33 @@ pub struct Args {
 /// Exits with 0 when the check is fine, 1 when it fails, 2 when there is no such probe or practice, 3 when this machine
 /// couldn't ask.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let Args { probe, practice, config, json, explain } = args;
+    let Args { probe, practice, config, path: always, json, explain } = args;
     let Config { estate, .. } = load(&config)?;
     let Some(asked) = find(&estate, &probe, practice.as_deref()) else { return Ok(Exit::Usage) };
+    if asked.probe.ask.is_passive() {
+        return passive::run(asked.probe, practice.as_deref(), &config, json);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let at = At::from(jiff::Timestamp::now());
     let prober = Prober::new()?;
     let answer = runtime.block_on(prober.ask(asked.probe, asked.source()));
+    // What this machine couldn't ask it couldn't trace either.
+    let fails = !matches!(answer.failure, None | Some(Failure::Local));
+    let always = always || matches!(asked.probe.ask, Ask::Path(_));
+    let path = (always || fails).then(|| match runtime.block_on(prober.trace(asked.probe, asked.source())) {
+        Ok(trace) => path::judge(&trace, None, &estate),
+        Err(why) => path::unknown(&why),
+    });
     // A look-up that the system's resolver still has in hand must not hold up the end.
     runtime.shutdown_background();
     let observation =
         answer.observation(at, asked.practice.map_or(HUB, |practice| &practice.id), &asked.probe.id);
-    let mut text =
-        if json { report::json(&asked, &answer, &observation)? } else { report::words(&asked, &answer, at) };
+    let mut text = if json {
+        report::json(&asked, &answer, &observation, path.as_ref())?
+    } else {
+        let path = path.map(|path| hops::lines(&path, &estate)).unwrap_or_default();
+        report::words(&asked, &answer, path, at)
+    };
     if explain && !json {
         text.push_str(&explain::words(asked.probe, &answer));
     }
@@ -60,8 +79,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
 }
 
-fn load(path: &Path) -> anyhow::Result<Config> {
-    config::load(path)
+fn load(file: &Path) -> anyhow::Result<Config> {
+    config::load(file)
         .map_err(|errors| anyhow::anyhow!("the configuration can't be used; mend it first:\n{errors}"))
 }
 

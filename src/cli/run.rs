@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::client::plain;
 use super::{Exit, config_or_say};
 use crate::config::Config;
-use crate::hub::service::{self, NotBuilt, Options, Running};
+use crate::hub::beats::token::works;
+use crate::hub::service::{self, Options, Running};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,15 +29,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(config) => config,
         Err(exit) => return Ok(exit),
     };
-    if let Err(error) = service::refuse_unbuilt(&config.estate, Some(&args.config)) {
-        return Ok(refused(&error));
+    if let Err(error) = service::refuse_unasked(&config, Some(&args.config)) {
+        eprintln!("linewatch: {error}");
+        return Ok(Exit::BadNews);
     }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(watch(args, config))
-}
-
-fn refused(error: &NotBuilt) -> Exit {
-    eprintln!("linewatch: {error}");
-    Exit::BadNews
 }
 
 async fn watch(args: Args, config: Config) -> anyhow::Result<Exit> {
@@ -112,7 +109,8 @@ fn greeting(config: &Config, file: &Path) -> String {
         plain(&estate.icb.name),
         estate.practices.len(),
         estate.probes.len(),
-        (estate.practices.len() + 1) * estate.probes.len(),
+        (estate.practices.len() + 1) * estate.probes.iter().filter(|probe| !probe.ask.is_passive()).count()
+            + works(estate).len(),
         file.display(),
     )
 }

@@ -43,6 +43,9 @@ pub struct Args {
     /// Write the observations to this file, for `replay`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Let the agents ask again what has changed, as `run` does
+    #[arg(long)]
+    reask: bool,
 }
 
 fn practices(text: &str) -> Result<usize, String> {
@@ -72,7 +75,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let record = args.record.as_deref().map(create).transpose()?;
     let out = BufWriter::new(io::stdout().lock());
-    match play(&scenario, &world, args.json, record, out) {
+    let stream = VirtualTime::new(&world, &scenario);
+    let stream = if args.reask { stream.asking_again() } else { stream };
+    match play(&scenario, &world, stream, args.json, record, out) {
         Ok(exit) => Ok(exit),
         // Somebody closed the pipe, as `| head` does: they have seen enough.
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Fine),
@@ -114,6 +119,7 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
 fn play(
     scenario: &Scenario,
     world: &World,
+    mut stream: VirtualTime<'_>,
     json: bool,
     mut record: Option<BufWriter<File>>,
     out: impl Write,
@@ -123,9 +129,8 @@ fn play(
     teller.headline(scenario)?;
     let began = Instant::now();
     let mut correlator = Correlator::new(Arc::clone(world.estate()));
-    let mut stream = VirtualTime::new(world, scenario);
     let mut seen: Observation = blank();
-    let mut count: u64 = 0;
+    let (mut count, mut again) = (0_u64, 0_u64);
     while let Some(arrival) = stream.fill(&mut seen) {
         if let Some(record) = &mut record {
             serde_json::to_writer(&mut *record, &seen).map_err(io::Error::from)?;
@@ -135,6 +140,7 @@ fn play(
         correlator.observe(arrival, &seen);
         teller.listen(&mut correlator)?;
         count += 1;
+        again += u64::from(seen.reask);
     }
     if let Some(record) = &mut record {
         writeln!(record, "{{\"at\":\"{}\",\"end\":true}}", stream.end())?;
@@ -146,7 +152,11 @@ fn play(
     let judged = judge(scenario, world, &teller.told);
     teller.verdicts(&judged)?;
     let took = began.elapsed().as_secs_f64();
-    eprintln!("{count} observations in {took:.1} s, {:.0} a second.", count as f64 / took.max(1e-9));
+    let asked_again = if again > 0 { format!(", {again} of them asked again") } else { String::new() };
+    eprintln!(
+        "{count} observations{asked_again} in {took:.1} s, {:.0} a second.",
+        count as f64 / took.max(1e-9)
+    );
     Ok(if judged.iter().all(|judged| judged.is_met) { Exit::Fine } else { Exit::BadNews })
 }
 

@@ -118,6 +118,9 @@ fn one_practice(practice: &PracticeStatus) -> Result<String, fmt::Error> {
         ]);
     }
     writeln!(out, "{table}\n")?;
+    for (check, path) in practice.checks.iter().filter_map(|check| Some((check, check.path.as_ref()?))) {
+        writeln!(out, "path of {}: {}\n", plain(&check.probe), plain(&path.sentence))?;
+    }
     out += &incidents(&practice.incidents, "No open incident affects it.")?;
     out += &notes(&practice.notes)?;
     Ok(out)
@@ -149,6 +152,9 @@ fn notes(notes: &[NoteLine]) -> Result<String, fmt::Error> {
     let mut out = format!("\nNotes: {}\n", notes.len());
     for note in notes.iter().take(STATUS_NOTES_SHOWN) {
         writeln!(out, "  {} (since {})", plain(&note.text), note.since)?;
+        if let Some(path) = &note.path {
+            writeln!(out, "    {}", plain(path))?;
+        }
     }
     let more = notes.len().saturating_sub(STATUS_NOTES_SHOWN);
     if more > 0 {

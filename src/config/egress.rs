@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::errors::Placed;
-use super::names::shorten;
 use super::reader::Reader;
+use super::secret;
 use super::section::Section;
 use super::values::{self, refusal};
-use crate::estate::{Ask, EgressAsk, HostPort, SharedSecret};
+use crate::estate::{Ask, EgressAsk, HostPort};
 use crate::limits::{EGRESS_IDLE_MARGIN, EGRESS_IDLE_MAX, EGRESS_MTU_MAX, EGRESS_MTU_MIN, EGRESS_PORTS_MAX};
 use crate::reflector::ports;
 
@@ -39,7 +38,7 @@ pub(super) fn ask(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Optio
             Err(_) => Err(of_both),
         },
     });
-    let secret = secret(reader, section);
+    let secret = secret::shared(reader, section, &secret::OF_REFLECTOR);
     // All four are read before any of them is given up for, so that one reading finds every mistake.
     let lists =
         ["tcp_open", "udp_open", "tcp_blocked", "udp_blocked"].map(|key| port_list(reader, section, key));
@@ -145,41 +144,4 @@ fn idle(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Option<Duration
         Ok(idle)
     });
     idle.map(|idle| idle.value)
-}
-
-fn secret(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SharedSecret> {
-    const HELP: &str = "it must hold the secret alone, on one line, as the reflector has it";
-    if let Some((key, _)) = section.entries().into_iter().find(|(key, _)| key.value == "secret") {
-        reader.refuse(
-            key.span,
-            "a secret doesn't belong in this file, which others may read",
-            "put it into a file that only linewatch can read and write secret_file = \"…\", or into an environment variable and write secret_env = \"LINEWATCH_REFLECTOR_SECRET\"",
-        );
-    }
-    let file = section.text(reader, "secret_file");
-    let variable = section.text(reader, "secret_env");
-    if let (Some(_), Some(variable)) = (file, variable) {
-        reader.refuse(variable.span, "the secret is named twice", "keep secret_file or secret_env");
-        return None;
-    }
-    let (key, name, text): (_, Placed<&str>, _) = match (file, variable) {
-        (Some(name), _) => ("secret_file", name, super::side_file(reader, "secret_file", name)?),
-        (None, Some(name)) => {
-            let Ok(text) = std::env::var(name.value) else {
-                let message = format!("`secret_env`: {:?} is not set", shorten(name.value));
-                reader.refuse(name.span, message, "set this environment variable, or use secret_file");
-                return None;
-            };
-            ("secret_env", name, text)
-        }
-        (None, None) => return None,
-    };
-    match SharedSecret::new(&text) {
-        Ok(secret) => Some(secret),
-        Err(why) => {
-            let message = format!("`{key}`: what {:?} holds is not a secret: {why}", shorten(name.value));
-            reader.refuse(name.span, message, HELP);
-            None
-        }
-    }
 }

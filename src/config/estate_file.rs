@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use toml::de::DeValue;
 
+use super::addresses::Taken;
 use super::errors::{Placed, Span};
 use super::names::{Names, shorten};
 use super::reader::{Reader, described};
@@ -64,6 +65,7 @@ pub(super) fn estate(reader: &mut Reader<'_>, root: &Section<'_>) -> Draft {
     services(reader, root, &mut draft);
     probes::probes(reader, root, &mut draft);
     practices::practices(reader, root, &mut draft);
+    probes::only(reader, root, &mut draft);
     let checks = draft.probes.len().saturating_mul(draft.practices.len());
     if checks > CHECKS_MAX {
         reader.refuse(
@@ -132,14 +134,16 @@ pub(super) fn declare(reader: &mut Reader<'_>, names: &mut Names, section: &Sect
 }
 
 fn components(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
+    let mut taken = Taken::default();
     for section in sections(reader, root, "component", COMPONENTS_MAX) {
-        section.refuse_unknown(reader, &["id", "kind", "name", "owner", "contact", "address"]);
+        section.refuse_unknown(reader, &["id", "kind", "name", "owner", "contact", "address", "addresses"]);
         let id = declare(reader, &mut draft.component_names, &section);
         let kind = section.need(reader, "kind", values::component_kind);
         let name = section.need(reader, "name", values::line);
         let owner = section.value(reader, "owner", values::line);
         let contact = section.value(reader, "contact", values::line);
         let address = section.value(reader, "address", values::host);
+        let addresses = taken.addresses(reader, &section, id.as_deref());
         let Some(id) = id else { continue };
         let ix = ComponentIx::new(draft.components.len());
         if let Some(address) = address {
@@ -152,6 +156,7 @@ fn components(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
             name: name.map(|name| name.value).unwrap_or_default(),
             owner: owner.map(|owner| owner.value),
             contact: contact.map(|contact| contact.value),
+            addresses,
         });
     }
 }

@@ -37,7 +37,12 @@ pub fn hints(config: &Config) -> Vec<Hint> {
 
 /// Networks that nothing is asked on.
 fn mute_networks(estate: &Estate) -> Vec<Hint> {
-    let asked: BTreeSet<usize> = estate.probes.iter().map(|probe| probe.network.at()).collect();
+    let asked: BTreeSet<usize> = estate
+        .probes
+        .iter()
+        .filter(|probe| !probe.ask.is_passive())
+        .map(|probe| probe.network.at())
+        .collect();
     let mute = estate.networks.iter().enumerate().filter(|(ix, _)| !asked.contains(ix));
     mute.map(|(_, network)| Hint {
         about: vec![format!("network/{}", network.id)],

@@ -8,6 +8,7 @@
 //! How a file is read: `toml` gives tables with spans; `section` walks them by hand, since serde
 //! would stop at the first error; `values` holds the rules for single words, which the CSV shares.
 
+mod addresses;
 mod ambiguity;
 mod csv;
 mod egress;
@@ -24,10 +25,13 @@ mod probe_kinds;
 mod probes;
 mod questions;
 mod reader;
+mod rtp;
+mod secret;
 mod section;
 mod settings;
 mod settings_file;
 mod summary;
+mod unready;
 mod values;
 mod web;
 
@@ -47,6 +51,7 @@ pub use settings::{
     ScheduleSettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
+pub use unready::{Unready, unready};
 
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;

@@ -3,8 +3,8 @@
 use super::probes::{one_of, payload, trust};
 use super::reader::Reader;
 use super::section::Section;
-use super::values;
-use crate::estate::{Ask, LdapAsk, NtpAsk, SipAsk, SmtpAsk, SmtpTls, TlsAsk};
+use super::values::{self, refusal};
+use crate::estate::{Ask, HostPort, LdapAsk, NtpAsk, PathAsk, SipAsk, SmtpAsk, SmtpTls, TlsAsk};
 
 pub(super) const NTP_KEYS: [&str; 3] = ["target", "offset_max", "stratum_max"];
 pub(super) const SIP_KEYS: [&str; 3] = ["target", "transport", "expect_status"];
@@ -14,6 +14,8 @@ pub(super) const SMTP_KEYS: [&str; 6] =
     ["target", "starttls", "expect", "tls_name", "trust_file", "certificate_days"];
 pub(super) const SMTPS_KEYS: [&str; 5] = ["target", "expect", "tls_name", "trust_file", "certificate_days"];
 pub(super) const LDAPS_KEYS: [&str; 4] = ["target", "tls_name", "trust_file", "certificate_days"];
+
+pub(super) const PATH_KEYS: [&str; 2] = ["target", "through"];
 
 /// 16 means "not synchronised".
 const STRATUM_MAX: u8 = 15;
@@ -66,6 +68,22 @@ pub(super) fn ask(reader: &mut Reader<'_>, section: &Section<'_>, kind: &str) ->
             Ask::Ldap(LdapAsk { target: target?.value, tls })
         }
     })
+}
+
+/// `target`: `host:port`, or the host alone for echoes.
+pub(super) fn path(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Ask> {
+    let target = section.need(reader, "target", |text| match values::host_port(text) {
+        Ok(HostPort { host, port }) => Ok((host, Some(port))),
+        // Several colons are an address of IPv6; with one and no port that is one, the port is what is wrong.
+        Err(refusal) if text.matches(':').count() == 1 => Err(refusal),
+        Err(_) => values::host(text).map(|host| (host, None)),
+    });
+    let through = section.value(reader, "through", |text| {
+        text.parse()
+            .or_else(|_| refusal(format!("{text:?} is not an address"), "write \"10.20.0.1\", or the like"))
+    });
+    let (host, port) = target?.value;
+    Some(Ask::Path(PathAsk { host, port, through: through.map(|through| through.value) }))
 }
 
 fn tls(reader: &mut Reader<'_>, section: &Section<'_>) -> TlsAsk {

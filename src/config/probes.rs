@@ -12,33 +12,36 @@ use super::section::Section;
 use super::values::{self, refusal};
 use super::web;
 use crate::estate::{
-    Ask, ComponentIx, HostPort, HttpAsk, IcmpAsk, NetworkIx, Probe, ServiceIx, TcpAsk, UdpAsk,
+    Ask, ComponentIx, HeartbeatAsk, HostPort, HttpAsk, IcmpAsk, NetworkIx, PracticeIx, Probe, ServiceIx,
+    TcpAsk, UdpAsk, Vantage,
 };
-use crate::limits::{PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
+use crate::limits::{BEAT_EVERY_MAX, PROBE_EVERY_MAX, SERVICES_AND_PROBES_MAX};
+use crate::observation::HUB;
 
 /// Kinds that this version asks.
-const KINDS_NOW: [&str; 14] = [
-    "dns", "https", "http", "tcp", "udp", "icmp", "ntp", "sip", "sips", "smtp", "smtps", "ldap", "ldaps",
+const KINDS_NOW: [&str; 17] = [
+    "dns",
+    "https",
+    "http",
+    "tcp",
+    "udp",
+    "icmp",
+    "ntp",
+    "sip",
+    "sips",
+    "smtp",
+    "smtps",
+    "ldap",
+    "ldaps",
     "egress",
+    "rtp",
+    "heartbeat",
+    "path",
 ];
 
 /// Kinds that parse and replay, and that `run` refuses by name.
-const KINDS_LATER: [&str; 14] = [
-    "rtp",
-    "path",
-    "heartbeat",
-    "mtu",
-    "dot",
-    "doh",
-    "imap",
-    "pop3",
-    "rdp",
-    "smb",
-    "kerberos",
-    "tls",
-    "snmp",
-    "ssh",
-];
+const KINDS_LATER: [&str; 11] =
+    ["mtu", "dot", "doh", "imap", "pop3", "rdp", "smb", "kerberos", "tls", "snmp", "ssh"];
 
 /// Keys that every probe has, or may have.
 const COMMON_KEYS: [&str; 8] = ["id", "kind", "network", "service", "every", "timeout", "also", "resolver"];
@@ -117,10 +120,18 @@ fn known_kind<'t>(reader: &mut Reader<'_>, kind: Placed<&'t str>) -> Option<&'t 
 
 /// `every` and `timeout`, each sensible, and sensible together.
 fn times(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<(Duration, Duration)> {
+    let passive = section.raw("kind").is_some_and(|kind| kind.value.as_str() == Some("heartbeat"));
     let every = section.need(reader, "every", |text| {
         let every = values::duration(text)?;
         if every < Duration::from_secs(1) {
             return refusal(format!("{text:?} is under a second"), "write \"1s\" or more; \"30s\" is usual");
+        }
+        if passive {
+            return if every > BEAT_EVERY_MAX {
+                refusal(format!("{text:?} is longer than a month"), "write \"31d\" or less")
+            } else {
+                Ok(every)
+            };
         }
         if every > PROBE_EVERY_MAX {
             return refusal(format!("{text:?} is longer than a day"), "write \"24h\" or less");
@@ -147,6 +158,39 @@ fn times(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<(Duration, Du
         return None;
     }
     Some((every.value, timeout))
+}
+
+/// Whose work each heartbeat is, once the practices are known.
+pub(super) fn only(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
+    for section in root.tables(reader, "probe") {
+        if !section.has("only")
+            || section.raw("kind").is_none_or(|kind| kind.value.as_str() != Some("heartbeat"))
+        {
+            continue;
+        }
+        let Some(names) = section.text_or_texts(reader, "only") else { continue };
+        if let (Some(value), true) = (section.raw("only"), names.is_empty()) {
+            reader.refuse(
+                value.span,
+                "`only` is empty, so nobody's work is waited for",
+                "name practices, or leave it out",
+            );
+        }
+        let mut only = Vec::new();
+        for name in names {
+            let from = if name.value == HUB {
+                Some(Vantage::Hub)
+            } else {
+                draft.practice_names.find(reader, name).map(|ix| Vantage::Practice(PracticeIx::new(ix)))
+            };
+            only.extend(from.filter(|from| !only.contains(from)));
+        }
+        let id = section.raw("id").and_then(|id| id.value.as_str());
+        let probe = draft.probes.iter_mut().find(|probe| Some(probe.id.as_str()) == id);
+        if let Some(Ask::Heartbeat(work)) = probe.map(|probe| &mut probe.ask) {
+            work.only = Some(only);
+        }
+    }
 }
 
 /// What is asked, and the resolver component that it uses by name or address.
@@ -181,6 +225,18 @@ fn ask(
         "tcp" | "udp" => &["target", "send", "expect"],
         "icmp" => &["target", "count", "loss_max"],
         "egress" => &super::egress::KEYS,
+        "rtp" => &super::rtp::KEYS,
+        "heartbeat" => {
+            known.extend(["target", "only"]);
+            section.refuse_unknown_but(reader, &known, |key| key.starts_with("expect"));
+            let target = section.need(reader, "target", values::line);
+            // Practices and `[hub]` aren't read yet: see `only` below, and `settings_file` for the secret.
+            return Some((
+                Ask::Heartbeat(HeartbeatAsk { target: target?.value, only: None, secret: None }),
+                None,
+            ));
+        }
+        "path" => &probe_kinds::PATH_KEYS,
         _ => {
             known.push("target");
             // What later kinds expect of an answer is theirs to define.
@@ -202,6 +258,7 @@ fn ask(
         "dns" => questions::dns(reader, section, draft),
         "http" | "https" => http(reader, section, draft, kind),
         "egress" => Some((super::egress::ask(reader, section, timeout)?, None)),
+        "rtp" => Some((super::rtp::ask(reader, section, timeout)?, None)),
         "tcp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload).map(|send| send.value);
@@ -211,6 +268,7 @@ fn ask(
         "ntp" | "sip" | "sips" | "smtp" | "smtps" | "ldap" | "ldaps" => {
             Some((probe_kinds::ask(reader, section, kind)?, None))
         }
+        "path" => Some((probe_kinds::path(reader, section)?, None)),
         "udp" => {
             let target = section.need(reader, "target", values::host_port);
             let send = section.value(reader, "send", payload);

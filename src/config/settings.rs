@@ -100,6 +100,16 @@ pub struct ScheduleSettings {
     pub concurrency_max: usize,
     /// Checks a second that one target may see from the whole estate, at most; `None`: no cap.
     pub target_rate_max: Option<f64>,
+    /// Whether checks are asked again beside the schedule when they change. Default: they are.
+    pub reask: bool,
+    /// Trace the paths of checks: while they are fine now and then, and when they begin to fail. Default true.
+    pub paths: bool,
+}
+
+impl Default for ScheduleSettings {
+    fn default() -> Self {
+        Self { concurrency_max: Self::CONCURRENCY, target_rate_max: None, reask: true, paths: true }
+    }
 }
 
 impl ScheduleSettings {

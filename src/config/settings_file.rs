@@ -11,6 +11,7 @@ use super::estate_file::{Draft, sections, via};
 use super::names::{Names, shorten};
 use super::probes::{one_of, trust};
 use super::reader::{Reader, described};
+use super::secret;
 use super::section::Section;
 use super::settings::{
     HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
@@ -18,7 +19,7 @@ use super::settings::{
 };
 use super::values::{self, Refusal, refusal};
 use super::{beside, side_file};
-use crate::estate::RoleUse;
+use crate::estate::{Ask, RoleUse, SharedSecret};
 use crate::limits::{CONFIG_LIST_MAX, SCHEDULE_CONCURRENCY_MAX};
 use crate::time::At;
 
@@ -34,8 +35,13 @@ pub(super) struct Settings {
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
 pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) -> Option<Settings> {
-    let (hub, hub_via) = hub(reader, root, draft);
+    let (hub, hub_via, beat_secret) = hub(reader, root, draft);
     draft.hub_via = hub_via;
+    for probe in &mut draft.probes {
+        if let Ask::Heartbeat(work) = &mut probe.ask {
+            work.secret.clone_from(&beat_secret);
+        }
+    }
     let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
@@ -47,15 +53,24 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     Some(Settings { hub, mail, notices, maintenance, schedule })
 }
 
-fn hub(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> (HubSettings, Vec<RoleUse>) {
+/// Keys of `[hub]`; `beat_secret` is among them so that its refusal can say more.
+const HUB_KEYS: [&str; 8] =
+    ["listen", "data", "via", "keep", "keep_addresses", "beat_secret_file", "beat_secret_env", "beat_secret"];
+
+fn hub(
+    reader: &mut Reader<'_>,
+    root: &Section<'_>,
+    draft: &Draft,
+) -> (HubSettings, Vec<RoleUse>, Option<SharedSecret>) {
     let mut hub = HubSettings {
         listen: HubSettings::LISTEN,
         data: beside(reader.dir, HubSettings::DATA),
         keep: HubSettings::KEEP,
         keep_addresses: HubSettings::KEEP_ADDRESSES,
     };
-    let Some(section) = root.table(reader, "hub") else { return (hub, Vec::new()) };
-    section.refuse_unknown(reader, &["listen", "data", "via", "keep", "keep_addresses"]);
+    let Some(section) = root.table(reader, "hub") else { return (hub, Vec::new(), None) };
+    section.refuse_unknown(reader, &HUB_KEYS);
+    let beat_secret = secret::shared(reader, &section, &secret::OF_BEATS);
     if let Some(listen) = section.value(reader, "listen", values::listen) {
         hub.listen = listen.value;
     }
@@ -68,7 +83,7 @@ fn hub(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> (HubSettin
     if let Some(keep) = section.value(reader, "keep_addresses", keep) {
         hub.keep_addresses = keep.value;
     }
-    (hub, via(reader, &section, &draft.component_names))
+    (hub, via(reader, &section, &draft.component_names), beat_secret)
 }
 
 /// At least a day: less would remove an incident while it lasts.
@@ -277,14 +292,19 @@ fn moment(
 }
 
 fn schedule(reader: &mut Reader<'_>, root: &Section<'_>) -> ScheduleSettings {
-    let mut schedule =
-        ScheduleSettings { concurrency_max: ScheduleSettings::CONCURRENCY, target_rate_max: None };
+    let mut schedule = ScheduleSettings::default();
     let Some(section) = root.table(reader, "schedule") else { return schedule };
-    section.refuse_unknown(reader, &["concurrency", "target_rate"]);
+    section.refuse_unknown(reader, &["concurrency", "target_rate", "reask", "paths"]);
     if let Some(most) = section.integer(reader, "concurrency", 1..=SCHEDULE_CONCURRENCY_MAX) {
         schedule.concurrency_max = usize::try_from(most.value).unwrap_or(ScheduleSettings::CONCURRENCY);
     }
+    if let Some(paths) = section.boolean(reader, "paths") {
+        schedule.paths = paths.value;
+    }
     schedule.target_rate_max =
         section.number(reader, "target_rate", 0.01..=1_000_000.0).map(|rate| rate.value);
+    if let Some(reask) = section.boolean(reader, "reask") {
+        schedule.reask = reask.value;
+    }
     schedule
 }

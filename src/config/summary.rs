@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Ambiguities, Config, Hint, hints};
+use super::{Ambiguities, Config, Hint, Unready, hints, unready};
 use crate::estate::{Ask, Probe};
 
 /// The numbers of an estate.
@@ -26,6 +26,8 @@ pub struct Summary {
     pub target_rate_max: Option<f64>,
     /// Kinds that replay but that `run` can't ask yet.
     pub later_kinds: Vec<LaterKind>,
+    /// Probes that lack something that `run` needs.
+    pub unready: Vec<Unready>,
     /// What no check can tell apart.
     pub ambiguities: Ambiguities,
     pub hints: Vec<Hint>,
@@ -78,21 +80,25 @@ impl Summary {
                 .into_iter()
                 .map(|(kind, probes)| LaterKind { kind: kind.to_owned(), probes })
                 .collect(),
+            unready: unready(config),
             ambiguities: Ambiguities::of(estate),
             hints: hints(config),
         }
     }
 }
 
-/// Every practice asks once an interval, and so does the hub.
+/// Every practice asks once an interval, and so does the hub. A heartbeat is waited for.
 fn per_second(practices: usize, probe: &Probe) -> f64 {
+    if probe.ask.is_passive() {
+        return 0.0;
+    }
     (practices + 1) as f64 / probe.every.as_secs_f64()
 }
 
 fn targets(config: &Config) -> Vec<TargetRate> {
     let estate = &config.estate;
     let mut by_target: BTreeMap<String, (Vec<String>, f64)> = BTreeMap::new();
-    for probe in &estate.probes {
+    for probe in estate.probes.iter().filter(|probe| !probe.ask.is_passive()) {
         let entry = by_target.entry(probe.ask.bothers()).or_default();
         entry.0.push(probe.id.clone());
         entry.1 += per_second(estate.practices.len(), probe);

@@ -349,21 +349,21 @@ impl Evidence {
     }
 
     /// The agent of this row lives. Returns whether it was thought silent. `learn`: nothing known explains that it was;
-    /// `backlog`: it tells of the past.
-    pub fn hear(&mut self, row: Row, arrival: At, learn: bool, backlog: bool) -> bool {
+    /// `backlog`: it tells of the past; `reask`: it was asked again.
+    pub fn hear(&mut self, row: Row, arrival: At, learn: bool, backlog: bool, reask: bool) -> bool {
         let hearing = &mut self.hearings[row as usize];
         let was = hearing.late || hearing.away;
-        if learn {
+        if learn && !reask {
             self.lateness.learn(hearing, arrival);
         }
-        hearing.hear(arrival, backlog);
+        hearing.hear(arrival, backlog, reask);
         was
     }
 
     /// The agent of this row goes away in good order.
     pub fn bye(&mut self, row: Row, arrival: At) {
         let hearing = &mut self.hearings[row as usize];
-        hearing.hear(arrival, false);
+        hearing.hear(arrival, false, false);
         hearing.away = true;
     }
 
@@ -397,7 +397,8 @@ impl Evidence {
     }
 
     /// Takes a live result, asked at `at` (never after its arrival). `learn`: nothing known explains its
-    /// failures, so they count towards its own failure rate.
+    /// failures, so they count towards its own failure rate. What was asked again says as much as any other result; but
+    /// checks are asked again just when they fail, so that it would make each look worse than it is to learn from it.
     pub fn take(&mut self, asked: Asked<'_>, at: At, seen: &Observation, learn: bool) -> Change {
         let Asked { row, check, probe, stream, crossed } = asked;
         let Some(mut class) = Class::of(seen, stream) else { return Change::None };
@@ -411,11 +412,11 @@ impl Evidence {
             if check.slower_than_usual(ms) {
                 class = Class::Slow;
             }
-            if ms.is_finite() && ms >= 0.0 && (class == Class::Ok || learn) {
+            if !seen.reask && ms.is_finite() && ms >= 0.0 && (class == Class::Ok || learn) {
                 check.learn_usual(ms);
             }
         }
-        if learn {
+        if learn && !seen.reask {
             let hit = if class.failing() { 1.0 } else { 0.0 };
             check.leak = (check.leak + (hit - check.leak) * LEAK_RATE).clamp(LEAK_START / 5.0, LEAK_MAX);
         }
@@ -468,6 +469,73 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estate::{Ask, Estate, HostPort, Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
+    use std::time::Duration;
+
+    /// One practice, one probe.
+    fn topology() -> Topology {
+        Topology::new(&Estate {
+            icb: Icb { code: "QKS".into(), name: "Kent".into(), timezone: jiff::tz::TimeZone::UTC },
+            components: Vec::new(),
+            networks: vec![Network { id: "internet".into(), name: String::new(), through: Vec::new() }],
+            services: Vec::new(),
+            probes: vec![Probe {
+                id: "p".into(),
+                network: NetworkIx(0),
+                service: None,
+                every: Duration::from_secs(30),
+                timeout: Duration::from_secs(5),
+                also: Vec::new(),
+                resolver: None,
+                ask: Ask::Tcp(TcpAsk::to(HostPort { host: "127.0.0.1".into(), port: 9 })),
+            }],
+            practices: vec![Practice {
+                id: "G82002".into(),
+                name: String::new(),
+                postcode: None,
+                list_size: None,
+                email: Vec::new(),
+                source: None,
+                via: Vec::new(),
+                through: Vec::new(),
+            }],
+            hub_via: Vec::new(),
+        })
+    }
+
+    /// A line that fails and is slow now and then, for a day; `again`: and is asked again when it does.
+    fn learned(again: bool) -> Check {
+        let topology = topology();
+        let mut evidence = Evidence::new(&topology);
+        let asked = Asked { row: 0, check: 0, probe: 0, crossed: topology.crossed(0, 0), stream: true };
+        let mut take = |at_ms: i64, ok: bool, ms: u32, reask: bool| {
+            let at = At::from_millis(1_773_644_400_000 + at_ms);
+            let line = format!(
+                r#"{{"at":"{at}","practice":"G82002","probe":"p","ok":{ok},"ms":{ms},"reask":{reask}}}"#
+            );
+            evidence.take(asked, at, &serde_json::from_str(&line).expect("an observation"), true);
+        };
+        for n in 0..2_880 {
+            let ms = if n % 50 == 49 { 2_000 } else { 40 };
+            take(n * 30_000, n % 10 != 9, ms, false);
+            for asked_again in (1..=4).filter(|_| again && n % 10 == 9) {
+                take(n * 30_000 + 1_000 * asked_again, asked_again > 2, 500, true);
+            }
+        }
+        evidence.checks[0]
+    }
+
+    #[test]
+    fn what_is_asked_again_teaches_nothing_and_counts_all_the_same() {
+        let (plain, again) = (learned(false), learned(true));
+        assert!((0.08..0.12).contains(&plain.leak), "{}", plain.leak);
+        let same = |a: f32, b: f32| a.to_bits() == b.to_bits();
+        assert!(same(plain.leak, again.leak) && same(plain.usual_ms, again.usual_ms));
+        assert!(same(plain.spread_ms, again.spread_ms) && plain.learned == again.learned);
+        assert!(plain.class.failing(), "the last turn failed …");
+        assert_eq!(again.run, 2, "… and was answered twice since");
+        assert_eq!(again.recent().count(), KEPT);
+    }
 
     #[test]
     fn an_invented_name_is_no_invented_certificate() {

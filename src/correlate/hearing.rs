@@ -9,6 +9,9 @@ use crate::time::At;
 pub struct Hearing {
     /// [`At::from_millis`]`(i64::MIN)`: never.
     pub last: At,
+    /// The same of what was asked as scheduled, or made by the agent's own clock. What is asked again comes in bursts, and
+    /// most of all when something is wrong: it shows that the agent is there, and nothing of its pace.
+    last_paced: At,
     /// Longest gap between two arrivals lately.
     gap_ms: i64,
     /// Mean gap between two arrivals lately.
@@ -87,6 +90,7 @@ impl Hearing {
     /// Nothing was ever heard.
     pub const NEW: Self = Self {
         last: Self::NEVER,
+        last_paced: Self::NEVER,
         gap_ms: 0,
         mean_gap_ms: 0,
         arrivals: 0,
@@ -108,9 +112,11 @@ impl Hearing {
     }
 
     /// The time at which this row began to ask, by the hub's clock, given when it says that it did and how long its
-    /// report took from then on.
-    pub fn by_our_clock(&mut self, at: At, took_ms: i64) -> At {
-        self.clock.hear(took_ms);
+    /// report took from then on. `reask`: it was asked again, which adds nothing to what is known of its clock.
+    pub fn by_our_clock(&mut self, at: At, took_ms: i64, reask: bool) -> At {
+        if !reask {
+            self.clock.hear(took_ms);
+        }
         at.plus_millis(self.clock.off_ms())
     }
 
@@ -147,32 +153,43 @@ impl Hearing {
 
     /// Something arrived. `backlog`: it is history. An agent that was cut off sends what it kept in quick succession,
     /// and that says nothing about how often it is heard at other times; nor does it say that an agent which said
-    /// goodbye is back, or that one of which nothing else was ever heard is there.
-    pub fn hear(&mut self, at: At, backlog: bool) {
-        let before = self.last.max(self.backlog);
-        let gap = if before == Self::NEVER { i64::MAX } else { at.millis_since(before) };
-        let flushed = gap <= FLUSH_GAP_MS && (backlog || self.backlog == before);
-        if backlog {
-            self.backlog = self.backlog.max(at);
-        }
+    /// goodbye is back, or that one of which nothing else was ever heard is there. `reask`: it was asked again, and says
+    /// nothing about how often it is heard.
+    pub fn hear(&mut self, at: At, backlog: bool, reask: bool) {
+        let says_pace = !reask && self.learn_pace(at, backlog);
         if backlog && self.away && at.millis_since(self.last) <= LATE_MS_MAX {
             return;
         }
-        if self.ever() && !self.late && !self.away && !flushed {
-            // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
-            self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
-            self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
-        }
-        if !flushed {
+        if says_pace {
             self.arrivals = self.arrivals.saturating_add(1);
         }
         if backlog && !self.ever() && self.arrivals < HISTORY_ARRIVALS_MIN {
             return;
         }
+        // One that was away goes on from here, whatever it says first.
+        if !reask || self.late || self.away {
+            self.last_paced = self.last_paced.max(at);
+        }
         self.last = self.last.max(at);
         self.late = false;
         self.silent = false;
         self.away = false;
+    }
+
+    /// Learns how often it is heard; returns whether this arrival says something of that.
+    fn learn_pace(&mut self, at: At, backlog: bool) -> bool {
+        let before = self.last_paced.max(self.backlog);
+        let gap = if before == Self::NEVER { i64::MAX } else { at.millis_since(before) };
+        let flushed = gap <= FLUSH_GAP_MS && (backlog || self.backlog == before);
+        if backlog {
+            self.backlog = self.backlog.max(at);
+        }
+        if self.last_paced != Self::NEVER && !self.late && !self.away && !flushed {
+            // The longest gap is forgotten slowly, so that one pause doesn't blind it for ever.
+            self.gap_ms = gap.max(self.gap_ms - self.gap_ms / 512);
+            self.mean_gap_ms += (gap - self.mean_gap_ms) / 16;
+        }
+        !flushed
     }
 }
 
@@ -199,7 +216,7 @@ impl Lateness {
         if !hearing.ever() || hearing.away || hearing.arrivals < GAP_LEARNED_MIN {
             return;
         }
-        let gap_ms = at.millis_since(hearing.last);
+        let gap_ms = at.millis_since(hearing.last_paced);
         if gap_ms <= 0 || gap_ms >= hearing.silent_ms() {
             return;
         }
@@ -225,7 +242,7 @@ mod tests {
     /// Hears reports that take so long by the agent's clock; returns what is added to its times then.
     fn off_ms(took: impl IntoIterator<Item = i64>) -> i64 {
         let mut hearing = Hearing::NEW;
-        let corrected = took.into_iter().map(|took| hearing.by_our_clock(at(0), took)).last();
+        let corrected = took.into_iter().map(|took| hearing.by_our_clock(at(0), took, false)).last();
         corrected.map_or(0, |corrected| corrected.millis_since(at(0)))
     }
 
@@ -254,16 +271,16 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_and_set_right_can_be_forgotten() {
         let mut hearing = Hearing::NEW;
-        hearing.by_our_clock(at(0), -3_600_000);
+        hearing.by_our_clock(at(0), -3_600_000, false);
         hearing.forget_clock();
-        assert_eq!(hearing.by_our_clock(at(0), 200), at(0));
+        assert_eq!(hearing.by_our_clock(at(0), 200, false), at(0));
     }
 
     #[test]
     fn an_agent_with_a_slow_clock_teaches_its_pace() {
         let mut hearing = Hearing::NEW;
         for n in 0..200 {
-            hearing.hear(at(n * 15_000), true);
+            hearing.hear(at(n * 15_000), true, false);
         }
         assert!(hearing.patience_ms() >= 15_000, "{hearing:?}");
         assert!(!hearing.see(at(199 * 15_000 + 16_000)), "it isn't late");
@@ -273,10 +290,10 @@ mod tests {
     fn a_backlog_at_the_start_teaches_nothing() {
         let mut hearing = Hearing::NEW;
         for n in 0..200 {
-            hearing.hear(at(n * 15), true);
+            hearing.hear(at(n * 15), true, false);
         }
         for n in 1..20 {
-            hearing.hear(at(n * 15_000), false);
+            hearing.hear(at(n * 15_000), false, false);
             assert_eq!(hearing.patience_ms(), LATE_MS_MAX);
         }
     }
@@ -284,11 +301,11 @@ mod tests {
     #[test]
     fn history_does_not_take_a_goodbye_back_until_it_goes_on() {
         let mut hearing = Hearing::NEW;
-        hearing.hear(at(0), false);
+        hearing.hear(at(0), false, false);
         hearing.away = true;
-        hearing.hear(at(1_000), true);
+        hearing.hear(at(1_000), true, false);
         assert!(hearing.away && !hearing.reports());
-        hearing.hear(at(1_000 + LATE_MS_MAX), true);
+        hearing.hear(at(1_000 + LATE_MS_MAX), true, false);
         assert!(!hearing.away && hearing.reports());
     }
 
@@ -296,11 +313,11 @@ mod tests {
     fn what_is_known_by_history_alone_is_unknown_unless_it_goes_on() {
         let mut hearing = Hearing::NEW;
         for n in 0..50 {
-            hearing.hear(at(n * 15), true);
+            hearing.hear(at(n * 15), true, false);
         }
         assert!(!hearing.ever());
         for n in 1..4 {
-            hearing.hear(at(n * 30_000), true);
+            hearing.hear(at(n * 30_000), true, false);
         }
         assert!(hearing.ever());
     }
@@ -309,13 +326,13 @@ mod tests {
     fn a_backlog_teaches_no_impatience() {
         let mut hearing = Hearing::NEW;
         for n in 0..100 {
-            hearing.hear(at(n * 8_000), false);
+            hearing.hear(at(n * 8_000), false, false);
         }
         let patience_ms = hearing.patience_ms();
         let back = 100 * 8_000;
         for n in 0..20_000 {
             // What it asks now comes in between.
-            hearing.hear(at(back + n * 15), n % 500 != 499);
+            hearing.hear(at(back + n * 15), n % 500 != 499, false);
         }
         assert_eq!(hearing.patience_ms(), patience_ms);
     }
@@ -328,7 +345,7 @@ mod tests {
             now += gap_ms;
             hearing.see(at(now));
             lateness.learn(&hearing, at(now));
-            hearing.hear(at(now), false);
+            hearing.hear(at(now), false, false);
         };
         for n in 0..100_000 {
             // Now and then a pause of which 4 s are more than it is given.
@@ -341,17 +358,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_again_teaches_neither_pace_nor_clock() {
+        let (mut plain, mut busy) = (Hearing::NEW, Hearing::NEW);
+        let (mut of_plain, mut of_busy) = (Lateness::new(), Lateness::new());
+        for n in 0..2_000 {
+            // Now and then an agent is late by itself.
+            let now = n * 10_000 + if n % 100 == 99 { 9_000 } else { 0 };
+            for (hearing, lateness) in [(&mut plain, &mut of_plain), (&mut busy, &mut of_busy)] {
+                lateness.learn(hearing, at(now));
+                hearing.hear(at(now), false, false);
+                hearing.by_our_clock(at(now), 6_000, false);
+            }
+            for again in (0..3).filter(|_| n % 7 == 0) {
+                busy.hear(at(now + 300 * again), false, true);
+                busy.by_our_clock(at(now + 300 * again), 100, true);
+            }
+        }
+        assert_eq!((plain.patience_ms(), plain.silent_ms()), (busy.patience_ms(), busy.silent_ms()));
+        assert_eq!(plain.by_our_clock(at(0), 6_000, true), busy.by_our_clock(at(0), 6_000, true));
+        assert!((of_plain.log() - of_busy.log()).abs() < 1e-12);
+        let end = 1_999 * 10_000 + 9_000;
+        assert!(busy.see(at(end + 60_000)) && busy.late);
+        busy.hear(at(end + 7_200_000), false, true);
+        assert!(!busy.late, "but it is heard");
+        busy.hear(at(end + 7_205_000), false, false);
+        assert!(busy.patience_ms() <= plain.patience_ms(), "and its silence was none of its pace");
+    }
+
+    #[test]
     fn an_agent_is_late_soon_and_silent_after_more_than_it_ever_holds_back() {
         let mut hearing = Hearing::NEW;
         for n in 0..100 {
-            hearing.hear(at(n * 2_500), false);
+            hearing.hear(at(n * 2_500), false, false);
         }
         let last = 99 * 2_500;
         assert!(!hearing.see(at(last + 3_000)) && !hearing.late);
         assert!(hearing.see(at(last + 6_000)) && hearing.late && !hearing.silent);
         assert!(!hearing.see(at(last + 76_000)), "a minute and a quarter may be held back");
         assert!(hearing.see(at(last + 90_000)) && hearing.silent);
-        hearing.hear(at(last + 91_000), false);
+        hearing.hear(at(last + 91_000), false, false);
         assert!(!hearing.late && !hearing.silent);
     }
 }

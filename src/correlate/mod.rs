@@ -272,11 +272,17 @@ impl Correlator {
             return Taken::Counted;
         }
         let learn = self.explained[row as usize] == Explained::No;
-        if self.evidence.hear(row, arrival, learn, history) {
+        // Whether work was done isn't the agent's word, so it is no sign of it, nor of its clock.
+        let passive = probe.is_some_and(|probe| self.topology.probes[probe as usize].passive);
+        if !passive && self.evidence.hear(row, arrival, learn, history, seen.reask) {
             self.evaluate_soon(arrival);
         }
-        let hearing = &mut self.evidence.hearings[row as usize];
-        let told_at = hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()));
+        let told_at = if passive {
+            seen.at
+        } else {
+            let hearing = &mut self.evidence.hearings[row as usize];
+            hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()), seen.reask)
+        };
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
         let asked = Asked {
@@ -306,7 +312,13 @@ impl Correlator {
         let before = self.evidence.checks[asked.check];
         let change = self.evidence.take(asked, at, seen, learn);
         // What is asked again is asked because it failed, and what has a reason is no decay.
-        if learn && !seen.reask && before.heard() && !before.class.bad() && !self.evidence.is_hot(row) {
+        if learn
+            && !seen.reask
+            && !passive
+            && before.heard()
+            && !before.class.bad()
+            && !self.evidence.is_hot(row)
+        {
             let after = &self.evidence.checks[asked.check];
             if after.last_at > before.last_at {
                 self.decay.count(row, asked.crossed, after.class.bad());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::estate::{PracticeIx, ProbeIx};
 use crate::incident::{Alternative, Cause, Event};
+use crate::observation::Failure;
 use crate::time::At;
 
 use super::decay::Decayed;
@@ -62,7 +63,7 @@ pub struct PracticePicture {
 pub struct CheckPicture {
     pub at: At,
     pub ok: bool,
-    pub failure: Option<crate::observation::Failure>,
+    pub failure: Option<Failure>,
     /// When the present run of the same result began.
     pub since: At,
 }
@@ -172,6 +173,7 @@ fn settled(view: &View<'_>, row: Row, network: usize) -> bool {
     view.topology.probes.iter().enumerate().any(|(probe, facts)| {
         let check = &view.evidence.checks[view.topology.check(row, ProbeIx::new(probe).0)];
         facts.network == network
+            && !facts.passive
             && check.fresh(view.now, facts.stale_ms())
             && check.class.failing()
             && check.run >= 2
@@ -255,12 +257,19 @@ fn notes(view: &View<'_>, life: &LifeCycle, nameless: &[super::verdict::Verdict]
                 return notes;
             }
             let id = &view.estate.probes[probe].id;
-            let what = check.failure.map_or("slower than usual", crate::observation::Failure::as_str);
+            let at = format!("at {} ({})", practice.name, practice.id);
+            let text = if facts.passive {
+                let how = if check.failure == Some(Failure::Timeout) { "is overdue" } else { "has failed" };
+                format!("{} {how} {at}: {id}", view.estate.probes[probe].ask.bothers())
+            } else {
+                let what = check.failure.map_or("slower than usual", Failure::as_str);
+                format!("{id} fails {at}: {what}")
+            };
             notes.push(Note {
                 practice: Some(practice.id.clone()),
                 probe: Some(id.clone()),
                 since: check.run_since,
-                text: format!("{id} fails at {} ({}): {what}", practice.name, practice.id),
+                text,
             });
         }
     }

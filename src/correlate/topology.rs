@@ -47,6 +47,8 @@ pub struct ProbeFacts {
     pub service: Option<usize>,
     pub every_ms: i64,
     pub timeout_ms: i64,
+    /// Nothing is asked: it says something of the work, and nothing of the network or of the agent.
+    pub passive: bool,
     /// It speaks TLS, so interception would show.
     pub tls: bool,
     /// It opens a connection, which can be refused or reset.
@@ -350,11 +352,13 @@ impl Topology {
 
 fn probe_facts(probe: &crate::estate::Probe) -> ProbeFacts {
     let millis = |length: std::time::Duration| i64::try_from(length.as_millis()).unwrap_or(i64::MAX / 8);
+    let (every, timeout) = probe.rhythm();
     ProbeFacts {
         network: probe.network.at(),
         service: probe.service.map(crate::estate::ServiceIx::at),
-        every_ms: millis(probe.every).max(1),
-        timeout_ms: millis(probe.timeout),
+        every_ms: millis(every).max(1),
+        timeout_ms: millis(timeout),
+        passive: probe.ask.is_passive(),
         tls: probe.ask.speaks_tls(),
         stream: probe.ask.opens_stream(),
         sort: match &probe.ask {

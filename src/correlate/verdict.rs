@@ -382,11 +382,11 @@ impl<'a> View<'a> {
         bad > 0 && bad >= good
     }
 
-    /// Fresh bad and good checks of a row on a network.
+    /// Fresh bad and good checks of a row on a network. Work that isn't done says nothing of the network.
     pub fn tally(&self, row: Row, network: usize) -> (u32, u32) {
         let (mut bad, mut good) = (0, 0);
         for (probe, facts) in self.topology.probes.iter().enumerate() {
-            if facts.network == network {
+            if facts.network == network && !facts.passive {
                 let probe = crate::estate::ProbeIx::new(probe).0;
                 let check = &self.evidence.checks[self.topology.check(row, probe)];
                 if check.fresh(self.now, facts.stale_ms()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::DnsAsk;
+use super::{DnsAsk, Vantage};
 use crate::limits::{SECRET_CHARS_MAX, SECRET_CHARS_MIN};
 
 /// What exactly is asked, and what is expected of the answer.
@@ -21,6 +21,10 @@ pub enum Ask {
     Smtp(SmtpAsk),
     Ldap(LdapAsk),
     Egress(EgressAsk),
+    Rtp(RtpAsk),
+    /// Nothing is asked: somebody's work says that it was done.
+    Heartbeat(HeartbeatAsk),
+    Path(PathAsk),
     /// A kind of the contract that parses and replays, but that this version can't ask.
     Later {
         kind: String,
@@ -45,6 +49,9 @@ impl Ask {
             Self::Ldap(ldap) if ldap.tls.is_some() => "ldaps",
             Self::Ldap(_) => "ldap",
             Self::Egress(_) => "egress",
+            Self::Rtp(_) => "rtp",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Path(_) => "path",
             Self::Later { kind, .. } => kind,
         }
     }
@@ -60,8 +67,34 @@ impl Ask {
             | Self::Sip(SipAsk { target, .. })
             | Self::Smtp(SmtpAsk { target, .. })
             | Self::Ldap(LdapAsk { target, .. })
-            | Self::Egress(EgressAsk { target, .. }) => Some(target),
-            Self::Dns(_) | Self::Http(_) | Self::Icmp(_) | Self::Later { .. } => None,
+            | Self::Egress(EgressAsk { target, .. })
+            | Self::Rtp(RtpAsk { target, .. }) => Some(target),
+            Self::Dns(_)
+            | Self::Http(_)
+            | Self::Icmp(_)
+            | Self::Path(_)
+            | Self::Heartbeat(_)
+            | Self::Later { .. } => None,
+        }
+    }
+
+    /// It isn't asked, but waited for.
+    pub const fn is_passive(&self) -> bool {
+        matches!(self, Self::Heartbeat(_))
+    }
+
+    /// The host and port to which its packets go; the port of echoes is 0. `None`: a kind that isn't asked.
+    pub fn goes_to(&self) -> Option<HostPort> {
+        match self {
+            Self::Dns(dns) => Some(dns.server.clone()),
+            Self::Http(http) => match http.proxy.as_ref().or(http.connect_to.as_ref()) {
+                Some(there) => Some(there.clone()),
+                None => HostPort::split(&authority(&http.url, http.tls)),
+            },
+            Self::Icmp(icmp) => Some(HostPort { host: icmp.host.clone(), port: 0 }),
+            Self::Path(path) => Some(HostPort { host: path.host.clone(), port: path.port.unwrap_or(0) }),
+            Self::Later { .. } => None,
+            one => one.host_port().cloned(),
         }
     }
 
@@ -74,7 +107,11 @@ impl Ask {
                 Some(there) => there.to_string(),
                 None => authority(&http.url, http.tls),
             },
-            Self::Icmp(icmp) => icmp.host.clone(),
+            Self::Heartbeat(work) => work.target.clone(),
+            Self::Icmp(IcmpAsk { host, .. }) | Self::Path(PathAsk { host, port: None, .. }) => host.clone(),
+            Self::Path(PathAsk { host, port: Some(port), .. }) => {
+                HostPort { host: host.clone(), port: *port }.to_string()
+            }
             Self::Later { target, .. } => target.clone(),
             one => one.host_port().map_or_else(|| one.kind().to_owned(), ToString::to_string),
         }
@@ -95,6 +132,15 @@ fn authority(url: &str, tls: bool) -> String {
 pub struct HostPort {
     pub host: String,
     pub port: u16,
+}
+
+impl HostPort {
+    /// `host:port`, an IPv6 address in brackets.
+    fn split(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Some(Self { host: host.to_owned(), port: port.parse().ok()? })
+    }
 }
 
 impl std::fmt::Display for HostPort {
@@ -303,6 +349,16 @@ pub struct IcmpAsk {
     pub loss_max: f64,
 }
 
+/// The way to a host, router by router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathAsk {
+    pub host: String,
+    /// The TCP port that is connected to; `None`: echoes.
+    pub port: Option<u16>,
+    /// A router that must be on the way.
+    pub through: Option<IpAddr>,
+}
+
 /// What a firewall should let through, and what it shouldn't: asked of a reflector on its other side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EgressAsk {
@@ -318,6 +374,37 @@ pub struct EgressAsk {
     pub mtu: Option<u16>,
     /// A connection that is silent for this long must still be there.
     pub idle: Option<Duration>,
+}
+
+/// A second or so of packets like a telephone call's, sent to a reflector that sends them back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RtpAsk {
+    /// The reflector, and a UDP port of it.
+    pub target: HostPort,
+    /// Without it nobody answers, so `run` refuses to ask.
+    pub secret: Option<SharedSecret>,
+    /// How many, one each 20 ms.
+    pub packets: u16,
+    /// More loss than this, 0 to 1, there and back together, is a failure.
+    pub loss_max: f64,
+    /// More jitter than this, in the worse direction, is too slow; `None`: it isn't judged. So are the next two.
+    pub jitter_max: Option<Duration>,
+    /// A longer way than this from mouth to ear.
+    pub delay_max: Option<Duration>,
+    /// A mean opinion score, 1 to 4.5, below this in the worse direction.
+    pub mos_min: Option<f64>,
+}
+
+/// A piece of work that should happen, and says so: letters that leave, a backup, an upload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeartbeatAsk {
+    /// What people call the work.
+    pub target: String,
+    /// Whose work it is; `None`: every practice's.
+    pub only: Option<Vec<Vantage>>,
+    /// What the addresses that it asks for are made from: `[hub] beat_secret_file`, the same for all. Without it there are
+    /// none, so `run` refuses to wait for it.
+    pub secret: Option<SharedSecret>,
 }
 
 /// A secret that two programs share. It is in no log and no error.
@@ -367,5 +454,18 @@ mod tests {
         assert_eq!(authority("http://[::1]:8080/", false), "[::1]:8080");
         assert_eq!(authority("http://[::1]/", false), "[::1]:80");
         assert_eq!(authority("http://user@accurx.example:81/", false), "accurx.example:81");
+    }
+
+    #[test]
+    fn packets_go_to_the_host_of_the_url_unless_the_probe_says_where() {
+        let mut http = HttpAsk { url: "https://[::1]/".to_owned(), tls: true, ..HttpAsk::default() };
+        let to = |http: &HttpAsk| Ask::Http(http.clone()).goes_to().map(|to| (to.host, to.port));
+        assert_eq!(to(&http), Some(("::1".to_owned(), 443)));
+        http.url = "https://Accurx.example:8443/x".to_owned();
+        assert_eq!(to(&http), Some(("accurx.example".to_owned(), 8443)));
+        http.connect_to = Some(HostPort { host: "127.0.0.2".to_owned(), port: 1 });
+        assert_eq!(to(&http), Some(("127.0.0.2".to_owned(), 1)));
+        http.proxy = Some(HostPort { host: "127.0.0.3".to_owned(), port: 2 });
+        assert_eq!(to(&http), Some(("127.0.0.3".to_owned(), 2)), "the proxy is who is connected to");
     }
 }

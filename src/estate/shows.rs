@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{Ask, DnsTransport, HostPort, HttpAsk, SmtpTls};
+use super::{Ask, DnsTransport, HostPort, HttpAsk, IcmpAsk, PathAsk, SmtpTls};
 
 impl Ask {
     /// It speaks TLS, so interception and bad certificates show.
@@ -20,6 +20,9 @@ impl Ask {
             | Self::Icmp(_)
             | Self::Ntp(_)
             | Self::Egress(_)
+            | Self::Rtp(_)
+            | Self::Heartbeat(_)
+            | Self::Path(_)
             | Self::Later { .. } => false,
         }
     }
@@ -29,11 +32,10 @@ impl Ask {
         match self {
             Self::Http(_) | Self::Tcp(_) | Self::Smtp(_) | Self::Ldap(_) | Self::Egress(_) => true,
             Self::Sip(sip) => sip.tcp || sip.tls.is_some(),
+            Self::Path(path) => path.port.is_some(),
             Self::Dns(dns) => dns.transport != DnsTransport::Udp,
-            Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
-            Self::Later { kind, .. } => {
-                !matches!(kind.as_str(), "sip" | "ntp" | "rtp" | "snmp" | "path" | "mtu")
-            }
+            Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) | Self::Rtp(_) | Self::Heartbeat(_) => false,
+            Self::Later { kind, .. } => !matches!(kind.as_str(), "snmp" | "mtu"),
         }
     }
 
@@ -43,7 +45,7 @@ impl Ask {
             Self::Dns(_) => true,
             Self::Http(HttpAsk { proxy: Some(proxy), .. }) => named(proxy),
             Self::Http(http) => http.connect_to.as_ref().map_or_else(|| is_name(host(&http.url)), named),
-            Self::Icmp(ask) => is_name(&ask.host),
+            Self::Icmp(IcmpAsk { host, .. }) | Self::Path(PathAsk { host, .. }) => is_name(host),
             Self::Later { target, .. } => {
                 let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
                 is_name(target) && is_name(host.trim_matches(['[', ']']))
@@ -59,8 +61,15 @@ impl Ask {
             // Of the others, what fills packets is a chain of certificates.
             Self::Sip(_) | Self::Smtp(_) | Self::Ldap(_) => self.speaks_tls(),
             Self::Egress(ask) => ask.mtu.is_some(),
-            Self::Later { kind, .. } => matches!(kind.as_str(), "mtu" | "path"),
-            Self::Dns(_) | Self::Tcp(_) | Self::Udp(_) | Self::Icmp(_) | Self::Ntp(_) => false,
+            Self::Later { kind, .. } => kind == "mtu",
+            Self::Dns(_)
+            | Self::Tcp(_)
+            | Self::Udp(_)
+            | Self::Icmp(_)
+            | Self::Ntp(_)
+            | Self::Path(_)
+            | Self::Rtp(_)
+            | Self::Heartbeat(_) => false,
         }
     }
 }

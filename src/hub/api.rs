@@ -15,6 +15,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::beats;
 use super::guard::{self, Refused};
 use super::metrics;
 use super::pages;
@@ -103,9 +104,12 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
+        .route("/api/v1/beats", get(beats::routes::list))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here; the page is at /") })
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
+        // After the limits of bodies: work that sends its whole log has been done all the same, and nobody keeps it.
+        .merge(beats::routes::routes())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
         .layer(middleware::from_fn_with_state(hub.clone(), check_host))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))

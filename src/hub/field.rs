@@ -1,9 +1,12 @@
 //! The real field that `run`'s workers stand in: this machine's clock and sockets.
 
+use std::net::IpAddr;
+
 use crate::agent::clock;
 use crate::agent::workers::Field;
 use crate::estate::{Estate, ProbeIx, Vantage};
-use crate::observation::{HUB, Observation};
+use crate::observation::Observation;
+use crate::probe::path::Trace;
 use crate::probe::{NoTrust, Prober};
 use crate::time::At;
 
@@ -29,13 +32,20 @@ impl Field for Sockets {
 
     async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
         let probe = &estate.probes[probe.at()];
-        let (id, source) = match from {
-            Vantage::Hub => (HUB, None),
-            Vantage::Practice(practice) => {
-                let practice = &estate.practices[practice.at()];
-                (practice.id.as_str(), practice.source)
-            }
-        };
-        self.prober.ask(probe, source).await.observation(at, id, &probe.id)
+        let source = source_of(estate, from);
+        self.prober.ask(probe, source).await.observation(at, estate.asker(from), &probe.id)
+    }
+
+    async fn trace(&self, estate: &Estate, from: Vantage, probe: ProbeIx) -> Option<Result<Trace, String>> {
+        let source = source_of(estate, from);
+        Some(self.prober.trace(&estate.probes[probe.at()], source).await)
+    }
+}
+
+/// From which address it asks; `None`: this machine's own.
+fn source_of(estate: &Estate, from: Vantage) -> Option<IpAddr> {
+    match from {
+        Vantage::Hub => None,
+        Vantage::Practice(practice) => estate.practices[practice.at()].source,
     }
 }

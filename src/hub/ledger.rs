@@ -1,11 +1,11 @@
 //! The last result of each check with its times, for metrics and pages; and the changes from fine to failing
 //! and back, for the store. Thirty-odd bytes a check, so that 75,000 of them are nothing.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
-use crate::observation::{Failure, Observation, Phase};
+use crate::observation::{Failure, Observation, PathSeen, Phase};
 use crate::time::At;
 
 /// The last results of one estate's checks. One writer, the pipeline; readers copy a row at a time, so that
@@ -15,6 +15,8 @@ pub struct Ledger {
     probes: usize,
     /// The hub's row first, then a row for each practice; in a row a cell for each probe.
     cells: Mutex<Vec<Cell>>,
+    /// By place among the cells: where a failing check's packets stopped. Few, as traces are.
+    paths: Mutex<BTreeMap<usize, Arc<PathSeen>>>,
 }
 
 /// The last result of one check.
@@ -52,7 +54,11 @@ impl Cell {
 impl Ledger {
     pub fn new(estate: &Estate) -> Self {
         let cells = (estate.practices.len() + 1) * estate.probes.len();
-        Self { probes: estate.probes.len(), cells: Mutex::new(vec![Cell::EMPTY; cells]) }
+        Self {
+            probes: estate.probes.len(),
+            cells: Mutex::new(vec![Cell::EMPTY; cells]),
+            paths: Mutex::default(),
+        }
     }
 
     /// The ledger of another estate, with what both know.
@@ -67,6 +73,7 @@ impl Ledger {
         let probes: Vec<Option<ProbeIx>> = to.probes.iter().map(|probe| from.probe(&probe.id)).collect();
         let before = self.lock();
         let mut after = next.lock();
+        let (paths_before, mut paths_after) = (self.lock_paths(), next.lock_paths());
         let rows =
             std::iter::once(Some(0)).chain(to.practices.iter().map(|p| practices.get(&*p.id).copied()));
         for (row, old_row) in rows.enumerate() {
@@ -74,10 +81,12 @@ impl Ledger {
                 if let (Some(old_row), Some(old_column)) = (old_row, old_column) {
                     let old = old_row * self.probes + old_column.at();
                     after[row * next.probes + column] = before[old];
+                    let path = paths_before.get(&old).cloned();
+                    paths_after.extend(path.map(|path| (row * next.probes + column, path)));
                 }
             }
         }
-        drop((before, after));
+        drop((before, after, paths_before, paths_after));
         next
     }
 
@@ -87,7 +96,8 @@ impl Ledger {
             return Entered::Ignored;
         }
         let mut cells = self.lock();
-        let Some(cell) = cells.get_mut(row_of(from) * self.probes + probe.at()) else {
+        let place = row_of(from) * self.probes + probe.at();
+        let Some(cell) = cells.get_mut(place) else {
             return Entered::Ignored;
         };
         if cell.at.is_some_and(|at| at > seen.at) {
@@ -100,7 +110,19 @@ impl Ledger {
             seconds: seconds(seen.ms),
             phases_seconds: Phase::ALL.map(|phase| seen.phases_ms.get(phase).map_or(f32::NAN, seconds)),
         };
+        if turned || seen.path.is_some() {
+            let mut paths = self.lock_paths();
+            match &seen.path {
+                Some(path) if !seen.ok => drop(paths.insert(place, Arc::new(path.clone()))),
+                _ => drop(paths.remove(&place)),
+            }
+        }
         if turned { Entered::Turned } else { Entered::Same }
+    }
+
+    /// Where a failing check's packets stopped, as last traced.
+    pub fn path(&self, from: Vantage, probe: ProbeIx) -> Option<Arc<PathSeen>> {
+        self.lock_paths().get(&(row_of(from) * self.probes + probe.at())).cloned()
     }
 
     /// A copy of one asker's row, a cell for each probe.
@@ -111,6 +133,10 @@ impl Ledger {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Cell>> {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_paths(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, Arc<PathSeen>>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -189,6 +215,21 @@ mod tests {
         let cell = ledger.row(FIRST)[0];
         assert!(cell.ok && (cell.seconds - 0.25).abs() < 1e-6);
         assert_eq!(cell.phases().collect::<Vec<_>>(), [(Phase::Connect, 0.2)]);
+    }
+
+    #[test]
+    fn a_path_stands_until_the_check_is_fine_again() {
+        let estate = estate(&["G82002"], &["web"]);
+        let ledger = Ledger::new(&estate);
+        let mut traced = seen(1, Some(Failure::Timeout));
+        traced.path = Some(crate::probe::path::unknown("no permission"));
+        ledger.enter(FIRST, WEB, &traced);
+        ledger.enter(FIRST, WEB, &seen(2, Some(Failure::Timeout)));
+        let ledger = ledger.carried_over(&estate, &estate);
+        assert_eq!(ledger.path(FIRST, WEB).as_deref(), traced.path.as_ref());
+        assert_eq!(ledger.path(Vantage::Hub, WEB), None);
+        ledger.enter(FIRST, WEB, &seen(3, None));
+        assert_eq!(ledger.path(FIRST, WEB), None);
     }
 
     #[test]

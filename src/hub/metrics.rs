@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures::Stream;
 use prometheus::{Encoder as _, TextEncoder};
 
+use super::beats::BeatStatus;
 use super::ledger::Cell;
 use super::numbers::Numbers;
 use super::view::View;
@@ -33,6 +34,7 @@ pub struct Scrape {
     pub store_ok: bool,
     pub queue: usize,
     pub notes: usize,
+    pub beats: Vec<BeatStatus>,
 }
 
 /// The head of the page: the hub's own numbers, and the families with a line for each component and incident.
@@ -59,6 +61,7 @@ pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) ->
     components(&mut page, view);
     incidents(&mut page, view);
     totals(&mut page, view);
+    beats(&mut page, scrape);
     page
 }
 
@@ -242,6 +245,17 @@ fn components(out: &mut String, view: &View) {
     for suspect in &view.picture.suspects {
         let labels = [("kind", suspect.cause.kind.as_str()), ("id", suspect.cause.id.as_str())];
         sample(out, name, &labels, suspect.probability);
+    }
+}
+
+fn beats(out: &mut String, scrape: &Scrape) {
+    let name = "linewatch_beat_last_seconds";
+    describe(out, name, "Time since the work was last done; absent when it never was.", "gauge");
+    for beat in &scrape.beats {
+        if let Some(last) = beat.last {
+            let labels = [("practice", beat.practice.as_str()), ("probe", beat.probe.as_str())];
+            sample(out, name, &labels, age(scrape.now, last));
+        }
     }
 }
 

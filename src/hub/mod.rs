@@ -11,6 +11,7 @@
 //! | [`notes`] | what the hub has to say about itself |
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
+//! | [`beats`] | work that says that it was done, and its silence |
 //! | [`pages`], [`pages_words`] | the status page |
 //! | [`api`], [`guard`] | the routes, and who may ask what |
 //! | [`server`] | connections and their bounds |
@@ -18,6 +19,7 @@
 
 pub mod api;
 pub mod background;
+pub mod beats;
 pub mod field;
 pub mod guard;
 pub mod ledger;

@@ -65,6 +65,8 @@ pub struct HistoryLine {
 
 pub struct NoteItem {
     pub text: String,
+    /// Where packets stopped.
+    pub path: Option<String>,
     pub since: String,
 }
 
@@ -74,6 +76,7 @@ pub struct CheckLine {
     pub service: String,
     pub standing: StandingMark,
     pub failure: Option<&'static str>,
+    pub path: Option<String>,
     pub since: String,
     pub took: String,
 }
@@ -137,7 +140,7 @@ impl HistoryLine {
 
 impl NoteItem {
     pub fn new(view: &View, note: &NoteLine) -> Self {
-        Self { text: note.text.clone(), since: local(&view.estate, note.since) }
+        Self { text: note.text.clone(), path: note.path.clone(), since: local(&view.estate, note.since) }
     }
 }
 
@@ -153,6 +156,7 @@ impl CheckLine {
                 None => NOT_ASKED,
             },
             failure: check.failure.map(crate::observation::Failure::as_str),
+            path: check.path.as_ref().map(|path| path.sentence.clone()),
             since: check.since.map(|since| local(&view.estate, since)).unwrap_or_default(),
             took: check.ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default(),
         }

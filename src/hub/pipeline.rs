@@ -175,7 +175,7 @@ impl Pipeline {
         self.latest = now;
         seen.received = Some(now);
         if let (Some(probe), true) = (probe, generation == self.generation)
-            && self.view.ledger.enter(from, probe, &seen) == Entered::Turned
+            && (self.view.ledger.enter(from, probe, &seen) == Entered::Turned || seen.path.is_some())
         {
             self.turned.push(Transition {
                 at: seen.at,
@@ -183,6 +183,7 @@ impl Pipeline {
                 probe: seen.probe.clone(),
                 ok: seen.ok,
                 failure: seen.failure,
+                path: seen.path.clone(),
             });
         }
         let taken = self.correlator.observe(now, &seen);

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::background::{Retention, record, supervise, tell};
+use super::beats::Beats;
 use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
@@ -21,11 +22,13 @@ use super::server;
 use super::state::Hub;
 use super::view::View;
 use crate::agent::load::under_way_max;
+use crate::agent::reask::Reasks;
 use crate::agent::schedule::Schedule;
+use crate::agent::traces::Traces;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
-use crate::config::{Config, HubSettings, ScheduleSettings};
+use crate::config::{Config, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -60,6 +63,15 @@ pub struct NotBuilt {
     pub probes: Vec<String>,
 }
 
+/// Probes that lack something that can't be done without. Nothing was bound or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: these probes can't be asked as they stand: {}", .probes.join("; "))]
+pub struct NotReady {
+    pub file: String,
+    /// `id (kind): why`.
+    pub probes: Vec<String>,
+}
+
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reloaded {
@@ -82,6 +94,7 @@ pub struct Running {
     retention: watch::Sender<Retention>,
     crews: Mutex<Crews>,
     ended: CancellationToken,
+    stop_beats: CancellationToken,
     stop_pipeline: CancellationToken,
     stop_server: CancellationToken,
     stop_desk: CancellationToken,
@@ -98,6 +111,7 @@ struct Crews {
 type StartCrew = Box<dyn Fn(Arc<Estate>, ScheduleSettings, u64, CancellationToken) + Send + Sync>;
 
 struct Tasks {
+    beats: JoinHandle<()>,
     pipeline: JoinHandle<()>,
     teller: JoinHandle<()>,
     recorder: JoinHandle<()>,
@@ -106,7 +120,7 @@ struct Tasks {
 
 /// Starts everything. Returns once the page is served and the first checks are planned.
 pub async fn start(config: Config, options: Options) -> anyhow::Result<Running> {
-    refuse_unbuilt(&config.estate, options.config_path.as_deref())?;
+    refuse_unasked(&config, options.config_path.as_deref())?;
     let field = Arc::new(super::field::Sockets::new()?);
     start_in(field, config, options).await
 }
@@ -132,9 +146,11 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let pulse = Arc::new(Pulse::default());
     pulse.beat(clock::now());
     let stop_desk = CancellationToken::new();
+    let (beats, heard_until) = store.beats().await.context("the last beats could not be read")?;
     let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
 
     let estate = Arc::new(config.estate.clone());
+    let beats = Arc::new(Beats::new(estate.clone(), beats, heard_until, clock::now()));
     let (events, _) = broadcast::channel(SUBSCRIBER_LAG);
     let (observations, _) = broadcast::channel(SUBSCRIBER_LAG);
     let (reports, reported) = mpsc::channel::<Report>(OBSERVATION_QUEUE);
@@ -167,11 +183,19 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         numbers,
         meters: meters.clone(),
         pulse,
+        beats: beats.clone(),
     });
     let ended = CancellationToken::new();
     let (stop_pipeline, stop_server) = (CancellationToken::new(), CancellationToken::new());
+    let stop_beats = CancellationToken::new();
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
     let tasks = Tasks {
+        beats: supervise(
+            "what hears beats",
+            beats.run(reports.clone(), store.clone(), stop_beats.clone()),
+            stop_beats.clone(),
+            ended.clone(),
+        ),
         pipeline: supervise(
             "the correlator",
             pipeline.run(reported, commanded, stop_pipeline.clone()),
@@ -201,6 +225,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         retention,
         crews: Mutex::new(Crews { generation: 0, stop, start }),
         ended,
+        stop_beats,
         stop_pipeline,
         stop_server,
         stop_desk,
@@ -217,6 +242,8 @@ fn crew_starter<F: Field>(
     meters: Arc<crate::agent::meters::Meters>,
     descriptors_for: usize,
 ) -> StartCrew {
+    // Good paths outlive a reload.
+    let traces = Traces::default();
     Box::new(move |estate, settings, generation, stop| {
         let now = field.now();
         let schedule = Schedule::new(&estate, &settings, now);
@@ -257,6 +284,7 @@ fn crew_starter<F: Field>(
         } else {
             notes.clear(About::Descriptors);
         }
+        let reasks = Reasks::new(estate.clone(), &settings);
         let workers = Workers {
             estate,
             generation,
@@ -264,22 +292,36 @@ fn crew_starter<F: Field>(
             field: field.clone(),
             gate: gate.clone(),
             meters: meters.clone(),
+            traces: settings.paths.then(|| traces.clone()),
             out: out.clone(),
             stop,
         };
-        tokio::spawn(workers.work(schedule));
+        tokio::spawn(workers.work(schedule, reasks));
     })
 }
 
-/// Says by name which probes this version can't ask.
-pub fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
+/// Says by name which probes can't be asked: by this version, or as they stand.
+pub fn refuse_unasked(config: &Config, file: Option<&Path>) -> anyhow::Result<()> {
+    refuse_unbuilt(&config.estate, file)?;
+    let unready = unready(config);
+    if unready.is_empty() {
+        return Ok(());
+    }
+    let probes = unready.into_iter().map(|lacks| format!("{} ({}): {}", lacks.probe, lacks.kind, lacks.why));
+    Err(NotReady { file: named(file), probes: probes.collect() }.into())
+}
+
+fn named(file: Option<&Path>) -> String {
+    file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string())
+}
+
+fn refuse_unbuilt(estate: &Estate, file: Option<&Path>) -> Result<(), NotBuilt> {
     let unbuilt = estate.probes.iter().filter(|probe| !crate::probe::is_built(&probe.ask));
     let probes: Vec<String> = unbuilt.map(|probe| format!("{} ({})", probe.id, probe.kind())).collect();
     if probes.is_empty() {
         return Ok(());
     }
-    let file = file.map_or_else(|| "the configuration".to_owned(), |file| file.display().to_string());
-    Err(NotBuilt { file, probes })
+    Err(NotBuilt { file: named(file), probes })
 }
 
 impl Running {
@@ -349,7 +391,7 @@ impl Running {
         let config = tokio::task::spawn_blocking(move || crate::config::load(&file))
             .await
             .context("the configuration could not be read")??;
-        refuse_unbuilt(&config.estate, Some(&path))?;
+        refuse_unasked(&config, Some(&path))?;
         let needs_restart = self.needs_restart(&config.hub);
         if needs_restart.is_empty() {
             self.hub.notes.clear(About::Restart);
@@ -368,6 +410,7 @@ impl Running {
         let command = Command::Reload { estate: estate.clone(), generation: crews.generation, done };
         self.hub.commands.send(command).await.context("the correlator has ended")?;
         taken_over.await.context("the correlator has ended")?;
+        self.hub.beats.reload(estate.clone(), crews.generation, clock::now());
         crews.stop = CancellationToken::new();
         (crews.start)(estate, config.schedule, crews.generation, crews.stop.clone());
         Ok(Reloaded { practices, probes, needs_restart })
@@ -387,14 +430,15 @@ impl Running {
     /// Stops asking, lets what has been seen run its course, and ends in good order; what doesn't end
     /// within a bounded time is left to itself.
     pub async fn stop(self) {
-        let Self { hub, crews, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        let Self { hub, crews, stop_beats, stop_pipeline, stop_server, stop_desk, mut tasks, .. } = self;
+        stop_beats.cancel();
         // Before the crews are dropped: the pipeline is told to end, it doesn't find itself alone.
         stop_pipeline.cancel();
         crews.lock().await.stop.cancel();
         drop(crews);
         let in_order = async {
             // Each of them ends once the one before has.
-            for task in [&mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
+            for task in [&mut tasks.beats, &mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
                 drop(task.await);
             }
             stop_server.cancel();
@@ -402,7 +446,7 @@ impl Running {
         };
         if tokio::time::timeout(STOP_DEADLINE, in_order).await.is_err() {
             tracing::warn!("something did not end within {} s", STOP_DEADLINE.as_secs());
-            for task in [&tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
+            for task in [&tasks.beats, &tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
                 task.abort();
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::beats::Beats;
 use super::metrics::Scrape;
 use super::notes::{About, OwnNote, OwnNotes};
 use super::numbers::Numbers;
@@ -32,6 +33,7 @@ pub struct Hub {
     pub numbers: Arc<Numbers>,
     pub meters: Arc<Meters>,
     pub pulse: Arc<Pulse>,
+    pub beats: Arc<Beats>,
 }
 
 impl Hub {
@@ -77,6 +79,7 @@ impl Hub {
             store_ok: self.store.health() == StoreHealth::Fine,
             queue: self.reports.upgrade().map_or(0, |sender| sender.max_capacity() - sender.capacity()),
             notes: own + self.view().picture.notes.len(),
+            beats: self.beats.list(clock::now()),
         }
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::notes::OwnNote;
 use super::view::View;
 use crate::correlate::{Note, Standing};
-use crate::estate::{PracticeIx, Vantage};
+use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
-use crate::observation::Failure;
+use crate::observation::{Failure, HUB, PathSeen};
 use crate::time::At;
 
 /// `/api/v1/status`
@@ -50,6 +50,9 @@ pub struct NoteLine {
     pub probe: Option<String>,
     pub since: At,
     pub text: String,
+    /// Where the packets of the check that it is about stopped: whole sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// `/api/v1/practices/{id}`
@@ -89,11 +92,15 @@ pub struct CheckStatus {
     pub since: Option<At>,
     /// The whole of the last asking.
     pub ms: Option<f64>,
+    /// Where its packets stopped, traced while it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathSeen>,
 }
 
 impl Status {
     pub fn new(view: &View, own: &[OwnNote]) -> Self {
-        let notes = own.iter().map(NoteLine::from).chain(view.picture.notes.iter().map(NoteLine::from));
+        let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
+        let notes = own.iter().map(NoteLine::from).chain(noted);
         Self {
             icb: view.estate.icb.code.clone(),
             icb_name: view.estate.icb.name.clone(),
@@ -155,6 +162,7 @@ impl PracticeStatus {
                 at: last.map(|last| last.at),
                 since: last.map(|last| last.since),
                 ms: cell.map(|cell| f64::from(cell.seconds) * 1000.0).filter(|ms| ms.is_finite()),
+                path: path(view, Vantage::Practice(ix), ProbeIx::new(position)),
             }
         });
         let concerns = |event: &&Event| event.practices.contains(&practice.id);
@@ -171,25 +179,37 @@ impl PracticeStatus {
                 .notes
                 .iter()
                 .filter(|note| note.practice.as_deref() == Some(&practice.id))
-                .map(NoteLine::from)
+                .map(|note| NoteLine::new(view, note))
                 .collect(),
         }
     }
 }
 
-impl From<&Note> for NoteLine {
-    fn from(note: &Note) -> Self {
+/// The path of a check that fails now.
+fn path(view: &View, from: Vantage, probe: ProbeIx) -> Option<PathSeen> {
+    view.ledger.path(from, probe).map(|path| (*path).clone())
+}
+
+impl NoteLine {
+    fn new(view: &View, note: &Note) -> Self {
+        let from = note.practice.as_deref().and_then(|id| match id {
+            HUB => Some(Vantage::Hub),
+            id => view.estate.practice(id).map(Vantage::Practice),
+        });
+        let probe = note.probe.as_deref().and_then(|id| view.estate.probe(id));
+        let path = from.zip(probe).and_then(|(from, probe)| path(view, from, probe));
         Self {
             practice: note.practice.clone(),
             probe: note.probe.clone(),
             since: note.since,
             text: note.text.clone(),
+            path: path.map(|path| path.sentence),
         }
     }
 }
 
 impl From<&OwnNote> for NoteLine {
     fn from(note: &OwnNote) -> Self {
-        Self { practice: None, probe: None, since: note.since, text: note.text.clone() }
+        Self { practice: None, probe: None, since: note.since, text: note.text.clone(), path: None }
     }
 }

@@ -22,7 +22,7 @@ pub struct Answer {
     /// The whole check, in milliseconds.
     pub ms: f64,
     pub phases_ms: PhaseTimes,
-    /// Share of the echoes lost, 0 to 1; only `icmp` has it.
+    /// Share of the echoes or packets that didn't come back, 0 to 1; only `icmp` and `rtp` have it.
     pub loss: Option<f64>,
     /// One line for a person: no control characters, of bounded length.
     pub detail: Option<String>,
@@ -48,6 +48,7 @@ impl Answer {
             agent: None,
             uplink: None,
             reask: false,
+            path: None,
         }
     }
 }
@@ -128,6 +129,8 @@ pub struct Facts {
     pub clock: Option<ClockSeen>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub egress: Option<EgressFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtp: Option<RtpFacts>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -209,6 +212,43 @@ pub struct Echoes {
     pub max_ms: Option<f64>,
     /// Mean difference between one round trip and the next; absent with fewer than two.
     pub jitter_ms: Option<f64>,
+}
+
+/// What became of a train of packets like a telephone call's. *Up* is there, *down* is back. Times are in milliseconds, and
+/// absent when too little came back.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RtpFacts {
+    pub sent: u16,
+    pub received: u16,
+    pub lost_up: u16,
+    pub lost_down: u16,
+    /// Lost where the reflector's last word can't tell.
+    pub lost_somewhere: u16,
+    pub reordered_up: u16,
+    pub reordered_down: u16,
+    pub duplicates_up: u16,
+    pub duplicates_down: u16,
+    /// Round trips.
+    pub min_ms: Option<f64>,
+    pub median_ms: Option<f64>,
+    pub max_ms: Option<f64>,
+    /// Interarrival jitter (RFC 3550).
+    pub jitter_up_ms: Option<f64>,
+    pub jitter_down_ms: Option<f64>,
+    /// From mouth to ear, estimated: half of the round trip, a packet, and the jitter buffer.
+    pub delay_ms: Option<f64>,
+    /// Mean opinion scores, 1 to 4.5, estimated: of the line, not of a call.
+    pub mos_up: Option<f64>,
+    pub mos_down: Option<f64>,
+    /// How long after its time this machine sent the latest packet.
+    pub late_ms: f64,
+}
+
+impl RtpFacts {
+    /// The score of the worse direction.
+    pub fn mos(&self) -> Option<f64> {
+        self.mos_up.zip(self.mos_down).map(|(up, down)| up.min(down))
+    }
 }
 
 /// What a firewall let through, port by port.

@@ -54,26 +54,32 @@ struct EchoSocket {
 
 impl OpenEcho for Sockets {
     fn open(&self, host: IpAddr, source: Option<IpAddr>, id: u16) -> io::Result<Arc<dyn Echo>> {
-        let (domain, protocol, any) = match host {
-            IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-        };
-        let (socket, raw) = match Socket::new(domain, Type::DGRAM, Some(protocol)) {
-            Ok(socket) => (socket, false),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                (Socket::new(domain, Type::RAW, Some(protocol))?, true)
-            }
-            Err(error) => return Err(error),
-        };
-        socket.set_nonblocking(true)?;
-        // The "port" of an unprivileged ICMP socket is its id; a raw socket has none, and its id is set per packet.
-        socket.bind(&SocketAddr::new(source.unwrap_or(any), if raw { 0 } else { id }).into())?;
+        let (socket, raw) = bound(host, source, id)?;
         if !raw {
             // Being connected, it is told when somebody on the way says that there is no way.
             socket.connect(&SocketAddr::new(host, 0).into())?;
         }
         Ok(Arc::new(EchoSocket { socket: UdpSocket::from_std(socket.into())?, raw, host, id }))
     }
+}
+
+/// A socket for echoes to this host, bound to the source; and whether it is a raw one.
+pub(super) fn bound(host: IpAddr, source: Option<IpAddr>, id: u16) -> io::Result<(Socket, bool)> {
+    let (domain, protocol, any) = match host {
+        IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+    };
+    let (socket, raw) = match Socket::new(domain, Type::DGRAM, Some(protocol)) {
+        Ok(socket) => (socket, false),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            (Socket::new(domain, Type::RAW, Some(protocol))?, true)
+        }
+        Err(error) => return Err(error),
+    };
+    socket.set_nonblocking(true)?;
+    // The "port" of an unprivileged ICMP socket is its id; a raw socket has none, and its id is set per packet.
+    socket.bind(&SocketAddr::new(source.unwrap_or(any), if raw { 0 } else { id }).into())?;
+    Ok((socket, raw))
 }
 
 impl Echo for EchoSocket {
@@ -124,7 +130,7 @@ fn says_unreachable(error: &io::Error) -> bool {
 }
 
 /// An echo request. The kernel sets the id and the checksum where the socket isn't raw, and the checksum of ICMPv6.
-fn question(host: IpAddr, id: u16, sequence: u16, raw: bool) -> [u8; 8 + PROBE_ECHO_BYTES] {
+pub(super) fn question(host: IpAddr, id: u16, sequence: u16, raw: bool) -> [u8; 8 + PROBE_ECHO_BYTES] {
     let mut packet = [0x6c; 8 + PROBE_ECHO_BYTES];
     let kind = if host.is_ipv4() { 8 } else { 128 };
     let ([id_high, id_low], [high, low]) = (id.to_be_bytes(), sequence.to_be_bytes());
@@ -150,7 +156,7 @@ fn checksum(packet: &[u8]) -> u16 {
 }
 
 /// `id`: whose answers alone count, where the kernel doesn't sort them. `None`: it is none of them.
-fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
+pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
     let packet = match host {
         IpAddr::V4(host) => {
             // The decoder takes a header that says that it is shorter than any for the shortest.

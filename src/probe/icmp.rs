@@ -74,9 +74,9 @@ impl Pings {
         Err(last.map_or_else(not_permitted, |error| Fault::bind(&error, source)))
     }
 
-    /// Zero would mean "any" to the kernel. Linux 6.18 doesn't refuse an id that another socket has, and hands the
+    /// An ICMP id that no other check under way has. Zero would mean "any" to the kernel. Linux 6.18 doesn't refuse an id that another socket has, and hands the
     /// answers to one of the two, so no two checks under way may have the same.
-    fn id(&self) -> u16 {
+    pub(super) fn id(&self) -> u16 {
         match self.next_id.fetch_add(1, Ordering::Relaxed) {
             0 => self.next_id.fetch_add(1, Ordering::Relaxed),
             id => id,
@@ -243,7 +243,7 @@ fn median(sorted: &[f64]) -> Option<f64> {
     Some(sorted.get(middle.checked_sub(1)?)?.midpoint(upper))
 }
 
-fn not_permitted() -> Fault {
+pub(super) fn not_permitted() -> Fault {
     Fault::local(
         "this machine permits no ICMP sockets: run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, \
          or give linewatch CAP_NET_RAW (`AmbientCapabilities=CAP_NET_RAW` in its systemd unit)",

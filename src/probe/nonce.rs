@@ -3,11 +3,23 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::fault::Fault;
+use crate::reflector::frame::Nonce;
+
 /// 64 bits. The standard library keys its hashes from the system's generator, and SipHash doesn't let its key be
 /// worked out from what it hashes.
 pub(super) fn nonce() -> u64 {
     static ASKED: AtomicU64 = AtomicU64::new(0);
     RandomState::new().hash_one(ASKED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A name for a question to a reflector.
+pub(super) fn question_nonce() -> Result<Nonce, Fault> {
+    let mut nonce = [0; 16];
+    SystemRandom::new().fill(&mut nonce).map_err(|_| Fault::local("this machine gives no random numbers"))?;
+    Ok(nonce)
 }
 
 #[cfg(test)]

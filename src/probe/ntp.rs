@@ -52,7 +52,7 @@ pub(super) async fn ask(
     Err(Fault::new(Failure::Protocol, format!("{address} sent {PROBE_STRAYS_MAX} answers to something else")))
 }
 
-fn question(token: u64) -> [u8; PACKET_BYTES] {
+pub(super) fn question(token: u64) -> [u8; PACKET_BYTES] {
     let mut packet = [0; PACKET_BYTES];
     packet[0] = CLIENT;
     packet[40..].copy_from_slice(&token.to_be_bytes());

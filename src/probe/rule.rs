@@ -112,6 +112,10 @@ rules! {
     OffsetMax = "offset_max", Some("offset_max");
     /// Few enough packets are lost.
     LossMax = "loss_max", Some("loss_max");
+    /// A call would sound well enough.
+    Call = "call", Some("jitter_max, delay_max, mos_min");
+    /// A router is on the way.
+    Through = "through", Some("through");
     /// Ports pass the firewall.
     PortsOpen = "ports_open", Some("tcp_open, udp_open");
     /// Ports don't pass the firewall.

@@ -42,6 +42,11 @@ pub(super) async fn ask(
     tls::days_suffice(ask.tls.as_ref().and_then(|tls| tls.certificate_days_min), days_left)
 }
 
+/// The question alone, as it goes over UDP.
+pub(super) fn options(ask: &SipAsk, here: SocketAddr) -> String {
+    Question::new(ask, "UDP", here).text
+}
+
 fn is_fine(expected: &[u16], status: u16) -> bool {
     if expected.is_empty() {
         (200..500).contains(&status) && status != 408

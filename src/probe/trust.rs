@@ -14,6 +14,7 @@ use rustls::{
 };
 
 use super::fault::Fault;
+use super::vouched::Vouched;
 use crate::limits::PROBE_TRUST_SETS_MAX;
 use crate::observation::Failure;
 
@@ -51,6 +52,7 @@ impl Trust {
                     .map_err(NoTrust)?
             }
         };
+        let platform = Arc::new(Vouched::new(platform));
         Ok(Self { provider, platform, given: Mutex::default() })
     }
 
@@ -97,10 +99,10 @@ impl Trust {
             let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
             roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
         }
-        let verifier: Arc<dyn ServerCertVerifier> =
-            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider))
-                .build()
-                .map_err(|error| unusable(error.to_string()))?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&self.provider))
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::new(Vouched::new(verifier));
         if given.len() < PROBE_TRUST_SETS_MAX {
             given.insert(pem.to_owned(), Arc::clone(&verifier));
         }

@@ -111,8 +111,13 @@ pub struct Question {
 impl Question {
     /// Whether the asker's clock is near enough to ours that the question can't be an old recording.
     pub fn is_timely(&self, now: u64) -> bool {
-        self.clock.abs_diff(now) <= REFLECTOR_CLOCK_SKEW_MAX.as_secs()
+        is_timely(self.clock, now)
     }
+}
+
+/// Whether two clocks, in seconds since 1970, are near enough to each other.
+pub(super) fn is_timely(clock: u64, now: u64) -> bool {
+    clock.abs_diff(now) <= REFLECTOR_CLOCK_SKEW_MAX.as_secs()
 }
 
 /// The shared secret, made ready for tags.
@@ -241,17 +246,27 @@ impl Key {
         frame.extend(clock.to_be_bytes());
         frame.extend(body);
         frame.resize(length - TAG_BYTES, 0);
-        let tag = hmac::sign(&self.0, &frame);
+        let tag = self.tag(&frame);
         frame.extend(tag.as_ref());
         frame
     }
 
+    pub(super) fn tag(&self, signed: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.0, signed)
+    }
+
+    /// All of a frame before its tag, which is ours.
+    pub(super) fn signed<'f>(&self, frame: &'f [u8]) -> Result<&'f [u8], Refused> {
+        let before = frame.len().checked_sub(TAG_BYTES).ok_or(Refused::Malformed)?;
+        let (signed, tag) = frame.split_at_checked(before).ok_or(Refused::Malformed)?;
+        hmac::verify(&self.0, signed, tag).map_err(|_| Refused::Forged)?;
+        Ok(signed)
+    }
+
     fn open<'f>(&self, frame: &'f [u8]) -> Result<Opened<'f>, Refused> {
         // Before the tag, so that a flood of anything else costs next to nothing.
-        let bytes = length(frame).filter(|&bytes| bytes == frame.len()).ok_or(Refused::Malformed)?;
-        let (signed, tag) = frame.split_at_checked(bytes - TAG_BYTES).ok_or(Refused::Malformed)?;
-        hmac::verify(&self.0, signed, tag).map_err(|_| Refused::Forged)?;
-        let mut reader = Reader(signed);
+        length(frame).filter(|&bytes| bytes == frame.len()).ok_or(Refused::Malformed)?;
+        let mut reader = Reader(self.signed(frame)?);
         let [_, _, _, _, _, kind] = reader.take::<6>()?;
         let bytes = u16::from_be_bytes(reader.take()?);
         let nonce = reader.take()?;

@@ -16,9 +16,9 @@ struct Bucket {
 
 /// A rate, in events a second, and how many may come at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    pub(super) per_second: f64,
-    pub(super) burst: f64,
+pub(crate) struct Rate {
+    pub(crate) per_second: f64,
+    pub(crate) burst: f64,
 }
 
 impl Bucket {
@@ -35,7 +35,7 @@ impl Bucket {
 
 /// Says whether one more is within the rates.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     over_all: Rate,
     each: Rate,
     all: Bucket,
@@ -43,12 +43,12 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    pub(super) fn new(over_all: Rate, each: Rate, now: Instant) -> Self {
+    pub(crate) fn new(over_all: Rate, each: Rate, now: Instant) -> Self {
         Self { over_all, each, all: Bucket::full(over_all, now), sources: BTreeMap::new() }
     }
 
     /// Takes one from both buckets, or from neither.
-    pub(super) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
         self.all.fill(self.over_all, now);
         if self.all.level < 1.0 {
             return false;

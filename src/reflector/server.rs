@@ -19,11 +19,13 @@ use tokio_util::task::TaskTracker;
 use super::frame::{HEAD_BYTES, Key, Refused, length};
 use super::limiter::{Held, Limiter, Nonces, Rate};
 use super::ports::{Port, Transport};
+use super::train::{self, is_packet};
+use super::trains::{Known, Trains};
 use crate::estate::SharedSecret;
 use crate::limits::{
     ACCEPT_PAUSE, REFLECTOR_BURST_SECONDS, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_QUESTIONS_MAX,
     REFLECTOR_READ_TIMEOUT, REFLECTOR_SESSION_IDLE_MAX, REFLECTOR_SESSIONS_MAX, REFLECTOR_SOURCE_SHARE,
-    REFLECTOR_STRANGERS_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX,
+    REFLECTOR_STRANGERS_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX, REFLECTOR_TRAINS_SHARE,
 };
 
 /// Where to listen, and for whom.
@@ -75,6 +77,7 @@ macro_rules! counted {
 counted! {
     answered_tcp: "questions answered over TCP",
     answered_udp: "questions answered over UDP",
+    answered_rtp: "packets of telephone-like trains answered",
     connections: "TCP connections taken",
     malformed: "that were no question of this format: no answer",
     forged: "that were not signed with the secret: no answer",
@@ -107,6 +110,11 @@ pub(super) struct Shared {
     answers: Mutex<Limiter>,
     doors: Mutex<Limiter>,
     nonces: Mutex<Nonces>,
+    /// How many trains may begin; and what has arrived of those that have.
+    departures: Mutex<Limiter>,
+    trains: Mutex<Trains>,
+    /// What times of arrival are counted from.
+    epoch: Instant,
     strangers: Arc<Semaphore>,
     strangers_of: Mutex<Held>,
     sessions: Arc<Semaphore>,
@@ -210,15 +218,19 @@ impl Shared {
         let per_second = f64::from(per_second_max.max(1));
         let rate =
             |per_second: f64| Rate { per_second, burst: (per_second * REFLECTOR_BURST_SECONDS).max(1.0) };
-        let limiter =
-            || Limiter::new(rate(per_second), rate(per_second * REFLECTOR_SOURCE_SHARE), Instant::now());
+        let limiter = |per_second: f64| {
+            Limiter::new(rate(per_second), rate(per_second * REFLECTOR_SOURCE_SHARE), Instant::now())
+        };
         Self {
             key: Key::new(secret),
             ports,
             counters: Arc::default(),
-            answers: Mutex::new(limiter()),
-            doors: Mutex::new(limiter()),
+            answers: Mutex::new(limiter(per_second)),
+            doors: Mutex::new(limiter(per_second)),
             nonces: Mutex::default(),
+            departures: Mutex::new(limiter(per_second * REFLECTOR_TRAINS_SHARE)),
+            trains: Mutex::default(),
+            epoch: Instant::now(),
             strangers_of: Mutex::default(),
             strangers: Arc::new(Semaphore::new(REFLECTOR_STRANGERS_MAX)),
             sessions: Arc::new(Semaphore::new(REFLECTOR_SESSIONS_MAX)),
@@ -229,17 +241,7 @@ impl Shared {
     pub(super) fn answer(&self, frame: &[u8], source: SocketAddr, transport: Transport) -> Option<Said> {
         let counters = &self.counters;
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let question = match self.key.read_question(frame) {
-            Ok(question) => question,
-            Err(Refused::Malformed) => {
-                count(&counters.malformed);
-                return None;
-            }
-            Err(Refused::Forged) => {
-                count(&counters.forged);
-                return None;
-            }
-        };
+        let question = self.counted(self.key.read_question(frame))?;
         let now = Instant::now();
         let clock = unix_seconds();
         let timely = question.is_timely(clock);
@@ -268,6 +270,58 @@ impl Shared {
             self.key.answer_untimely(&question, clock)
         };
         frame.map(|frame| Said { frame, keep: timely && allowed })
+    }
+
+    /// Reads a packet of a train and decides whether it is answered. `now`: when it arrived.
+    fn answer_packet(&self, datagram: &[u8], source: SocketAddr, now: Instant) -> Option<Vec<u8>> {
+        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
+        let question = self.counted(self.key.read_packet(datagram))?;
+        let clock = unix_seconds();
+        if !question.is_timely(clock) {
+            count(&self.counters.untimely);
+            return None;
+        }
+        let known = lock(&self.trains).take(&question, now);
+        let noted = match known {
+            Known::Noted(noted) => noted,
+            Known::Again => {
+                count(&self.counters.repeated);
+                return None;
+            }
+            Known::Not => {
+                if !lock(&self.nonces).is_new(question.nonce, now) {
+                    count(&self.counters.repeated);
+                    return None;
+                }
+                let begins = lock(&self.departures).allows(source.ip(), now);
+                let Some(noted) = begins.then(|| lock(&self.trains).begin(&question, now)).flatten() else {
+                    count(&self.counters.limited);
+                    // Told so once, as an answer among all others, so that no line is convicted of our being busy.
+                    let told = lock(&self.answers).allows(source.ip(), now);
+                    return told.then(|| self.key.answer_train_busy(&question, clock));
+                };
+                noted
+            }
+        };
+        let since = now.saturating_duration_since(self.epoch).as_micros();
+        let saw = train::Saw {
+            source,
+            arrived_us: u64::try_from(since).unwrap_or(u64::MAX),
+            reordered: noted.reordered,
+            repeated: noted.repeated,
+            arrived: noted.arrived,
+        };
+        Some(self.key.answer_packet(&question, &saw, clock))
+    }
+
+    /// What was read; what was refused is counted.
+    fn counted<T>(&self, read: Result<T, Refused>) -> Option<T> {
+        match read {
+            Ok(read) => return Some(read),
+            Err(Refused::Malformed) => count(&self.counters.malformed),
+            Err(Refused::Forged) => count(&self.counters.forged),
+        }
+        None
     }
 }
 
@@ -301,11 +355,18 @@ async fn datagrams(socket: UdpSocket, shared: Arc<Shared>) {
                 continue;
             }
         };
+        let arrived = Instant::now();
         let frame = buffer.get(..bytes).unwrap_or_default();
-        let Some(answer) = shared.answer(frame, source, Transport::Udp) else { continue };
+        let (answer, counter) = if is_packet(frame) {
+            (shared.answer_packet(frame, source, arrived), &shared.counters.answered_rtp)
+        } else {
+            let said = shared.answer(frame, source, Transport::Udp);
+            (said.map(|said| said.frame), &shared.counters.answered_udp)
+        };
+        let Some(answer) = answer else { continue };
         // Never waits: a queue that is full is the network's own rate limit.
-        match socket.try_send_to(&answer.frame, source) {
-            Ok(_) => count(&shared.counters.answered_udp),
+        match socket.try_send_to(&answer, source) {
+            Ok(_) => count(counter),
             Err(_) => count(&shared.counters.unsent),
         }
     }

@@ -34,7 +34,7 @@ use tokio::time::timeout;
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::Notice;
-use crate::observation::Failure;
+use crate::observation::{Failure, PathSeen};
 use crate::time::At;
 
 use arrears::Arrears;
@@ -76,13 +76,30 @@ pub enum StoreHealth {
 }
 
 /// A check changed from fine to failing or back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
     pub at: At,
     pub practice: String,
     pub probe: String,
     pub ok: bool,
     pub failure: Option<Failure>,
+    /// Where its packets stopped, once that is known: then it may be no change, and only say so.
+    pub path: Option<PathSeen>,
+}
+
+/// The last word of one piece of work that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeatRow {
+    pub practice: String,
+    pub probe: String,
+    /// Silence is counted from here.
+    pub counts_from: At,
+    /// The last time it was done.
+    pub last: Option<At>,
+    /// It has begun since, and hasn't ended.
+    pub began: Option<At>,
+    /// It said that it failed, and why; it hasn't been done since.
+    pub failed: Option<(At, String)>,
 }
 
 /// What an approval did.
@@ -130,6 +147,17 @@ impl Store {
             return Ok(());
         }
         self.write(Write::Transitions(transitions.into())).await
+    }
+
+    /// Records that the hub hears beats until now, and those that are new. `all`: these are all that there are, and others
+    /// are forgotten. An error means that they are kept in memory and written when the disk is back.
+    pub async fn record_beats(
+        &self,
+        heard_until: At,
+        beats: Vec<BeatRow>,
+        all: bool,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Beats { heard_until, beats: beats.into(), all }).await
     }
 
     /// Records what became of a notice. An error means that it is kept in memory and written later.

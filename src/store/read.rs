@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::write::Write;
-use super::{Approval, Store, StoreError};
+use super::{Approval, BeatRow, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::policy::OpenIncident;
@@ -69,6 +69,24 @@ impl Store {
             )
             .fetch_optional(&self.inner.readers)
             .await
+        })
+        .await
+    }
+
+    /// The last word of each piece of work, and until when beats were heard; `None`: they never were.
+    pub async fn beats(&self) -> Result<(Vec<BeatRow>, Option<At>), StoreError> {
+        self.read(async {
+            let rows = sqlx::query(
+                "SELECT practice, probe, counts_from, last_at, began_at, failed_at, failed_why FROM beats
+                 ORDER BY practice, probe",
+            )
+            .fetch_all(&self.inner.readers)
+            .await?;
+            let until = sqlx::query_scalar("SELECT at FROM beats_heard_until")
+                .fetch_optional(&self.inner.readers)
+                .await?;
+            let rows = rows.iter().map(beat).collect::<Result<_, _>>()?;
+            Ok((rows, until.map(At::from_millis)))
         })
         .await
     }
@@ -223,4 +241,16 @@ fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
 /// The words in the columns are those of the JSON forms.
 fn word<T: DeserializeOwned>(word: &str) -> Result<T, sqlx::Error> {
     serde_json::from_value(word.into()).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn beat(row: &SqliteRow) -> Result<BeatRow, sqlx::Error> {
+    let at = |column: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(At::from_millis));
+    Ok(BeatRow {
+        practice: row.try_get("practice")?,
+        probe: row.try_get("probe")?,
+        counts_from: At::from_millis(row.try_get("counts_from")?),
+        last: at("last_at")?,
+        began: at("began_at")?,
+        failed: at("failed_at")?.zip(row.try_get("failed_why")?),
+    })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
-use super::Transition;
+use super::{BeatRow, Transition};
 use crate::incident::{Event, EventKind};
 use crate::notify::{Audience, Notice, NoticeKind, NoticeState, Outcome};
 use crate::time::At;
@@ -19,6 +19,7 @@ pub(super) enum Write {
     Settle(Arc<Settlement>),
     Transitions(Arc<[Transition]>),
     Approve { incident: Arc<str>, by: Arc<str>, at: At },
+    Beats { heard_until: At, beats: Arc<[BeatRow]>, all: bool },
 }
 
 /// What became of a notice.
@@ -106,6 +107,7 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
                 }
             }
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
+            Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
         }
     }
     Ok(())
@@ -215,14 +217,18 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
 }
 
 async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
+    let path = transition.path.as_ref().map(serde_json::to_string).transpose();
+    let path = path.map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
-        "INSERT INTO transitions (practice, probe, at, ok, failure) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO transitions (practice, probe, at, ok, failure, path) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT DO NOTHING",
     )
     .bind(&transition.practice)
     .bind(&transition.probe)
     .bind(transition.at.as_millis())
     .bind(transition.ok)
     .bind(transition.failure.map(crate::observation::Failure::as_str))
+    .bind(path)
     .execute(&mut **tx)
     .await
     .map(drop)
@@ -249,6 +255,33 @@ async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sq
     .await?;
     let body = json!({ "by": by, "released": released.rows_affected() }).to_string();
     journal(tx, at, "approval", incident, &body).await.map(drop)
+}
+
+async fn record_beats(tx: &mut Tx, heard_until: At, beats: &[BeatRow], all: bool) -> Result<(), sqlx::Error> {
+    if all {
+        sqlx::query("DELETE FROM beats").execute(&mut **tx).await?;
+    }
+    for beat in beats {
+        let (failed_at, failed_why) = beat.failed.as_ref().map(|(at, why)| (at.as_millis(), why)).unzip();
+        sqlx::query(
+            "INSERT OR REPLACE INTO beats (practice, probe, counts_from, last_at, began_at, failed_at, failed_why)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&beat.practice)
+        .bind(&beat.probe)
+        .bind(beat.counts_from.as_millis())
+        .bind(beat.last.map(At::as_millis))
+        .bind(beat.began.map(At::as_millis))
+        .bind(failed_at)
+        .bind(failed_why)
+        .execute(&mut **tx)
+        .await?;
+    }
+    sqlx::query("INSERT OR REPLACE INTO beats_heard_until (one, at) VALUES (1, ?)")
+        .bind(heard_until.as_millis())
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 async fn journal_notice(

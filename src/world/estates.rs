@@ -164,7 +164,14 @@ impl Maker {
     fn add(&mut self, kind: &str, id: String) -> ComponentIx {
         let ix = ComponentIx::new(self.components.len());
         let name = format!("{kind} {id}");
-        self.components.push(Component { id, kind: kind.to_owned(), name, owner: None, contact: None });
+        self.components.push(Component {
+            id,
+            kind: kind.to_owned(),
+            name,
+            owner: None,
+            contact: None,
+            addresses: Vec::new(),
+        });
         ix
     }
 

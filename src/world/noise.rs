@@ -1,7 +1,7 @@
 //! Everyday bad luck: how long answers take, the odd asking that fails for no reason, and checks that are
 //! always bad.
 
-use crate::estate::{Ask, Estate, Probe};
+use crate::estate::{Ask, Estate, PathAsk, Probe};
 use crate::observation::{Failure, Phase};
 use crate::world::dice::{mix, mix_text, unit};
 use crate::world::faults::Fate;
@@ -139,14 +139,16 @@ impl Traits {
         let (connecting, waiting) = match &probe.ask {
             Ask::Dns(_) => (Phase::Dns, Phase::Dns),
             Ask::Http(_) => (Phase::Connect, Phase::FirstByte),
-            Ask::Tcp(_) | Ask::Egress(_) | Ask::Later { .. } => (Phase::Connect, Phase::Connect),
-            Ask::Icmp(_) => (Phase::Echo, Phase::Echo),
+            Ask::Icmp(_) | Ask::Rtp(_) | Ask::Path(PathAsk { port: None, .. }) => (Phase::Echo, Phase::Echo),
+            Ask::Tcp(_) | Ask::Egress(_) | Ask::Path(_) | Ask::Later { .. } => {
+                (Phase::Connect, Phase::Connect)
+            }
             ask if ask.opens_stream() => (Phase::Connect, Phase::FirstByte),
             _ => (Phase::FirstByte, Phase::FirstByte),
         };
         let is_tls = probe.ask.speaks_tls();
         let short_chain = mix_text(0xC4A1, &probe.id).is_multiple_of(2);
-        Self { timeout_ms: probe.timeout.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
+        Self { timeout_ms: probe.rhythm().1.as_secs_f64() * 1000.0, connecting, waiting, is_tls, short_chain }
     }
 
     fn outcome(&self, fate: Fate, usual_ms: f64) -> Outcome {

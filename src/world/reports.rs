@@ -19,6 +19,8 @@ pub struct Parcel {
     /// The probe's position, or one past the last for a heartbeat.
     pub probe: u32,
     pub outcome: Outcome,
+    /// It was asked beside the schedule.
+    pub reask: bool,
 }
 
 /// A parcel at the hub.

@@ -3,13 +3,16 @@
 //!
 //! Checks are asked on the same comb as in `run` ([`crate::agent::schedule::phase`]). Checks of one
 //! interval form one sorted ring, so the next asking is the earliest of a handful of rings; what was asked
-//! waits in a heap until its answer is in, which is never more than a time-out's worth.
+//! waits in a heap until its answer is in, which is never more than a time-out's worth. Where the agents ask again
+//! ([`VirtualTime::asking_again`]), they do it as `run` does, by the same rules and within the same bounds.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
+use crate::agent::reask::{Fared, Reasks, Way};
 use crate::agent::schedule::phase;
+use crate::config::ScheduleSettings;
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB, Observation, PhaseTimes};
@@ -29,8 +32,24 @@ pub struct VirtualTime<'w> {
     rings: Vec<Ring>,
     under_way: BinaryHeap<Reverse<UnderWay>>,
     reports: Reports,
+    again: Option<Again>,
     end: At,
     asked: u64,
+}
+
+/// What the agents ask beside the schedule.
+#[derive(Debug)]
+struct Again {
+    reasks: Reasks,
+    /// By row, then probe: how many askings are under way.
+    under_way: Vec<u8>,
+    probes: usize,
+}
+
+impl Again {
+    fn place(&self, row: u32, probe: u32) -> usize {
+        row as usize * self.probes + probe as usize
+    }
 }
 
 /// All checks of one interval, in the order in which they are asked.
@@ -50,6 +69,8 @@ struct UnderWay {
     done: At,
     number: u64,
     parcel: Opaque,
+    /// It never reaches the hub.
+    is_lost: bool,
 }
 
 /// A parcel that takes no part in the order.
@@ -88,9 +109,23 @@ impl<'w> VirtualTime<'w> {
             rings: rings(world, begin, hub_asks),
             under_way: BinaryHeap::new(),
             reports: Reports::new(world, scenario.noise.spool),
+            again: None,
             end,
             asked: 0,
         }
+    }
+
+    /// The same, with agents that ask again what has changed.
+    #[must_use]
+    pub fn asking_again(mut self) -> Self {
+        let estate = self.world.estate();
+        let probes = estate.probes.len();
+        self.again = Some(Again {
+            reasks: Reasks::new(estate.clone(), &ScheduleSettings::default()),
+            under_way: vec![0; (estate.practices.len() + 1) * probes],
+            probes,
+        });
+        self
     }
 
     /// When virtual time ends.
@@ -115,51 +150,96 @@ impl<'w> VirtualTime<'w> {
             if let Some(delivered) = self.reports.take() {
                 return Some(delivered);
             }
-            let next_ask = self.rings.iter().map(Ring::due).min().unwrap_or(i64::MAX);
+            let next_turn = self.rings.iter().map(Ring::due).min().unwrap_or(i64::MAX);
+            let next_again = self.again.as_ref().and_then(|again| again.reasks.next_due());
+            let next_again = next_again.map_or(i64::MAX, At::as_millis);
+            let next_ask = next_turn.min(next_again);
             let is_done =
                 self.under_way.peek().is_some_and(|Reverse(first)| first.done.as_millis() <= next_ask);
             if is_done {
-                let Reverse(UnderWay { done, parcel: Opaque(parcel), .. }) = self.under_way.pop()?;
-                if done > self.end {
+                let Reverse(done) = self.under_way.pop()?;
+                if done.done > self.end {
                     return None;
                 }
-                let is_held = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.holds(parcel.row, done));
-                self.reports.send(self.world, parcel, done, is_held);
+                self.finish(&done);
             } else if next_ask > self.end.as_millis() {
                 return None;
+            } else if next_turn <= next_again {
+                self.ask_in_turn(next_turn);
             } else {
-                self.ask(next_ask);
+                self.ask_again(At::from_millis(next_again));
             }
         }
     }
 
-    fn ask(&mut self, now_ms: i64) {
+    /// An answer is in, or its time is over.
+    fn finish(&mut self, under_way: &UnderWay) {
+        let UnderWay { done, parcel: Opaque(parcel), is_lost, .. } = *under_way;
+        if let Some(again) = self.again.as_mut().filter(|again| (parcel.probe as usize) < again.probes) {
+            let place = again.place(parcel.row, parcel.probe);
+            again.under_way[place] = again.under_way[place].saturating_sub(1);
+            let failure = parcel.outcome.failure;
+            let from = vantage(self.world, parcel.row);
+            again.reasks.seen(from, ProbeIx(parcel.probe), Fared::of(failure.is_none(), failure), done);
+        }
+        if !is_lost {
+            let is_held = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.holds(parcel.row, done));
+            self.reports.send(self.world, parcel, done, is_held);
+        }
+    }
+
+    fn ask_in_turn(&mut self, now_ms: i64) {
         let Some(ring) = self.rings.iter_mut().find(|ring| ring.due() == now_ms) else { return };
         let (row, probe) = ring.turn();
-        let at = At::from_millis(now_ms);
-        let estate = self.world.estate();
-        let from = if (row as usize) < estate.practices.len() {
-            if self.world.is_off(PracticeIx(row), at) {
-                return;
-            }
-            Vantage::Practice(PracticeIx(row))
-        } else {
-            Vantage::Hub
+        if let Some(again) = self.again.as_mut().filter(|again| (probe as usize) < again.probes) {
+            again.reasks.begun(vantage(self.world, row), ProbeIx(probe));
+        }
+        self.ask(row, probe, At::from_millis(now_ms), false);
+    }
+
+    fn ask_again(&mut self, now: At) {
+        let Some(Again { reasks, under_way, probes }) = &mut self.again else { return };
+        let row = |from: Vantage| match from {
+            Vantage::Practice(practice) => practice.0,
+            Vantage::Hub => index(self.world.estate().practices.len()),
         };
-        let outcome = if (probe as usize) < estate.probes.len() {
+        let way = |from: Vantage, probe: ProbeIx| match under_way[row(from) as usize * *probes + probe.at()] {
+            0 => Way::Free,
+            _ => Way::Taken,
+        };
+        if let Some((from, probe)) = reasks.take(now, way) {
+            self.ask(row(from), probe.0, now, true);
+        }
+    }
+
+    fn ask(&mut self, row: u32, probe: u32, at: At, reask: bool) {
+        let from = vantage(self.world, row);
+        if let Vantage::Practice(practice) = from
+            && self.world.is_off(practice, at)
+        {
+            return;
+        }
+        let outcome = if (probe as usize) < self.world.estate().probes.len() {
             let fate = self.world.fate(from, ProbeIx(probe), at, 0);
-            self.luck.outcome(row as usize, probe as usize, now_ms, fate)
+            self.luck.outcome(row as usize, probe as usize, at.as_millis(), fate)
         } else {
             Outcome::ALIVE
         };
         self.asked += 1;
-        if self.mishaps.as_ref().is_some_and(|mishaps| mishaps.loses(row, probe, at)) {
-            return;
+        let is_lost = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.loses(row, probe, at));
+        match &mut self.again {
+            // What is lost on the way to the hub is known to whoever asked, who may ask again.
+            Some(again) if (probe as usize) < again.probes => {
+                let place = again.place(row, probe);
+                again.under_way[place] = again.under_way[place].saturating_add(1);
+            }
+            _ if is_lost => return,
+            _ => {}
         }
         // Rounded as `Observation::ended` rounds, so that a recorded line needs no `received`.
         let done = at.plus_millis(i64::from((outcome.tenths + 5) / 10));
-        let parcel = Opaque(Parcel { at, row, probe, outcome });
-        self.under_way.push(Reverse(UnderWay { done, number: self.asked, parcel }));
+        let parcel = Opaque(Parcel { at, row, probe, outcome, reask });
+        self.under_way.push(Reverse(UnderWay { done, number: self.asked, parcel, is_lost }));
     }
 
     fn write(&self, delivered: &Delivered, into: &mut Observation) {
@@ -187,7 +267,7 @@ impl<'w> VirtualTime<'w> {
             (Some(network), empty @ None) => *empty = Some(estate.networks[network.at()].id.clone()),
             (None, any) => *any = None,
         }
-        into.reask = false;
+        into.reask = parcel.reask;
     }
 }
 
@@ -218,6 +298,7 @@ pub fn blank() -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        path: None,
     }
 }
 
@@ -250,12 +331,12 @@ fn rings(world: &World, begin: At, hub_asks: bool) -> Vec<Ring> {
     };
     for (row, practice) in estate.practices.iter().enumerate() {
         for (n, probe) in estate.probes.iter().enumerate() {
-            add(row, &practice.id, n, &probe.id, probe.every);
+            add(row, &practice.id, n, &probe.id, probe.rhythm().0);
         }
         add(row, &practice.id, estate.probes.len(), ALIVE, HEARTBEAT_EVERY);
     }
     for (n, probe) in estate.probes.iter().enumerate().filter(|_| hub_asks) {
-        add(estate.practices.len(), HUB, n, &probe.id, probe.every);
+        add(estate.practices.len(), HUB, n, &probe.id, probe.rhythm().0);
     }
     slots
         .into_iter()
@@ -271,6 +352,14 @@ fn rings(world: &World, begin: At, hub_asks: bool) -> Vec<Ring> {
             ring
         })
         .collect()
+}
+
+fn vantage(world: &World, row: u32) -> Vantage {
+    if (row as usize) < world.estate().practices.len() {
+        Vantage::Practice(PracticeIx(row))
+    } else {
+        Vantage::Hub
+    }
 }
 
 fn index(position: usize) -> u32 {

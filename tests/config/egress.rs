@@ -9,15 +9,20 @@ use linewatch::estate::{Ask, EgressAsk};
 use super::with;
 
 /// The good estate with its web probe turned into this one.
-fn text(keys: &str) -> String {
-    with("kind = \"https\"", "kind = \"egress\"").replace("url = \"https://accurx.example/\"", keys)
+fn text(kind: &str, keys: &str) -> String {
+    with("kind = \"https\"", &format!("kind = {kind:?}")).replace("url = \"https://accurx.example/\"", keys)
 }
 
 fn read(keys: &str) -> Result<Config, Errors> {
+    read_as("egress", keys)
+}
+
+/// A kind that shares a reflector's secret.
+pub fn read_as(kind: &str, keys: &str) -> Result<Config, Errors> {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("secret"), "correct horse battery staple\n").expect("written");
     std::fs::write(dir.path().join("short"), "horse\n").expect("written");
-    config::parse("probes.toml", &text(keys), dir.path())
+    config::parse("probes.toml", &text(kind, keys), dir.path())
 }
 
 fn good(keys: &str) -> EgressAsk {
@@ -94,6 +99,6 @@ fn a_secret_is_in_no_error() {
         let said = wrong(keys);
         assert!(!said.contains("horse"), "{said}");
     }
-    let missing = config::parse("probes.toml", &text("target = \"127.80.0.1:0\""), Path::new(""));
+    let missing = config::parse("probes.toml", &text("egress", "target = \"127.80.0.1:0\""), Path::new(""));
     assert!(missing.is_err());
 }

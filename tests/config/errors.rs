@@ -37,6 +37,43 @@ const MISTAKES: &[Mistake] = &[
         "top of the file",
     ),
     mistake("record = \"A\"", "record = \"A\"\nurl = \"x\"", "url = \"x\"", "no key `url`", "server"),
+    // The kind `path`.
+    mistake(
+        "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+        "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2\"\nthrough = \"fw\"",
+        "\"fw\"",
+        "\"fw\" is not an address",
+        "10.20.0.1",
+    ),
+    mistake(
+        "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+        "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2:0\"",
+        "\"10.9.0.2:0\"",
+        "`target`",
+        "port",
+    ),
+    // Addresses of a component's hops.
+    mistake(
+        "name = \"BT\"",
+        "name = \"BT\"\naddresses = [\"10.20.0.1\", \"10.20.0\"]",
+        "\"10.20.0\"",
+        "\"10.20.0\" is neither an address nor a block of addresses",
+        "addresses = [\"10.20.0.1\", \"10.20.0.2/31\"]",
+    ),
+    mistake(
+        "name = \"BT\"",
+        "name = \"BT\"\naddresses = [\"10.20.0.3/31\"]",
+        "\"10.20.0.3/31\"",
+        "has bits beyond its prefix",
+        "10.20.0.2/31",
+    ),
+    mistake(
+        "owner = \"ICB network team\"",
+        "addresses = [\"10.20.0.1\"]\n[[component]]\nid = \"x\"\nkind = \"carrier\"\nname = \"X\"\naddresses = [\"10.20.0.0/24\"]",
+        "\"10.20.0.0/24\"",
+        "10.20.0.0/24 is taken: 10.20.0.1 is an address of \"fw-maidstone\"",
+        "name each address once",
+    ),
     // Unknown ids: the nearest declared one.
     mistake("carrier = \"bt\"", "carrier = \"bs\"", "\"bs\"", "no component is called \"bs\"", "\"bt\""),
     mistake(

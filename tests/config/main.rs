@@ -8,10 +8,12 @@ mod command;
 mod county;
 mod egress;
 mod errors;
+mod heartbeat;
 mod hints;
 mod hostile;
 mod practices_csv;
 mod questions;
+mod rtp;
 mod settings;
 mod web;
 

@@ -21,6 +21,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.hub.data, std::path::Path::new("linewatch-data"));
     assert_eq!(config.hub.keep, Duration::from_hours(400 * 24));
     assert_eq!(config.schedule.concurrency_max, 512);
+    assert!(config.schedule.reask);
+    assert!(config.schedule.paths);
     assert!(config.mail.is_none() && config.maintenance.is_empty());
     assert_eq!(config.notices.practices, PracticeNotices::Auto);
 }
@@ -29,7 +31,8 @@ fn what_is_left_out_has_its_default() {
 fn what_is_said_is_taken() {
     let text = format!(
         "{GOOD}\n{MAIL}\n[hub]\nlisten = \"[::1]:0\"\ndata = \"store\"\nkeep = \"30d\"\nvia = {{ carrier = \"bt\" }}\n\
-         [notices]\npractices = \"after-approval\"\n[schedule]\nconcurrency = 8\ntarget_rate = 2.5\n"
+         [notices]\npractices = \"after-approval\"\n[schedule]\nconcurrency = 8\ntarget_rate = 2.5\n\
+         reask = false\npaths = false\n"
     );
     let config = parse(&text).expect("a good file");
     let mail = config.mail.expect("mail");
@@ -38,6 +41,8 @@ fn what_is_said_is_taken() {
     assert_eq!(config.hub.listen.to_string(), "[::1]:0");
     assert_eq!(config.notices.practices, PracticeNotices::AfterApproval);
     assert_eq!(config.schedule.target_rate_max, Some(2.5));
+    assert!(!config.schedule.reask);
+    assert!(!config.schedule.paths);
     assert_eq!(config.estate.hub_via[0].role, "carrier");
     let path = config.estate.path(Vantage::Hub, ProbeIx(0));
     assert!(path.contains(&Hop::Component(config.estate.component("bt").expect("declared"))));
@@ -151,4 +156,25 @@ fn a_web_probe_expects_what_it_is_told() {
     assert!(parse(&text.replace("[200, 204]", "999")).is_err());
     assert!(parse(&text.replace("redirects = 0", "name_server = \"127.0.0.1:53\"")).is_err());
     assert!(parse(&text.replace("redirects = 0", "trust_file = \"nowhere.pem\"")).is_err());
+}
+
+#[test]
+fn a_path_goes_to_a_port_or_takes_echoes() {
+    let read = |target: &str| {
+        let text = with(
+            "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+            &format!(
+                "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"{target}\"\nthrough = \"10.20.0.1\""
+            ),
+        );
+        match parse(&text).expect("a good file").estate.probes.remove(0).ask {
+            Ask::Path(path) => (path.host, path.port, path.through),
+            other => panic!("{other:?}"),
+        }
+    };
+    let through = "10.20.0.1".parse().ok();
+    assert_eq!(read("10.9.0.2"), ("10.9.0.2".to_owned(), None, through));
+    assert_eq!(read("emis.example:443"), ("emis.example".to_owned(), Some(443), through));
+    assert_eq!(read("2001:db8::1"), ("2001:db8::1".to_owned(), None, through));
+    assert_eq!(read("[2001:db8::1]:443"), ("2001:db8::1".to_owned(), Some(443), through));
 }

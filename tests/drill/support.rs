@@ -121,7 +121,7 @@ pub fn config() -> Config {
         mail: None,
         notices: NoticeSettings::default(),
         maintenance: Vec::new(),
-        schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None },
+        schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
     }
 }
 

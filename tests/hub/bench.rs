@@ -14,6 +14,8 @@ use linewatch::observation::{Failure, Observation, Phase};
 use linewatch::time::At;
 use serde_json::Value;
 
+pub const SECRET: &str = "correct horse battery staple";
+
 /// Nothing here takes longer on any machine that can run the tests at all.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -149,8 +151,14 @@ pub struct Bench {
 impl Bench {
     /// Returns when every check has been answered once.
     pub async fn start() -> Self {
+        Self::start_with(&config_text()).await
+    }
+
+    /// The same with another configuration, which may name a secret.
+    pub async fn start_with(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("probes.toml"), config_text()).unwrap();
+        std::fs::write(folder.path().join("probes.toml"), config).unwrap();
+        std::fs::write(folder.path().join("secret"), SECRET).unwrap();
         let bench = Self::start_over(folder, Arc::new(Script::default())).await;
         bench.picture_until(|status| status["practices"]["ok"] == status["practices"]["total"]).await;
         bench

@@ -258,6 +258,7 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
         probe: "accurx".to_owned(),
         ok: false,
         failure: Some(Failure::Timeout),
+        path: Some(linewatch::probe::path::unknown("no permission")),
     };
     store.record_transitions(&[transition.clone(), transition]).await.expect("the disk takes it");
 

@@ -20,6 +20,7 @@ mod icmp;
 mod interception;
 mod proxy;
 mod reflector;
+mod rtp;
 mod servers;
 mod talkers;
 mod tls;

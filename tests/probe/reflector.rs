@@ -79,7 +79,7 @@ fn key() -> Key {
     Key::new(&secret())
 }
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.expect("after 1970").as_secs()
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod ambiguous;
+mod beats;
 mod company;
 mod county;
 mod decay;

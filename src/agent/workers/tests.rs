@@ -3,6 +3,8 @@
 use super::*;
 use crate::config::ScheduleSettings;
 use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, PracticeIx, Probe, TcpAsk};
+use crate::observation::HUB;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 const START: At = At::from_millis(1_700_000_000_000);
@@ -15,6 +17,10 @@ struct Paused {
     set_by_ms: AtomicI64,
     under_way: AtomicUsize,
     most: AtomicUsize,
+    /// From then on, milliseconds from the beginning, nothing answers: a check fails after `answer_after`.
+    dies_at_ms: AtomicI64,
+    /// Who asked when, milliseconds from the beginning: as the server sees it.
+    log: Mutex<Vec<(i64, Vantage)>>,
 }
 
 impl Paused {
@@ -25,6 +31,8 @@ impl Paused {
             set_by_ms: AtomicI64::new(0),
             under_way: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
+            dies_at_ms: AtomicI64::new(i64::MAX),
+            log: Mutex::default(),
         })
     }
 }
@@ -34,12 +42,18 @@ impl Field for Paused {
         START.plus_millis(millis(self.begun.elapsed()) + self.set_by_ms.load(Ordering::Relaxed))
     }
 
-    async fn ask(&self, estate: &Estate, _from: Vantage, probe: ProbeIx, at: At) -> Observation {
+    async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
+        let begun_ms = millis(self.begun.elapsed());
+        self.log.lock().expect("no panic").push((begun_ms, from));
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(under_way, Ordering::Relaxed);
         tokio::time::sleep(self.answer_after).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
-        blank(at, "somebody", &estate.probes[probe.at()].id)
+        let seen = blank(at, "somebody", &estate.probes[probe.at()].id);
+        if begun_ms < self.dies_at_ms.load(Ordering::Relaxed) {
+            return seen;
+        }
+        Observation { ok: false, failure: Some(Failure::Timeout), ..seen }
     }
 }
 
@@ -88,7 +102,7 @@ fn begin(
     gate: Option<Arc<dyn ReportGate>>,
 ) -> Bench {
     let estate = estate(practices);
-    let settings = ScheduleSettings { concurrency_max, target_rate_max: None };
+    let settings = ScheduleSettings { concurrency_max, target_rate_max: None, reask: true, paths: false };
     let schedule = Schedule::new(&estate, &settings, field.now());
     let (out, reports) = mpsc::channel(10_000);
     let meters = Arc::new(Meters::new(&prometheus::Registry::new()).expect("a fresh registry"));
@@ -100,10 +114,12 @@ fn begin(
         field: field.clone(),
         gate,
         meters: meters.clone(),
+        traces: None,
         out,
         stop: stop.clone(),
     };
-    let work = tokio::spawn(workers.work(schedule));
+    let reasks = Reasks::new(workers.estate.clone(), &settings);
+    let work = tokio::spawn(workers.work(schedule, reasks));
     Bench { reports, meters, stop, work }
 }
 
@@ -199,4 +215,59 @@ async fn a_gate_cuts_practices_off_and_their_checks_go_on() {
     assert_eq!(asked, 15);
     assert_eq!(reports.len(), 3 + 1);
     assert!(reports.iter().all(|report| report.from == Vantage::Practice(PracticeIx(2))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_dies_is_asked_again_within_a_second_and_the_rate_holds() {
+    let field = Paused::new(Duration::from_millis(100));
+    field.dies_at_ms.store(20_000, Ordering::Relaxed);
+    let bench = begin(&field, 50, 512, None);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let meters = bench.meters.clone();
+    let late = meters.late_seconds(field.now());
+    let reports = bench.end().await;
+
+    let first = reports.iter().find(|report| !report.seen.ok).expect("it died");
+    let mut of_first =
+        reports.iter().filter(|report| report.from == first.from && report.seen.at > first.seen.at);
+    let (first, again) = (&first.seen, &of_first.next().expect("asked again").seen);
+    assert!(!first.reask && again.reask, "{again:?}");
+    let waited_ms = again.at.millis_since(first.ended());
+    assert!((100..1_100).contains(&waited_ms), "asked again {waited_ms} ms after the first failure");
+    assert!(reports.iter().all(|report| !report.seen.reask || report.seen.at.millis_since(START) >= 20_000));
+
+    // The schedule goes on as if nothing had happened.
+    let scheduled = reports.iter().filter(|report| report.probe.is_some() && !report.seen.reask);
+    assert_eq!(scheduled.count(), 51 * 6);
+    assert!(late < 0.1, "{late}");
+
+    // 51 askers every 10 s are 5.1 a second; asking again adds 4 a second, and 4 at once.
+    let log = field.log.lock().expect("no panic");
+    let asked = |from_ms: i64, to_ms: i64| log.iter().filter(|(ms, _)| (from_ms..to_ms).contains(ms)).count();
+    let usual = (0..10).map(|second| asked(10_000 + second * 1_000, 11_000 + second * 1_000));
+    for (second, usual) in (0..).zip(usual) {
+        for turn in [20, 30, 40, 50] {
+            let from_ms = (turn + second) * 1_000;
+            let now = asked(from_ms, from_ms + 1_000);
+            assert!(now <= usual + 9, "second {}: {now} instead of {usual}", turn + second);
+        }
+    }
+    let again = reports.iter().filter(|report| report.seen.reask).count();
+    assert!((60..=165).contains(&again), "{again}");
+    assert_eq!(meters.reasks("asked"), again as u64);
+    assert!(meters.reasks("put_off") > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_everything_times_out_asking_again_leaves_the_schedule_its_places() {
+    let field = Paused::new(Duration::from_secs(5));
+    field.dies_at_ms.store(0, Ordering::Relaxed);
+    // 8 askers of 5 s each in 10 s keep 4 places busy.
+    let bench = begin(&field, 7, 8, None);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let late = bench.meters.late_seconds(field.now());
+    assert_eq!(bench.meters.skipped.get(), 0);
+    assert!(bench.meters.reasks("asked") > 0);
+    bench.end().await;
+    assert!(late < 0.1, "{late}");
 }

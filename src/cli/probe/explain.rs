@@ -1,10 +1,13 @@
 //! Why a check failed, or why it is fine: the rule, the key of `probes.toml` that sets it, what was expected, and what
 //! was seen. The rule comes with the answer; here it gets its words.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::estate::{
-    Ask, DnsAsk, DnsFlag, EgressAsk, HttpAsk, HttpVersion, IssuerPin, Matching, Probe, SmtpTls, TlsAsk,
+    Ask, DnsAsk, DnsFlag, EgressAsk, HttpAsk, HttpVersion, IssuerPin, Matching, Probe, RtpAsk, SmtpTls,
+    TlsAsk,
 };
 use crate::probe::{Answer, Rule};
 
@@ -158,8 +161,22 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
             (format!("{text} between the two clocks"), most.map(|most| format!("\"{most}s\"")))
         }
         Rule::LossMax => {
-            let most = if let Ask::Icmp(icmp) = ask { icmp.loss_max } else { 0.0 };
-            (format!("at most {:.0} % of the echoes are lost", most * 100.0), Some(most.to_string()))
+            let (most, what) = match ask {
+                Ask::Icmp(icmp) => (icmp.loss_max, "echoes"),
+                Ask::Rtp(rtp) => (rtp.loss_max, "packets, there and back together,"),
+                _ => (0.0, "packets"),
+            };
+            (format!("at most {:.0} % of the {what} are lost", most * 100.0), Some(most.to_string()))
+        }
+        Rule::Through => {
+            let router = if let Ask::Path(path) = ask { path.through } else { None };
+            let text = router.map_or_else(|| "any router".to_owned(), |router| router.to_string());
+            (format!("{text} is on the way"), router.map(|router| quoted(&router.to_string())))
+        }
+        Rule::Call => {
+            let limits = if let Ask::Rtp(rtp) = ask { call_limits(rtp) } else { Vec::new() };
+            let text = if limits.is_empty() { "anything".to_owned() } else { limits.join(", ") };
+            (format!("of the worse direction: {text}"), (!limits.is_empty()).then(|| limits.join(", ")))
         }
         Rule::PortsOpen | Rule::PortsBlocked | Rule::Mtu | Rule::Idle => policy(ask)
             .map_or_else(|| always("what a firewall should let through"), |egress| of_policy(rule, egress)),
@@ -226,6 +243,15 @@ fn of_policy(rule: Rule, egress: &EgressAsk) -> (String, Option<String>) {
             (format!("a question gets out through {ports}, and its answer back"), Some(ports))
         }
     }
+}
+
+/// By what a train is judged beside its losses.
+fn call_limits(rtp: &RtpAsk) -> Vec<String> {
+    let ms = |length: Duration| length.as_secs_f64() * 1000.0;
+    let jitter = rtp.jitter_max.map(|most| format!("a jitter of {} ms at most", ms(most)));
+    let delay = rtp.delay_max.map(|most| format!("a delay of {} ms at most", ms(most)));
+    let mos = rtp.mos_min.map(|least| format!("a score of {least} at least"));
+    [jitter, delay, mos].into_iter().flatten().collect()
 }
 
 fn seconds(value: Option<u32>, before: &str) -> (String, Option<String>) {
@@ -332,7 +358,15 @@ fn rules(ask: &Ask, spoke_tls: bool) -> Vec<Rule> {
             when(egress.mtu.is_some(), Rule::Mtu);
             when(egress.idle.is_some(), Rule::Idle);
         }
-        Ask::Later { .. } => {}
+        Ask::Rtp(rtp) => {
+            when(true, Rule::LossMax);
+            when(!call_limits(rtp).is_empty(), Rule::Call);
+        }
+        Ask::Path(path) => {
+            when(true, Rule::Answers);
+            when(path.through.is_some(), Rule::Through);
+        }
+        Ask::Heartbeat(_) | Ask::Later { .. } => {}
     }
     if let Some(tls) = tls(ask).filter(|_| spoke_tls) {
         rules.push(Rule::Trusted);
@@ -413,6 +447,8 @@ mod tests {
             "kind = \"sips\"\ntarget = \"127.0.0.1:5061\"\ncertificate_days = 7",
             "kind = \"smtp\"\ntarget = \"127.0.0.1:25\"\nstarttls = \"required\"\nexpect = \"relay\"",
             "kind = \"ldaps\"\ntarget = \"127.0.0.1:636\"",
+            "kind = \"rtp\"\ntarget = \"127.0.0.1:5004\"\nloss_max = 0.1\njitter_max = \"30ms\"\nmos_min = 3.5",
+            "kind = \"path\"\ntarget = \"127.0.0.1:443\"\nthrough = \"10.20.0.1\"",
             "kind = \"egress\"\ntarget = \"127.0.0.1:443\"\ntcp_open = [\"443\"]\ntcp_blocked = [\"25\"]",
         ];
         let probe = |(n, kind): (usize, &&str)| {

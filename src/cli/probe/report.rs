@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::explain;
 use crate::estate::{Ask, DnsTransport, Practice, Probe};
-use crate::observation::{Failure, Observation, Phase};
-use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer};
+use crate::observation::{Failure, Observation, PathSeen, Phase};
+use crate::probe::{Answer, Certificate, ClockSeen, EgressFacts, Facts, Issuer, RtpFacts};
 use crate::time::At;
 
 /// Which check was asked.
@@ -43,6 +43,7 @@ pub(super) fn json(
     asked: &Asked<'_>,
     answer: &Answer,
     observation: &Observation,
+    path: Option<&PathSeen>,
 ) -> serde_json::Result<String> {
     let object = json!({
         "probe": asked.probe.id,
@@ -50,14 +51,15 @@ pub(super) fn json(
         "source": asked.source(),
         "observation": observation,
         "facts": answer.facts,
+        "path": path,
         "verdict": verdict(asked, answer),
         "rule": explain::broken(asked.probe, answer),
     });
     serde_json::to_string(&object).map(|line| line + "\n")
 }
 
-/// The person's form: what was asked, each phase, what was learned, the verdict.
-pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
+/// The person's form: what was asked, each phase, what was learned, the path (its lines), the verdict.
+pub(super) fn words(asked: &Asked<'_>, answer: &Answer, path: Vec<String>, now: At) -> String {
     let probe = asked.probe;
     let mut lines = vec![
         format!("{}: {} {}", probe.id, probe.kind(), target(&probe.ask)),
@@ -71,6 +73,7 @@ pub(super) fn words(asked: &Asked<'_>, answer: &Answer, now: At) -> String {
         lines.extend(facts.iter().map(|(what, is)| format!("  {what:<12} {is}")));
         lines.push(String::new());
     }
+    lines.extend(path);
     lines.push(verdict(asked, answer));
     lines.join("\n") + "\n"
 }
@@ -194,6 +197,43 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
     }
     if let Some(egress) = &facts.egress {
         rows.extend(through(egress));
+    }
+    if let Some(train) = &facts.rtp {
+        rows.extend(voice(train));
+    }
+    rows
+}
+
+/// How a train of packets went, and how a call would sound.
+fn voice(train: &RtpFacts) -> Vec<(&'static str, String)> {
+    let RtpFacts { sent, received, .. } = train;
+    let mut packets = format!("{sent} sent, {received} came back");
+    for (count, what) in [
+        (train.lost_up, "lost on the way there"),
+        (train.lost_down, "lost on the way back"),
+        (train.lost_somewhere, "lost on either way"),
+        (train.reordered_up, "out of order there"),
+        (train.reordered_down, "out of order back"),
+        (train.duplicates_up, "more than once there"),
+        (train.duplicates_down, "more than once back"),
+    ] {
+        if count > 0 {
+            packets = format!("{packets}, {count} {what}");
+        }
+    }
+    let mut rows = vec![("packets", packets)];
+    if let (Some(min), Some(median), Some(max)) = (train.min_ms, train.median_ms, train.max_ms) {
+        rows.push(("round trip", format!("{min:.2} / {median:.2} / {max:.2} ms (min / median / max)")));
+    }
+    if let (Some(up), Some(down)) = (train.jitter_up_ms, train.jitter_down_ms) {
+        rows.push(("jitter", format!("{up:.2} ms there, {down:.2} ms back")));
+    }
+    if let (Some(delay), Some(up), Some(down)) = (train.delay_ms, train.mos_up, train.mos_down) {
+        rows.push(("mouth to ear", format!("about {delay:.0} ms")));
+        rows.push((
+            "voice score",
+            format!("{up:.2} there, {down:.2} back, of 1 to 4.5; an estimate of the line, not of a call"),
+        ));
     }
     rows
 }
@@ -388,7 +428,12 @@ mod tests {
     #[test]
     fn a_person_sees_phases_facts_and_the_verdict() {
         let probe = probe();
-        let text = words(&Asked { probe: &probe, practice: None }, &answer(Some(Failure::Timeout)), at());
+        let text = words(
+            &Asked { probe: &probe, practice: None },
+            &answer(Some(Failure::Timeout)),
+            Vec::new(),
+            at(),
+        );
         insta::assert_snapshot!(text, @r"
         spine: tcp [::1]:443
         from this machine
@@ -409,7 +454,7 @@ mod tests {
         let probe = probe();
         let asked = Asked { probe: &probe, practice: None };
         let answer = answer(None);
-        let line = json(&asked, &answer, &answer.observation(at(), "@hub", "spine")).expect("JSON");
+        let line = json(&asked, &answer, &answer.observation(at(), "@hub", "spine"), None).expect("JSON");
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(object["observation"]["ok"], true);
         assert_eq!(object["facts"]["peer"], "[::1]:443");

@@ -26,6 +26,9 @@ pub const HARD_ROW: f64 = 9.0;
 const RATES: [f64; 8] = [0.015, 0.04, 0.08, 0.15, 0.3, 0.5, 0.7, 0.88];
 /// Losses from which the rate is looked for.
 const RATES_GUESSED: [f64; 2] = [0.015, 0.3];
+/// A loss of this or less isn't tried where it is less likely (nats) by more than so much than that nothing has failed.
+const RATES_LITTLE: f64 = 0.015;
+const LITTLE_SLACK: f64 = 4.0;
 pub const STICKY: [(f64, f64); 5] = [(0.05, 1e-3), (0.15, 0.05), (0.3, 0.3), (0.5, 0.5), (0.8, 0.15)];
 /// What the map doesn't say is shared by a few: a street, a landlord, a switch. Practices, and how likely so many are …
 pub const UNMAPPED: [(u32, f64); 4] = [(2, 0.48), (5, 0.33), (10, 0.14), (20, 0.05)];
@@ -383,7 +386,10 @@ impl Search<'_> {
             let lens = self.lens(tried.facet, mode);
             let profile = self.profile(tried, mode, &lens);
             let (on, was) = profile.spans(&lens.shares, Among::All);
-            if let Some(span) = on.or(was) {
+            let Some((span, explained)) = on.or(was) else { continue };
+            // There is always some luck that a little loss would explain a little better.
+            let prior = self.prior(tried.node, tried.facet, mode, span);
+            if guess > RATES_LITTLE || explained + prior > -LITTLE_SLACK {
                 rates.extend(nearest(&RATES, profile.rate(span)));
             }
         }
@@ -401,7 +407,7 @@ impl Search<'_> {
         let among = if self.topology.nodes[node].spared { Among::Hard } else { among };
         let (on, was) = profile.spans(shares, among);
         let mut moved = vec![0.0; self.topology.networks];
-        for span in [on, was].into_iter().flatten() {
+        for (span, _) in [on, was].into_iter().flatten() {
             let score = self.prior(node, facet, mode, span);
             debug_assert!(score <= self.prior_at_most(node) + 1e-9, "no bound for {mode:?} of node {node}");
             let candidate = Candidate { node, facet, mode, span, gain: 0.0, score };

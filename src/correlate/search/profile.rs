@@ -109,6 +109,9 @@ pub struct Profile {
     calm: Rc<Counts>,
 }
 
+/// A span, and how much (nats) a mode explains in it.
+pub type Fit = (Span, f64);
+
 /// Which rows a mode is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Among {
@@ -184,9 +187,9 @@ impl Profile {
         explained + overdue + calm
     }
 
-    /// The span that goes on, and the one that is over, in which a mode explains most; `None`: it explains
-    /// nothing.
-    pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Span>, Option<Span>) {
+    /// The span that goes on, and the one that is over, in which a mode explains most, each with how much (nats) when no
+    /// row has an explanation of its own; `None`: it explains nothing.
+    pub fn spans(&self, shares: &LogShares, among: Among) -> (Option<Fit>, Option<Fit>) {
         let mut passed = [0.0; SLOTS];
         if among == Among::All {
             for (slot, sum) in passed.iter_mut().enumerate() {
@@ -221,7 +224,7 @@ impl Profile {
             }
             sum += passed[slot];
         }
-        let on = best.1;
+        let on = best.1.map(|span| (span, best.0));
         // Over already.
         let (mut sum, mut from, mut over) = (0.0, 0, (0.0, 0, 0));
         for slot in 0..=STEPS {
@@ -233,7 +236,7 @@ impl Profile {
                 over = (sum, from, slot);
             }
         }
-        let (_, from, to) = over;
+        let (explained, from, to) = over;
         let until = bads()
             .filter(|bad| (from..=to).contains(&usize::from(bad.piece.slot)))
             .map(|bad| bad.piece.to)
@@ -246,7 +249,7 @@ impl Profile {
             let after: f64 = passed[begin..].iter().sum();
             -after >= OVER_MIN
         });
-        (on, was)
+        (on, was.map(|span| (span, explained)))
     }
 }
 
@@ -303,6 +306,7 @@ mod tests {
     fn what_was_bad_among_few_good_answers_is_a_fault_that_is_over() {
         let profile = profile(&[20; SLOTS], handful(30, 40_000));
         let (on, was) = profile.spans(&partial(), Among::All);
+        let was = was.map(|(span, _)| span);
         let span = Span { since: NOW.plus_millis(-40_000), until: was.and_then(|span| span.until) };
         assert_eq!((on, was), (None, Some(span)));
     }
@@ -313,6 +317,7 @@ mod tests {
         let good_before = [40; SLOTS];
         let begin = Grid::of(NOW, STEP_MS).place(since);
         let profile = profile(&good_before[..=begin], handful(20, 6_000));
-        assert_eq!(profile.spans(&Mode::Total.row(), Among::All).0, Some(Span::since(since)));
+        let on = profile.spans(&Mode::Total.row(), Among::All).0;
+        assert_eq!(on.map(|(span, _)| span), Some(Span::since(since)));
     }
 }

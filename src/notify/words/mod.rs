@@ -14,7 +14,7 @@
 
 mod manager;
 mod phrases;
-mod plain;
+pub(crate) mod plain;
 mod reach;
 mod staff;
 #[cfg(test)]

@@ -69,7 +69,7 @@ fn joined(items: &[String], word: &str) -> String {
 }
 
 /// `08:12` on the day of `seen_from`, `08:12 on 16 March` on others.
-pub(super) fn clock(at: At, seen_from: At, zone: &TimeZone) -> String {
+pub(crate) fn clock(at: At, seen_from: At, zone: &TimeZone) -> String {
     let local = at.to_timestamp().to_zoned(zone.clone());
     if local.date() == seen_from.to_timestamp().to_zoned(zone.clone()).date() {
         local.strftime("%H:%M").to_string()
@@ -84,7 +84,7 @@ pub(super) fn day_and_clock(at: At, zone: &TimeZone) -> String {
 }
 
 /// `less than a minute`, `12 minutes`, `6 hours 18 minutes`, `5 days 2 hours`.
-pub(super) fn length(from: At, to: At) -> String {
+pub(crate) fn length(from: At, to: At) -> String {
     let minutes = to.millis_since(from).max(0) / 60_000;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     let some = |n: i64, unit: &str| match n {

@@ -153,6 +153,11 @@ fn note(ask: &DnsAsk, record: RecordType, reply: &Reply, trail: &Trail) {
     });
 }
 
+/// The bytes of the question alone, as the stub resolvers of most machines ask it.
+pub(super) fn plain_question(ask: &DnsAsk) -> Result<Vec<u8>, Fault> {
+    Ok(Question::new(&ask.name, record_type(&ask.record)?, Manner::PLAIN)?.bytes)
+}
+
 fn record_type(word: &str) -> Result<RecordType, Fault> {
     word.to_ascii_uppercase()
         .parse()

@@ -4,12 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use nix::errno::Errno;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
 
 use super::super::fault::Fault;
+use super::super::nonce::question_nonce;
 use super::super::socket;
 use super::super::trail::millis;
 use crate::limits::{EGRESS_DATAGRAMS, EGRESS_STRAYS_MAX, PROBE_UDP_BYTES_MAX};
@@ -146,7 +146,7 @@ impl Asker {
 
     /// One question and its answer on a connection.
     pub(super) async fn converse(&self, key: &Key, stream: &mut TcpStream) -> Found {
-        let nonce = match nonce() {
+        let nonce = match question_nonce() {
             Ok(nonce) => nonce,
             Err(fault) => return Found::Local(fault),
         };
@@ -180,7 +180,7 @@ impl Asker {
         let mut asked: Vec<Nonce> = Vec::new();
         let (mut strays, mut found) = (0, Found::Dropped);
         for turn in 1..=EGRESS_DATAGRAMS {
-            let nonce = match nonce() {
+            let nonce = match question_nonce() {
                 Ok(nonce) => nonce,
                 Err(fault) => return Found::Local(fault).into(),
             };
@@ -219,13 +219,6 @@ fn heard(key: &Key, frame: &[u8], asked: &[Nonce], clock: u64) -> Option<Found> 
         Says::Busy => Found::Busy,
         Says::Untimely => Found::Clock(answer.clock.wrapping_sub(clock).cast_signed()),
     })
-}
-
-/// A name for a question that nobody can guess.
-pub(super) fn nonce() -> Result<Nonce, Fault> {
-    let mut nonce = [0; 16];
-    SystemRandom::new().fill(&mut nonce).map_err(|_| Fault::local("this machine gives no random numbers"))?;
-    Ok(nonce)
 }
 
 /// The fuzz target: what answers in a reflector's place, signed and not. The first byte chooses which.

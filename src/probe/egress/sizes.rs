@@ -9,8 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::answer::SizeFacts;
 use super::super::fault::Fault;
+use super::super::nonce::question_nonce;
 use super::super::socket;
-use super::knock::{Asker, nonce};
+use super::knock::Asker;
 use crate::limits::{
     EGRESS_DATAGRAMS, EGRESS_PORT_PATIENCE_MAX, EGRESS_SIZES_AT_ONCE, REFLECTOR_FRAME_BYTES_MAX,
 };
@@ -79,7 +80,7 @@ impl Asker {
         let mut buffer = vec![0; REFLECTOR_FRAME_BYTES_MAX];
         for turn in 1..=EGRESS_DATAGRAMS {
             for &size in sizes.iter().filter(|size| round.passed.is_none_or(|passed| **size > passed)) {
-                let nonce = nonce()?;
+                let nonce = question_nonce()?;
                 asked.push((nonce, size));
                 let bytes = usize::from(size).saturating_sub(headers(to));
                 let question = key.question(kind, nonce, unix_seconds(), &self.ports, bytes);

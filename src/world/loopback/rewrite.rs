@@ -13,7 +13,9 @@ use std::path::Path;
 
 use super::servers::Url;
 use crate::config::{Config, MailSecurity, MailSettings};
-use crate::estate::{Ask, DnsTransport, Estate, HostPort, HttpVersion, Matching, ProbeIx, TcpAsk, UdpAsk};
+use crate::estate::{
+    Ask, DnsTransport, Estate, HostPort, HttpVersion, IcmpAsk, Matching, PathAsk, ProbeIx, TcpAsk, UdpAsk,
+};
 
 /// What the county offers to a configuration that moves in.
 pub struct Places<'a> {
@@ -149,10 +151,14 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
             ask.target = target;
             Ask::Udp(ask)
         }
-        // The kernel itself answers echoes on loopback, so no stand-in could break them.
-        Ask::Icmp(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
+        // The kernel itself answers echoes on loopback, so no stand-in could break them; and no router is on the way.
+        Ask::Path(path) if path.port.is_some() => Ask::Tcp(TcpAsk::to(target)),
+        Ask::Icmp(_) | Ask::Path(_) => Ask::Udp(UdpAsk { target, send: "echo".to_owned(), expect: None }),
         // The county has no such servers of its own: what is drilled is whether a line to them stands.
         Ask::Ntp(_) => Ask::Udp(UdpAsk { target, send: "time".to_owned(), expect: None }),
+        // Nothing is asked, so no line could break it; a drill has no hub that anybody's work would know.
+        work @ Ask::Heartbeat(_) => work,
+        Ask::Rtp(_) => Ask::Udp(UdpAsk { target, send: "voice".to_owned(), expect: None }),
         ask @ (Ask::Sip(_) | Ask::Smtp(_) | Ask::Ldap(_)) if ask.opens_stream() => {
             Ask::Tcp(TcpAsk::to(target))
         }
@@ -174,8 +180,11 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
                     loopback(&compare.server.host, || what("second server"))?;
                 }
             }
-            Ask::Icmp(ask) => loopback(&ask.host, || what("host"))?,
+            Ask::Icmp(IcmpAsk { host, .. }) | Ask::Path(PathAsk { host, .. }) => {
+                loopback(host, || what("host"))?;
+            }
             Ask::Later { target, .. } => loopback(target, || what("target"))?,
+            Ask::Heartbeat(_) => {}
             Ask::Http(ask) => match (&ask.connect_to, &ask.name_server) {
                 (Some(place), _) => loopback(&place.host, || what("address"))?,
                 // The name server behind a web probe's door gives 127.0.0.1 for every name, and nothing else.

@@ -200,6 +200,12 @@ impl Trial {
         Stream { inner }
     }
 
+    /// The same, of agents that ask again what has changed. Not what the published figures are of.
+    pub fn stream_asking_again(&self) -> Stream<'_> {
+        let Stream { inner } = self.stream();
+        Stream { inner: inner.asking_again() }
+    }
+
     /// Whether the hub asks the probes too.
     pub const fn hub_asks(&self) -> bool {
         self.hub_asks

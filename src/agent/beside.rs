@@ -1,0 +1,80 @@
+//! What is asked beside the schedule, as the dispatcher and the checks under way share it: [`Reasks`] behind a lock that is
+//! held for microseconds, and word for the dispatcher when something becomes due sooner than it knows.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::meters::Meters;
+use super::reask::{Counts, Fared, Reasks, Way};
+use crate::estate::{ProbeIx, Vantage};
+use crate::observation::Observation;
+use crate::time::At;
+
+/// The shared state.
+#[derive(Debug)]
+pub(super) struct Beside {
+    reasks: Mutex<Reasks>,
+    news: Notify,
+}
+
+impl Beside {
+    pub fn new(reasks: Reasks, meters: &Meters) -> Self {
+        meters.reasks_per_second_max.set(reasks.per_second_max());
+        Self { reasks: Mutex::new(reasks), news: Notify::new() }
+    }
+
+    fn reasks(&self) -> MutexGuard<'_, Reasks> {
+        self.reasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The schedule asks a check.
+    pub fn begun(&self, from: Vantage, probe: ProbeIx) {
+        self.reasks().begun(from, probe);
+    }
+
+    /// A result is there.
+    pub fn seen(&self, from: Vantage, probe: ProbeIx, seen: &Observation, now: At) {
+        let is_news = {
+            let mut reasks = self.reasks();
+            let before = reasks.next_due();
+            reasks.seen(from, probe, Fared::of(seen.ok, seen.failure), now);
+            reasks.next_due().is_some_and(|due| before.is_none_or(|before| due < before))
+        };
+        if is_news {
+            self.news.notify_one();
+        }
+    }
+
+    /// What is to be asked again now.
+    pub fn take(
+        &self,
+        now: At,
+        meters: &Meters,
+        way: impl FnMut(Vantage, ProbeIx) -> Way,
+    ) -> Option<(Vantage, ProbeIx)> {
+        let mut reasks = self.reasks();
+        let before = reasks.counts();
+        let taken = reasks.take(now, way);
+        let Counts { put_off, given_up } = reasks.counts();
+        drop(reasks);
+        meters.reasked("put_off", put_off - before.put_off);
+        meters.reasked("given_up", given_up - before.given_up);
+        meters.reasked("asked", u64::from(taken.is_some()));
+        taken
+    }
+
+    pub fn next_due(&self) -> Option<At> {
+        self.reasks().next_due()
+    }
+
+    /// The clock was set.
+    pub fn forget(&self) {
+        self.reasks().forget();
+    }
+
+    /// Waits until something is due sooner than [`Self::next_due`] said.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+}
