@@ -95,7 +95,9 @@ fn can_break(ask: &Ask, rule: Rule) -> bool {
         Rule::KnownPages | Rule::NoLogIn | Rule::Redirects | Rule::RedirectsPrivate | Rule::OwnPage => {
             web(&|_| true)
         }
-        Rule::LossMax => matches!(ask, Ask::Icmp(_)),
+        Rule::LossMax => matches!(ask, Ask::Icmp(_) | Ask::Rtp(_)),
+        Rule::Call => matches!(ask, Ask::Rtp(_)),
+        Rule::Through => matches!(ask, Ask::Path(path) if path.through.is_some()),
         Rule::PortsOpen | Rule::PortsBlocked | Rule::Mtu | Rule::Idle => matches!(ask, Ask::Egress(_)),
         _ => true,
     }
