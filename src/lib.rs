@@ -12,6 +12,7 @@
 //! | [`agent`] | when each check is asked, and by whom |
 //! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
+//! | [`uplink`] | what an agent and the hub say to each other: keys, messages, batches |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
 //! | [`incident`] | a cause over time: the events that everything downstream reads |
@@ -49,4 +50,5 @@ pub mod probe;
 pub mod reflector;
 pub mod store;
 pub mod time;
+pub mod uplink;
 pub mod world;
