@@ -12,6 +12,7 @@
 //! | [`agent`] | when each check is asked, and by whom |
 //! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
+//! | [`segments`] | append-only files of observations: what an agent's spool is made of |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
 //! | [`incident`] | a cause over time: the events that everything downstream reads |
@@ -47,6 +48,7 @@ pub mod notify;
 pub mod observation;
 pub mod probe;
 pub mod reflector;
+pub mod segments;
 pub mod store;
 pub mod time;
 pub mod world;

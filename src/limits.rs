@@ -2,11 +2,13 @@
 
 mod again;
 mod paths;
+mod spool;
 
 use std::time::Duration;
 
 pub use again::*;
 pub use paths::*;
+pub use spool::*;
 
 /// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional
 /// field and a long `detail` is under 2 KiB; anything longer is not an observation.
