@@ -12,6 +12,7 @@
 //! | [`agent`] | when each check is asked, and by whom |
 //! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
+//! | [`segments`] | append-only files of observations: what an agent's spool is made of |
 //! | [`uplink`] | what an agent and the hub say to each other: keys, messages, batches |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
@@ -48,6 +49,7 @@ pub mod notify;
 pub mod observation;
 pub mod probe;
 pub mod reflector;
+pub mod segments;
 pub mod store;
 pub mod time;
 pub mod uplink;

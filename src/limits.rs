@@ -2,12 +2,14 @@
 
 mod again;
 mod paths;
+mod spool;
 mod uplink;
 
 use std::time::Duration;
 
 pub use again::*;
 pub use paths::*;
+pub use spool::*;
 pub use uplink::*;
 
 /// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional

@@ -83,10 +83,11 @@ impl Store {
     pub async fn agents(&self) -> Result<AgentRows, StoreError> {
         self.read(async {
             let readers = &self.inner.readers;
-            let codes =
-                sqlx::query("SELECT tag, practice, made_at, valid_until, used_at, agent FROM enrolment_codes")
-                    .fetch_all(readers)
-                    .await?;
+            let codes = sqlx::query(
+                "SELECT tag, practice, made_at, valid_until, used_at, agent FROM enrolment_codes",
+            )
+            .fetch_all(readers)
+            .await?;
             let agents = sqlx::query(
                 "SELECT id, practice, key_tag, next_tag, rotate, enrolled_at, revoked_at FROM agents",
             )
@@ -112,7 +113,9 @@ impl Store {
                     Credential::Code(row) => put_code(tx, row).await?,
                     Credential::Agent(row) => put_agent(tx, row).await?,
                     // It belongs to no incident.
-                    Credential::Journal { at, body } => journal(tx, *at, "agent", "", body).await.map(drop)?,
+                    Credential::Journal { at, body } => {
+                        journal(tx, *at, "agent", "", body).await.map(drop)?
+                    }
                 }
             }
             Ok(())
@@ -138,11 +141,13 @@ impl Store {
     /// that say the same.
     pub async fn transitions_of(&self, practice: &str, probe: &str) -> Result<Vec<(At, bool)>, StoreError> {
         self.read(async {
-            let rows = sqlx::query("SELECT at, ok FROM transitions WHERE practice = ? AND probe = ? ORDER BY at, ok")
-                .bind(practice)
-                .bind(probe)
-                .fetch_all(&self.inner.readers)
-                .await?;
+            let rows = sqlx::query(
+                "SELECT at, ok FROM transitions WHERE practice = ? AND probe = ? ORDER BY at, ok",
+            )
+            .bind(practice)
+            .bind(probe)
+            .fetch_all(&self.inner.readers)
+            .await?;
             rows.iter().map(|row| Ok((At::from_millis(row.try_get("at")?), row.try_get("ok")?))).collect()
         })
         .await

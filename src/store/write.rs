@@ -300,7 +300,13 @@ async fn journal_notice(
     journal(tx, at, "notice", incident, &body).await.map(drop)
 }
 
-pub(super) async fn journal(tx: &mut Tx, at: At, subject: &str, incident: &str, body: &str) -> Result<i64, sqlx::Error> {
+pub(super) async fn journal(
+    tx: &mut Tx,
+    at: At,
+    subject: &str,
+    incident: &str,
+    body: &str,
+) -> Result<i64, sqlx::Error> {
     sqlx::query("INSERT INTO journal (at, subject, incident, body) VALUES (?, ?, ?, ?)")
         .bind(at.as_millis())
         .bind(subject)

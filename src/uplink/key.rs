@@ -223,7 +223,8 @@ mod tests {
         let id = agent_id(&key.tag());
         let bearer = key.bearer(&id);
         assert_eq!(shown(&bearer), Some((id.as_str(), key.clone())));
-        for wrong in [bearer.replace("lw1", "lw2"), bearer[..bearer.len() - 1].to_owned(), "Bearer x".into()] {
+        for wrong in [bearer.replace("lw1", "lw2"), bearer[..bearer.len() - 1].to_owned(), "Bearer x".into()]
+        {
             assert_eq!(shown(&wrong), None, "{wrong}");
         }
     }
