@@ -42,7 +42,7 @@ async fn watch(args: Args, config: Config) -> anyhow::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let greeting = greeting(&config, &args.config);
-    let options = Options { config_path: Some(args.config), listen: args.listen, gate: None };
+    let options = Options { config_path: Some(args.config), listen: args.listen, ..Options::default() };
     let running = service::start(config, options).await?;
     println!("{greeting}");
     println!("page and API: http://{}/   metrics: http://{0}/metrics", running.address);

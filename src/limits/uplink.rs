@@ -33,9 +33,13 @@ pub const KNOCK_ALL_PER_SECOND: f64 = 8_000.0;
 pub const AGENT_PER_SECOND: f64 = 10.0;
 pub const AGENT_BURST: f64 = 40.0;
 
-/// Connections that one source may hold. A quarter of all places: whoever opens connections and says nothing leaves room for
-/// the others, and a county's agents behind one address, which close theirs when they are idle, fit.
-pub const HTTP_CONNECTIONS_PER_PEER_MAX: usize = super::HTTP_CONNECTIONS_MAX / 4;
+/// Connections to a hub of agents at once: 6,200 agents, each of which keeps one while it has something to report, and people. A
+/// connection takes some 40 KiB.
+pub const HUB_CONNECTIONS_MAX: usize = 8 * 1024;
+
+/// The share of all connections that one source may hold. Whoever opens connections and says nothing leaves room for the others;
+/// a county's agents behind one address fit.
+pub const PEER_CONNECTIONS_SHARE: usize = 2;
 
 /// A batch as it is sent, in bytes. 500 observations take 20 KiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;

@@ -76,6 +76,8 @@ pub struct BatchRow {
     /// All that has been taken in of the spool, this batch included.
     pub spool: SpoolRow,
     pub transitions: Vec<Transition>,
+    /// Observations that the agent had to let go of: lines of the journal, JSON.
+    pub journal: Vec<String>,
 }
 
 impl Store {
@@ -130,6 +132,9 @@ impl Store {
                 put_spool(tx, &batch.spool).await?;
                 for transition in &batch.transitions {
                     record_transition(tx, transition).await?;
+                }
+                for body in &batch.journal {
+                    journal(tx, batch.spool.last_heard, "agent", "", body).await?;
                 }
             }
             Ok(())

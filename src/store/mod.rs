@@ -37,7 +37,7 @@ use tokio::time::timeout;
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::Notice;
-use crate::observation::{Failure, PathSeen};
+use crate::observation::{Failure, Observation, PathSeen};
 use crate::time::At;
 
 pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
@@ -89,6 +89,19 @@ pub struct Transition {
     pub failure: Option<Failure>,
     /// Where its packets stopped, once that is known: then it may be no change, and only say so.
     pub path: Option<PathSeen>,
+}
+
+impl Transition {
+    pub fn of(seen: &Observation) -> Self {
+        Self {
+            at: seen.at,
+            practice: seen.practice.clone(),
+            probe: seen.probe.clone(),
+            ok: seen.ok,
+            failure: seen.failure,
+            path: seen.path.clone(),
+        }
+    }
 }
 
 /// The last word of one piece of work that is waited for.

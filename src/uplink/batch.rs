@@ -1,16 +1,18 @@
-//! A batch: observations with their numbers, one JSON object a line, compressed with gzip. What is read comes from outside: it
-//! is bounded before and after it is unpacked, and a line that isn't an observation is refused by its number where it has one.
+//! A batch: what stands in a spool, one JSON object a line, compressed with gzip. A line is an observation with its `seq`, or
+//! `{"seq":7,"thinned":{…}}` where observations had to make room. What is read comes from outside: it is bounded before and after
+//! it is unpacked, and a line that is neither is refused by its number where it has one.
 
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
 use crate::limits::{BATCH_LINES_MAX, BATCH_TEXT_BYTES_MAX, OBSERVATION_LINE_BYTES_MAX};
 use crate::observation::Observation;
+use crate::segments::{Entry, Record, Thinned};
 
 /// Why a batch can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +32,25 @@ pub enum Unreadable {
     },
 }
 
-/// Observations as a batch; they carry their numbers as `seq`.
-pub fn pack(observations: &[Observation]) -> std::io::Result<Vec<u8>> {
+/// A line in the place of observations.
+#[derive(Serialize, Deserialize)]
+struct Gap {
+    seq: u64,
+    thinned: Thinned,
+}
+
+/// Records as a batch.
+pub fn pack(records: &[Record]) -> std::io::Result<Vec<u8>> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    for seen in observations {
-        serde_json::to_writer(&mut packed, seen)?;
+    for Record { seq, entry } in records {
+        match entry {
+            Entry::Seen(seen) => {
+                serde_json::to_writer(&mut packed, &Observation { seq: Some(*seq), ..seen.clone() })?;
+            }
+            Entry::Thinned(thinned) => {
+                serde_json::to_writer(&mut packed, &Gap { seq: *seq, thinned: thinned.clone() })?;
+            }
+        }
         packed.write_all(b"\n")?;
     }
     packed.finish()
@@ -49,15 +65,15 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, Unreadable> {
     if text.len() > BATCH_TEXT_BYTES_MAX { Err(Unreadable::Bomb) } else { Ok(text) }
 }
 
-/// The observations of a batch's text, in the order of their numbers; of several with one number the first.
-pub fn read(text: &[u8]) -> Result<Vec<(u64, Observation)>, Unreadable> {
+/// The records of a batch's text, in the order of their numbers; of several with one number the first.
+pub fn read(text: &[u8]) -> Result<Vec<Record>, Unreadable> {
     if text.len() > BATCH_TEXT_BYTES_MAX {
         return Err(Unreadable::Bomb);
     }
     if text.last().is_some_and(|last| *last != b'\n') {
         return Err(Unreadable::Truncated);
     }
-    let mut read: Vec<(u64, Observation)> = Vec::new();
+    let mut read: Vec<Record> = Vec::new();
     let mut broken: Option<(usize, String)> = None;
     let mut seqs = Ranges::new();
     for (place, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -78,19 +94,23 @@ pub fn read(text: &[u8]) -> Result<Vec<(u64, Observation)>, Unreadable> {
     if let Some((line, why)) = broken {
         return Err(Unreadable::Garbage { line, why, seqs });
     }
-    read.sort_by_key(|(seq, _)| *seq);
-    read.dedup_by_key(|(seq, _)| *seq);
+    read.sort_by_key(|record| record.seq);
+    read.dedup_by_key(|record| record.seq);
     Ok(read)
 }
 
-fn one(line: &[u8]) -> Result<(u64, Observation), String> {
+fn one(line: &[u8]) -> Result<Record, String> {
     if line.len() > OBSERVATION_LINE_BYTES_MAX {
         return Err(format!("it is longer than {OBSERVATION_LINE_BYTES_MAX} bytes"));
     }
-    let seen: Observation = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let seq = seen.seq.ok_or("it has no `seq`")?;
-    // So that the number after each is one as well.
-    if seq == u64::MAX { Err("its `seq` is too large".to_owned()) } else { Ok((seq, seen)) }
+    let (seq, entry) = if let Ok(Gap { seq, thinned }) = serde_json::from_slice(line) {
+        (seq, Entry::Thinned(thinned))
+    } else {
+        let seen: Observation = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        (seen.seq.ok_or("it has no `seq`")?, Entry::Seen(seen))
+    };
+    // So that the number after each is one as well, and fits where signed numbers are used.
+    if seq > u64::MAX / 2 { Err("its `seq` is too large".to_owned()) } else { Ok(Record { seq, entry }) }
 }
 
 impl Ranges {
@@ -110,11 +130,13 @@ impl Ranges {
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
     for text in [unpack(bytes).unwrap_or_default(), bytes.to_vec()] {
-        let Ok(seen) = read(&text) else { continue };
-        assert!(seen.len() <= BATCH_LINES_MAX && seen.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        let all: Vec<Observation> = seen.iter().map(|(_, seen)| seen.clone()).collect();
-        let packed = pack(&all).unwrap_or_default();
-        assert_eq!(unpack(&packed).and_then(|text| read(&text)), Ok(seen));
+        let Ok(records) = read(&text) else { continue };
+        assert!(records.len() <= BATCH_LINES_MAX && records.windows(2).all(|pair| pair[0].seq < pair[1].seq));
+        let packed = pack(&records).unwrap_or_default();
+        // A batch at its bound may grow by the names of fields that it left out.
+        if let Ok(text) = unpack(&packed) {
+            assert_eq!(read(&text), Ok(records));
+        }
     }
 }
 
@@ -122,19 +144,24 @@ pub(crate) fn fuzz(bytes: &[u8]) {
 mod tests {
     use super::*;
     use crate::agent::workers::blank;
+    use crate::segments::What;
     use crate::time::At;
 
-    fn seen(seq: u64) -> Observation {
-        Observation { seq: Some(seq), ..blank(At::from_millis(1_773_644_400_000), "G82002", "web") }
+    const NOW: At = At::from_millis(1_773_644_400_000);
+
+    fn seen(seq: u64) -> Record {
+        Record { seq, entry: Entry::Seen(Observation { seq: Some(seq), ..blank(NOW, "G82002", "web") }) }
     }
 
     #[test]
     fn what_is_packed_is_read_again() {
-        let all: Vec<Observation> = (5..300).map(seen).collect();
+        let mut all: Vec<Record> = (5..300).map(seen).collect();
+        let (practice, probe) = ("G82002".to_owned(), "web".to_owned());
+        let thinned = Thinned { practice, probe, from: NOW, to: NOW, count: 9, what: What::Successes };
+        all.push(Record { seq: 300, entry: Entry::Thinned(thinned) });
         let packed = pack(&all).expect("memory");
         assert!(packed.len() < 4_000, "{} bytes", packed.len());
-        let read = read(&unpack(&packed).expect("whole")).expect("observations");
-        assert_eq!(read.into_iter().map(|(_, seen)| seen).collect::<Vec<_>>(), all);
+        assert_eq!(read(&unpack(&packed).expect("whole")), Ok(all));
     }
 
     #[test]
@@ -146,10 +173,12 @@ mod tests {
         let bomb = bomb.finish().expect("memory");
         assert!(bomb.len() < 128 * 1024);
         assert_eq!(unpack(&bomb), Err(Unreadable::Bomb));
-        let mut text = serde_json::to_vec(&seen(1)).expect("JSON");
-        assert_eq!(read(&text), Err(Unreadable::Truncated), "its last line may not be whole");
-        text.push(b'\n');
-        assert_eq!(read(&text).map(|all| all.len()), Ok(1));
+        let whole = unpack(&pack(&[seen(1)]).expect("memory")).expect("whole");
+        assert_eq!(
+            read(&whole[..whole.len() - 1]),
+            Err(Unreadable::Truncated),
+            "its last line may not be whole"
+        );
     }
 
     #[test]

@@ -152,13 +152,20 @@ mod tests {
         assert_eq!(book.enrol(&code, key.tag(), NOW), Ok((agent.clone(), None)), "the answer got lost");
         let (_, other) = tags();
         assert_eq!(book.enrol(&code, other.tag(), NOW), Err(Denied::NoCode));
-        assert_eq!(book.whose(&agent.id, &key).map(|(row, next)| (row.id.clone(), next)), Ok((agent.id.clone(), false)));
+        assert_eq!(
+            book.whose(&agent.id, &key).map(|(row, next)| (row.id.clone(), next)),
+            Ok((agent.id.clone(), false))
+        );
         assert_eq!(book.whose(&agent.id, &other).err(), Some(Denied::Unknown));
         assert_eq!(book.whose("0123456789ab", &key).err(), Some(Denied::Unknown));
         let revoked = book.change(&agent.id, |row| row.revoked_at = Some(NOW)).expect("it is there");
         book.put_agent(revoked);
         assert_eq!(book.whose(&agent.id, &key).err(), Some(Denied::Revoked));
-        assert_eq!(book.whose(&agent.id, &other).err(), Some(Denied::Unknown), "that it was is told to nobody else");
+        assert_eq!(
+            book.whose(&agent.id, &other).err(),
+            Some(Denied::Unknown),
+            "that it was is told to nobody else"
+        );
         assert_eq!(book.enrol(&code, key.tag(), NOW), Err(Denied::NoCode));
     }
 

@@ -79,7 +79,10 @@ mod tests {
         let now = At::from_millis(1_773_644_400_000);
         let mut live = Live::new(None, instant);
         // An hour ahead, and 100 ms on the way.
-        live.hear(State { at: now.plus_millis(3_600_000 - 100), round_trip_ms: 200, ..State::default() }, now);
+        live.hear(
+            State { at: now.plus_millis(3_600_000 - 100), round_trip_ms: 200, ..State::default() },
+            now,
+        );
         assert_eq!(live.clock_ahead_ms, Some(3_600_000));
         let asked = (0..1_000).filter(|_| live.may_ask(instant)).count();
         assert_eq!(asked as f64, AGENT_BURST);

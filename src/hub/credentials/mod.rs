@@ -121,7 +121,8 @@ impl Credentials {
         let (agent, changes) = enrolled.map_err(|denied| self.denied(denied, from))?;
         if let Some((code, row)) = changes {
             let line = json!({ "did": "enrolled", "agent": row.id, "practice": row.practice, "from": from });
-            self.write(now, vec![Credential::Agent(row.clone()), Credential::Code(code.clone())], &line).await?;
+            self.write(now, vec![Credential::Agent(row.clone()), Credential::Code(code.clone())], &line)
+                .await?;
             let mut book = lock(&self.book);
             book.put_code(code);
             book.put_agent(row);
@@ -142,7 +143,11 @@ impl Credentials {
         };
         let found = lock(&self.book).whose(id, &key).map(|(row, is_next)| (who(row), is_next));
         let (who, is_next) = found.map_err(|denied| self.denied(denied, from))?;
-        if !lock(&self.live).entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now())).may_ask(Instant::now()) {
+        if !lock(&self.live)
+            .entry(who.agent.clone())
+            .or_insert_with(|| Live::new(None, Instant::now()))
+            .may_ask(Instant::now())
+        {
             return Err(CredentialError::TooOften);
         }
         if is_next {
