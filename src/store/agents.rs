@@ -116,7 +116,7 @@ impl Store {
                     Credential::Agent(row) => put_agent(tx, row).await?,
                     // It belongs to no incident.
                     Credential::Journal { at, body } => {
-                        journal(tx, *at, "agent", "", body).await.map(drop)?
+                        journal(tx, *at, "agent", "", body).await?;
                     }
                 }
             }
