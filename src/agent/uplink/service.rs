@@ -47,6 +47,7 @@ pub struct AgentSettings {
 pub struct Agent {
     pub id: String,
     pub practice: String,
+    spool: SharedSpool,
     crews: JoinHandle<()>,
     sender: JoinHandle<()>,
     keeper: JoinHandle<()>,
@@ -82,7 +83,8 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
     let (configs, new_configs) = mpsc::channel(1);
     let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
     let keeper = tokio::spawn(keep(reported, spool.clone(), sent_news));
-    let sender = Sender::new(talk, identity, (spool, spool_id, sendable), settings.data, tag, configs);
+    let sender =
+        Sender::new(talk, identity, (spool.clone(), spool_id, sendable), settings.data, tag, configs);
     let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
     let crews = Crews {
         field,
@@ -91,7 +93,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         meters: Arc::new(Meters::new(&Registry::new())?),
     };
     let crews = tokio::spawn(crews.run(config, new_configs, stop_crews.clone()));
-    Ok(Agent { id, practice, crews, sender, keeper, reports, stop_crews, stop_sender })
+    Ok(Agent { id, practice, spool, crews, sender, keeper, reports, stop_crews, stop_sender })
 }
 
 fn open_spool(dir: &std::path::Path, settings: Settings) -> anyhow::Result<Spool> {
@@ -213,6 +215,11 @@ impl<F: Field> Crews<F> {
 }
 
 impl Agent {
+    /// What the hub hasn't got yet.
+    pub fn spool(&self) -> &SharedSpool {
+        &self.spool
+    }
+
     /// Stops asking, says goodbye, and ends. What the hub hasn't got is in the spool.
     pub async fn stop(self) {
         self.stop_crews.cancel();
