@@ -15,6 +15,7 @@ pub struct Record {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are observations")]
 pub enum Entry {
     Seen(Observation),
     /// Stands where observations were that had to make room.
@@ -22,6 +23,14 @@ pub enum Entry {
 }
 
 impl Record {
+    /// When what it tells of began.
+    pub fn at(&self) -> At {
+        match &self.entry {
+            Entry::Seen(seen) => seen.at,
+            Entry::Thinned(thinned) => thinned.from,
+        }
+    }
+
     /// About what it takes in memory, and at most about what it takes as JSON, in bytes.
     pub fn size(&self) -> usize {
         const FIXED: usize = 320;
