@@ -53,6 +53,19 @@ fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A frame of a segment: mark, kind, length, CRC-32C, payload.
+fn segment(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_le_bytes();
+    let mut crc = u32::MAX;
+    for byte in [&[kind][..], &length, payload].concat() {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1));
+        }
+    }
+    [&[0xd7, b'L', b'W', kind][..], &length, &(!crc).to_le_bytes(), payload].concat()
+}
+
 fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
     bytes.resize(length, 0);
     bytes
@@ -147,6 +160,11 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let probe = |text: &str| {
         format!("{county}[[probe]]\nid = \"p\"\nnetwork = \"internet\"\nevery = \"30s\"\ntimeout = \"5s\"\n{text}\n[[practice]]\nods = \"G82002\"\nname = \"St James'\"\n").into_bytes()
     };
+    // The head of a segment, a success of `a` asking `b`, and a note that one was let go of.
+    let segment_head = segment(1, &[&[1][..], &[7; 16], &[1, 100, 0]].concat());
+    let segment_record = vec![0, 10, 0x41, 2, 0, 1, b'a', 0, 1, b'b', 20];
+    let segment_note = vec![1, 11, 0, 1, b'a', 0, 1, b'b', 2, 2, 1, 0];
+    let segment_block = [&[0, 1, 10, 0, 2, 0, 11][..], &segment_record].concat();
     vec![
         ("dns", "address", with(0, dns(ok, &[address(1)], &[]))),
         ("dns", "all-of-it", with(0x75, dns(0x85a0, &[address(1), address(2)], &[]))),
@@ -273,6 +291,10 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("practices_csv", "open-quote", b"ods,name\nG82002,\"a\nG82003,b\n".to_vec()),
         ("practices_csv", "unknown-component", b"ods,name,carrier\nG82002,a,btt\n".to_vec()),
         ("practices_csv", "not-utf8", b"ods,name\nG82002,\xe9\n".to_vec()),
+        ("segment", "active", [segment_head.clone(), segment(2, &segment_record), segment(2, &segment_note)].concat()),
+        ("segment", "scratched", [segment_head.clone(), vec![0; 9], segment(2, &segment_record)[..20].to_vec(), segment(2, &segment_note)].concat()),
+        ("segment", "sealed", [segment_head.clone(), segment(3, &segment_block), segment(4, &[1])].concat()),
+        ("segment", "lies", [segment_head, segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat()),
         ("practices_csv", "ragged", b"ods,name\nG82002\nG82003,a,b,c\n,,\n".to_vec()),
     ]
 }

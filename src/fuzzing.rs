@@ -41,6 +41,7 @@ targets! {
     sip: crate::probe::fuzzing::sip,
     smtp: crate::probe::fuzzing::smtp,
     tunnel: crate::probe::fuzzing::tunnel,
+    segment: crate::segments::segment::fuzz,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.

@@ -31,6 +31,14 @@ impl Record {
         }
     }
 
+    /// What it says of others that had to go, if it is such an entry.
+    pub const fn note(&self) -> Option<&Thinned> {
+        match &self.entry {
+            Entry::Thinned(note) => Some(note),
+            Entry::Seen(_) => None,
+        }
+    }
+
     /// About what it takes in memory, and at most about what it takes as JSON, in bytes.
     pub fn size(&self) -> usize {
         const FIXED: usize = 320;
@@ -63,6 +71,15 @@ pub struct Thinned {
     pub to: At,
     pub count: u64,
     pub what: What,
+}
+
+impl Thinned {
+    /// Speaks for those of another one too.
+    pub fn add(&mut self, other: &Self) {
+        self.from = self.from.min(other.from);
+        self.to = self.to.max(other.to);
+        self.count = self.count.saturating_add(other.count);
+    }
 }
 
 /// The probe id of a [`Thinned`] that stands for more than one check.

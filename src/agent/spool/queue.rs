@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::intervals::Intervals;
 use super::thinning::{Level, Planner};
-use crate::segments::{Entry, Record, Thinned};
+use crate::segments::{Record, Thinned};
 
 /// Records in order of their numbers.
 #[derive(Debug, Default)]
@@ -54,8 +54,16 @@ impl Queue {
                 self.thin(level, usize::MAX, &mut shed);
             }
         }
-        // At last the oldest, of whatever kind; notes that stand among them stay.
-        while self.bytes > enough && shed_some(self, &mut shed) {}
+        // At last the oldest, of whatever kind. Notes among them become one for each check: one that had been sent from
+        // memory and wasn't acknowledged yet is counted twice then.
+        while self.bytes > enough && !self.records.is_empty() {
+            let quarter = self.records.len() / 4 + 1;
+            let notes: Vec<Thinned> =
+                self.records.iter().take(quarter).filter_map(Record::note).cloned().collect();
+            self.thin(Level::Edges, quarter, &mut shed);
+            self.written(notes.len());
+            notes.into_iter().for_each(|note| shed.say(note));
+        }
         shed
     }
 
@@ -68,23 +76,22 @@ impl Queue {
         }
         let plan = planner.finish(0, self.records.iter().take(among).cloned());
         shed.thinned += plan.thinned;
-        shed.notes.extend(plan.notes.into_iter().filter_map(|note| match note.entry {
-            Entry::Thinned(note) => Some(note),
-            Entry::Seen(_) => None,
-        }));
+        plan.notes.iter().filter_map(Record::note).cloned().for_each(|note| shed.say(note));
         let mut stays = plan.stays.into_iter();
         self.records.retain(|_| stays.next().unwrap_or(true));
         self.count();
     }
 }
 
-/// The oldest quarter, all of it. False: nothing went.
-fn shed_some(queue: &mut Queue, shed: &mut Shed) -> bool {
-    let (before, quarter) = (queue.records.len(), queue.records.len() / 4 + 1);
-    queue.thin(Level::Edges, quarter, shed);
-    if queue.records.len() == before {
-        // Nothing but notes in it: those go too.
-        queue.written(quarter);
+impl Shed {
+    /// Adds a note to that of the same check, if there is one.
+    fn say(&mut self, note: Thinned) {
+        let same = |other: &&mut Thinned| {
+            other.practice == note.practice && other.probe == note.probe && other.what == note.what
+        };
+        match self.notes.iter_mut().find(same) {
+            Some(other) => other.add(&note),
+            None => self.notes.push(note),
+        }
     }
-    queue.records.len() < before
 }

@@ -2,9 +2,12 @@
 
 mod crashes;
 mod damage;
+mod days;
 mod fake;
 mod model;
 mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::segments::{What, samples};
@@ -98,47 +101,43 @@ fn a_spool_goes_on_in_its_last_segment_after_a_restart() {
 /// At the bound: routine successes first, then repeated failures, then the oldest; and every gap is explained.
 #[test]
 fn the_least_worth_goes_first_and_is_explained() {
-    let sizes = Sizes { all: 24 * 1024, ..SMALL };
+    let sizes = Sizes { all: 48 * 1024, segment: 8192, ..SMALL };
     let disk = Fake::default();
     let (mut spool, _) = open(&disk, sizes);
-    let mut given = BTreeMap::new();
-    let mut notes_of = Vec::new();
-    for n in 0..4000_u64 {
-        // Twelve checks; each fails for some while now and then.
-        let fails = (n / 12) % 40 >= 30 && n % 12 < 3;
-        let seen = if fails { samples::failing(n) } else { samples::routine(n) };
-        let seq = spool.append(seen.clone());
-        given.insert(seq, seen);
-        if n % 5 == 0 {
+    let mut given = BTreeSet::new();
+    let mut seen_first: Vec<What> = Vec::new();
+    let mut n = 0_u64;
+    while seen_first.len() < 3 {
+        // Twelve checks; some of them fail for a while now and then.
+        let fails = (n / 12) % 80 >= 50 && n % 12 < 3;
+        given.insert(spool.append(if fails { samples::failing(n) } else { samples::routine(n) }));
+        n += 1;
+        if n.is_multiple_of(20) {
             spool.sync(NOW);
             assert!(disk.world().used() <= sizes.all, "{} bytes", disk.world().used());
         }
-        if n == 600 {
-            notes_of = notes(&everything(&mut spool));
+        if n.is_multiple_of(500) {
+            let there = everything(&mut spool);
+            let whats: BTreeSet<What> = notes(&there).iter().map(|note| note.what).collect();
+            seen_first
+                .extend(whats.into_iter().filter(|what| !seen_first.contains(what)).collect::<Vec<_>>());
         }
+        assert!(n < 200_000, "only {seen_first:?}");
     }
-    assert!(!notes_of.is_empty() && notes_of.iter().all(|note| note.what == What::Successes), "{notes_of:?}");
+    assert_eq!(seen_first, [What::Successes, What::Failures, What::Everything]);
     spool.sync(NOW);
     let there = everything(&mut spool);
     assert!(there.windows(2).all(|two| two[0].seq < two[1].seq));
-    let present = there.iter().filter(|record| given.contains_key(&record.seq)).count() as u64;
+    let present = there.iter().filter(|record| given.contains(&record.seq)).count() as u64;
     let explained: u64 = notes(&there).iter().map(|note| note.count).sum();
-    assert_eq!(present + explained, 4000);
+    assert_eq!(present + explained, n);
     let status = spool.status();
     assert_eq!((status.thinned, status.lost, status.damages), (explained, 0, 0));
-    let whats: BTreeSet<What> = notes(&there).iter().map(|note| note.what).collect();
-    assert_eq!(whats.len(), 3, "so little room that all three steps were needed");
 }
 
 fn notes(records: &[Record]) -> Vec<crate::segments::Thinned> {
-    let note = |record: &Record| match &record.entry {
-        Entry::Thinned(note) => Some(note.clone()),
-        Entry::Seen(_) => None,
-    };
-    records.iter().filter_map(note).collect()
+    records.iter().filter_map(Record::note).cloned().collect()
 }
-
-use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn acknowledging_one_by_one_what_was_thinned_deletes_it_too() {

@@ -202,9 +202,7 @@ fn together(said: impl Iterator<Item = Thinned>) -> Vec<Thinned> {
                 if last.practice != note.practice {
                     MANY.clone_into(&mut last.practice);
                 }
-                last.from = last.from.min(note.from);
-                last.to = last.to.max(note.to);
-                last.count += note.count;
+                last.add(&note);
             }
             _ => notes.push(note),
         }

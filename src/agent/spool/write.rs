@@ -263,7 +263,9 @@ impl Spool {
 
     /// Thins until what is written next fits, with a segment that is written anew beside it.
     fn make_room(&mut self) -> io::Result<()> {
-        let most = self.sizes.all.saturating_sub(self.sizes.segment as u64 / 2 + self.queue.bytes as u64 / 2);
+        // On the disk a record has a third of what it has in memory, or less.
+        let coming = (self.queue.bytes / 3 + self.sizes.segment / 2) as u64;
+        let most = self.sizes.all.saturating_sub(coming);
         let mut steps = 0;
         while self.bytes() > most && steps < limits::SPOOL_STEPS {
             if !self.thin(Level::Emptied)? && !self.drop_oldest()? {
