@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
+use futures::StreamExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -36,6 +37,18 @@ pub struct Peer(pub SocketAddr);
 /// Put there too when the connection is encrypted.
 #[derive(Debug, Clone, Copy)]
 pub struct Encrypted;
+
+/// Takes what was sent along and drops it: a connection that is closed on what it still sends is reset, and its sender doesn't hear
+/// the answer. What is longer is cut off.
+pub async fn let_go(mut pieces: BodyDataStream, bytes_max: usize) {
+    let mut bytes = 0;
+    while let Some(Ok(piece)) = pieces.next().await {
+        bytes += piece.len();
+        if bytes > bytes_max {
+            return;
+        }
+    }
+}
 
 /// Where connections come in, and how many.
 pub struct Door {

@@ -44,6 +44,10 @@ pub const PEER_CONNECTIONS_SHARE: usize = 2;
 /// A batch as it is sent, in bytes. 500 observations take 20 KiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 
+/// What of a refused batch is taken and dropped, in bytes, so that its sender hears why. Four times what fits: whoever sends more isn't
+/// an agent that came to harm.
+pub const BATCH_DROPPED_BYTES_MAX: usize = 4 * BATCH_BYTES_MAX;
+
 /// A batch when it is unpacked, in bytes: [`BATCH_LINES_MAX`] lines with long details and traced paths among them.
 pub const BATCH_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
 

@@ -46,6 +46,9 @@ pub async fn keep(mut reports: mpsc::Receiver<Report>, spool: SharedSpool, news:
                 spool.append(report.seen);
             }
             spool.sync(clock::now());
+            for remark in spool.remarks() {
+                tracing::warn!("spool: {remark}");
+            }
             spool.sendable()
         })
         .await;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Json, Response};
@@ -12,19 +12,24 @@ use futures::StreamExt as _;
 use super::refusal::{Refusal, judge};
 use crate::agent::clock;
 use crate::hub::credentials::Who;
-use crate::hub::server::Peer;
+use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
-use crate::limits::{BATCH_BYTES_MAX, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX};
 use crate::uplink::batch;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
 pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, request: Request) -> Response {
     let from = peer.map(|Extension(Peer(address))| address.ip());
-    match take(&hub, from, request).await {
+    let (parts, body) = request.into_parts();
+    let mut pieces = body.into_data_stream();
+    match take(&hub, from, &parts.headers, &mut pieces).await {
         Ok(answer) => (StatusCode::OK, Json(answer)).into_response(),
         Err(refusal) => {
             hub.numbers.refused(refusal.reason());
             tracing::debug!(reason = refusal.reason(), ?from, "a batch was refused: {refusal}");
+            if !matches!(refusal, Refusal::Flood) {
+                let_go(pieces, BATCH_DROPPED_BYTES_MAX).await;
+            }
             refusal.into_response()
         }
     }
@@ -39,9 +44,13 @@ pub async fn who(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap) -> Result
     Ok(hub.credentials.who(shown, from, clock::now()).await?)
 }
 
-async fn take(hub: &Arc<Hub>, from: Option<IpAddr>, request: Request) -> Result<BatchAnswer, Refusal> {
+async fn take(
+    hub: &Arc<Hub>,
+    from: Option<IpAddr>,
+    headers: &HeaderMap,
+    pieces: &mut BodyDataStream,
+) -> Result<BatchAnswer, Refusal> {
     let now = clock::now();
-    let headers = request.headers();
     let who = who(hub, from, headers).await?;
     let spool = text(headers, SPOOL, SPOOL_ID_CHARS_MAX)?;
     if spool.is_empty() || !spool.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -55,7 +64,7 @@ async fn take(hub: &Arc<Hub>, from: Option<IpAddr>, request: Request) -> Result<
         Some(encoding) if encoding == ENCODING => true,
         Some(_) => return Err(Refusal::Encoding),
     };
-    let bytes = body(request).await?;
+    let bytes = body(headers, pieces).await?;
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
     let records = batch::read(&text)?;
     judge(&records, &who.practice, now)?;
@@ -89,14 +98,12 @@ fn text<'a>(headers: &'a HeaderMap, name: &'static str, most: usize) -> Result<&
 }
 
 /// The body, up to its bound. One that says that it is longer isn't read at all.
-async fn body(request: Request<Body>) -> Result<Vec<u8>, Refusal> {
-    let says =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+async fn body(headers: &HeaderMap, pieces: &mut BodyDataStream) -> Result<Vec<u8>, Refusal> {
+    let says = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if says.is_some_and(|says: usize| says > BATCH_BYTES_MAX) {
         return Err(Refusal::Huge);
     }
     let mut bytes = Vec::new();
-    let mut pieces = request.into_body().into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Refusal::Cut)?;
         if bytes.len() + piece.len() > BATCH_BYTES_MAX {
