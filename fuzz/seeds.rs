@@ -43,6 +43,21 @@ fn with(first: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     all
 }
 
+/// Packed without being made smaller: RFC 1952 around one stored block.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let crc = !text.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    let length = u16::try_from(text.len()).expect("short");
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+    bytes.extend(length.to_le_bytes());
+    bytes.extend((!length).to_le_bytes());
+    bytes.extend(text);
+    bytes.extend(crc.to_le_bytes());
+    bytes.extend(u32::from(length).to_le_bytes());
+    bytes
+}
+
 /// A frame of the reflector without length and tag, which the target adds.
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"LWrf\x01".to_vec();
@@ -154,6 +169,9 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             line(&format!("G8200{}", n % 6 + 1), 5 * n, rest)
         })
         .collect();
+    let numbered = line("G82002", 0, "\"ok\":true,\"ms\":21.5,\"seq\":7") + &line("G82002", 30, &format!("{fails},\"seq\":8"));
+    let thinned = "{\"seq\":9,\"thinned\":{\"practice\":\"G82002\",\"probe\":\"web\",\"from\":\"2026-03-16T07:12:03.120Z\",\
+                   \"to\":\"2026-03-16T08:12:03.120Z\",\"count\":9,\"what\":\"successes\"}}\n";
     let answers = |code: u8| vec![0x30, 0x0c, 2, 1, 1, 0x61, 7, 0x0a, 1, code, 4, 0, 4, 0];
     let redirects = "log-in#top\n//id.example/\nhttp://10.1.2.3/\n";
     let county = "[icb]\ncode = \"QKS\"\nname = \"Kent\"\ntimezone = \"Europe/London\"\n[[network]]\nid = \"internet\"\nname = \"the internet\"\nthrough = []\n";
@@ -274,6 +292,14 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("observation", "alive", b"{\"at\":\"2026-03-16T07:12:03.120Z\",\"practice\":\"G82002\",\"probe\":\"@alive\"}".to_vec()),
         ("observation", "far-away", b"{\"at\":\"-009999-01-01T00:00:00Z\",\"practice\":\"\",\"probe\":\"\",\"ms\":1e308,\"received\":\"9999-12-30T22:00:00.9Z\"}".to_vec()),
         ("observation", "deep", [b"{\"x\":".repeat(200), b"1".to_vec(), b"}".repeat(200)].concat()),
+        ("agent_key", "key", format!("Bearer lw1.0123456789ab.{}", "0f".repeat(32)).into()),
+        ("agent_key", "code", b"7kd3m-o1l0q 2vxyz-34567".to_vec()),
+        ("agent_key", "neither", b"Bearer lw1..".to_vec()),
+        ("batch", "lines", (numbered.clone() + thinned).into()),
+        ("batch", "packed", gzip(numbered.as_bytes())),
+        ("batch", "cut", gzip(numbered.as_bytes())[..40].to_vec()),
+        ("batch", "garbage", b"{\"seq\":7,\"practice\":1}\nnonsense\n".to_vec()),
+        ("batch", "no-end", numbered.trim_end().into()),
         ("replay", "outage", outage.clone().into()),
         ("replay", "ends", (outage.clone() + "{\"at\":\"2026-03-16T09:00:00.000Z\",\"end\":true}\n").into()),
         ("replay", "backwards", (line("G82001", 600, fails) + &line("G82001", 3, fails) + "\n{}\n").into()),

@@ -24,6 +24,8 @@ macro_rules! targets {
 }
 
 targets! {
+    agent_key: crate::uplink::key::fuzz,
+    batch: crate::uplink::batch::fuzz,
     certificates: crate::probe::fuzzing::certificates,
     dns: crate::probe::fuzzing::dns,
     http_1: crate::probe::fuzzing::http_1,
