@@ -38,7 +38,12 @@ impl Store {
             .map_err(|error| StoreError::of(&self.inner.file, &error))
     }
 
-    async fn remove(&self, before: At, addresses_before: At, credentials_before: At) -> Result<Pruned, sqlx::Error> {
+    async fn remove(
+        &self,
+        before: At,
+        addresses_before: At,
+        credentials_before: At,
+    ) -> Result<Pruned, sqlx::Error> {
         let _turn = self.inner.turn.lock().await;
         let writer = &self.inner.writer;
         let mut tx = writer.begin().await?;
