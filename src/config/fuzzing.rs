@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use super::Config;
 use super::errors::{Errors, Report, Source};
 use super::estate_file;
 use super::practices_csv;
@@ -33,6 +34,7 @@ name = "BT"
 id = "fw-maidstone"
 kind = "firewall"
 name = "ICB internet firewall, Maidstone"
+addresses = ["10.20.0.1"]
 
 [[network]]
 id = "internet"
@@ -52,6 +54,19 @@ url = "https://accurx.example/"
 every = "30s"
 timeout = "5s"
 "#;
+
+/// [`ESTATE`] with six practices, and with more sections of `probes.toml`.
+pub(crate) fn config(more: &str) -> Option<Config> {
+    let practice = |n: u8| {
+        format!(
+            "[[practice]]\nods = \"G8200{n}\"\nname = \"p\"\nvia = {{ carrier = \"bt\", firewall = \"fw-maidstone\" }}\n"
+        )
+    };
+    let text = ESTATE.to_owned() + more + &(1..=6).map(practice).collect::<String>();
+    let config = super::parse("probes.toml", &text, Path::new(NOWHERE));
+    assert!(config.is_ok(), "an estate that can't be read tests nothing: {config:?}");
+    config.ok()
+}
 
 /// `probes.toml`.
 pub(crate) fn probes_toml(bytes: &[u8]) {
