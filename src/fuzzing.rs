@@ -24,10 +24,12 @@ macro_rules! targets {
 }
 
 targets! {
+    beat: crate::hub::beats::fuzzing::beat,
     certificates: crate::probe::fuzzing::certificates,
     dns: crate::probe::fuzzing::dns,
     http_1: crate::probe::fuzzing::http_1,
     http_2: crate::probe::fuzzing::http_2,
+    hub_request: crate::hub::fuzzing::hub_request,
     icmp: crate::probe::fuzzing::icmp,
     knock: crate::probe::fuzzing::knock,
     ldap: crate::probe::fuzzing::ldap,
