@@ -35,6 +35,7 @@ targets! {
     ldap: crate::probe::fuzzing::ldap,
     ntp: crate::probe::fuzzing::ntp,
     observation: crate::observation::fuzz,
+    ods: crate::config::fuzzing::ods,
     path: crate::probe::fuzzing::path,
     practices_csv: crate::config::fuzzing::practices_csv,
     probes_toml: crate::config::fuzzing::probes_toml,
@@ -45,7 +46,9 @@ targets! {
     rtp_train: crate::probe::fuzzing::rtp_train,
     sip: crate::probe::fuzzing::sip,
     smtp: crate::probe::fuzzing::smtp,
+    tcp: crate::probe::fuzzing::tcp,
     tunnel: crate::probe::fuzzing::tunnel,
+    udp: crate::probe::fuzzing::udp,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use super::Config;
 use super::errors::{Errors, Report, Source};
 use super::estate_file;
+use super::ods::{self, OdsFile, Sizes, write_practices};
 use super::practices_csv;
 use super::reader::Reader;
 use super::section::Section;
@@ -104,6 +105,27 @@ pub(crate) fn practices_csv(bytes: &[u8]) {
     let is_sound =
         |id: &&str| id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
     assert!(ids.iter().all(is_sound), "{ids:?}");
+}
+
+/// The organisations of the NHS, and list sizes, as they are published. The first byte chooses which.
+pub(crate) fn ods(bytes: &[u8]) {
+    let (how, bytes) = crate::fuzzing::choice(bytes);
+    if how & 1 != 0 {
+        let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let sizes = ods::practice_sizes(bytes).unwrap_or_default();
+        assert!(sizes.len() < lines.max(1), "more sizes than lines behind the names of the columns");
+        return;
+    }
+    let Ok(file) = OdsFile::read(bytes) else { return };
+    for ((icb, sub_icb), count) in file.codes() {
+        for code in [icb, sub_icb] {
+            let found = file.select(&code);
+            assert!(found.practices.len() >= count, "{code}: a practice was lost in silence");
+            let written = write_practices(&found.practices, &Sizes::new()).unwrap_or_default();
+            let rows = csv::Reader::from_reader(written.as_bytes()).into_records().flatten().count();
+            assert_eq!(rows, found.practices.len(), "{written:?}");
+        }
+    }
 }
 
 fn refused(errors: &Errors) {

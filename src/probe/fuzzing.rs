@@ -20,6 +20,8 @@ pub(crate) use super::path::fuzzing::path;
 pub(crate) use super::rtp::fuzzing::rtp_train;
 pub(crate) use super::sip::fuzz as sip;
 pub(crate) use super::smtp::fuzz as smtp;
+pub(crate) use super::tcp::fuzz as tcp;
+pub(crate) use super::udp::fuzz as udp;
 
 use super::fault::Fault;
 use super::trail::Trail;
