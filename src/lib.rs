@@ -20,6 +20,7 @@
 //! | [`notify`] | who is told what, when, in which words; and the thin senders |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
+//! | [`chance`] | bytes that nobody outside can guess |
 //! | [`fuzzing`] | every reader of bytes from outside as a function: for the fuzz targets and their test alone |
 //! | [`cli`] | one file a command; the only place that prints to a terminal |
 //!
@@ -36,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod chance;
 pub mod cli;
 pub mod config;
 pub mod correlate;

@@ -114,7 +114,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
         // After the limits of bodies: work that sends its whole log has been done all the same, and nobody keeps it.
-        .merge(beats::routes::routes())
+        .merge(beats::routes::routes(hub.beats.clone()))
         // Which reads no more than a batch of its own accord, once it knows whose it is.
         .merge(
             Router::new()

@@ -24,6 +24,8 @@ pub mod background;
 pub mod beats;
 pub mod credentials;
 pub mod field;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub mod guard;
 pub mod intake;
 pub mod ledger;

@@ -3,9 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use super::fault::Fault;
+use crate::chance;
 use crate::reflector::frame::Nonce;
 
 /// 64 bits. The standard library keys its hashes from the system's generator, and SipHash doesn't let its key be
@@ -15,11 +14,14 @@ pub(super) fn nonce() -> u64 {
     RandomState::new().hash_one(ASKED.fetch_add(1, Ordering::Relaxed))
 }
 
+/// So many bytes from the system's generator. The fault is `local`: it gives none.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    chance::random().map_err(|none| Fault::local(none.to_string()))
+}
+
 /// A name for a question to a reflector.
 pub(super) fn question_nonce() -> Result<Nonce, Fault> {
-    let mut nonce = [0; 16];
-    SystemRandom::new().fill(&mut nonce).map_err(|_| Fault::local("this machine gives no random numbers"))?;
-    Ok(nonce)
+    random()
 }
 
 #[cfg(test)]

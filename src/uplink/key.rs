@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::chance::{NoChance, random};
 
 /// Bytes of a key and of a tag.
 const BYTES: usize = 32;
@@ -18,11 +19,6 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CODE_DIGITS: usize = 20;
 /// A dash stands after each so many digits.
 const CODE_GROUP: usize = 5;
-
-/// The system gives no random numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this machine gives no random numbers")]
-pub struct NoChance;
 
 /// By what a secret is known again, and can't be worked out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,13 +173,6 @@ pub fn same_secret(shown: &[u8], secret: &[u8]) -> bool {
     const TOKEN: &str = "linewatch token 1";
     let key = hmac::Key::new(hmac::HMAC_SHA256, TOKEN.as_bytes());
     hmac::verify(&key, shown, &Tag::of(TOKEN, secret).0).is_ok()
-}
-
-/// Bytes that nobody can guess.
-pub fn random<const N: usize>() -> Result<[u8; N], NoChance> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| NoChance)?;
-    Ok(bytes)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::uplink::key::{AgentKey, Code, NoChance};
+use crate::chance::NoChance;
+use crate::uplink::key::{AgentKey, Code};
 
 /// Why the file can't be used.
 #[derive(Debug, thiserror::Error)]

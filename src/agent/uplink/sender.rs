@@ -15,6 +15,7 @@ use super::link::{Link, jitter, share};
 use super::talk::{NoAnswer, Talk};
 use crate::agent::clock;
 use crate::agent::spool::Disk;
+use crate::chance::random;
 use crate::config::Config;
 use crate::limits::{
     BACKLOG_EVERY, BATCH_ITEMS_BYTES, UPLINK_CONFIG_EVERY, UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX,
@@ -22,7 +23,6 @@ use crate::limits::{
 };
 use crate::segments::Record;
 use crate::uplink::batch;
-use crate::uplink::key::random;
 use crate::uplink::message::{BatchAnswer, BatchProblem, KeyRequest, State};
 
 /// How often the backlog is looked through again when it was empty.

@@ -24,11 +24,11 @@ use crate::agent::spool::{Settings, Spool, SpoolError};
 use crate::agent::traces::Traces;
 use crate::agent::workers::{Field, Report, Workers, blank};
 use crate::agent::{clock, descriptors};
+use crate::chance::random;
 use crate::config::Config;
 use crate::estate::{PracticeIx, Vantage};
 use crate::limits::{ENROL_WAIT_LONGEST, UPLINK_FAREWELL, UPLINK_SPOOL_QUEUE};
 use crate::observation::BYE;
-use crate::uplink::key::random;
 use crate::uplink::message::EnrolRequest;
 
 /// What the operator says to an agent.

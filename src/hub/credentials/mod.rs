@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::chance::NoChance;
 use crate::limits::{
     KNOCK_ALL_PER_SECOND, KNOCK_BURST, KNOCK_PER_SECOND, WRONG_KEY_ALL_PER_SECOND, WRONG_KEY_BURST,
     WRONG_KEY_PER_SECOND,
@@ -25,7 +26,7 @@ use crate::limits::{
 use crate::reflector::limiter::{Limiter, Rate};
 use crate::store::{AgentRow, AgentRows, Credential, Store, StoreError};
 use crate::time::At;
-use crate::uplink::key::{AgentKey, Code, NoChance, Tag, shown};
+use crate::uplink::key::{AgentKey, Code, Tag, shown};
 use crate::uplink::message::{AgentLine, CodeAnswer, State};
 use book::{Book, Denied};
 use live::Live;
