@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -76,7 +76,8 @@ fn nothing_durable_is_lost_to_kill_9() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
         let mut left = (dice >> 33) % 60;
         let mut take = |line: &str| {
             if let Some(given) = line.strip_prefix("durable") {
@@ -97,20 +98,20 @@ fn nothing_durable_is_lost_to_kill_9() {
             }
         };
         while left > 0 {
-            let line = lines.next().unwrap().unwrap();
-            left -= u64::from(take(&line));
+            line.clear();
+            assert_ne!(out.read_line(&mut line).unwrap(), 0, "round {round}: it stopped by itself");
+            left -= u64::from(take(line.trim_end()));
         }
         // Somewhere within what it does next.
         for _ in 0..(dice >> 20) % 200_000 {
             std::hint::spin_loop();
         }
         child.kill().unwrap();
-        // What it had said before it died counts; the last line may be half of one.
-        let mut rest: Vec<String> = lines.map_while(Result::ok).collect();
-        if rest.last().is_some_and(|line| !line.is_empty()) {
-            rest.pop();
-        }
-        for line in &rest {
+        // What it had said before it died counts, except half a line at the end.
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        rest.truncate(rest.rfind('\n').map_or(0, |end| end + 1));
+        for line in rest.lines() {
             take(line);
         }
         child.wait().unwrap();
