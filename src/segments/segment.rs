@@ -299,7 +299,9 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     }
     assert!(all.windows(2).all(|two| two[0].seq < two[1].seq), "numbers rise");
     let mut sealer = Sealer::new(&Head { spool: 1, id: 1, reserved: 2, level: 0 });
-    all.iter().for_each(|record| sealer.push(record));
+    for record in &all {
+        sealer.push(record);
+    }
     let (sealed, total) = sealer.finish();
     let again = self::index(&sealed, 0);
     assert!(again.damage.is_empty() && again.ended && total == all.len() as u64);

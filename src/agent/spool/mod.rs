@@ -13,7 +13,8 @@
 //! | file | subject |
 //! |---|---|
 //! | `open.rs` | from the files of a folder to a spool, whatever was done to them |
-//! | `write.rs` | making durable, sealing, thinning, deleting; what a disk that fails changes |
+//! | `write.rs` | making durable, deleting what the hub has; what a disk that is full or fails changes |
+//! | `room.rs` | making room: sealing, thinning |
 //! | `read.rs` | handing out |
 //! | [`intervals`] | what was acknowledged; pure |
 //! | [`thinning`] | what goes when there is no room; pure |
@@ -34,6 +35,7 @@ pub mod intervals;
 mod open;
 mod queue;
 mod read;
+mod room;
 mod shelf;
 mod state;
 mod status;
@@ -267,9 +269,10 @@ impl Spool {
         first.into_iter().flatten().min().unwrap_or(self.next)
     }
 
-    /// The hub has these durably. Numbers that were never given don't matter.
+    /// The hub has these durably. What couldn't have been sent yet isn't taken for acknowledged, whatever a hub says; other
+    /// numbers that were never given don't matter.
     pub fn acknowledge(&mut self, range: RangeInclusive<u64>) {
-        self.acked.insert(range);
+        self.acked.insert(*range.start()..=(*range.end()).min(self.sendable()));
         self.acked.shorten(limits::SPOOL_ACKS_MAX);
         self.queue.acknowledged(&self.acked);
         self.unsaved = true;

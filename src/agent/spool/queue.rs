@@ -62,7 +62,9 @@ impl Queue {
                 self.records.iter().take(quarter).filter_map(Record::note).cloned().collect();
             self.thin(Level::Edges, quarter, &mut shed);
             self.written(notes.len());
-            notes.into_iter().for_each(|note| shed.say(note));
+            for note in notes {
+                shed.say(note);
+            }
         }
         shed
     }
@@ -76,7 +78,9 @@ impl Queue {
         }
         let plan = planner.finish(0, self.records.iter().take(among).cloned());
         shed.thinned += plan.thinned;
-        plan.notes.iter().filter_map(Record::note).cloned().for_each(|note| shed.say(note));
+        for note in plan.notes.iter().filter_map(Record::note) {
+            shed.say(note.clone());
+        }
         let mut stays = plan.stays.into_iter();
         self.records.retain(|_| stays.next().unwrap_or(true));
         self.count();

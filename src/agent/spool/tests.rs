@@ -156,6 +156,20 @@ fn acknowledging_one_by_one_what_was_thinned_deletes_it_too() {
 }
 
 #[test]
+fn what_was_not_sent_yet_cannot_be_acknowledged() {
+    let disk = Fake::default();
+    let (mut spool, _) = open(&disk, SMALL);
+    fill(&mut spool, 0, 10);
+    spool.sync(NOW);
+    let waits = fill(&mut spool, 10, 10);
+    spool.acknowledge(0..=u64::MAX);
+    spool.sync(NOW);
+    let later = fill(&mut spool, 20, 10);
+    spool.sync(NOW);
+    assert_eq!(numbers(&everything(&mut spool)), [waits, later].concat());
+}
+
+#[test]
 fn an_observation_that_is_too_long_loses_its_detail_and_nothing_else() {
     let (mut spool, _) = open(&Fake::default(), SMALL);
     let mut seen = samples::routine(1);

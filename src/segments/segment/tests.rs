@@ -22,7 +22,9 @@ fn active(records: &[Record]) -> Vec<u8> {
 
 fn sealed(records: &[Record]) -> Vec<u8> {
     let mut sealer = Sealer::new(&SPOOL);
-    records.iter().for_each(|record| sealer.push(record));
+    for record in records {
+        sealer.push(record);
+    }
     sealer.finish().0
 }
 

@@ -52,12 +52,10 @@ fn a_flipped_byte_anywhere_costs_one_record_or_one_block() {
             disk.world().file(&name)[at] ^= 0x20;
             let place = format!("{name}, byte {at}");
             let (missing, opened) = missing(&disk, &given, &place);
-            let most = if name.ends_with(".open") {
-                1
-            } else if name.ends_with(".sealed") {
-                limits::SEGMENT_BLOCK_RECORDS
-            } else {
-                0
+            let most = match shelf::named(&name) {
+                shelf::Named::Open(_) => 1,
+                shelf::Named::Sealed(_) => limits::SEGMENT_BLOCK_RECORDS,
+                _ => 0,
             };
             assert!(missing.len() <= most, "{place}: {} missing", missing.len());
             assert_eq!((opened.damages, opened.remarks.len()), (1, 1), "{place}: {opened:?}");
@@ -122,7 +120,13 @@ fn without_its_state_a_spool_keeps_its_id_and_gives_no_number_twice() {
 fn what_is_not_its_own_is_left_alone() {
     let (disk, given) = some();
     let (other, _) = some();
-    let name = other.world().names.keys().find(|name| name.ends_with(".sealed")).expect("a segment").clone();
+    let name = other
+        .world()
+        .names
+        .keys()
+        .find(|name| matches!(shelf::named(name), shelf::Named::Sealed(_)))
+        .expect("a segment")
+        .clone();
     let foreign = other.world().file(&name).clone();
     let copied = disk.world().file(&name).clone();
     let mut world = disk.world();

@@ -90,6 +90,13 @@ fn a_disk_that_fails_is_left_alone_for_a_while() {
     assert_eq!(disk.world().operations, operations);
     spool.sync(later(6));
     assert!(!spool.is_dirty());
+    // Nor does a clock that is put back by an hour keep it away.
+    disk.world().fails = true;
+    fill(&mut spool, 1, 1);
+    spool.sync(later(10));
+    disk.world().fails = false;
+    spool.sync(later(-3600));
+    assert!(!spool.is_dirty());
 }
 
 #[test]

@@ -26,7 +26,9 @@ fn records(seen: Vec<Observation>) -> Vec<Record> {
 
 fn plan(level: Level, records: &[Record], acked: &Intervals) -> Plan {
     let mut planner = Planner::after(level).expect("a step");
-    records.iter().for_each(|record| planner.push(record, acked));
+    for record in records {
+        planner.push(record, acked);
+    }
     planner.finish(1, records.iter().cloned())
 }
 
