@@ -74,7 +74,7 @@ async fn a_hub_that_is_killed_in_mid_stream_has_everything_once() {
         script.asked(script.count() + 5 + usize::try_from(chance >> 60).unwrap()).await;
         child.kill().await.unwrap();
         child = stage.hub_process().await.0;
-        let next = sendable(&agent).await + chance >> 62;
+        let next = sendable(&agent).await + (chance >> 62);
         delivered(&agent, next).await;
     }
     let last = sendable(&agent).await;

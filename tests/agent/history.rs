@@ -31,8 +31,11 @@ async fn a_backlog_of_an_outage_that_is_over_raises_no_alarm_and_is_recorded() {
     for (agent, practice) in agents.iter().zip(practices) {
         let fine = [record(10_000, clock::now(), practice, true)];
         assert_eq!(agent.send(&fine).await.0, 200);
-        let backlog: Vec<Record> = (0..600)
-            .map(|n: u64| record(n + 1, begun.plus_millis(6_000 * n as i64), practice, n < 10 || n > 590))
+        let backlog: Vec<Record> = (0..600_u32)
+            .map(|n| {
+                let at = begun.plus_millis(6_000 * i64::from(n));
+                record(u64::from(n) + 1, at, practice, !(10..=590).contains(&n))
+            })
             .collect();
         assert_eq!(agent.send(&backlog).await.0, 200);
     }

@@ -1,7 +1,6 @@
 //! What the hub refuses: counted by reason, answered in JSON, and without effect on anybody else.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -193,7 +192,7 @@ async fn guessing_keys_and_codes_is_slowed_down_and_the_right_one_still_let_in()
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), guess).await.expect("guesses are slowed down");
+    tokio::time::timeout(DEADLINE, guess).await.expect("guesses are slowed down");
     assert_eq!(own.send(&[record(1, clock::now(), "G82003")]).await.0, 200);
     hub.stop().await;
 }

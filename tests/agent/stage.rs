@@ -1,6 +1,7 @@
 //! A hub with a certificate made for the test, in this process or as a child that can be killed; agents beside it; and a line
 //! between them that can be cut.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -32,13 +33,15 @@ pub fn config_text(listen: &str, probes: usize, target: &str) -> String {
          [[network]]\nid = \"hscn\"\nname = \"the NHS network\"\nthrough = []\n"
     );
     for probe in 0..probes {
-        text += &format!(
+        let _infallible = write!(
+            text,
             "[[probe]]\nid = \"web-{probe}\"\nkind = \"tcp\"\nnetwork = \"internet\"\ntarget = \"{target}\"\n\
              every = \"1s\"\ntimeout = \"500ms\"\n"
         );
     }
     for (ods, more) in [("G82002", ""), ("G82002", "branch = \"westfield\"\n"), ("G82003", "")] {
-        text += &format!(
+        let _infallible = write!(
+            text,
             "[[practice]]\nods = \"{ods}\"\n{more}name = \"A surgery\"\nvia = {{ firewall = \"fw-a\" }}\n"
         );
     }

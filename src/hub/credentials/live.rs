@@ -85,7 +85,7 @@ mod tests {
         );
         assert_eq!(live.clock_ahead_ms, Some(3_600_000));
         let asked = (0..1_000).filter(|_| live.may_ask(instant)).count();
-        assert_eq!(asked as f64, AGENT_BURST);
+        assert!((asked as f64 - AGENT_BURST).abs() < 0.5, "{asked}");
         assert!(live.may_ask(instant + std::time::Duration::from_secs(1)));
     }
 }

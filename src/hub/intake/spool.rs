@@ -171,7 +171,7 @@ mod tests {
 
     fn record(seq: u64, ok: bool) -> Record {
         let mut seen =
-            blank(At::from_millis(1_773_644_400_000).plus_millis(1_000 * seq as i64), "G82002", "web");
+            blank(At::from_millis(1_773_644_400_000).plus_millis(1_000 * seq.cast_signed()), "G82002", "web");
         (seen.ok, seen.seq) = (ok, Some(seq));
         seen.failure = (!ok).then_some(Failure::Timeout);
         Record { seq, entry: Entry::Seen(seen) }
