@@ -66,6 +66,37 @@ fn segment(kind: u8, payload: &[u8]) -> Vec<u8> {
     [&[0xd7, b'L', b'W', kind][..], &length, &(!crc).to_le_bytes(), payload].concat()
 }
 
+/// A packet of a telephone-like train without tag, which the target adds.
+fn rtp(kind: u8, place: u16, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, if place == 0 { 0x88 } else { 8 }];
+    bytes.extend(place.to_be_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(b"LWrt\x01");
+    bytes.push(kind);
+    bytes.extend(place.to_be_bytes());
+    bytes.extend([7; 16]);
+    bytes.extend(1_773_644_400_u64.to_be_bytes());
+    bytes.extend(body);
+    padded(bytes, 140)
+}
+
+/// What a reflector says that it saw, as the target of trains reads it: when, what came late and twice, and which places.
+fn seen(at_us: u64, late: u8, twice: u8, first: u8, bits: u16) -> Vec<u8> {
+    let mut bytes = at_us.to_be_bytes().to_vec();
+    bytes.extend([late, twice, first]);
+    bytes.extend(bits.to_be_bytes());
+    bytes
+}
+
+/// A row of the NHS's list of organisations.
+fn ods(code: &str, icb: &str, status: &str, setting: &str) -> String {
+    let mut cells = [""; 27];
+    (cells[0], cells[1], cells[9], cells[12], cells[25]) =
+        (code, "ST JAMES' \"OLD\" SURGERY", "CT16 1AA", status, setting);
+    (cells[2], cells[3], cells[14]) = ("Y58", icb, "91Q");
+    cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).join(",") + "\n"
+}
+
 fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
     bytes.resize(length, 0);
     bytes
@@ -140,6 +171,28 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         body.extend([0xff, 0xff, 192, 0, 2, 7, 0x9c, 0x40, 1, 1, 0, 0, 0, 0, 0, 0, 0, 5]);
         frame(kind, &body)
     };
+    let echo = |after: u8, place: u16, seen: Vec<u8>| [&[1, after][..], &place.to_be_bytes(), &seen].concat();
+    let tally = |after: u8, seen: Vec<u8>| [&[2, after][..], &seen].concat();
+    let call = |fates: &[u8]| {
+        let mut bytes = Vec::new();
+        for place in 0..10_u8 {
+            bytes.extend([0, 20]);
+            if fates.contains(&place) {
+                bytes.extend(echo(
+                    9,
+                    place.into(),
+                    seen(30_000 * u64::from(place), 0, 0, 0, (1 << (place + 1)) - 1),
+                ));
+            }
+        }
+        bytes
+    };
+    let icmp_says = |how: u8, origin: u8, kind: u8, code: u8, who: u8| {
+        vec![how, origin, kind, code, who, 8, 0, 0, 0, 0x12, 0x34, 0, 1]
+    };
+    let steps = |messages: &[Vec<u8>]| -> Vec<u8> { messages.concat() };
+    let router = |n: u8| icmp_says(8, 2, 11, 0, n);
+    let token = "0f".repeat(32);
     let line = |ods: &str, second: u32, rest: &str| {
         format!(
             "{{\"at\":\"2026-03-16T07:{:02}:{:02}.000Z\",\"practice\":\"{ods}\",\"probe\":\"accurx-https\",{rest}}}\n",
@@ -278,6 +331,67 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("replay", "ends", (outage.clone() + "{\"at\":\"2026-03-16T09:00:00.000Z\",\"end\":true}\n").into()),
         ("replay", "backwards", (line("G82001", 600, fails) + &line("G82001", 3, fails) + "\n{}\n").into()),
         ("replay", "strangers", (line("X", 1, fails) + &line("@hub", 2, fails) + &line("G82001", 3, fails).replace("accurx-https", "@bye")).into()),
+        ("rtp_packet", "echo", with(3, rtp(1, 0, &[]))),
+        ("rtp_packet", "train", with(3, [rtp(1, 0, &[]), rtp(1, 2, &[]), rtp(1, 1, &[]), rtp(1, 2, &[]), rtp(2, 0, &[])].concat())),
+        ("rtp_packet", "too-far", with(3, rtp(1, 250, &[]))),
+        ("rtp_packet", "old", with(1, rtp(1, 0, &[]))),
+        ("rtp_packet", "unsigned", with(2, rtp(1, 0, &[]))),
+        ("rtp_packet", "answer", with(1, rtp(0x81, 3, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7, 0x9c, 0x40, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1, 0xff]))),
+        ("rtp_packet", "busy", with(1, rtp(0xfe, 0, &[]))),
+        ("rtp_packet", "tallies", with(3, [rtp(2, 0, &[]), rtp(2, 1, &[]), rtp(2, 2, &[]), rtp(2, 3, &[])].concat())),
+        ("rtp_packet", "cut", with(3, rtp(1, 0, &[])[..100].to_vec())),
+        ("rtp_train", "good", with(31, call(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))),
+        ("rtp_train", "some-lost", with(23, call(&[0, 2, 3, 7]))),
+        ("rtp_train", "tally", with(8, [call(&[0, 1]), tally(200, seen(400_000, 1, 2, 0, 0x3ff))].concat())),
+        ("rtp_train", "twice", with(24, [call(&[1, 1, 2]), echo(1, 1, seen(1, 255, 255, 240, 0xffff)), echo(1, 99, seen(1, 0, 0, 0, 0))].concat())),
+        ("rtp_train", "clock-far-ahead", with(31, [vec![0, 20, 0, 20], echo(5, 0, seen(u64::MAX, 0, 0, 0, 1)), echo(5, 1, seen(0, 0, 0, 0, 3))].concat())),
+        ("rtp_train", "late-itself", with(26, [vec![0xfc, 20], echo(255, 0, seen(9, 0, 0, 0, 1))].concat())),
+        ("rtp_train", "strangers", with(0, [0, 20, 3, 1, 3, 1])),
+        ("path", "reached", with(2, [steps(&[router(1), router(2)]), vec![4]].concat())),
+        ("path", "prohibited", with(6, [steps(&[router(1), icmp_says(8, 2, 3, 13, 1), router(3)]), vec![0; 60], steps(&[router(1)]), vec![4]].concat())),
+        ("path", "closed", with(4, steps(&[router(1), icmp_says(8, 2, 3, 3, 1)]))),
+        ("path", "v6", with(7, steps(&[[&icmp_says(8, 3, 3, 0, 4)[..5], &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 8, 0, 0, 0, 0, 0, 0, 0][..]].concat(), icmp_says(8, 3, 1, 4, 1)]))),
+        ("path", "echoes", with(10, [steps(&[router(1), router(2), router(3), router(2), router(3), router(2)]), vec![0; 40]].concat())),
+        ("path", "no-route", with(3, icmp_says(8, 1, 3, 1, 0))),
+        ("path", "own-word", with(3, icmp_says(8, 2, 3, 1, 2))),
+        ("path", "through", with(18, [steps(&[router(1)]), vec![4]].concat())),
+        ("beat", "done", with(1, "")),
+        ("beat", "failed", with(10, format!("{token}/fail\nits log"))),
+        ("beat", "began", with(15, "/start\n")),
+        ("beat", "status", with(23, "/3")),
+        ("beat", "code", with(5, "?x=y&code=0")),
+        ("beat", "too-much", with(1, "/256")),
+        ("beat", "escaped", with(0, "%30%66/%66ail")),
+        ("beat", "deeper", with(1, "/fail/again")),
+        ("hub_request", "page", with(3, "GET /")),
+        ("hub_request", "practice", with(3, "GET /practice/G82001")),
+        ("hub_request", "practices", with(3, "GET /practices\nHost: localhost")),
+        ("hub_request", "incident", with(3, "GET /incident/2026-03-16-1")),
+        ("hub_request", "status", with(3, "GET /api/v1/status")),
+        ("hub_request", "practice-json", with(3, "GET /api/v1/practices/G82001%2Fx")),
+        ("hub_request", "history", with(3, "GET /api/v1/incidents/2026-03-16-1")),
+        ("hub_request", "why", with(3, "GET /api/v1/incidents/2026-03-16-1/why")),
+        ("hub_request", "approve", with(3, "POST /api/v1/incidents/2026-03-16-1/approve\n\n{\"by\":\"A. Smith\"}")),
+        ("hub_request", "approve-from-afar", with(2, "POST /api/v1/incidents/2026-03-16-1/approve\n\n")),
+        ("hub_request", "approve-by-another-site", with(3, "POST /api/v1/incidents/2026-03-16-1/approve\nOrigin: http://evil.example\n\n{}")),
+        ("hub_request", "approve-unmarked", with(1, "POST /api/v1/incidents/2026-03-16-1/approve\nHost: 127.0.0.1\nOrigin: http://127.0.0.1\n\n{\"by\":null}")),
+        ("hub_request", "rebinding", with(1, "GET /api/v1/status\nHost: evil.example:9460")),
+        ("hub_request", "metrics", with(3, "GET /metrics")),
+        ("hub_request", "beat", with(3, "POST /beat/0f/fail\n\nlog")),
+        ("hub_request", "beats", with(3, "GET /api/v1/beats")),
+        ("hub_request", "nothing-there", with(3, "DELETE /%3Cscript%3E?x=%00")),
+        ("tcp", "banner", with(255, "220 server ready\r\n")),
+        ("tcp", "drip", with(0, "rereadready")),
+        ("tcp", "other", with(9, "HTTP/1.1 400 Bad\x1b[31m Request\r\n")),
+        ("tcp", "nothing", with(0, "")),
+        ("udp", "pong", with(1, "pong 1")),
+        ("udp", "other", with(1, [0xff; 70])),
+        ("udp", "any", with(0, "")),
+        ("ods", "good", with(0, ods("G82002", "QKS", "ACTIVE", "RO76") + &ods("G82003", "QKS", "C", "4") + &ods("V1", "QKS", "A", "1"))),
+        ("ods", "names-of-columns", with(0, ods("Code", "x", "Status", "x") + &ods("G82002", "QKS", "A", "4"))),
+        ("ods", "narrow", with(0, "a,b,c\n")),
+        ("ods", "sizes", with(1, "practice_code,list_size\nG82002,9800\nG82003,1\n")),
+        ("ods", "sizes-wrong", with(1, "practice_code,list_size\nG82002,many\n")),
         ("probes_toml", "dns", probe("kind = \"dns\"\nserver = \"127.0.0.1:53\"\nname = \"accurx.example\"\nrecord = \"A\"")),
         ("probes_toml", "https", probe("kind = \"https\"\nurl = \"https://accurx.example/\"\nexpect_status = [200]\nredirects = 3\nissuer = \"DigiCert\"")),
         ("probes_toml", "egress", probe("kind = \"egress\"\ntarget = \"192.0.2.1:443\"\ntcp_open = [\"443\"]\nudp_open = [\"53\"]")),

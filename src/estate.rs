@@ -20,10 +20,11 @@ use crate::observation::HUB;
 
 pub use ask::{
     Ask, ClientIdentity, EgressAsk, Family, HeartbeatAsk, HostPort, HttpAsk, HttpVersion, IcmpAsk, IssuerPin,
-    LdapAsk, NtpAsk, PathAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, UdpAsk,
+    LdapAsk, NtpAsk, PathAsk, RtpAsk, SharedSecret, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, TlsPeer,
+    UdpAsk,
 };
 pub use prefix::{NoPrefix, Prefix};
-pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
+pub use question::{DnsAsk, DnsCompare, DnsFlag, DnsTransport, Matching};
 
 /// Makes the index types: a practice's index can't be used where a probe's is meant.
 macro_rules! index {

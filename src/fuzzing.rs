@@ -24,29 +24,44 @@ macro_rules! targets {
 }
 
 targets! {
+    beat: crate::hub::beats::fuzzing::beat,
     certificates: crate::probe::fuzzing::certificates,
     dns: crate::probe::fuzzing::dns,
     http_1: crate::probe::fuzzing::http_1,
     http_2: crate::probe::fuzzing::http_2,
+    hub_request: crate::hub::fuzzing::hub_request,
     icmp: crate::probe::fuzzing::icmp,
     knock: crate::probe::fuzzing::knock,
     ldap: crate::probe::fuzzing::ldap,
     ntp: crate::probe::fuzzing::ntp,
     observation: crate::observation::fuzz,
+    ods: crate::config::fuzzing::ods,
+    path: crate::probe::fuzzing::path,
     practices_csv: crate::config::fuzzing::practices_csv,
     probes_toml: crate::config::fuzzing::probes_toml,
     redirect: crate::probe::fuzzing::redirect,
     reflector: crate::reflector::fuzzing::reflector,
     replay: crate::cli::replay::fuzz,
+    rtp_packet: crate::reflector::fuzzing::rtp_packet,
+    rtp_train: crate::probe::fuzzing::rtp_train,
     sip: crate::probe::fuzzing::sip,
     smtp: crate::probe::fuzzing::smtp,
+    tcp: crate::probe::fuzzing::tcp,
     tunnel: crate::probe::fuzzing::tunnel,
+    udp: crate::probe::fuzzing::udp,
     segment: crate::segments::segment::fuzz,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.
 pub(crate) fn choice(bytes: &[u8]) -> (u8, &[u8]) {
     bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest))
+}
+
+/// The next bytes of an input. `None`: there are fewer.
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*first)
 }
 
 #[cfg(test)]

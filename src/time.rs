@@ -51,7 +51,9 @@ impl At {
 
     /// The same point for calendars and time zones.
     pub fn to_timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+        // Not `from_millisecond`, which takes the last of its seconds for one too late as soon as it has begun.
+        let nanoseconds = i32::try_from(self.0.rem_euclid(1000) * 1_000_000).unwrap_or(0);
+        jiff::Timestamp::new(self.0.div_euclid(1000), nanoseconds).unwrap_or(if self.0 < 0 {
             jiff::Timestamp::MIN
         } else {
             jiff::Timestamp::MAX
@@ -129,6 +131,19 @@ mod tests {
         let at: At = "2026-03-16T08:12:03.12+01:00".parse().expect("a time");
         assert_eq!(at.to_string(), "2026-03-16T07:12:03.120Z");
         assert_eq!(at.to_string().parse(), Ok(at));
+    }
+
+    #[test]
+    fn the_first_and_the_last_second_are_read_back_as_well() {
+        for text in ["9999-12-30T22:00:00.900Z", "-009999-01-02T01:59:59.000Z", "1969-12-31T23:59:59.999Z"] {
+            let at: At = text.parse().expect("a time");
+            assert_eq!(at.to_string(), text);
+        }
+        let beyond = At::from_millis(i64::MAX).to_timestamp();
+        assert_eq!(
+            (beyond, At::from_millis(i64::MIN).to_timestamp()),
+            (jiff::Timestamp::MAX, jiff::Timestamp::MIN)
+        );
     }
 
     #[test]

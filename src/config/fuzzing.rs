@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use super::Config;
 use super::errors::{Errors, Report, Source};
 use super::estate_file;
+use super::ods::{self, OdsFile, Sizes, write_practices};
 use super::practices_csv;
 use super::reader::Reader;
 use super::section::Section;
@@ -33,6 +35,7 @@ name = "BT"
 id = "fw-maidstone"
 kind = "firewall"
 name = "ICB internet firewall, Maidstone"
+addresses = ["10.20.0.1"]
 
 [[network]]
 id = "internet"
@@ -52,6 +55,19 @@ url = "https://accurx.example/"
 every = "30s"
 timeout = "5s"
 "#;
+
+/// [`ESTATE`] with six practices, and with more sections of `probes.toml`.
+pub(crate) fn config(more: &str) -> Option<Config> {
+    let practice = |n: u8| {
+        format!(
+            "[[practice]]\nods = \"G8200{n}\"\nname = \"p\"\nvia = {{ carrier = \"bt\", firewall = \"fw-maidstone\" }}\n"
+        )
+    };
+    let text = ESTATE.to_owned() + more + &(1..=6).map(practice).collect::<String>();
+    let config = super::parse("probes.toml", &text, Path::new(NOWHERE));
+    assert!(config.is_ok(), "an estate that can't be read tests nothing: {config:?}");
+    config.ok()
+}
 
 /// `probes.toml`.
 pub(crate) fn probes_toml(bytes: &[u8]) {
@@ -89,6 +105,27 @@ pub(crate) fn practices_csv(bytes: &[u8]) {
     let is_sound =
         |id: &&str| id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
     assert!(ids.iter().all(is_sound), "{ids:?}");
+}
+
+/// The organisations of the NHS, and list sizes, as they are published. The first byte chooses which.
+pub(crate) fn ods(bytes: &[u8]) {
+    let (how, bytes) = crate::fuzzing::choice(bytes);
+    if how & 1 != 0 {
+        let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let sizes = ods::practice_sizes(bytes).unwrap_or_default();
+        assert!(sizes.len() < lines.max(1), "more sizes than lines behind the names of the columns");
+        return;
+    }
+    let Ok(file) = OdsFile::read(bytes) else { return };
+    for ((icb, sub_icb), count) in file.codes() {
+        for code in [icb, sub_icb] {
+            let found = file.select(&code);
+            assert!(found.practices.len() >= count, "{code}: a practice was lost in silence");
+            let written = write_practices(&found.practices, &Sizes::new()).unwrap_or_default();
+            let rows = csv::Reader::from_reader(written.as_bytes()).into_records().flatten().count();
+            assert_eq!(rows, found.practices.len(), "{written:?}");
+        }
+    }
 }
 
 fn refused(errors: &Errors) {

@@ -4,7 +4,7 @@ use super::probes::{one_of, payload, trust};
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{self, refusal};
-use crate::estate::{Ask, HostPort, LdapAsk, NtpAsk, PathAsk, SipAsk, SmtpAsk, SmtpTls, TlsAsk};
+use crate::estate::{Ask, HostPort, LdapAsk, NtpAsk, PathAsk, SipAsk, SmtpAsk, SmtpTls, TlsAsk, TlsPeer};
 
 pub(super) const NTP_KEYS: [&str; 3] = ["target", "offset_max", "stratum_max"];
 pub(super) const SIP_KEYS: [&str; 3] = ["target", "transport", "expect_status"];
@@ -86,10 +86,16 @@ pub(super) fn path(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Ask
     Some(Ask::Path(PathAsk { host, port, through: through.map(|through| through.value) }))
 }
 
-fn tls(reader: &mut Reader<'_>, section: &Section<'_>) -> TlsAsk {
+/// `tls_name` and `trust_file`.
+pub(super) fn peer(reader: &mut Reader<'_>, section: &Section<'_>) -> TlsPeer {
     let name = section.value(reader, "tls_name", values::host).map(|name| name.value);
     let trust_pem = section.text(reader, "trust_file").and_then(|file| trust(reader, file));
+    TlsPeer { name, trust_pem }
+}
+
+fn tls(reader: &mut Reader<'_>, section: &Section<'_>) -> TlsAsk {
+    let peer = peer(reader, section);
     let days = section.integer(reader, "certificate_days", 0..=3650);
     let certificate_days_min = days.and_then(|days| u32::try_from(days.value).ok());
-    TlsAsk { name, trust_pem, certificate_days_min }
+    TlsAsk { peer, certificate_days_min }
 }

@@ -8,11 +8,12 @@ use toml::de::DeValue;
 use super::errors::Placed;
 use super::estate_file::Draft;
 use super::names::shorten;
-use super::probes::{RCODES, RECORDS, one_of, payload, resolver, trust};
+use super::probe_kinds;
+use super::probes::{RCODES, RECORDS, one_of, payload, resolver};
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{self, refusal};
-use crate::estate::{Ask, ComponentIx, DnsAsk, DnsCompare, DnsFlag, DnsTls, DnsTransport, Matching};
+use crate::estate::{Ask, ComponentIx, DnsAsk, DnsCompare, DnsFlag, DnsTransport, Matching};
 use crate::limits::{PROBE_DNS_RANDOM_BYTES, PROBE_DNS_UDP_BYTES_MAX};
 
 /// Keys of this kind alone.
@@ -196,10 +197,7 @@ fn transport(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<DnsTransp
     if !is_encrypted {
         return Some(if word == "tcp" { DnsTransport::Tcp } else { DnsTransport::Udp });
     }
-    let tls = DnsTls {
-        name: section.value(reader, "tls_name", values::host).map(|name| name.value),
-        trust_pem: section.text(reader, "trust_file").and_then(|name| trust(reader, name)),
-    };
+    let tls = probe_kinds::peer(reader, section);
     if word == "tls" {
         return Some(DnsTransport::Tls(tls));
     }

@@ -269,13 +269,26 @@ impl TcpAsk {
     }
 }
 
-/// How a check that isn't `https` speaks TLS.
+/// With whom TLS is spoken, where the check isn't `https`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsAsk {
+pub struct TlsPeer {
     /// The name that the certificate must be for; `None`: the target's host.
     pub name: Option<String>,
     /// Roots that are trusted instead of this machine's, as PEM.
     pub trust_pem: Option<String>,
+}
+
+impl TlsPeer {
+    /// The name that the certificate must be for; `host` is the target's.
+    pub fn name_or<'n>(&'n self, host: &'n str) -> &'n str {
+        self.name.as_deref().unwrap_or(host)
+    }
+}
+
+/// How a check that judges the certificate, and isn't `https`, speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsAsk {
+    pub peer: TlsPeer,
     /// Fewer days left than this are `expired`.
     pub certificate_days_min: Option<u32>,
 }

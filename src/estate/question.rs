@@ -1,6 +1,6 @@
 //! One question to one name server: the way on which it goes, and what is expected of the answer.
 
-use super::HostPort;
+use super::{HostPort, TlsPeer};
 
 /// One question to one name server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,10 +95,10 @@ pub enum DnsTransport {
     Udp,
     Tcp,
     /// DNS over TLS.
-    Tls(DnsTls),
+    Tls(TlsPeer),
     /// DNS over HTTPS, as a POST to this path.
     Https {
-        tls: DnsTls,
+        tls: TlsPeer,
         path: String,
     },
 }
@@ -114,21 +114,12 @@ impl DnsTransport {
         }
     }
 
-    pub const fn tls(&self) -> Option<&DnsTls> {
+    pub const fn tls(&self) -> Option<&TlsPeer> {
         match self {
             Self::Udp | Self::Tcp => None,
             Self::Tls(tls) | Self::Https { tls, .. } => Some(tls),
         }
     }
-}
-
-/// Whom an encrypted question trusts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DnsTls {
-    /// The name that the certificate must be for; `None`: the server's host.
-    pub name: Option<String>,
-    /// PEM file of roots to trust instead of the platform's, already read.
-    pub trust_pem: Option<String>,
 }
 
 /// A second name server, and what its answers must be to the first one's.

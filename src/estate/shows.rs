@@ -95,7 +95,7 @@ fn host(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::estate::{DnsAsk, DnsTls};
+    use crate::estate::{DnsAsk, TlsPeer};
 
     #[test]
     fn what_a_question_can_show_depends_on_its_way() {
@@ -106,7 +106,7 @@ mod tests {
         };
         assert_eq!(shows(DnsTransport::Udp), (false, false, true));
         assert_eq!(shows(DnsTransport::Tcp), (true, false, true));
-        assert_eq!(shows(DnsTransport::Tls(DnsTls::default())), (true, true, true));
+        assert_eq!(shows(DnsTransport::Tls(TlsPeer::default())), (true, true, true));
     }
 
     #[test]

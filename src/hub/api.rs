@@ -109,7 +109,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
         // After the limits of bodies: work that sends its whole log has been done all the same, and nobody keeps it.
-        .merge(beats::routes::routes())
+        .merge(beats::routes::routes(hub.beats.clone()))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
         .layer(middleware::from_fn_with_state(hub.clone(), check_host))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))

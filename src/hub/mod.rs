@@ -21,6 +21,8 @@ pub mod api;
 pub mod background;
 pub mod beats;
 pub mod field;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub mod guard;
 pub mod ledger;
 pub mod metrics;

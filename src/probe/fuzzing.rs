@@ -16,8 +16,12 @@ pub(crate) use super::egress::fuzz as knock;
 pub(crate) use super::http::fuzzing::{http_1, http_2, redirect, tunnel};
 pub(crate) use super::ldap::fuzz as ldap;
 pub(crate) use super::ntp::fuzz as ntp;
+pub(crate) use super::path::fuzzing::path;
+pub(crate) use super::rtp::fuzzing::rtp_train;
 pub(crate) use super::sip::fuzz as sip;
 pub(crate) use super::smtp::fuzz as smtp;
+pub(crate) use super::tcp::fuzz as tcp;
+pub(crate) use super::udp::fuzz as udp;
 
 use super::fault::Fault;
 use super::trail::Trail;

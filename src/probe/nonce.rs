@@ -15,11 +15,16 @@ pub(super) fn nonce() -> u64 {
     RandomState::new().hash_one(ASKED.fetch_add(1, Ordering::Relaxed))
 }
 
+/// So many bytes from the system's generator. The fault is `local`: it gives none.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::local("this machine gives no random numbers"))?;
+    Ok(bytes)
+}
+
 /// A name for a question to a reflector.
 pub(super) fn question_nonce() -> Result<Nonce, Fault> {
-    let mut nonce = [0; 16];
-    SystemRandom::new().fill(&mut nonce).map_err(|_| Fault::local("this machine gives no random numbers"))?;
-    Ok(nonce)
+    random()
 }
 
 #[cfg(test)]

@@ -69,8 +69,7 @@ impl Talk {
             ));
         }
         trail.enter(Phase::Tls);
-        let name = ask.name.as_deref().unwrap_or(&target.host);
-        let hello = Hello::to(name, ask.trust_pem.as_deref());
+        let hello = Hello::to(&ask.peer, &target.host);
         let secured = tls::handshake(stream, &hello, tools, trail).await?;
         Ok(Self { stream: Stream::Tls(Box::new(secured.stream)), days_left: secured.days_left, ..self })
     }

@@ -25,14 +25,16 @@ pub(super) async fn ask(
         // It gives up just before the deadline does, so that what was said instead is told.
         let heard = tokio::time::timeout_at(trail.last_call(), talk.hear_to(expected.as_bytes())).await;
         match heard {
-            Ok(Ok(said)) => {
-                trail.note(|facts| facts.banner = Some(one_line(&String::from_utf8_lossy(&said))));
-            }
+            Ok(Ok(said)) => note(&said, trail),
             other => return Err(unexpected(expected, talk.heard(), other.ok().and_then(Result::err))),
         }
     }
     trail.rest();
     Ok(())
+}
+
+fn note(said: &[u8], trail: &Trail) {
+    trail.note(|facts| facts.banner = Some(one_line(&String::from_utf8_lossy(said))));
 }
 
 /// `why`: what ended the listening; `None`: time.
@@ -45,4 +47,33 @@ fn unexpected(expected: &str, said: &[u8], why: Option<Fault>) -> Fault {
         Failure::WrongAnswer,
         format!("\"{expected}\" is not in the answer, which begins \"{}\"", one_line(&begins)),
     )
+}
+
+/// The fuzz target: what the other side says until the word that is expected. The first byte chooses how long its pieces
+/// are.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    use super::heard::Heard;
+    use crate::limits::PROBE_TALK_BYTES_MAX;
+
+    const EXPECTED: &str = "ready";
+    let (how, words) = crate::fuzzing::choice(bytes);
+    let trail = super::fuzzing::trail();
+    let mut heard = Heard::default();
+    let said = words.chunks(1 + usize::from(how)).find_map(|piece| {
+        heard.add(piece);
+        heard.take_to(EXPECTED.as_bytes())
+    });
+    let within = words.get(..PROBE_TALK_BYTES_MAX).unwrap_or(words);
+    let place = within.windows(EXPECTED.len()).position(|some| some == EXPECTED.as_bytes());
+    let until = place.map(|place| &within[..place + EXPECTED.len()]);
+    assert_eq!(said.as_deref(), until, "however it is cut, the first counts");
+    let verdict = match said {
+        Some(said) => {
+            note(&said, &trail);
+            Ok(())
+        }
+        None => Err(unexpected(EXPECTED, heard.bytes(), None)),
+    };
+    super::fuzzing::end(trail, verdict);
 }

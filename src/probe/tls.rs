@@ -19,7 +19,7 @@ use super::rule::Rule;
 use super::talk::Tools;
 use super::trail::Trail;
 use super::trust::{Seen, distrusted};
-use crate::estate::{ClientIdentity, IssuerPin};
+use crate::estate::{ClientIdentity, IssuerPin, TlsPeer};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
 
@@ -45,8 +45,10 @@ pub(super) struct Hello<'a> {
 }
 
 impl<'a> Hello<'a> {
-    /// With nothing above TLS to choose from.
-    pub(super) const fn to(host: &'a str, trust_pem: Option<&'a str>) -> Self {
+    /// With nothing above TLS to choose from. `host`: the target's, whose name the certificate must be for where the peer
+    /// has none of its own.
+    pub(super) fn to(peer: &'a TlsPeer, host: &'a str) -> Self {
+        let (host, trust_pem) = (peer.name_or(host), peer.trust_pem.as_deref());
         Self { host, trust_pem, protocols: NO_CHOICE, pins: &[], identity: None }
     }
 }

@@ -79,14 +79,6 @@ impl Trust {
         Ok((config, recorder))
     }
 
-    /// Fills this with bytes that nobody can guess, from the operating system's generator.
-    pub(super) fn random(&self, bytes: &mut [u8]) -> Result<(), Fault> {
-        self.provider
-            .secure_random
-            .fill(bytes)
-            .map_err(|_| Fault::local("this machine's generator of random numbers gives none"))
-    }
-
     fn of_given(&self, pem: &str) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = given.get(pem) {

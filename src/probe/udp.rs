@@ -33,8 +33,11 @@ pub(super) async fn ask(
         .await
         .map_err(|error| Fault::io(&error, &format!("waiting for {address}")))?;
     trail.rest();
-    let answer = buffer.get(..length).unwrap_or_default();
-    match &ask.expect {
+    judge(ask.expect.as_deref(), buffer.get(..length).unwrap_or_default())
+}
+
+fn judge(expected: Option<&str>, answer: &[u8]) -> Result<(), Fault> {
+    match expected {
         Some(expected) if !answer.starts_with(expected.as_bytes()) => {
             let begins = String::from_utf8_lossy(answer.get(..64).unwrap_or(answer));
             Err(Fault::new(
@@ -44,4 +47,14 @@ pub(super) async fn ask(
         }
         _ => Ok(()),
     }
+}
+
+/// The fuzz target: an answer. The first byte chooses whether one of its own kind is expected.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let (how, answer) = crate::fuzzing::choice(bytes);
+    let answer = answer.get(..PROBE_UDP_BYTES_MAX).unwrap_or(answer);
+    let verdict = judge((how & 1 != 0).then_some("pong"), answer);
+    assert_eq!(verdict.is_ok(), how & 1 == 0 || answer.starts_with(b"pong"), "{verdict:?}");
+    super::fuzzing::end(super::fuzzing::trail(), verdict);
 }

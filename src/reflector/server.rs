@@ -273,7 +273,7 @@ impl Shared {
     }
 
     /// Reads a packet of a train and decides whether it is answered. `now`: when it arrived.
-    fn answer_packet(&self, datagram: &[u8], source: SocketAddr, now: Instant) -> Option<Vec<u8>> {
+    pub(super) fn answer_packet(&self, datagram: &[u8], source: SocketAddr, now: Instant) -> Option<Vec<u8>> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let question = self.counted(self.key.read_packet(datagram))?;
         let clock = unix_seconds();

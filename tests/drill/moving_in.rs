@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use linewatch::config::{Config, MailSecurity, MailSettings};
-use linewatch::estate::{Ask, DnsCompare, DnsFlag, DnsTls, DnsTransport, HostPort, Matching};
+use linewatch::estate::{Ask, DnsCompare, DnsFlag, DnsTransport, HostPort, Matching, TlsPeer};
 use linewatch::world::loopback::County;
 use linewatch::world::loopback::rewrite::{NotLoopback, refuse_others};
 use linewatch::world::loopback::weather::Weather;
@@ -70,7 +70,7 @@ async fn a_question_keeps_no_more_than_the_stand_in_can_answer() {
     let mut config = config();
     let out = HostPort { host: "203.0.113.7".to_owned(), port: 443 };
     let Ask::Dns(ask) = &mut config.estate.probes[DNS.at()].ask else { unreachable!() };
-    ask.transport = DnsTransport::Https { tls: DnsTls::default(), path: "/dns-query".to_owned() };
+    ask.transport = DnsTransport::Https { tls: TlsPeer::default(), path: "/dns-query".to_owned() };
     ask.matching = Matching::None;
     ask.expect_flags = vec![DnsFlag::Authentic];
     ask.ttl_min = Some(3600);

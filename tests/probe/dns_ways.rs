@@ -10,7 +10,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use linewatch::estate::{Ask, DnsAsk, DnsTls, DnsTransport};
+use linewatch::estate::{Ask, DnsAsk, DnsTransport, TlsPeer};
 use linewatch::observation::{Failure, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -69,15 +69,15 @@ async fn over_https(credentials: Credentials, head: &'static str) -> SocketAddr 
     .await
 }
 
-fn trusting(authority: &Authority, name: Option<&str>) -> DnsTls {
-    DnsTls { name: name.map(str::to_owned), trust_pem: Some(authority.pem()) }
+fn trusting(authority: &Authority, name: Option<&str>) -> TlsPeer {
+    TlsPeer { name: name.map(str::to_owned), trust_pem: Some(authority.pem()) }
 }
 
 fn question(server: SocketAddr, transport: DnsTransport) -> Ask {
     Ask::Dns(DnsAsk { transport, ..DnsAsk::new(host_port(server), "accurx.example", "A") })
 }
 
-fn https(tls: DnsTls) -> DnsTransport {
+fn https(tls: TlsPeer) -> DnsTransport {
     DnsTransport::Https { tls, path: "/ask?x=1".to_owned() }
 }
 
@@ -137,7 +137,7 @@ async fn certificates_fail_with_the_words_of_https() {
         servers::hold(stream).await;
     })
     .await;
-    let answer = ask(question(plain, DnsTransport::Tls(DnsTls::default())), LONG).await;
+    let answer = ask(question(plain, DnsTransport::Tls(TlsPeer::default())), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Tls), Some(Phase::Tls)), "{answer:?}");
 }
 

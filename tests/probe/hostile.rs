@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use linewatch::estate::{
-    Ask, DnsAsk, DnsTls, DnsTransport, HttpAsk, LdapAsk, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk,
+    Ask, DnsAsk, DnsTransport, HttpAsk, LdapAsk, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, TlsPeer,
 };
 use linewatch::limits::{PROBE_BODY_BYTES_MAX, PROBE_CERTIFICATES_MAX, PROBE_LISTED_MAX};
 use linewatch::observation::{Failure, Phase};
@@ -178,7 +178,7 @@ async fn an_endless_answer_over_https_is_no_dns_message() {
         }
     })
     .await;
-    let tls = DnsTls { name: None, trust_pem: Some(authority.pem()) };
+    let tls = TlsPeer { name: None, trust_pem: Some(authority.pem()) };
     let transport = DnsTransport::Https { tls, path: "/dns-query".to_owned() };
     let question = DnsAsk { transport, ..DnsAsk::new(host_port(server), "accurx.example", "A") };
     let answer = ask(Ask::Dns(question), LONG).await;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use linewatch::estate::{Ask, LdapAsk, NtpAsk, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk};
+use linewatch::estate::{Ask, LdapAsk, NtpAsk, SipAsk, SmtpAsk, SmtpTls, TcpAsk, TlsAsk, TlsPeer};
 use linewatch::observation::{Failure, Phase};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -97,7 +97,8 @@ async fn serve_mail<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>
 }
 
 fn smtp(address: SocketAddr, when_tls: SmtpTls, pem: &str) -> Ask {
-    let tls = TlsAsk { trust_pem: Some(pem.to_owned()), ..TlsAsk::default() };
+    let peer = TlsPeer { name: None, trust_pem: Some(pem.to_owned()) };
+    let tls = TlsAsk { peer, certificate_days_min: None };
     Ask::Smtp(SmtpAsk { target: host_port(address), when_tls, tls, expect: None })
 }
 

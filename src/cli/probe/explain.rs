@@ -298,7 +298,7 @@ fn status(ask: &Ask) -> (String, Option<String>) {
 fn trusted(ask: &Ask) -> (String, Option<String>) {
     let given = match ask {
         Ask::Http(http) => http.trust_pem.is_some(),
-        _ => tls(ask).is_some_and(|tls| tls.trust_pem.is_some()),
+        _ => tls(ask).is_some_and(|tls| tls.peer.trust_pem.is_some()),
     };
     let roots = if given { "in the given file" } else { "of this machine" };
     let text = format!("the certificate is for the right name, and leads to a root {roots}");

@@ -11,6 +11,8 @@
 //! overdue. Beats are kept in the store; between two looks they are in memory alone, so a power cut loses a second's.
 
 pub mod book;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 pub mod routes;
 pub mod token;
 

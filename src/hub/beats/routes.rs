@@ -11,17 +11,19 @@ use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 use futures::StreamExt as _;
 
-use super::Taken;
 use super::book::Said;
+use super::{Beats, Taken};
 use crate::agent::clock;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
 use crate::limits::BEAT_BODY_BYTES_MAX;
 
-pub fn routes() -> Router<Arc<Hub>> {
+/// For a router of whatever state.
+pub fn routes<S>(beats: Arc<Beats>) -> Router<S> {
     Router::new()
         .route("/beat/{token}", get(beat).post(beat))
         .route("/beat/{token}/{ending}", get(beat_with).post(beat_with))
+        .with_state(beats)
 }
 
 pub async fn list(State(hub): State<Arc<Hub>>) -> Response {
@@ -29,7 +31,7 @@ pub async fn list(State(hub): State<Arc<Hub>>) -> Response {
 }
 
 async fn beat(
-    State(hub): State<Arc<Hub>>,
+    State(beats): State<Arc<Beats>>,
     Path(token): Path<String>,
     RawQuery(query): RawQuery,
     peer: Option<Extension<Peer>>,
@@ -37,13 +39,13 @@ async fn beat(
 ) -> Response {
     let code =
         query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("code=")));
-    let answer = answer(&hub, &token, code.map_or(Some(Said::Done), exit_status), peer);
+    let answer = answer(&beats, &token, code.map_or(Some(Said::Done), exit_status), peer);
     let_go(request).await;
     answer
 }
 
 async fn beat_with(
-    State(hub): State<Arc<Hub>>,
+    State(beats): State<Arc<Beats>>,
     Path((token, ending)): Path<(String, String)>,
     peer: Option<Extension<Peer>>,
     request: Request,
@@ -53,7 +55,7 @@ async fn beat_with(
         "fail" => Some(Said::Failed(None)),
         status => exit_status(status),
     };
-    let answer = answer(&hub, &token, said, peer);
+    let answer = answer(&beats, &token, said, peer);
     let_go(request).await;
     answer
 }
@@ -78,14 +80,14 @@ fn exit_status(text: &str) -> Option<Said> {
     }
 }
 
-fn answer(hub: &Hub, token: &str, said: Option<Said>, peer: Option<Extension<Peer>>) -> Response {
+fn answer(beats: &Beats, token: &str, said: Option<Said>, peer: Option<Extension<Peer>>) -> Response {
     let Some(said) = said else {
         // Whoever it is: that says nothing about the token.
         return (StatusCode::BAD_REQUEST, "say nothing, /start, /fail, or an exit status from /0 to /255\n")
             .into_response();
     };
     let from = peer.map(|Extension(Peer(address))| address.ip());
-    match hub.beats.take(token, said, from, clock::now()) {
+    match beats.take(token, said, from, clock::now()) {
         Taken::Noted => (StatusCode::OK, "noted\n").into_response(),
         Taken::Nobodys => (StatusCode::NOT_FOUND, "there is no such work\n").into_response(),
         Taken::TooMany => {

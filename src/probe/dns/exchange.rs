@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::message::{Manner, Question, Reading};
-use crate::estate::{DnsTls, DnsTransport};
+use crate::estate::{DnsTransport, TlsPeer};
 use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX};
 use crate::observation::{Failure, Phase};
 use crate::probe::fault::{Fault, one_line};
@@ -172,19 +172,23 @@ fn whole(question: &Question, answer: &[u8], server: SocketAddr, over: &str) -> 
 /// Connects, and makes TLS of it by the same code as `https` checks, so that the same things have the same words.
 async fn encrypted(
     way: &Way<'_>,
-    ask: &DnsTls,
+    peer: &TlsPeer,
     alpn: &[&[u8]],
     trail: &Trail,
 ) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Fault> {
     trail.enter(Phase::Connect);
     let stream = socket::connect(&[way.server], way.source, trail).await?;
     trail.enter(Phase::Tls);
-    let name = ask.name.as_deref().unwrap_or(way.host);
-    let hello = Hello { protocols: alpn, ..Hello::to(name, ask.trust_pem.as_deref()) };
+    let hello = Hello { protocols: alpn, ..Hello::to(peer, way.host) };
     Ok(tls::handshake(stream, &hello, way.tools, trail).await?.stream)
 }
 
-async fn over_tls(question: &Question, way: &Way<'_>, tls: &DnsTls, trail: &Trail) -> Result<Message, Fault> {
+async fn over_tls(
+    question: &Question,
+    way: &Way<'_>,
+    tls: &TlsPeer,
+    trail: &Trail,
+) -> Result<Message, Fault> {
     // Nothing is offered within TLS: many servers know no word for DNS there, and some refuse those that they don't
     // know.
     let stream = encrypted(way, tls, &[], trail).await?;
@@ -196,12 +200,12 @@ async fn over_tls(question: &Question, way: &Way<'_>, tls: &DnsTls, trail: &Trai
 async fn posted(
     question: &Question,
     way: &Way<'_>,
-    tls: &DnsTls,
+    tls: &TlsPeer,
     path: &str,
     trail: &Trail,
 ) -> Result<Message, Fault> {
     let stream = encrypted(way, tls, HTTP_ANY, trail).await?;
-    let host = authority(tls.name.as_deref().unwrap_or(way.host), way.server.port());
+    let host = authority(tls.name_or(way.host), way.server.port());
     let answer = http::post(stream, &host, path, MEDIA_TYPE, question.bytes.clone(), trail).await?;
     if answer.status != StatusCode::OK {
         let said = format!("the name server at https://{host}{path} answers {}", answer.status);

@@ -13,7 +13,7 @@ use super::written;
 use crate::limits::{PROBE_DNS_RANDOM_BYTES, PROBE_DNS_TOLD_MAX};
 use crate::observation::Failure;
 use crate::probe::fault::Fault;
-use crate::probe::trust::Trust;
+use crate::probe::nonce::random;
 
 /// A name that nobody has, and what came of asking for it.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) async fn test(
     way: &Way<'_>,
     until: Instant,
 ) -> Result<Decoy, Fault> {
-    let name = name_under(under, way.tools.trust)?;
+    let name = name_under(under)?;
     // Who invents answers invents addresses.
     let record = if record == RecordType::AAAA { record } else { RecordType::A };
     let came = aside::ask(Question::new(&name, record, manner), way, until).await;
@@ -38,9 +38,8 @@ pub(super) async fn test(
 }
 
 /// A label that nobody can guess or know, in front of a name.
-fn name_under(under: &str, trust: &Trust) -> Result<String, Fault> {
-    let mut random = [0; PROBE_DNS_RANDOM_BYTES];
-    trust.random(&mut random)?;
+fn name_under(under: &str) -> Result<String, Fault> {
+    let random: [u8; PROBE_DNS_RANDOM_BYTES] = random()?;
     let letters = random.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     let label: String = letters.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect();
     let under = under.strip_suffix('.').unwrap_or(under);
@@ -97,11 +96,10 @@ mod tests {
 
     #[test]
     fn a_random_name_is_another_one_each_time_and_can_be_asked_for() {
-        let trust = Trust::new().expect("roots");
-        let one = name_under("accurx.example.", &trust).expect("a name");
+        let one = name_under("accurx.example.").expect("a name");
         assert!(one.ends_with(".accurx.example"), "{one}");
-        assert_ne!(one, name_under("accurx.example", &trust).expect("a name"));
-        let alone = name_under(".", &trust).expect("a name");
+        assert_ne!(one, name_under("accurx.example").expect("a name"));
+        let alone = name_under(".").expect("a name");
         assert_eq!((alone.len(), alone.contains('.')), (2 * PROBE_DNS_RANDOM_BYTES, false));
         assert!(Name::from_utf8(&alone).is_ok());
     }

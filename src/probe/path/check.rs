@@ -41,7 +41,7 @@ pub(in super::super) async fn ask(
     judge(ask, &trace)
 }
 
-fn judge(ask: &PathAsk, trace: &Trace) -> Result<(), Fault> {
+pub(super) fn judge(ask: &PathAsk, trace: &Trace) -> Result<(), Fault> {
     let by = match trace.last().and_then(|hop| hop.address) {
         Some(last) => format!("the path stops at {last}"),
         None => "no router on the path answers".to_owned(),

@@ -22,7 +22,7 @@ pub(super) struct Message {
     kind: u8,
     code: u8,
     /// How the packet that it is about began, behind its IP header; zeros where less is quoted.
-    pub(super) quoted: [u8; PATH_QUOTED_BYTES],
+    quoted: [u8; PATH_QUOTED_BYTES],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +74,7 @@ pub(super) fn read(socket: &impl AsFd) -> io::Result<Option<Message>> {
         Err(Errno::EAGAIN) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    Ok(found.map(|(error, by)| {
-        let from = match error.ee_origin {
-            ORIGIN_ICMP => Origin::Icmp,
-            ORIGIN_ICMPV6 => Origin::Icmpv6,
-            _ => Origin::Local,
-        };
-        let by = by.filter(|by| from != Origin::Local && !by.is_unspecified());
-        Message { by, from, kind: error.ee_type, code: error.ee_code, quoted }
-    }))
+    Ok(found.map(|(error, by)| Message::new([error.ee_origin, error.ee_type, error.ee_code], by, quoted)))
 }
 
 fn four(address: sockaddr_in) -> IpAddr {
@@ -94,6 +86,26 @@ fn six(address: sockaddr_in6) -> IpAddr {
 }
 
 impl Message {
+    /// From the kernel's account of it: where it comes from, kind and code; who sent it; and what it quotes.
+    pub(super) fn new(
+        [origin, kind, code]: [u8; 3],
+        by: Option<IpAddr>,
+        quoted: [u8; PATH_QUOTED_BYTES],
+    ) -> Self {
+        let from = match origin {
+            ORIGIN_ICMP => Origin::Icmp,
+            ORIGIN_ICMPV6 => Origin::Icmpv6,
+            _ => Origin::Local,
+        };
+        let by = by.filter(|by| from != Origin::Local && !by.is_unspecified());
+        Self { by, from, kind, code, quoted }
+    }
+
+    /// Whether the packet that it is about is an echo with this id.
+    pub(super) fn is_about(&self, id: u16) -> bool {
+        self.quoted[4..6] == id.to_be_bytes()
+    }
+
     /// What it says of a packet to `target` from `here`. `None`: nothing that ends its way, such as that it is too
     /// large.
     pub(super) fn said(&self, target: IpAddr, here: Option<IpAddr>) -> Option<Said> {

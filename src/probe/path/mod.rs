@@ -22,6 +22,8 @@
 
 mod check;
 mod errors;
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod progress;
 mod shot;
 mod trace;

@@ -94,7 +94,7 @@ impl Shooter<'_> {
         };
         let packet = echo::question(host, id, u16::from(ttl), raw);
         // A raw socket hears of all echoes to the host.
-        let is_ours = |message: &Message| message.quoted[4..6] == id.to_be_bytes();
+        let is_ours = |message: &Message| message.is_about(id);
         let is_answer = |packet: &[u8]| {
             matches!(echo::answer(packet, host, raw.then_some(id)), Some(echo::Heard::Reply(_)))
         };

@@ -17,6 +17,8 @@
 //!   tell that from a line that drops everything; its detail says so.
 //! - `phases_ms.echo` is the median round trip; `ms` holds the whole train.
 
+#[cfg(any(fuzzing, test))]
+pub(super) mod fuzzing;
 mod ledger;
 mod mos;
 mod verdict;
@@ -27,6 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until};
 
+use super::answer::RtpFacts;
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::nonce::question_nonce;
@@ -72,18 +75,23 @@ pub(super) async fn ask(
     };
     let ran = train.run().await;
     trail.rest();
-    // What was learnt is told even where the train was given up.
-    let facts = train.ledger.facts();
+    let facts = note(&train.ledger, train.seen_as, trail);
+    ran?;
+    trail.lost(train.ledger.loss());
+    verdict::judge(ask, target, &train.ledger, &facts, train.strays)
+}
+
+/// What was learnt, which is told even where the train was given up.
+fn note(ledger: &Ledger, seen_as: Option<SocketAddr>, trail: &Trail) -> RtpFacts {
+    let facts = ledger.facts();
     if let Some(median) = facts.median_ms {
         trail.measured(Phase::Echo, median);
     }
     trail.note(|all| {
-        all.seen_as = train.seen_as;
+        all.seen_as = seen_as;
         all.rtp = Some(facts);
     });
-    ran?;
-    trail.lost(train.ledger.loss());
-    verdict::judge(ask, target, &train.ledger, &facts, train.strays)
+    facts
 }
 
 /// How many packets there is still time for, once the name was looked up.

@@ -1,0 +1,63 @@
+//! Bounds of notices and their delivery (`notify`).
+
+use std::time::Duration;
+
+/// Incident events waiting between the correlator and the store. A handful a minute is a bad day; a
+/// thousand means that the store has hung, and then events are kept in memory instead.
+pub const EVENT_QUEUE: usize = 1024;
+
+/// Notices that a desk takes over from an earlier process at once, or holds in memory, some 1 KiB each. Two of
+/// each of 6,200 practices' notices are far below it; what is beyond stays on the disk until there is room.
+pub const OUTBOX_LOADED_MAX: usize = 50_000;
+
+/// Staff hear of changes of one incident this often at most, unless its cause changed: a fault that is being
+/// worked on changes every few seconds, and a service desk needs to read.
+pub const STAFF_UPDATE_EVERY: Duration = Duration::from_mins(10);
+
+/// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
+/// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a
+/// manager who heard of the fault already from hearing of it twice.
+pub const MERGE_HOLD: Duration = Duration::from_secs(2);
+
+/// Planned work that follows on planned work is looked through this far. More windows in a row than this is a
+/// mistake in the configuration, and then people are told sooner.
+pub const MAINTENANCE_CHAIN_MAX: usize = 100;
+
+/// Mails under way at once. Four keep a mail server on the same continent busy (some 100 mails a second), and are
+/// fewer than any relay's limit for one client.
+pub const SMTP_CONNECTIONS: usize = 4;
+
+/// Longest for connecting, TLS and signing in together. Longer than a slow greeting (some servers wait 5 s on
+/// purpose), shorter than anybody wants to wait for the next attempt.
+pub const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest for handing one mail over. A server that scans mails before it answers may take a minute; cutting it
+/// short would send the mail twice.
+pub const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// An idle connection is closed after this, before the server does it: a stale one costs a failed attempt.
+pub const SMTP_IDLE: Duration = Duration::from_secs(5);
+
+/// First and longest wait before a mail that was put off is tried again; each wait is twice the last. Mailboxes that
+/// greylist open after one to five minutes.
+pub const MAIL_RETRY_FIRST: Duration = Duration::from_secs(15);
+pub const MAIL_RETRY_LONGEST: Duration = Duration::from_mins(10);
+
+/// The same for the mail server as a whole. Shorter: one connection a minute disturbs nobody, and an outage that ends
+/// is the moment at which people want to hear.
+pub const RELAY_REST_FIRST: Duration = Duration::from_secs(1);
+pub const RELAY_REST_LONGEST: Duration = Duration::from_mins(1);
+
+/// A notice that couldn't be delivered for this long is given up: the longest outage in Kent lasted five days, and
+/// its all-clear was still news.
+pub const NOTICE_GIVEN_UP_AFTER: Duration = Duration::from_hours(7 * 24);
+
+/// How often the desk looks after itself: writes that wait for the disk, notices to give up, notices left on disk.
+pub const DESK_CHORES_EVERY: Duration = Duration::from_secs(5);
+
+/// How long stopping waits for mails that are being handed over; then they are cut off, and sent again at the next
+/// start.
+pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
+pub const DELIVERY_NEWS: usize = 4096;
