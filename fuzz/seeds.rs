@@ -431,10 +431,12 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("practices_csv", "open-quote", b"ods,name\nG82002,\"a\nG82003,b\n".to_vec()),
         ("practices_csv", "unknown-component", b"ods,name,carrier\nG82002,a,btt\n".to_vec()),
         ("practices_csv", "not-utf8", b"ods,name\nG82002,\xe9\n".to_vec()),
-        ("segment", "active", [segment_head.clone(), segment(2, &segment_record), segment(2, &segment_note)].concat()),
-        ("segment", "scratched", [segment_head.clone(), vec![0; 9], segment(2, &segment_record)[..20].to_vec(), segment(2, &segment_note)].concat()),
-        ("segment", "sealed", [segment_head.clone(), segment(3, &segment_block), segment(4, &[1])].concat()),
-        ("segment", "lies", [segment_head, segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat()),
+        ("segment", "active", with(0, [segment_head.clone(), segment(2, &segment_record), segment(2, &segment_note)].concat())),
+        ("segment", "scratched", with(0, [segment_head.clone(), vec![0; 9], segment(2, &segment_record)[..20].to_vec(), segment(2, &segment_note)].concat())),
+        ("segment", "sealed", with(0, [segment_head.clone(), segment(3, &segment_block), segment(4, &[1])].concat())),
+        ("segment", "lies", with(0, [segment_head, segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat())),
+        ("segment", "payloads", with(1, [&[2, 11, 0][..], &segment_record, &[2, 12, 0], &segment_note].concat())),
+        ("segment", "block", with(1, [&[3, 18, 0][..], &segment_block, &[4, 1, 0, 1]].concat())),
         ("practices_csv", "ragged", b"ods,name\nG82002\nG82003,a,b,c\n,,\n".to_vec()),
     ]
 }

@@ -50,8 +50,8 @@ targets! {
     smtp: crate::probe::fuzzing::smtp,
     tcp: crate::probe::fuzzing::tcp,
     tunnel: crate::probe::fuzzing::tunnel,
-    segment: crate::segments::segment::fuzz,
     udp: crate::probe::fuzzing::udp,
+    segment: crate::segments::segment::fuzz,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.
