@@ -22,6 +22,7 @@ const PURE: &[&str] = &[
     "src/notify/patience.rs",
     "src/notify/queue.rs",
     "src/notify/words/",
+    "src/agent/overdue.rs",
     "src/agent/paths.rs",
     "src/agent/ration.rs",
     "src/agent/reask.rs",

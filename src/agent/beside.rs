@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::meters::Meters;
-use super::reask::{Counts, Fared, Reasks, Way};
+use super::reask::{Counts, Ended, Fared, Reasks, Way};
 use crate::estate::{ProbeIx, Vantage};
 use crate::observation::Observation;
 use crate::time::At;
@@ -29,8 +29,8 @@ impl Beside {
     }
 
     /// The schedule asks a check.
-    pub fn begun(&self, from: Vantage, probe: ProbeIx) {
-        self.reasks().begun(from, probe);
+    pub fn begun(&self, from: Vantage, probe: ProbeIx, now: At) {
+        self.reasks().begun(from, probe, now);
     }
 
     /// A result is there.
@@ -38,7 +38,8 @@ impl Beside {
         let is_news = {
             let mut reasks = self.reasks();
             let before = reasks.next_due();
-            reasks.seen(from, probe, Fared::of(seen.ok, seen.failure), now);
+            let fared = Fared::of(seen.ok, seen.failure);
+            reasks.ended(from, probe, Ended { fared, ms: seen.ms, reask: seen.reask }, now);
             reasks.next_due().is_some_and(|due| before.is_none_or(|before| due < before))
         };
         if is_news {
@@ -51,15 +52,16 @@ impl Beside {
         &self,
         now: At,
         meters: &Meters,
-        way: impl FnMut(Vantage, ProbeIx) -> Way,
+        way: impl FnMut(Vantage, ProbeIx, bool) -> Way,
     ) -> Option<(Vantage, ProbeIx)> {
         let mut reasks = self.reasks();
         let before = reasks.counts();
         let taken = reasks.take(now, way);
-        let Counts { put_off, given_up } = reasks.counts();
+        let Counts { put_off, given_up, early } = reasks.counts();
         drop(reasks);
         meters.reasked("put_off", put_off - before.put_off);
         meters.reasked("given_up", given_up - before.given_up);
+        meters.reasked("early", early - before.early);
         meters.reasked("asked", u64::from(taken.is_some()));
         taken
     }

@@ -47,13 +47,13 @@ impl Meters {
         let reasks = IntCounterVec::new(
             Opts::new(
                 "linewatch_reasks_total",
-                "Checks asked again beside the schedule (asked), made to wait for room (put_off), and left to the \
-                 schedule for want of it (given_up).",
+                "Checks asked again beside the schedule (asked), of those the ones that were late and had not failed yet \
+                 (early), and those made to wait for room (put_off) or left to the schedule for want of it (given_up).",
             ),
             &["outcome"],
         )?;
         registry.register(Box::new(reasks.clone()))?;
-        for outcome in ["asked", "put_off", "given_up"] {
+        for outcome in ["asked", "early", "put_off", "given_up"] {
             reasks.with_label_values(&[outcome]);
         }
         let reasks_per_second_max = Gauge::with_opts(Opts::new(

@@ -5,6 +5,7 @@
 //! | [`schedule`] | the comb: when each check is due; pure |
 //! | [`load`] | what the checks ask of each target, and of this machine at its worst |
 //! | [`reask`] | when a check is asked again beside the comb; pure |
+//! | `overdue` | which checks are late, before they have failed; pure |
 //! | [`ration`] | how often that may be; pure |
 //! | `beside` | the same, shared by the dispatcher and the checks under way |
 //! | [`paths`] | which check's path is traced when, and the last good one of each; pure |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod descriptors;
 pub mod load;
 pub mod meters;
+mod overdue;
 pub mod paths;
 pub mod ration;
 pub mod reask;

@@ -6,6 +6,8 @@
 //! that network are asked as well, which tells a line from a service; and when one that was down has answered twice, those
 //! that went down with it are asked before their turn, so that nobody is told "still down" for want of asking.
 //!
+//! A check that is late, before it has failed, is asked again as well, and its practice's others with it ([`super::overdue`]).
+//!
 //! Where the schedule's own turn is near, asking beside it gains nothing, and it isn't done. What may be asked beside the
 //! schedule at all is rationed ([`super::ration`]): what finds no room is put off, and given up when that takes too long.
 //! The schedule itself never waits for any of this.
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::overdue::Overdue;
 use super::ration::Ration;
 use super::schedule::{next_slot, phase};
 use crate::config::ScheduleSettings;
@@ -37,11 +40,12 @@ pub struct Reasks {
     /// By probe: when those who failed with one that came back were last looked for.
     looked_for: Vec<At>,
     ration: Ration,
+    overdue: Overdue,
     counts: Counts,
 }
 
 /// A check. The probe comes first, so that those of one probe stand together.
-type Key = (ProbeIx, Vantage);
+pub(super) type Key = (ProbeIx, Vantage);
 
 /// What became of the wish to ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +54,8 @@ pub struct Counts {
     pub put_off: u64,
     /// Found none in time, and was left to the schedule.
     pub given_up: u64,
+    /// Asked again because it was late, before it had failed.
+    pub early: u64,
 }
 
 /// How a check fared, as far as asking it again goes.
@@ -71,6 +77,16 @@ impl Fared {
     }
 }
 
+/// How an asking ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ended {
+    pub fared: Fared,
+    /// How long it took.
+    pub ms: f64,
+    /// It was asked beside the schedule.
+    pub reask: bool,
+}
+
 /// Whether a check may be asked again just now, as whoever asks knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -81,6 +97,7 @@ pub enum Way {
     Taken,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     is_failing: bool,
@@ -93,6 +110,8 @@ struct Entry {
     due: Option<At>,
     /// It has its place in the ration.
     has_place: bool,
+    /// It is to be asked beside itself, since it is late.
+    is_late: bool,
 }
 
 impl Entry {
@@ -110,6 +129,7 @@ impl Reasks {
             due: BTreeSet::new(),
             looked_for: vec![NEVER; estate.probes.len()],
             ration,
+            overdue: Overdue::new(estate.practices.len(), estate.probes.len()),
             counts: Counts::default(),
             estate,
         }
@@ -126,7 +146,8 @@ impl Reasks {
 
     /// When something may be asked again next.
     pub fn next_due(&self) -> Option<At> {
-        self.due.first().map(|(at, _)| *at)
+        let due = self.due.first().map(|(at, _)| *at);
+        [due, self.overdue.next_due()].into_iter().flatten().min()
     }
 
     /// The clock was set, or the machine slept: what was seen before says nothing.
@@ -135,15 +156,29 @@ impl Reasks {
         self.due.clear();
         self.looked_for.fill(NEVER);
         self.ration.forget();
+        self.overdue.forget();
     }
 
     /// The schedule asks a check: that is as good as asking it again.
-    pub fn begun(&mut self, from: Vantage, probe: ProbeIx) {
-        self.drop_due((probe, from));
+    pub fn begun(&mut self, from: Vantage, probe: ProbeIx, now: At) {
+        let key = (probe, from);
+        self.drop_due(key);
+        let of = &self.estate.probes[probe.at()];
+        if self.is_on && !of.ask.is_passive() {
+            self.overdue.begun(key, of.timeout, now);
+        }
     }
 
-    /// A result is there, of the schedule or asked again.
-    pub fn seen(&mut self, from: Vantage, probe: ProbeIx, fared: Fared, now: At) {
+    /// An asking has ended, of the schedule or beside it.
+    pub fn ended(&mut self, from: Vantage, probe: ProbeIx, ended: Ended, now: At) {
+        let Ended { fared, ms, reask } = ended;
+        if self.overdue.ended((probe, from), reask, (fared == Fared::Well).then_some(ms)) {
+            self.seen(from, probe, fared, now);
+        }
+    }
+
+    /// A result is there, of the schedule or asked again, and it is the newest.
+    fn seen(&mut self, from: Vantage, probe: ProbeIx, fared: Fared, now: At) {
         if !self.is_on || fared == Fared::Unasked {
             return;
         }
@@ -173,12 +208,16 @@ impl Reasks {
         }
     }
 
-    /// What is to be asked again at `now`; it counts as asked. `way`: whether it may be, for all that isn't known here.
+    /// What is to be asked again at `now`; it counts as asked. `way`: whether it may be, for all that isn't known here; its last
+    /// argument says that it is late, so that the schedule's asking of it is still under way.
     pub fn take(
         &mut self,
         now: At,
-        mut way: impl FnMut(Vantage, ProbeIx) -> Way,
+        mut way: impl FnMut(Vantage, ProbeIx, bool) -> Way,
     ) -> Option<(Vantage, ProbeIx)> {
+        while let Some(key) = self.overdue.take(now) {
+            self.ask_beside(key, now);
+        }
         while let Some(&(at, key)) = self.due.first().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, key));
             let Some(entry) = self.entries.get_mut(&key) else { continue };
@@ -193,11 +232,13 @@ impl Reasks {
                 match room {
                     // Its turn in the schedule comes first.
                     None => {
+                        entry.is_late = false;
                         self.end_visit(key);
                         continue;
                     }
                     Some(None) => {
                         self.counts.given_up += 1;
+                        entry.is_late = false;
                         self.end_visit(key);
                         continue;
                     }
@@ -211,10 +252,16 @@ impl Reasks {
                     }
                 }
             }
-            match way(from, probe) {
+            let is_late = entry.is_late;
+            match way(from, probe, is_late) {
                 Way::Free => {
+                    if is_late {
+                        self.overdue.doubled(key);
+                        self.counts.early += 1;
+                    }
                     if let Some(entry) = self.entries.get_mut(&key) {
                         entry.has_place = false;
+                        entry.is_late = false;
                         entry.tries = entry.tries.saturating_add(1);
                     }
                     return Some((from, probe));
@@ -239,7 +286,23 @@ impl Reasks {
         }
     }
 
-    /// A check fails: whether its practice's others on that network fail, too, tells whose fault it is. Once, for the first
+    /// A check is late. What is known to fail is late each time, and needs no second asking for that.
+    fn ask_beside(&mut self, key: Key, now: At) {
+        let entry = self.entries.entry(key).or_default();
+        if entry.is_failing {
+            return;
+        }
+        entry.is_late = true;
+        if entry.due.is_none_or(|due| due > now) {
+            if let Some(due) = entry.due.replace(now) {
+                self.due.remove(&(due, key));
+            }
+            self.due.insert((now, key));
+        }
+        self.ask_neighbours(key, now);
+    }
+
+    /// A check fails or is late: whether its practice's others on that network do so, too, tells whose fault it is. Once, for the first
     /// of them.
     fn ask_neighbours(&mut self, (probe, from): Key, now: At) {
         let network = self.estate.probes[probe.at()].network;
@@ -248,9 +311,11 @@ impl Reasks {
             .filter(|(ix, other)| *ix != probe && other.network == network && !other.ask.is_passive())
             .map(|(ix, _)| (ix, from))
             .collect();
-        let has_just_failed =
-            |key: &Key| self.entries.get(key).is_some_and(|entry| entry.is_failing && !entry.is_settled());
-        if others.iter().any(has_just_failed) {
+        let was_first = |key: &Key| {
+            self.overdue.is_doubled(*key)
+                || self.entries.get(key).is_some_and(|entry| entry.is_failing && !entry.is_settled())
+        };
+        if others.iter().any(was_first) {
             return;
         }
         for key in others {
@@ -295,6 +360,7 @@ impl Reasks {
         if let Some(due) = entry.due.take() {
             self.due.remove(&(due, key));
         }
+        entry.is_late = false;
         if std::mem::take(&mut entry.has_place) {
             self.ration.give_back(key.0);
         }

@@ -140,7 +140,7 @@ impl<F: Field> Workers<F> {
                         continue;
                     }
                     self.meters.begun(slot, now);
-                    beside.begun(from, probe);
+                    beside.begun(from, probe, now);
                     let place = Place { under_way: under_way.clone(), number, _permit: permit.take() };
                     checks.spawn(self.clone().check(from, probe, now, false, place, beside.clone()));
                 }
@@ -155,10 +155,10 @@ impl<F: Field> Workers<F> {
                 None => {
                     // The schedule comes first, and keeps some places to itself.
                     let has_room = permits.available_permits() >= kept_free;
-                    let way = |from, probe| {
+                    let way = |from, probe, is_late: bool| {
                         let Some(number) = schedule.number(from, probe) else { return Way::Taken };
                         let marked = |marks: &[AtomicBool]| marks[number].load(Ordering::Acquire);
-                        if marked(&under_way) || marked(&again_under_way) {
+                        if marked(&under_way) && !is_late || marked(&again_under_way) {
                             return Way::Taken;
                         }
                         schedule.take_turn(number, now).map_or_else(Way::From, |()| Way::Free)

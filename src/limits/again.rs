@@ -46,3 +46,20 @@ pub const REASK_PUT_OFF_MAX: Duration = Duration::from_secs(10);
 /// Share of `[schedule] concurrency` that only the schedule may use: when everything times out, asking again must not take
 /// the places that the next slots need.
 pub const REASK_KEPT_FREE_SHARE: f64 = 0.25;
+
+/// A check is late when it has been under way for so many times the slowest of its answers of late (`agent::overdue`). A
+/// line that is busier than usual takes twice as long, and three times now and then.
+pub const LATE_TIMES: u32 = 4;
+
+/// But not before this: what is lost on the way is sent again by TCP after a second at the earliest, and by nobody in UDP, and
+/// half a second is more than any line in the country takes.
+pub const LATE_AFTER_MIN: Duration = Duration::from_millis(500);
+
+/// Answers that must be known before anything is called late: eight minutes' worth at one in 30 s.
+pub const LATE_ANSWERS_MIN: u16 = 16;
+
+/// A slow answer is forgotten by this part with each quicker one: half of it after some forty.
+pub const LATE_FORGETS: f32 = 64.0;
+
+/// So much of its time must be left when a check is late, or asking beside it gains nothing.
+pub const LATE_SPARE: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use crate::agent::reask::{Fared, Reasks, Way};
+use crate::agent::reask::{Ended, Fared, Reasks, Way};
 use crate::agent::schedule::phase;
 use crate::config::ScheduleSettings;
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
@@ -180,7 +180,9 @@ impl<'w> VirtualTime<'w> {
             again.under_way[place] = again.under_way[place].saturating_sub(1);
             let failure = parcel.outcome.failure;
             let from = vantage(self.world, parcel.row);
-            again.reasks.seen(from, ProbeIx(parcel.probe), Fared::of(failure.is_none(), failure), done);
+            let fared = Fared::of(failure.is_none(), failure);
+            let ended = Ended { fared, ms: parcel.outcome.ms(), reask: parcel.reask };
+            again.reasks.ended(from, ProbeIx(parcel.probe), ended, done);
         }
         if !is_lost {
             let is_held = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.holds(parcel.row, done));
@@ -192,7 +194,7 @@ impl<'w> VirtualTime<'w> {
         let Some(ring) = self.rings.iter_mut().find(|ring| ring.due() == now_ms) else { return };
         let (row, probe) = ring.turn();
         if let Some(again) = self.again.as_mut().filter(|again| (probe as usize) < again.probes) {
-            again.reasks.begun(vantage(self.world, row), ProbeIx(probe));
+            again.reasks.begun(vantage(self.world, row), ProbeIx(probe), At::from_millis(now_ms));
         }
         self.ask(row, probe, At::from_millis(now_ms), false);
     }
@@ -203,8 +205,11 @@ impl<'w> VirtualTime<'w> {
             Vantage::Practice(practice) => practice.0,
             Vantage::Hub => index(self.world.estate().practices.len()),
         };
-        let way = |from: Vantage, probe: ProbeIx| match under_way[row(from) as usize * *probes + probe.at()] {
+        let way = |from: Vantage, probe: ProbeIx, is_late: bool| match under_way
+            [row(from) as usize * *probes + probe.at()]
+        {
             0 => Way::Free,
+            1 if is_late => Way::Free,
             _ => Way::Taken,
         };
         if let Some((from, probe)) = reasks.take(now, way) {

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking; lengths stand as the files have them"
 )]
 
+mod again;
 mod command;
 mod fates;
 mod files;

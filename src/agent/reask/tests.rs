@@ -3,7 +3,7 @@
 use super::*;
 use crate::agent::schedule::tests::estate;
 use crate::estate::PracticeIx;
-use crate::limits::REASK_BURST_SECONDS;
+use crate::limits::{LATE_ANSWERS_MIN, REASK_BURST_SECONDS};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -14,6 +14,13 @@ const PROBE: ProbeIx = ProbeIx(0);
 
 fn reasks(practices: usize, every: &[u64]) -> Reasks {
     Reasks::new(Arc::new(estate(practices, every)), &ScheduleSettings::default())
+}
+
+/// The same with checks that may take five seconds.
+fn patient(practices: usize, every: &[u64]) -> Reasks {
+    let mut estate = estate(practices, every);
+    estate.probes.iter_mut().for_each(|probe| probe.timeout = Duration::from_secs(5));
+    Reasks::new(Arc::new(estate), &ScheduleSettings::default())
 }
 
 impl Reasks {
@@ -29,7 +36,7 @@ impl Reasks {
     fn play(&mut self, until: At, is_ok: impl Fn(Vantage, ProbeIx, At) -> bool) -> Vec<(At, Key)> {
         let mut asked = Vec::new();
         while let Some(now) = self.next_due().filter(|due| *due <= until) {
-            while let Some((from, probe)) = self.take(now, |_, _| Way::Free) {
+            while let Some((from, probe)) = self.take(now, |_, _, _| Way::Free) {
                 asked.push((now, (probe, from)));
                 if is_ok(from, probe, now) {
                     self.answers(from, probe, now);
@@ -96,7 +103,7 @@ fn a_line_that_is_never_settled_is_asked_a_few_times_an_interval_and_no_more() {
     let mut answers = [true, false].into_iter().cycle();
     let mut asked = 0;
     while let Some(now) = reasks.next_due() {
-        let Some((from, probe)) = reasks.take(now, |_, _| Way::Free) else { continue };
+        let Some((from, probe)) = reasks.take(now, |_, _, _| Way::Free) else { continue };
         asked += 1;
         reasks.seen(from, probe, Fared::of(answers.next().unwrap(), None), now);
     }
@@ -108,7 +115,7 @@ fn the_schedules_own_turn_takes_the_place_of_asking_again() {
     let mut reasks = reasks(1, &[10]);
     let begin = reasks.after_slot(FIRST, PROBE);
     reasks.fails(FIRST, PROBE, begin);
-    reasks.begun(FIRST, PROBE);
+    reasks.begun(FIRST, PROBE, begin);
     assert_eq!(reasks.next_due(), None);
     // 1.2 s before its turn, asking again soon would be no sooner.
     let late = begin.plus_millis(8_800);
@@ -122,8 +129,8 @@ fn it_is_not_asked_while_it_is_being_asked() {
     let begin = reasks.after_slot(FIRST, PROBE);
     reasks.fails(FIRST, PROBE, begin);
     let now = begin.plus_millis(1_000);
-    assert_eq!(reasks.take(now, |_, _| Way::From(now.plus_millis(200))), None);
-    assert_eq!(reasks.take(now.plus_millis(200), |_, _| Way::Taken), None);
+    assert_eq!(reasks.take(now, |_, _, _| Way::From(now.plus_millis(200))), None);
+    assert_eq!(reasks.take(now.plus_millis(200), |_, _, _| Way::Taken), None);
     assert_eq!(reasks.next_due(), None, "its result will say what comes next");
 }
 
@@ -146,7 +153,7 @@ fn down(practices: usize) -> (Reasks, At) {
         for n in 0..i64::from(REASK_DOWN_AFTER) {
             let from = Vantage::Practice(PracticeIx::new(row));
             reasks.fails(from, PROBE, NOW.plus_millis(n * 60_000));
-            reasks.begun(from, PROBE);
+            reasks.begun(from, PROBE, NOW.plus_millis(n * 60_000));
         }
     }
     assert_eq!(reasks.next_due(), None);
@@ -211,15 +218,74 @@ fn a_county_that_falls_at_once_is_asked_again_at_a_bounded_rate_and_not_in_step(
     assert!(counts.put_off > 0 && counts.given_up > 0, "{counts:?}");
 }
 
+/// Both checks of one practice, each known to take 20 ms, and the first of them asked just now.
+fn first_under_way() -> (Reasks, At) {
+    let mut reasks = patient(1, &[60, 60]);
+    for probe in [ProbeIx(0), ProbeIx(1)] {
+        for _ in 0..LATE_ANSWERS_MIN {
+            reasks.ended(FIRST, probe, Ended { fared: Fared::Well, ms: 20.0, reask: false }, NOW);
+        }
+    }
+    let begin = reasks.after_slot(FIRST, PROBE).max(reasks.after_slot(FIRST, ProbeIx(1)));
+    reasks.begun(FIRST, PROBE, begin);
+    (reasks, begin)
+}
+
+/// All that is asked until then; whether each was asked because it was late.
+fn asked_until(reasks: &mut Reasks, until: At) -> Vec<(At, ProbeIx, bool)> {
+    let mut asked = Vec::new();
+    while let Some(now) = reasks.next_due().filter(|due| *due <= until) {
+        let mut late = false;
+        let taken = reasks.take(now, |_, _, is_late| {
+            late = is_late;
+            Way::Free
+        });
+        asked.extend(taken.map(|(_, probe)| (now, probe, late)));
+    }
+    asked
+}
+
+#[test]
+fn a_check_that_is_late_is_asked_beside_itself_and_its_practices_others_soon_after() {
+    let (mut reasks, begin) = first_under_way();
+    let asked = asked_until(&mut reasks, begin.plus_millis(4_999));
+    let [(first, PROBE, true), (other, ProbeIx(1), false)] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(first.millis_since(begin), 500);
+    assert!((200..1_000).contains(&other.millis_since(first)), "{other:?}");
+    assert_eq!(reasks.counts().early, 1);
+}
+
+#[test]
+fn when_the_second_asking_is_answered_the_first_ones_failure_is_no_news() {
+    let (mut reasks, begin) = first_under_way();
+    asked_until(&mut reasks, begin.plus_millis(2_000));
+    let ended = |fared, reask| Ended { fared, ms: 20.0, reask };
+    reasks.ended(FIRST, ProbeIx(1), ended(Fared::Well, true), begin.plus_millis(1_500));
+    reasks.ended(FIRST, PROBE, ended(Fared::Well, true), begin.plus_millis(520));
+    reasks.ended(FIRST, PROBE, ended(Fared::Badly, false), begin.plus_millis(5_000));
+    assert!(reasks.entries.is_empty() && reasks.next_due().is_none(), "{:?}", reasks.entries);
+}
+
+#[test]
+fn what_is_known_to_fail_is_not_asked_early() {
+    let (mut reasks, begin) = first_under_way();
+    for n in 0..i64::from(REASK_DOWN_AFTER) {
+        reasks.fails(FIRST, PROBE, begin.plus_millis(n));
+    }
+    reasks.begun(FIRST, PROBE, begin.plus_millis(60_000));
+    let asked = asked_until(&mut reasks, begin.plus_millis(64_000));
+    assert!(asked.iter().all(|(_, _, late)| !late), "{asked:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(3), ..ProptestConfig::default() })]
 
     /// Whatever comes, in whatever order: what is kept is bounded and consistent, and the rate holds.
     #[test]
     fn it_keeps_its_books_whatever_comes(
-        steps in proptest::collection::vec((0_u32..4, 0_u32..3, 0_u8..4, 0_i64..3_000), 1..400)
+        steps in proptest::collection::vec((0_u32..4, 0_u32..3, 0_u8..5, 0_i64..3_000), 1..400)
     ) {
-        let mut reasks = reasks(3, &[10, 30, 60]);
+        let mut reasks = patient(3, &[10, 30, 60]);
         let (mut now, mut asked) = (NOW, 0_u32);
         for (row, probe, what, gone_ms) in steps {
             now = now.plus_millis(gone_ms);
@@ -227,8 +293,12 @@ proptest! {
             match what {
                 0 => reasks.answers(from, ProbeIx(probe), now),
                 1 => reasks.fails(from, ProbeIx(probe), now),
-                2 => reasks.begun(from, ProbeIx(probe)),
-                _ => while reasks.take(now, |from, _| if from == Vantage::Hub { Way::Taken } else { Way::Free }).is_some() {
+                2 => reasks.begun(from, ProbeIx(probe), now),
+                3 => {
+                    let ended = Ended { fared: Fared::Well, ms: 20.0, reask: gone_ms % 2 == 0 };
+                    reasks.ended(from, ProbeIx(probe), ended, now);
+                }
+                _ => while reasks.take(now, |from, _, _| if from == Vantage::Hub { Way::Taken } else { Way::Free }).is_some() {
                     asked += 1;
                 },
             }

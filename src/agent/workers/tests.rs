@@ -19,6 +19,8 @@ struct Paused {
     most: AtomicUsize,
     /// From then on, milliseconds from the beginning, nothing answers: a check fails after `answer_after`.
     dies_at_ms: AtomicI64,
+    /// How long a check then takes to fail; 0: as long as an answer.
+    fails_after_ms: AtomicI64,
     /// Who asked when, milliseconds from the beginning: as the server sees it.
     log: Mutex<Vec<(i64, Vantage)>>,
 }
@@ -32,6 +34,7 @@ impl Paused {
             under_way: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             dies_at_ms: AtomicI64::new(i64::MAX),
+            fails_after_ms: AtomicI64::new(0),
             log: Mutex::default(),
         })
     }
@@ -47,10 +50,13 @@ impl Field for Paused {
         self.log.lock().expect("no panic").push((begun_ms, from));
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(under_way, Ordering::Relaxed);
-        tokio::time::sleep(self.answer_after).await;
+        let is_dead = begun_ms >= self.dies_at_ms.load(Ordering::Relaxed);
+        let fails_after = self.fails_after_ms.load(Ordering::Relaxed);
+        let fails_after = u64::try_from(fails_after).ok().filter(|ms| is_dead && *ms > 0);
+        tokio::time::sleep(fails_after.map_or(self.answer_after, Duration::from_millis)).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         let seen = blank(at, "somebody", &estate.probes[probe.at()].id);
-        if begun_ms < self.dies_at_ms.load(Ordering::Relaxed) {
+        if !is_dead {
             return seen;
         }
         Observation { ok: false, failure: Some(Failure::Timeout), ..seen }
@@ -256,6 +262,27 @@ async fn a_server_that_dies_is_asked_again_within_a_second_and_the_rate_holds() 
     assert!((60..=165).contains(&again), "{again}");
     assert_eq!(meters.reasks("asked"), again as u64);
     assert!(meters.reasks("put_off") > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_whose_packets_vanish_is_asked_beside_itself_before_it_has_failed() {
+    let field = Paused::new(Duration::from_millis(20));
+    field.dies_at_ms.store(200_000, Ordering::Relaxed);
+    field.fails_after_ms.store(5_000, Ordering::Relaxed);
+    let bench = begin(&field, 1, 64, None);
+    tokio::time::sleep(Duration::from_secs(215)).await;
+    let meters = bench.meters.clone();
+    let reports = bench.end().await;
+    let failures: Vec<&Observation> = reports
+        .iter()
+        .filter(|report| !report.seen.ok && report.from != Vantage::Hub)
+        .map(|report| &report.seen)
+        .collect();
+    let [first, second, ..] = failures[..] else { panic!("{failures:?}") };
+    assert!(!first.reask && second.reask, "{first:?} {second:?}");
+    let late_ms = second.at.millis_since(first.at);
+    assert!((500..600).contains(&late_ms), "asked again {late_ms} ms after the first asking began");
+    assert_eq!(meters.reasks("early"), 2, "the practice's and the hub's");
 }
 
 #[tokio::test(start_paused = true)]
