@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use linewatch::agent::spool::{Settings, Spool};
 use linewatch::observation::{Failure, Hop, Observation, PathSeen, Phase, PhaseTimes, Stopped};
+use linewatch::segments::{Entry, Record, frame_bytes};
 use linewatch::time::At;
 use linewatch::world::dice::{mix, unit};
 
@@ -143,6 +144,15 @@ fn main() {
         status.records,
         files(&folder, "").0
     );
+    let active = |fails: bool| {
+        let sizes = (1..=1200).map(|n| {
+            let mut seen = observation(n, fails);
+            seen.seq = Some(n);
+            frame_bytes(&Record { seq: n, entry: Entry::Seen(seen) }).unwrap_or_default()
+        });
+        sizes.sum::<usize>() as f64 / 1200.0
+    };
+    println!("appended: {:.1} bytes a success, {:.1} bytes a failure", active(false), active(true));
     println!(
         "sealed: {:.1} bytes a success, {:.1} bytes a failure",
         days_bytes.0 as f64 / A_DAY as f64,
