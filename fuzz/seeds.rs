@@ -43,6 +43,21 @@ fn with(first: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     all
 }
 
+/// Packed without being made smaller: RFC 1952 around one stored block.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let crc = !text.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    let length = u16::try_from(text.len()).expect("short");
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+    bytes.extend(length.to_le_bytes());
+    bytes.extend((!length).to_le_bytes());
+    bytes.extend(text);
+    bytes.extend(crc.to_le_bytes());
+    bytes.extend(u32::from(length).to_le_bytes());
+    bytes
+}
+
 /// A frame of the reflector without length and tag, which the target adds.
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"LWrf\x01".to_vec();
@@ -51,6 +66,19 @@ fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     bytes.extend(1_773_644_400_u64.to_be_bytes());
     bytes.extend(body);
     bytes
+}
+
+/// A frame of a segment: mark, kind, length, CRC-32C, payload.
+fn segment(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_le_bytes();
+    let mut crc = u32::MAX;
+    for byte in [&[kind][..], &length, payload].concat() {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1));
+        }
+    }
+    [&[0xd7, b'L', b'W', kind][..], &length, &(!crc).to_le_bytes(), payload].concat()
 }
 
 /// A packet of a telephone-like train without tag, which the target adds.
@@ -194,12 +222,20 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             line(&format!("G8200{}", n % 6 + 1), 5 * n, rest)
         })
         .collect();
+    let numbered = line("G82002", 0, "\"ok\":true,\"ms\":21.5,\"seq\":7") + &line("G82002", 30, &format!("{fails},\"seq\":8"));
+    let thinned = "{\"seq\":9,\"thinned\":{\"practice\":\"G82002\",\"probe\":\"web\",\"from\":\"2026-03-16T07:12:03.120Z\",\
+                   \"to\":\"2026-03-16T08:12:03.120Z\",\"count\":9,\"what\":\"successes\"}}\n";
     let answers = |code: u8| vec![0x30, 0x0c, 2, 1, 1, 0x61, 7, 0x0a, 1, code, 4, 0, 4, 0];
     let redirects = "log-in#top\n//id.example/\nhttp://10.1.2.3/\n";
     let county = "[icb]\ncode = \"QKS\"\nname = \"Kent\"\ntimezone = \"Europe/London\"\n[[network]]\nid = \"internet\"\nname = \"the internet\"\nthrough = []\n";
     let probe = |text: &str| {
         format!("{county}[[probe]]\nid = \"p\"\nnetwork = \"internet\"\nevery = \"30s\"\ntimeout = \"5s\"\n{text}\n[[practice]]\nods = \"G82002\"\nname = \"St James'\"\n").into_bytes()
     };
+    // The head of a segment, a success of `a` asking `b`, and a note that one was let go of.
+    let segment_head = segment(1, &[&[1][..], &[7; 16], &[1, 100, 0]].concat());
+    let segment_record = vec![0, 10, 0x41, 2, 0, 1, b'a', 0, 1, b'b', 20];
+    let segment_note = vec![1, 11, 0, 1, b'a', 0, 1, b'b', 2, 2, 1, 0];
+    let segment_block = [&[0, 1, 10, 0, 2, 0, 11][..], &segment_record].concat();
     vec![
         ("dns", "address", with(0, dns(ok, &[address(1)], &[]))),
         ("dns", "all-of-it", with(0x75, dns(0x85a0, &[address(1), address(2)], &[]))),
@@ -309,6 +345,14 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("observation", "alive", b"{\"at\":\"2026-03-16T07:12:03.120Z\",\"practice\":\"G82002\",\"probe\":\"@alive\"}".to_vec()),
         ("observation", "far-away", b"{\"at\":\"-009999-01-01T00:00:00Z\",\"practice\":\"\",\"probe\":\"\",\"ms\":1e308,\"received\":\"9999-12-30T22:00:00.9Z\"}".to_vec()),
         ("observation", "deep", [b"{\"x\":".repeat(200), b"1".to_vec(), b"}".repeat(200)].concat()),
+        ("agent_key", "key", format!("Bearer lw1.0123456789ab.{}", "0f".repeat(32)).into()),
+        ("agent_key", "code", b"7kd3m-o1l0q 2vxyz-34567".to_vec()),
+        ("agent_key", "neither", b"Bearer lw1..".to_vec()),
+        ("batch", "lines", (numbered.clone() + thinned).into()),
+        ("batch", "packed", gzip(numbered.as_bytes())),
+        ("batch", "cut", gzip(numbered.as_bytes())[..40].to_vec()),
+        ("batch", "garbage", b"{\"seq\":7,\"practice\":1}\nnonsense\n".to_vec()),
+        ("batch", "no-end", numbered.trim_end().into()),
         ("replay", "outage", outage.clone().into()),
         ("replay", "ends", (outage.clone() + "{\"at\":\"2026-03-16T09:00:00.000Z\",\"end\":true}\n").into()),
         ("replay", "backwards", (line("G82001", 600, fails) + &line("G82001", 3, fails) + "\n{}\n").into()),
@@ -387,6 +431,12 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("practices_csv", "open-quote", b"ods,name\nG82002,\"a\nG82003,b\n".to_vec()),
         ("practices_csv", "unknown-component", b"ods,name,carrier\nG82002,a,btt\n".to_vec()),
         ("practices_csv", "not-utf8", b"ods,name\nG82002,\xe9\n".to_vec()),
+        ("segment", "active", with(0, [segment_head.clone(), segment(2, &segment_record), segment(2, &segment_note)].concat())),
+        ("segment", "scratched", with(0, [segment_head.clone(), vec![0; 9], segment(2, &segment_record)[..20].to_vec(), segment(2, &segment_note)].concat())),
+        ("segment", "sealed", with(0, [segment_head.clone(), segment(3, &segment_block), segment(4, &[1])].concat())),
+        ("segment", "lies", with(0, [segment_head, segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat())),
+        ("segment", "payloads", with(1, [&[2, 11, 0][..], &segment_record, &[2, 12, 0], &segment_note].concat())),
+        ("segment", "block", with(1, [&[3, 18, 0][..], &segment_block, &[4, 1, 0, 1]].concat())),
         ("practices_csv", "ragged", b"ods,name\nG82002\nG82003,a,b,c\n,,\n".to_vec()),
     ]
 }

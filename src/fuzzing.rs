@@ -24,6 +24,8 @@ macro_rules! targets {
 }
 
 targets! {
+    agent_key: crate::uplink::key::fuzz,
+    batch: crate::uplink::batch::fuzz,
     beat: crate::hub::beats::fuzzing::beat,
     certificates: crate::probe::fuzzing::certificates,
     dns: crate::probe::fuzzing::dns,
@@ -49,6 +51,7 @@ targets! {
     tcp: crate::probe::fuzzing::tcp,
     tunnel: crate::probe::fuzzing::tunnel,
     udp: crate::probe::fuzzing::udp,
+    segment: crate::segments::segment::fuzz,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.

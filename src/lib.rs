@@ -12,12 +12,15 @@
 //! | [`agent`] | when each check is asked, and by whom |
 //! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
+//! | [`segments`] | append-only files of observations: what an agent's spool is made of |
+//! | [`uplink`] | what an agent and the hub say to each other: keys, messages, batches |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
 //! | [`incident`] | a cause over time: the events that everything downstream reads |
 //! | [`notify`] | who is told what, when, in which words; and the thin senders |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
+//! | [`chance`] | bytes that nobody outside can guess |
 //! | [`fuzzing`] | every reader of bytes from outside as a function: for the fuzz targets and their test alone |
 //! | [`cli`] | one file a command; the only place that prints to a terminal |
 //!
@@ -34,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod chance;
 pub mod cli;
 pub mod config;
 pub mod correlate;
@@ -47,6 +51,8 @@ pub mod notify;
 pub mod observation;
 pub mod probe;
 pub mod reflector;
+pub mod segments;
 pub mod store;
 pub mod time;
+pub mod uplink;
 pub mod world;

@@ -8,7 +8,9 @@ mod paths;
 mod probes;
 mod reflector;
 mod running;
+mod spool;
 mod store;
+mod uplink;
 mod web;
 mod world;
 
@@ -20,6 +22,8 @@ pub use paths::*;
 pub use probes::*;
 pub use reflector::*;
 pub use running::*;
+pub use spool::*;
 pub use store::*;
+pub use uplink::*;
 pub use web::*;
 pub use world::*;

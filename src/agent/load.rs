@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::schedule::Whose;
 use crate::estate::Estate;
 
 /// Checks a second that each target sees from the whole estate, the hub included, by target.
@@ -16,8 +17,12 @@ pub fn target_rates(estate: &Estate) -> Vec<(String, f64)> {
 
 /// Checks that would be under way at once if every one of them took until its timeout, as in a failure of
 /// everything: fewer than that are allowed, and the schedule runs late just when it matters.
-pub fn under_way_max(estate: &Estate) -> usize {
-    let askers = (estate.practices.len() + 1) as f64;
+pub fn under_way_max(whose: Whose, estate: &Estate) -> usize {
+    let askers = match whose {
+        Whose::Everybodys => estate.practices.len() + 1,
+        Whose::Hubs => 1,
+        Whose::Practices => estate.practices.len(),
+    } as f64;
     let share =
         |probe: &crate::estate::Probe| probe.timeout.as_secs_f64() / probe.every.as_secs_f64().max(0.001);
     let checks = (askers
@@ -40,7 +45,7 @@ mod tests {
     #[test]
     fn if_everything_times_out_this_many_checks_are_under_way() {
         // 11 askers; one probe waits 1 s in 10 s, the other 1 s in 2 s.
-        assert_eq!(under_way_max(&estate(10, &[10, 2])), 7);
-        assert_eq!(under_way_max(&estate(10, &[])), 0);
+        assert_eq!(under_way_max(Whose::Everybodys, &estate(10, &[10, 2])), 7);
+        assert_eq!(under_way_max(Whose::Everybodys, &estate(10, &[])), 0);
     }
 }

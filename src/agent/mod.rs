@@ -9,6 +9,8 @@
 //! | [`ration`] | how often that may be; pure |
 //! | `beside` | the same, shared by the dispatcher and the checks under way |
 //! | [`paths`] | which check's path is traced when, and the last good one of each; pure |
+//! | [`spool`] | every observation on disk until the hub has it |
+//! | [`uplink`] | an agent of its own: reports to a hub over whichever network works |
 //! | [`traces`] | the traces under way, beside the schedule |
 //! | [`workers`] | act for each practice on one machine, as the comb says |
 //! | [`clock`] | notices that the clock was set or the machine stood still |
@@ -25,5 +27,7 @@ pub mod paths;
 pub mod ration;
 pub mod reask;
 pub mod schedule;
+pub mod spool;
 pub mod traces;
+pub mod uplink;
 pub mod workers;

@@ -39,6 +39,18 @@ pub enum Duty {
     Alive { practice: PracticeIx },
 }
 
+/// Whose checks are asked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// The hub's own and every practice's: one machine acts for all.
+    #[default]
+    Everybodys,
+    /// The hub's own: agents at the practices ask theirs.
+    Hubs,
+    /// The practices': this is an agent.
+    Practices,
+}
+
 /// One thing to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
@@ -56,6 +68,7 @@ pub struct Schedule {
     duties: Vec<Planned>,
     /// The probes that are asked, in the order of a vantage's duties.
     asked: Vec<ProbeIx>,
+    whose: Whose,
     /// For a capped target: when it may be asked next.
     turns_ms: Vec<i64>,
     turn_gap_ms: i64,
@@ -95,6 +108,11 @@ impl Schedule {
     /// Every probe that is asked at every practice and at the hub, and every practice's heartbeat. The first slot of each
     /// is the first one of its comb after `now`.
     pub fn new(estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
+        Self::of(Whose::Everybodys, estate, settings, now)
+    }
+
+    /// The same, of those whose checks are asked here.
+    pub fn of(whose: Whose, estate: &Estate, settings: &ScheduleSettings, now: At) -> Self {
         let cap = settings.target_rate_max.filter(|cap| cap.is_finite() && *cap > 0.0);
         let (targets, stretched) = match cap {
             Some(cap) => cap_targets(estate, cap),
@@ -124,14 +142,18 @@ impl Schedule {
                 });
             }
         };
-        plan(Vantage::Hub, HUB);
-        for (position, practice) in estate.practices.iter().enumerate() {
+        if whose != Whose::Practices {
+            plan(Vantage::Hub, HUB);
+        }
+        let practices = if whose == Whose::Hubs { &[][..] } else { &estate.practices };
+        for (position, practice) in practices.iter().enumerate() {
             plan(Vantage::Practice(PracticeIx::new(position)), &practice.id);
         }
         let turns = targets.iter().map(|target| target.number as usize + 1).max().unwrap_or(0);
         let mut schedule = Self {
             duties,
             asked: asked.iter().map(|(position, _)| ProbeIx::new(*position)).collect(),
+            whose,
             turns_ms: vec![i64::MIN; turns],
             turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
             queue: BinaryHeap::new(),
@@ -158,11 +180,14 @@ impl Schedule {
     pub fn number(&self, from: Vantage, probe: ProbeIx) -> Option<usize> {
         let place = self.asked.iter().position(|asked| *asked == probe)?;
         let asked = self.asked.len();
-        Some(match from {
+        let of_hub = if self.whose == Whose::Practices { 0 } else { asked };
+        let number = match from {
+            Vantage::Hub if self.whose == Whose::Practices => return None,
             Vantage::Hub => place,
             // Each practice's checks are followed by its heartbeat.
-            Vantage::Practice(practice) => asked + practice.at() * (asked + 1) + place,
-        })
+            Vantage::Practice(practice) => of_hub + practice.at() * (asked + 1) + place,
+        };
+        (number < self.duties.len()).then_some(number)
     }
 
     /// Lets a check be asked `now` beside its slots, as far as its target's cap goes: where a turn is free, it is taken.
@@ -408,6 +433,26 @@ pub(super) mod tests {
             let probe = &estate.probes[probe.at()];
             let before = due.slot.plus_millis(-1);
             assert_eq!(next_slot(estate.asker(from), &probe.id, probe.every, before), due.slot);
+        }
+    }
+
+    #[test]
+    fn a_hub_of_agents_asks_its_own_and_an_agent_its_practices() {
+        let estate = estate(3, &[30]);
+        for (whose, duties) in [(Whose::Hubs, 1), (Whose::Practices, 3 * 2), (Whose::Everybodys, 7)] {
+            let mut schedule = Schedule::of(whose, &estate, &UNCAPPED, NOW);
+            assert_eq!(schedule.len(), duties);
+            let dues = checks(&play(&mut schedule, NOW.plus_millis(30_000)));
+            let mut askers = Vec::new();
+            for due in dues {
+                let Duty::Check { from, probe } = due.duty else { continue };
+                assert_eq!(schedule.number(from, probe), Some(due.number));
+                askers.push(from);
+            }
+            assert_eq!(askers.contains(&Vantage::Hub), whose != Whose::Practices);
+            assert_eq!(askers.contains(&Vantage::Practice(PracticeIx(2))), whose != Whose::Hubs);
+            let there = schedule.number(Vantage::Practice(PracticeIx(0)), ProbeIx(0)).is_some();
+            assert_eq!(there, whose != Whose::Hubs);
         }
     }
 

@@ -25,7 +25,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         let client = Client::new(&args.place)?;
         let request = ApproveRequest { by: args.by };
         let path = ["api", "v1", "incidents", &args.incident, "approve"];
-        match client.approve::<ApproveAnswer>(&path, &request).await {
+        match client.change::<ApproveAnswer>(&path, &request).await {
             Ok(answer) => {
                 print(args.json, &answer, || Ok(words(&answer)))?;
                 Ok(Exit::Fine)

@@ -1,24 +1,36 @@
 //! Asks a running linewatch, for the commands that do.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Certificate, Method, StatusCode, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use x509_parser::extensions::GeneralName;
 
 use crate::hub::api::Problem;
 use crate::limits::{CLIENT_ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
+use crate::uplink::http::{self, NoBody, reason};
 
 /// Where the running linewatch is.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Where {
     /// Where linewatch's page is [default: http://127.0.0.1:9460]
     #[arg(long, env = "LINEWATCH_URL", value_name = "URL")]
     url: Option<String>,
-    /// Take the address from `[hub] listen` of this configuration
+    /// Take address, certificate and token from `[hub]` of this configuration
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     config: Option<PathBuf>,
+    /// Certificates to trust for it, PEM [default: this machine's]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The viewer's or administrator's token
+    #[arg(long, env = "LINEWATCH_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// Speaks to one running linewatch.
@@ -26,6 +38,16 @@ pub struct Where {
 pub struct Client {
     base: Url,
     http: reqwest::Client,
+    token: Option<SecretString>,
+}
+
+/// What is known of the place to ask.
+struct Place {
+    url: String,
+    ca_pem: Option<String>,
+    token: Option<SecretString>,
+    /// The name in the certificate, and where it really is: here.
+    here: Option<(String, SocketAddr)>,
 }
 
 /// Why there is no answer.
@@ -39,6 +61,8 @@ pub enum ClientError {
         "linewatch does not answer at {url}: {why}. Is `linewatch run` running there? Say where with --url"
     )]
     Unreachable { url: String, why: String },
+    #[error("{} can't be read: {why}", file.display())]
+    File { file: PathBuf, why: std::io::Error },
     #[error("the answer from {url} is not linewatch's: {why}")]
     NotOurs { url: String, why: String },
     /// It answered, and said no.
@@ -53,44 +77,86 @@ impl Where {
     pub fn of(config: &Path) -> Self {
         let url = std::env::var("LINEWATCH_URL").ok();
         let config = url.is_none().then(|| config.to_owned());
-        Self { url, config }
+        Self { url, config, ..Self::default() }
     }
 
-    fn url(&self) -> Result<String, ClientError> {
-        if let Some(file) = &self.config {
-            let config = crate::config::load(file).map_err(|source| ClientError::Config {
+    fn place(&self) -> Result<Place, ClientError> {
+        let read = |file: &PathBuf| {
+            let unreadable = |why: std::io::Error| ClientError::File { file: file.clone(), why };
+            std::fs::read_to_string(file).map_err(unreadable)
+        };
+        let ca_pem = self.ca.as_ref().map(read).transpose()?;
+        let token = self.token_file.as_ref().map(read).transpose()?;
+        let token = token.map(|text| SecretString::from(text.trim_end()));
+        let Some(file) = &self.config else {
+            let url = self.url.clone().unwrap_or_else(|| "http://127.0.0.1:9460".to_owned());
+            return Ok(Place { url, ca_pem, token, here: None });
+        };
+        let hub = crate::config::load(file)
+            .map_err(|source| ClientError::Config {
                 file: file.display().to_string(),
                 source: Box::new(source),
-            })?;
-            let mut address = config.hub.listen;
-            if address.ip().is_unspecified() {
-                address.set_ip(if address.is_ipv4() {
-                    std::net::Ipv4Addr::LOCALHOST.into()
-                } else {
-                    std::net::Ipv6Addr::LOCALHOST.into()
-                });
-            }
-            return Ok(format!("http://{address}"));
+            })?
+            .hub;
+        let mut address = hub.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                std::net::Ipv4Addr::LOCALHOST.into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
         }
-        Ok(self.url.clone().unwrap_or_else(|| "http://127.0.0.1:9460".to_owned()))
+        let of_file = hub.tokens.admin.or(hub.tokens.viewer);
+        let of_file =
+            of_file.map(|token| SecretString::from(String::from_utf8_lossy(token.bytes()).into_owned()));
+        let token = token.or(of_file);
+        let Some(tls) = hub.tls else {
+            return Ok(Place { url: format!("http://{address}"), ca_pem, token, here: None });
+        };
+        let name = name_in(&tls.certificate_pem);
+        let url = match &name {
+            Some(name) => format!("https://{name}:{}", address.port()),
+            None => format!("https://{address}"),
+        };
+        let ca_pem = ca_pem.or(Some(tls.certificate_pem));
+        Ok(Place { url, ca_pem, token, here: name.map(|name| (name, address)) })
     }
+}
+
+/// The first name that a certificate is for.
+fn name_in(pem: &str) -> Option<String> {
+    let first = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&first).ok()?;
+    let names = certificate.subject_alternative_name().ok()??;
+    names.value.general_names.iter().find_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.replacen('*', "hub", 1)),
+        _ => None,
+    })
 }
 
 impl Client {
     pub fn new(place: &Where) -> Result<Self, ClientError> {
-        let url = place.url()?;
+        let Place { url, ca_pem, token, here } = place.place()?;
         let base = Url::parse(&url)
             .ok()
             .filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host())
             .ok_or_else(|| ClientError::Url(url.clone()))?;
         // No proxy: the hub is on this machine or near it, and a proxy in the environment is for elsewhere.
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .timeout(CLIENT_TIMEOUT)
             .connect_timeout(CLIENT_TIMEOUT.min(Duration::from_secs(5)))
-            .no_proxy()
-            .build()
-            .map_err(|error| ClientError::Unreachable { url, why: reason(&error) })?;
-        Ok(Self { base, http })
+            .no_proxy();
+        if let Some((name, address)) = here {
+            builder = builder.resolve(&name, address);
+        }
+        let unusable =
+            |error: reqwest::Error| ClientError::Unreachable { url: url.clone(), why: reason(&error) };
+        if let Some(pem) = ca_pem {
+            builder =
+                builder.tls_certs_merge(Certificate::from_pem_bundle(pem.as_bytes()).map_err(unusable)?);
+        }
+        let http = builder.build().map_err(unusable)?;
+        Ok(Self { base, http, token })
     }
 
     /// `segments` are put into the path as they are, each escaped.
@@ -98,7 +164,8 @@ impl Client {
         self.ask(Method::GET, segments, None::<&()>).await
     }
 
-    pub async fn approve<T: DeserializeOwned>(
+    /// Changes something.
+    pub async fn change<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         body: &impl Serialize,
@@ -123,15 +190,15 @@ impl Client {
         }
         let unreachable =
             |error: &reqwest::Error| ClientError::Unreachable { url: place.clone(), why: reason(error) };
-        let mut answer = request.send().await.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|error| unreachable(&error))? {
-            if bytes.len() + piece.len() > CLIENT_ANSWER_BYTES_MAX {
-                return Err(ClientError::NotOurs { url: place, why: "it does not end".to_owned() });
-            }
-            bytes.extend_from_slice(&piece);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose_secret());
         }
+        let answer = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = answer.status();
+        let bytes = http::body(answer, CLIENT_ANSWER_BYTES_MAX).await.map_err(|error| match error {
+            NoBody::Broken(error) => unreachable(&error),
+            NoBody::TooLong => ClientError::NotOurs { url: place.clone(), why: error.to_string() },
+        })?;
         if status.is_success() {
             return serde_json::from_slice(&bytes)
                 .map_err(|error| ClientError::NotOurs { url: place, why: error.to_string() });
@@ -142,18 +209,6 @@ impl Client {
             Err(_) => Err(ClientError::NotOurs { url: place, why: format!("status {status}") }),
         }
     }
-}
-
-/// The innermost reason of a failed request: "connection refused", not the layers around it.
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", CLIENT_TIMEOUT.as_secs());
-    }
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 /// Runs a command's questions on a small runtime of its own.

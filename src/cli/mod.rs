@@ -1,10 +1,14 @@
 //! The command line: a file per command; the only place that prints to a terminal.
 
+mod agent;
+mod agents;
 mod approve;
 mod beats;
 mod check;
 mod client;
 mod drill;
+mod enrol;
+mod hub;
 mod import;
 mod probe;
 mod reflector;
@@ -33,6 +37,14 @@ struct CommandLine {
 enum Command {
     /// Watch the estate: workers, correlator, notices and the status page in one process
     Run(run::Args),
+    /// Watch the estate as its agents at the practices report it: `run` without workers for the practices
+    Hub(hub::Args),
+    /// Watch one practice from within, and report to a hub
+    Agent(agent::Args),
+    /// Make a one-time code with which an agent enrols for a practice
+    Enrol(enrol::Args),
+    /// List the agents, revoke one, or ask one for a new key
+    Agents(agents::Args),
     /// Show where the estate stands
     Status(status::Args),
     /// Explain an incident: what convicts, what acquits, what is missing
@@ -86,6 +98,10 @@ pub fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let done = match line.command {
         Command::Run(args) => run::run(args),
+        Command::Hub(args) => hub::run(args),
+        Command::Agent(args) => agent::run(args),
+        Command::Enrol(args) => enrol::run(args),
+        Command::Agents(args) => agents::run(args),
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::client::plain;
 use super::{Exit, config_or_say};
+use crate::agent::schedule::Whose;
 use crate::config::Config;
 use crate::hub::beats::token::works;
 use crate::hub::service::{self, Options, Running};
@@ -24,6 +25,11 @@ pub struct Args {
 /// Exit status: 0 stopped in good order, 1 the configuration asks for what isn't built yet, 2 it is broken,
 /// 3 it could not be read, nothing could be started, or something essential ended on its own.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    run_for(Whose::Everybodys, args)
+}
+
+/// The same, for those whose checks are asked here.
+pub(super) fn run_for(whose: Whose, args: Args) -> anyhow::Result<Exit> {
     log_to_stderr();
     let config = match config_or_say(&args.config) {
         Ok(config) => config,
@@ -33,19 +39,26 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         eprintln!("linewatch: {error}");
         return Ok(Exit::BadNews);
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(watch(args, config))
+    let listen = args.listen.unwrap_or(config.hub.listen);
+    if let Err(error) = service::refuse_open(whose, listen, &config.hub) {
+        eprintln!("linewatch: {error}");
+        return Ok(Exit::BadNews);
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(watch(whose, args, config))
 }
 
-async fn watch(args: Args, config: Config) -> anyhow::Result<Exit> {
+async fn watch(whose: Whose, args: Args, config: Config) -> anyhow::Result<Exit> {
     // Taken before anything else, so that a signal that comes early is not lost.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let greeting = greeting(&config, &args.config);
-    let options = Options { config_path: Some(args.config), listen: args.listen, gate: None };
+    let greeting = greeting(whose, &config, &args.config);
+    let scheme = if config.hub.tls.is_some() { "https" } else { "http" };
+    let options =
+        Options { config_path: Some(args.config), listen: args.listen, whose, ..Options::default() };
     let running = service::start(config, options).await?;
     println!("{greeting}");
-    println!("page and API: http://{}/   metrics: http://{0}/metrics", running.address);
+    println!("page and API: {scheme}://{}/   metrics: {scheme}://{0}/metrics", running.address);
     println!("SIGHUP reads the configuration again; Ctrl-C stops.");
     let exit = loop {
         tokio::select! {
@@ -83,10 +96,15 @@ async fn reload(running: &Running) {
 }
 
 /// What is watched, and what this machine can see of it.
-fn greeting(config: &Config, file: &Path) -> String {
+fn greeting(whose: Whose, config: &Config, file: &Path) -> String {
     let estate = &config.estate;
     let sourced = estate.practices.iter().filter(|practice| practice.source.is_some()).count();
     let sees = match sourced {
+        _ if whose == Whose::Hubs => {
+            "Agents at the practices ask and report; `linewatch enrol PRACTICE` lets one in. Only the hub's \
+                                      own checks are asked from here."
+                .to_owned()
+        }
         0 => "No practice has a `source`, so every check leaves by this machine's own lines: what they show \
               is this machine's view, not the practices'."
             .to_owned(),

@@ -16,6 +16,7 @@ mod errors;
 mod estate_file;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
+mod handout;
 mod hints;
 mod names;
 mod ods;
@@ -42,13 +43,14 @@ use toml::de::DeTable;
 
 pub use ambiguity::{Ambiguities, Ambiguity};
 pub use errors::{Errors, Problem};
+pub use handout::Handout;
 pub use hints::{Hint, hints};
 pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
     HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings,
+    ScheduleSettings, TlsSettings, Tokens,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
@@ -69,6 +71,8 @@ pub struct Config {
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
     pub schedule: ScheduleSettings,
+    /// What agents at practices are told of it.
+    pub handout: Arc<Handout>,
 }
 
 /// Reads and checks a configuration file, and the files that it names (relative to its own folder).
@@ -138,7 +142,8 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
     }
     let estate = read.into_estate()?;
     let settings_file::Settings { hub, mail, notices, maintenance, schedule } = settings?;
-    Some(Config { estate, hub, mail, notices, maintenance, schedule })
+    let handout = Arc::new(Handout::of(text, reader.dir));
+    Some(Config { estate, hub, mail, notices, maintenance, schedule, handout })
 }
 
 /// A file's bytes, or why not, in words.

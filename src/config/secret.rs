@@ -36,6 +36,24 @@ pub(super) const OF_BEATS: Keys = Keys {
     must: "it must hold the secret alone, on one line: openssl rand -hex 32 makes one",
 };
 
+/// What people and Prometheus show to read the page.
+pub(super) const OF_VIEWER: Keys = Keys {
+    file: "viewer_token_file",
+    variable: "viewer_token_env",
+    itself: "viewer_token",
+    example: "LINEWATCH_VIEWER_TOKEN",
+    must: "it must hold the token alone, on one line: openssl rand -hex 32 makes one",
+};
+
+/// What administrators show.
+pub(super) const OF_ADMIN: Keys = Keys {
+    file: "admin_token_file",
+    variable: "admin_token_env",
+    itself: "admin_token",
+    example: "LINEWATCH_ADMIN_TOKEN",
+    must: "it must hold the token alone, on one line: openssl rand -hex 32 makes one",
+};
+
 /// The secret, where one of the keys for it is there.
 pub(super) fn shared(reader: &mut Reader<'_>, section: &Section<'_>, keys: &Keys) -> Option<SharedSecret> {
     let Keys { file: file_key, variable: variable_key, itself, example, must } = keys;

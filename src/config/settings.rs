@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::estate::SharedSecret;
 use crate::time::At;
 
 /// `[hub]`
@@ -19,6 +20,26 @@ pub struct HubSettings {
     pub keep: Duration,
     /// How long recipients' addresses are kept after the notice. Default 90 days.
     pub keep_addresses: Duration,
+    /// The listener's certificate; `None`: it speaks plain HTTP.
+    pub tls: Option<TlsSettings>,
+    pub tokens: Tokens,
+}
+
+/// `[hub] tls`: the listener's certificate, already read, and found to fit its key.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// The chain, PEM.
+    pub certificate_pem: String,
+    pub key_pem: SecretString,
+}
+
+/// What people and Prometheus show. Default: none is asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tokens {
+    /// For reading the page, the API and the metrics.
+    pub viewer: Option<SharedSecret>,
+    /// For that, and for changing something; without it, changes are taken from the hub's own machine alone.
+    pub admin: Option<SharedSecret>,
 }
 
 impl HubSettings {

@@ -9,15 +9,16 @@ use toml::de::DeValue;
 use super::errors::Placed;
 use super::estate_file::{Draft, sections, via};
 use super::names::{Names, shorten};
-use super::probes::{one_of, trust};
+use super::probes::{certificates, one_of, trust};
 use super::reader::{Reader, described};
 use super::secret;
-use super::section::Section;
+use super::section::{Section, section};
 use super::settings::{
     HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings,
+    ScheduleSettings, TlsSettings, Tokens,
 };
 use super::values::{self, Refusal, refusal};
+use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
 use crate::limits::{CONFIG_LIST_MAX, SCHEDULE_CONCURRENCY_MAX};
@@ -53,9 +54,24 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     Some(Settings { hub, mail, notices, maintenance, schedule })
 }
 
-/// Keys of `[hub]`; `beat_secret` is among them so that its refusal can say more.
-const HUB_KEYS: [&str; 8] =
-    ["listen", "data", "via", "keep", "keep_addresses", "beat_secret_file", "beat_secret_env", "beat_secret"];
+/// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
+const HUB_KEYS: [&str; 15] = [
+    "listen",
+    "data",
+    "via",
+    "keep",
+    "keep_addresses",
+    "beat_secret_file",
+    "beat_secret_env",
+    "beat_secret",
+    "viewer_token_file",
+    "viewer_token_env",
+    "viewer_token",
+    "admin_token_file",
+    "admin_token_env",
+    "admin_token",
+    "tls",
+];
 
 fn hub(
     reader: &mut Reader<'_>,
@@ -67,10 +83,15 @@ fn hub(
         data: beside(reader.dir, HubSettings::DATA),
         keep: HubSettings::KEEP,
         keep_addresses: HubSettings::KEEP_ADDRESSES,
+        tls: None,
+        tokens: Tokens::default(),
     };
     let Some(section) = root.table(reader, "hub") else { return (hub, Vec::new(), None) };
     section.refuse_unknown(reader, &HUB_KEYS);
     let beat_secret = secret::shared(reader, &section, &secret::OF_BEATS);
+    hub.tokens.viewer = secret::shared(reader, &section, &secret::OF_VIEWER);
+    hub.tokens.admin = secret::shared(reader, &section, &secret::OF_ADMIN);
+    hub.tls = tls(reader, &section);
     if let Some(listen) = section.value(reader, "listen", values::listen) {
         hub.listen = listen.value;
     }
@@ -84,6 +105,28 @@ fn hub(
         hub.keep_addresses = keep.value;
     }
     (hub, via(reader, &section, &draft.component_names), beat_secret)
+}
+
+/// `tls = { certificate = "…", key = "…" }`
+fn tls(reader: &mut Reader<'_>, hub: &Section<'_>) -> Option<TlsSettings> {
+    const HELP: &str = "write tls = { certificate = \"hub.pem\", key = \"hub.key\" }";
+    let value = hub.raw("tls")?;
+    let Some(table) = section(value, "`tls`".to_owned()) else {
+        reader.refuse(value.span, format!("`tls` is {}, not a table", described(value.value)), HELP);
+        return None;
+    };
+    table.refuse_unknown(reader, &["certificate", "key"]);
+    let certificate = table.need_text(reader, "certificate")?;
+    let key = table.need_text(reader, "key")?;
+    let certificate_pem = certificates(reader, "certificate", certificate)?;
+    let key_pem = SecretString::from(side_file(reader, "key", key)?);
+    match fits(&certificate_pem, &key_pem) {
+        Ok(()) => Some(TlsSettings { certificate_pem, key_pem }),
+        Err((message, help)) => {
+            reader.refuse(key.span, format!("`key`: {:?} {message}", shorten(key.value)), help);
+            None
+        }
+    }
 }
 
 /// At least a day: less would remove an incident while it lasts.

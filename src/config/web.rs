@@ -173,8 +173,11 @@ fn client_identity(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Cli
     }
 }
 
-/// Whether a client could show this certificate with this key.
-fn fits(certificate_pem: &str, key_pem: &SecretString) -> Result<(), (&'static str, &'static str)> {
+/// Whether somebody could show this certificate with this key.
+pub(super) fn fits(
+    certificate_pem: &str,
+    key_pem: &SecretString,
+) -> Result<(), (&'static str, &'static str)> {
     const PEM: &str = "it must be PEM, with a line -----BEGIN PRIVATE KEY-----";
     let key = key_pem.expose_secret();
     if key.contains("ENCRYPTED") {
@@ -194,12 +197,12 @@ fn fits(certificate_pem: &str, key_pem: &SecretString) -> Result<(), (&'static s
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate_pem.as_bytes()).collect();
     let Ok(chain) = chain else {
-        return Err(("belongs to a `client_certificate` that can't be read", "write that one as PEM"));
+        return Err(("belongs to a certificate that can't be read", "write that one as PEM"));
     };
     CertifiedKey::new(chain, key).keys_match().map_err(|_| {
         (
-            "is not the key of `client_certificate`",
-            "name the two files that were made together, the client's own certificate first",
+            "is not the key of the certificate",
+            "name the two files that were made together, the certificate that it belongs to first",
         )
     })
 }

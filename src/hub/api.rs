@@ -16,10 +16,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::beats;
+use super::credentials;
 use super::guard::{self, Refused};
+use super::intake;
 use super::metrics;
 use super::pages;
-use super::server::Peer;
+use super::server::{Encrypted, Peer};
 use super::state::Hub;
 use super::status::{PracticeStatus, Status};
 use crate::correlate::Explanation;
@@ -95,21 +97,30 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/practices", get(pages::practices))
         .route("/practice/{*id}", get(pages::practice))
         .route("/incident/{id}", get(pages::incident))
-        .route("/style.css", get(pages::style))
         .route("/api/v1/status", get(status))
         .route("/api/v1/practices/{*id}", get(practice))
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/incidents/{id}/why", get(why))
         .route("/api/v1/incidents/{id}/approve", post(approve))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
         .route("/api/v1/beats", get(beats::routes::list))
+        .merge(credentials::routes::of_people())
+        .route_layer(middleware::from_fn_with_state(hub.clone(), check_viewer))
+        .route("/style.css", get(pages::style))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(credentials::routes::of_agents().route_layer(middleware::from_fn(check_encrypted)))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here; the page is at /") })
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
         // After the limits of bodies: work that sends its whole log has been done all the same, and nobody keeps it.
         .merge(beats::routes::routes(hub.beats.clone()))
+        // Which reads no more than a batch of its own accord, once it knows whose it is.
+        .merge(
+            Router::new()
+                .route("/api/v1/observations", post(intake::routes::post))
+                .route_layer(middleware::from_fn(check_encrypted)),
+        )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
         .layer(middleware::from_fn_with_state(hub.clone(), check_host))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
@@ -124,6 +135,23 @@ async fn check_host(State(hub): State<Arc<Hub>>, request: Request, next: Next) -
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
+}
+
+async fn check_viewer(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
+    match hub.access.may_see(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Keys travel over TLS, or on this machine alone.
+async fn check_encrypted(request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    let is_here = peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback());
+    if is_here || request.extensions().get::<Encrypted>().is_some() {
+        return next.run(request).await;
+    }
+    problem(StatusCode::FORBIDDEN, "agents are heard over TLS alone: set `tls` in [hub]")
 }
 
 async fn status(State(hub): State<Arc<Hub>>) -> Response {
@@ -190,7 +218,7 @@ async fn approve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = guard::may_change(peer.map(|Extension(peer)| peer), &headers) {
+    if let Err(refused) = hub.access.may_change(peer.map(|Extension(peer)| peer), &headers) {
         return refused.into_response();
     }
     let request: ApproveRequest = if body.is_empty() {
@@ -260,6 +288,12 @@ pub fn problem(status: StatusCode, error: impl Into<String>) -> Response {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        problem(self.status, self.why)
+        let mut answer = problem(self.status, self.why);
+        if self.status == StatusCode::UNAUTHORIZED {
+            // So that a browser asks for it.
+            let challenge = HeaderValue::from_static("Basic realm=\"linewatch\", charset=\"UTF-8\"");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
     }
 }

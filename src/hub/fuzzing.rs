@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::beats::{self, Beats};
+use super::credentials::Credentials;
+use super::guard::Access;
+use super::intake::Intake;
 use super::ledger::Ledger;
 use super::numbers::Numbers;
 use super::pipeline::Pulse;
@@ -27,7 +30,7 @@ use crate::fuzzing::choice;
 use crate::incident::Event;
 use crate::limits::HTTP_HEADERS_MAX;
 use crate::notify::Desk;
-use crate::store::Store;
+use crate::store::{AgentRows, Store};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9460);
 /// No folder can be made there, so everything is kept in memory.
@@ -83,8 +86,12 @@ async fn hub() -> Option<Hub> {
     pulse.beat(clock::now());
     Some(Hub {
         listen: LISTEN,
-        view: watch::channel(Arc::new(View::new(Arc::clone(&estate), Arc::new(picture), ledger))).1,
+        view: watch::channel(Arc::new(View::new(Arc::clone(&estate), Arc::new(picture), ledger, 0))).1,
         commands,
+        credentials: Credentials::new(&AgentRows::default(), store.clone()).ok()?,
+        intake: Intake::new(Vec::new(), mpsc::channel(1).0, reports.clone()),
+        access: Access::default(),
+        handout: watch::channel(Arc::clone(&config.handout)).1,
         reports,
         desk: Desk::start(&config, store.clone(), CancellationToken::new()).await,
         store,

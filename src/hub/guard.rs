@@ -1,11 +1,16 @@
-//! Who may ask what. The page listens on loopback by default and has no log-in; what a browser on the same
-//! machine could be talked into by a foreign site is refused here.
+//! Who may ask what. The page listens on loopback by default and has no log-in unless `[hub]` names tokens; what a browser on the
+//! same machine could be talked into by a foreign site is refused here. Agents show keys of their own ([`super::credentials`]).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
 
 use super::server::Peer;
+use crate::config::Tokens;
+use crate::estate::SharedSecret;
+use crate::uplink::key::same_secret;
 
 /// Why a request is refused, for the person who reads the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +39,80 @@ pub fn host_is_ours(listen: SocketAddr, headers: &HeaderMap) -> Result<(), Refus
     if ours { Ok(()) } else { Err(refused) }
 }
 
-/// Whether a request may change something: it comes from this machine, and no browser page of another
-/// origin can have sent it.
-pub fn may_change(peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
-    if !peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback()) {
-        return Err(Refused {
-            status: StatusCode::FORBIDDEN,
-            why: "approvals are taken from the hub's own machine only: run `linewatch approve` there",
-        });
+/// What people and Prometheus must show.
+#[derive(Debug, Default)]
+pub struct Access(Mutex<Tokens>);
+
+impl Access {
+    pub fn new(tokens: Tokens) -> Self {
+        Self(Mutex::new(tokens))
     }
+
+    /// Goes on with other tokens.
+    pub fn set(&self, tokens: Tokens) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    fn tokens(&self) -> Tokens {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a request may read: everybody may who reaches the page, unless a viewer's token is asked for.
+    pub fn may_see(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        let Tokens { viewer: Some(viewer), admin } = self.tokens() else { return Ok(()) };
+        let shown = shown_token(headers);
+        let fits =
+            |token: &SharedSecret| shown.as_ref().is_some_and(|shown| same_secret(shown, token.bytes()));
+        if fits(&viewer) || admin.as_ref().is_some_and(fits) {
+            return Ok(());
+        }
+        Err(Refused {
+            status: StatusCode::UNAUTHORIZED,
+            why: "a token is needed here: as `Authorization: Bearer …`, or as the password of any user",
+        })
+    }
+
+    /// Whether a request may change something: it shows the administrator's token, or where there is none it comes from this
+    /// machine; and no browser page of another origin can have sent it.
+    pub fn may_change(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
+        match self.tokens().admin {
+            Some(admin) => {
+                if !shown_token(headers).is_some_and(|shown| same_secret(&shown, admin.bytes())) {
+                    return Err(Refused {
+                        status: StatusCode::UNAUTHORIZED,
+                        why: "the administrator's token is needed here: name its file with --token-file",
+                    });
+                }
+            }
+            None => {
+                if !peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback()) {
+                    return Err(Refused {
+                        status: StatusCode::FORBIDDEN,
+                        why: "changes are taken from the hub's own machine only: run the command there, or set \
+                              admin_token_file in [hub]",
+                    });
+                }
+            }
+        }
+        is_no_foreign_page(headers)
+    }
+}
+
+/// The token of `Authorization: Bearer …`, or the password of `Basic …`.
+fn shown_token(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().as_bytes().to_vec());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some(pair[colon + 1..].to_vec())
+}
+
+fn is_no_foreign_page(headers: &HeaderMap) -> Result<(), Refused> {
     // A page of another origin can't set this header without asking first, and the asking is never answered.
     let marked = headers.get("x-linewatch").is_some_and(|value| value.as_bytes() == b"approve");
     if !marked {
@@ -99,6 +169,8 @@ mod tests {
 
     #[test]
     fn an_approval_needs_this_machine_and_the_header_and_no_foreign_page() {
+        let access = Access::default();
+        let may_change = |peer, headers: &HeaderMap| access.may_change(peer, headers);
         let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
         let mapped = Some(Peer("[::ffff:127.0.0.1]:5000".parse().expect("an address")));
         let there = Some(Peer("192.0.2.7:5000".parse().expect("an address")));
@@ -115,5 +187,35 @@ mod tests {
             let foreign = headers(&[("x-linewatch", "approve"), ("host", LOOPBACK), ("origin", origin)]);
             assert!(may_change(here, &foreign).is_err(), "{origin}");
         }
+    }
+
+    #[test]
+    fn tokens_are_shown_as_bearer_or_as_a_password() {
+        let secret = |text: &str| SharedSecret::new(text).expect("long enough");
+        let (viewer, admin) = ("viewer-0123456789", "admin-0123456789");
+        let access = Access::new(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)) });
+        let with = |value: &str| {
+            headers(&[("authorization", value), ("x-linewatch", "approve"), ("host", LOOPBACK)])
+        };
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("me:{viewer}"));
+        for may_see in [format!("Bearer {viewer}"), format!("bearer {admin}"), format!("Basic {basic}")] {
+            assert_eq!(access.may_see(&with(&may_see)), Ok(()), "{may_see}");
+        }
+        for stranger in ["", "Bearer ", "Bearer viewer-012345678", "Basic !", "Basic Og=="] {
+            assert_eq!(
+                access.may_see(&with(stranger)).err().map(|no| no.status.as_u16()),
+                Some(401),
+                "{stranger}"
+            );
+        }
+        let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
+        let there = Some(Peer("192.0.2.7:5000".parse().expect("an address")));
+        assert_eq!(access.may_change(there, &with(&format!("Bearer {admin}"))), Ok(()));
+        assert!(
+            access.may_change(here, &with(&format!("Bearer {viewer}"))).is_err(),
+            "who sees doesn't change"
+        );
+        access.set(Tokens::default());
+        assert_eq!(access.may_see(&HeaderMap::new()), Ok(()));
     }
 }

@@ -12,6 +12,8 @@
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
 //! | [`beats`] | work that says that it was done, and its silence |
+//! | [`credentials`] | who may report: codes, keys, agents |
+//! | [`intake`] | what agents report |
 //! | [`pages`], [`pages_words`] | the status page |
 //! | [`api`], [`guard`] | the routes, and who may ask what |
 //! | [`server`] | connections and their bounds |
@@ -20,10 +22,12 @@
 pub mod api;
 pub mod background;
 pub mod beats;
+pub mod credentials;
 pub mod field;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 pub mod guard;
+pub mod intake;
 pub mod ledger;
 pub mod metrics;
 pub mod notes;

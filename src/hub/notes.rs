@@ -18,6 +18,7 @@ pub enum About {
     Schedule,
     Concurrency,
     Descriptors,
+    AgentClocks,
 }
 
 /// One standing note of the hub's own.

@@ -3,6 +3,7 @@
 
 use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::intake::{self, refusal::REASONS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
 use crate::incident::EventKind;
@@ -12,6 +13,8 @@ use crate::incident::EventKind;
 pub struct Numbers {
     pub registry: Registry,
     observations: IntCounterVec,
+    batches: IntCounterVec,
+    reported: IntCounterVec,
     events: IntCounterVec,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
@@ -54,6 +57,20 @@ impl Numbers {
             &["taken"],
         )?;
         registry.register(Box::new(observations.clone()))?;
+        let batches = IntCounterVec::new(
+            Opts::new("linewatch_agent_batches_total", "Batches of agents, by what became of them."),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(batches.clone()))?;
+        let reported = IntCounterVec::new(
+            Opts::new(
+                "linewatch_agent_observations_total",
+                "Observations in agents' batches that were taken: new ones, those that had come before, and new ones of probes \
+                 that this hub doesn't know.",
+            ),
+            &["taken"],
+        )?;
+        registry.register(Box::new(reported.clone()))?;
         let events =
             IntCounterVec::new(Opts::new("linewatch_incident_events_total", "Incident events."), &["event"])?;
         registry.register(Box::new(events.clone()))?;
@@ -77,6 +94,8 @@ impl Numbers {
         started.set(crate::agent::clock::now().as_secs_f64());
         let numbers = Self {
             observations,
+            batches,
+            reported,
             events,
             events_lost: counter(
                 "linewatch_incident_events_lost_total",
@@ -127,6 +146,12 @@ impl Numbers {
         for event in ["opened", "changed", "resolved"] {
             numbers.events.with_label_values(&[event]);
         }
+        for outcome in ["kept", "not_kept"].into_iter().chain(REASONS) {
+            numbers.batches.with_label_values(&[outcome]);
+        }
+        for taken in ["new", "again", "unknown_probe"] {
+            numbers.reported.with_label_values(&[taken]);
+        }
         numbers.reload_ok.set(1);
         numbers.last_reload.set(started.get());
         Ok((numbers, meters))
@@ -134,6 +159,19 @@ impl Numbers {
 
     pub fn taken(&self, taken: Taken) {
         self.observations.with_label_values(&[word(taken)]).inc();
+    }
+
+    /// A batch was refused, for a reason of [`REASONS`].
+    pub fn refused(&self, reason: &str) {
+        self.batches.with_label_values(&[reason]).inc();
+    }
+
+    pub fn took(&self, batch: &intake::Taken) {
+        let outcome = if batch.trouble.is_none() { "kept" } else { "not_kept" };
+        self.batches.with_label_values(&[outcome]).inc();
+        self.reported.with_label_values(&["new"]).inc_by(batch.fresh - batch.unknown);
+        self.reported.with_label_values(&["again"]).inc_by(batch.again);
+        self.reported.with_label_values(&["unknown_probe"]).inc_by(batch.unknown);
     }
 
     pub fn event(&self, event: EventKind) {

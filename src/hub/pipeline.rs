@@ -176,15 +176,10 @@ impl Pipeline {
         seen.received = Some(now);
         if let (Some(probe), true) = (probe, generation == self.generation)
             && (self.view.ledger.enter(from, probe, &seen) == Entered::Turned || seen.path.is_some())
+            // What an agent reports was recorded before it came here: `super::intake`.
+            && seen.agent.is_none()
         {
-            self.turned.push(Transition {
-                at: seen.at,
-                practice: seen.practice.clone(),
-                probe: seen.probe.clone(),
-                ok: seen.ok,
-                failure: seen.failure,
-                path: seen.path.clone(),
-            });
+            self.turned.push(Transition::of(&seen));
         }
         let taken = self.correlator.observe(now, &seen);
         self.numbers.taken(taken);
@@ -266,7 +261,8 @@ impl Pipeline {
                 let ledger = Arc::new(self.view.ledger.carried_over(&self.view.estate, &estate));
                 self.correlator.reload(estate.clone(), self.stream_now());
                 self.generation = generation;
-                self.view = Arc::new(View::new(estate, Arc::new(self.correlator.picture()), ledger));
+                self.view =
+                    Arc::new(View::new(estate, Arc::new(self.correlator.picture()), ledger, generation));
                 self.outlets.picture.send_replace(self.view.picture.clone());
                 self.outlets.view.send_replace(self.view.clone());
                 self.dirty = true;
@@ -322,7 +318,7 @@ mod tests {
         });
         let picture = Arc::new(Correlator::new(estate.clone()).picture());
         let ledger = Arc::new(super::super::ledger::Ledger::new(&estate));
-        let view = Arc::new(View::new(estate, picture.clone(), ledger));
+        let view = Arc::new(View::new(estate, picture.clone(), ledger, 0));
         let (views, seen) = watch::channel(view.clone());
         let (told, to_tell) = mpsc::channel(2);
         let outlets = Outlets {

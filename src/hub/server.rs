@@ -3,31 +3,81 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
+use futures::StreamExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::config::TlsSettings;
 use crate::limits::{
-    ACCEPT_PAUSE, HTTP_CONNECTION_AGE_MAX, HTTP_CONNECTIONS_MAX, HTTP_FAREWELL, HTTP_HEADER_BYTES_MAX,
-    HTTP_HEADERS_MAX, HTTP_REQUEST_TIMEOUT,
+    ACCEPT_PAUSE, HTTP_CONNECTION_AGE_MAX, HTTP_FAREWELL, HTTP_HEADER_BYTES_MAX, HTTP_HEADERS_MAX,
+    HTTP_REQUEST_TIMEOUT,
 };
+use crate::reflector::limiter::Held;
 
 /// Who asks; put among the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
+/// Put there too when the connection is encrypted.
+#[derive(Debug, Clone, Copy)]
+pub struct Encrypted;
+
+/// Takes what was sent along and drops it: a connection that is closed on what it still sends is reset, and its sender doesn't hear
+/// the answer. What is longer is cut off.
+pub async fn let_go(mut pieces: BodyDataStream, bytes_max: usize) {
+    let mut bytes = 0;
+    while let Some(Ok(piece)) = pieces.next().await {
+        bytes += piece.len();
+        if bytes > bytes_max {
+            return;
+        }
+    }
+}
+
+/// Where connections come in, and how many.
+pub struct Door {
+    pub listener: TcpListener,
+    /// `None`: plain HTTP. What it is when a connection comes in counts for that connection.
+    pub tls: watch::Receiver<Option<Arc<ServerConfig>>>,
+    pub connections_max: usize,
+    /// Of one address, or of one IPv6 household.
+    pub per_peer_max: usize,
+}
+
+/// The listener's TLS. Which files can be used is checked when the configuration is read.
+pub fn tls(settings: &TlsSettings) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let unusable = |_| rustls::Error::General("the certificate or its key can't be read".to_owned());
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(settings.certificate_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(settings.key_pem.expose_secret().as_bytes()).map_err(unusable)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain.map_err(unusable)?, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// Serves until it is stopped, then lets the connections that are busy end, for a bounded time.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let seats = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
+pub async fn serve(door: Door, router: Router, stop: CancellationToken) {
+    let seats = Arc::new(Semaphore::new(door.connections_max));
+    let held = Arc::new(Mutex::new(Held::default()));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -35,15 +85,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             accepted = async {
                 // When all seats are taken, newcomers wait in the system's own queue.
                 let seat = seats.clone().acquire_owned().await;
-                (listener.accept().await, seat)
+                (door.listener.accept().await, seat)
             } => accepted,
         };
         match accepted {
             (Ok((stream, peer)), seat) => {
-                let connection = connection(stream, peer, router.clone(), stop.clone());
+                // Who holds many and says nothing leaves the others their seats.
+                let Some(own) = Own::take(&held, peer, door.per_peer_max) else { continue };
+                let tls = door.tls.borrow().clone();
+                let connection = connection(stream, tls, peer, router.clone(), stop.clone());
                 connections.spawn(async move {
                     connection.await;
-                    drop(seat);
+                    drop((seat, own));
                 });
             }
             (Err(error), _) => {
@@ -57,9 +110,54 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+/// One connection among those of its peer; given back however it ends.
+struct Own {
+    held: Arc<Mutex<Held>>,
+    peer: SocketAddr,
+}
+
+impl Own {
+    fn take(held: &Arc<Mutex<Held>>, peer: SocketAddr, most: usize) -> Option<Self> {
+        let taken = held.lock().unwrap_or_else(PoisonError::into_inner).take(peer.ip(), most);
+        taken.then(|| Self { held: held.clone(), peer })
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.peer.ip());
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let Some(tls) = tls else { return speak(stream, peer, false, router, stop).await };
+    let handshake = tokio::time::timeout(HTTP_REQUEST_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        shaken = handshake => if let Ok(Ok(stream)) = shaken {
+            speak(stream, peer, true, router, stop.clone()).await;
+        },
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    is_encrypted: bool,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        if is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         let answer = router.clone().oneshot(request.map(Body::new));
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });

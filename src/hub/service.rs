@@ -14,27 +14,31 @@ use tokio_util::sync::CancellationToken;
 
 use super::background::{Retention, record, supervise, tell};
 use super::beats::Beats;
+use super::credentials::Credentials;
+use super::guard::Access;
+use super::intake::Intake;
+use super::intake::keeper::keep;
 use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
 use super::pipeline::{Command, Outlets, Pipeline, Pulse};
-use super::server;
+use super::server::{self, Door};
 use super::state::Hub;
 use super::view::View;
 use crate::agent::load::under_way_max;
 use crate::agent::reask::Reasks;
-use crate::agent::schedule::Schedule;
+use crate::agent::schedule::{Schedule, Whose};
 use crate::agent::traces::Traces;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
-use crate::config::{Config, HubSettings, ScheduleSettings, unready};
+use crate::config::{Config, Handout, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::{
-    COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, OBSERVATION_QUEUE, STOP_DEADLINE, SUBSCRIBER_LAG,
-    TRANSITION_QUEUE,
+    COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, HTTP_CONNECTIONS_MAX, HUB_CONNECTIONS_MAX, KEEPER_QUEUE,
+    OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE,
 };
 use crate::notify::{Delivery, Desk};
 use crate::observation::Observation;
@@ -47,6 +51,8 @@ pub struct Options {
     pub config_path: Option<PathBuf>,
     /// Serve here instead of at `[hub] listen`.
     pub listen: Option<SocketAddr>,
+    /// Whose checks are asked here.
+    pub whose: Whose,
     /// Only a drill sets it.
     pub gate: Option<Arc<dyn ReportGate>>,
 }
@@ -90,8 +96,11 @@ pub struct Running {
     observations: broadcast::Sender<Arc<Observation>>,
     picture: watch::Receiver<Arc<Picture>>,
     config_path: Option<PathBuf>,
+    whose: Whose,
     started_with: HubSettings,
     retention: watch::Sender<Retention>,
+    tls: watch::Sender<Option<Arc<rustls::ServerConfig>>>,
+    handout: watch::Sender<Arc<Handout>>,
     crews: Mutex<Crews>,
     ended: CancellationToken,
     stop_beats: CancellationToken,
@@ -115,6 +124,7 @@ struct Tasks {
     pipeline: JoinHandle<()>,
     teller: JoinHandle<()>,
     recorder: JoinHandle<()>,
+    keeper: JoinHandle<()>,
     server: JoinHandle<()>,
 }
 
@@ -129,10 +139,12 @@ pub async fn start(config: Config, options: Options) -> anyhow::Result<Running> 
 pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options) -> anyhow::Result<Running> {
     let descriptors_for = descriptors::raise();
     let listen = options.listen.unwrap_or(config.hub.listen);
+    refuse_open(options.whose, listen, &config.hub)?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: choose another address with `[hub] listen`"))?;
     let address = listener.local_addr().context("the address of the status page is not known")?;
+    let tls = listener_tls(&config.hub)?;
     let (store, trouble) = Store::open_or_memory(&config.hub.data).await;
     if let Some(error) = trouble {
         tracing::error!(%error, "the store can't be used; linewatch goes on from memory");
@@ -146,6 +158,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let pulse = Arc::new(Pulse::default());
     pulse.beat(clock::now());
     let stop_desk = CancellationToken::new();
+    let agents = store.agents().await.context("the agents could not be read")?;
+    let credentials = Credentials::new(&agents, store.clone())?;
     let (beats, heard_until) = store.beats().await.context("the last beats could not be read")?;
     let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
 
@@ -159,7 +173,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (transitions, to_record) = mpsc::channel(TRANSITION_QUEUE);
     let ledger = Arc::new(Ledger::new(&estate));
     let blank = crate::correlate::Correlator::new(estate.clone()).picture();
-    let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger));
+    let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger, 0));
     let (picture, picture_seen) = watch::channel(view.picture.clone());
     let (views, view_seen) = watch::channel(view.clone());
     let outlets = Outlets {
@@ -172,8 +186,15 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     };
     let pipeline = Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
 
+    let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
+    let (tls, door_tls) = watch::channel(tls);
+    let (handout, handed_out) = watch::channel(config.handout.clone());
     let hub = Arc::new(Hub {
         listen: address,
+        credentials,
+        intake: Intake::new(agents.spools, batches, reports.downgrade()),
+        access: Access::new(config.hub.tokens.clone()),
+        handout: handed_out,
         view: view_seen,
         commands,
         reports: reports.downgrade(),
@@ -189,6 +210,10 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (stop_pipeline, stop_server) = (CancellationToken::new(), CancellationToken::new());
     let stop_beats = CancellationToken::new();
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
+    let connections_max =
+        if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
+    let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
+    let door = Door { listener, tls: door_tls, connections_max, per_peer_max };
     let tasks = Tasks {
         beats: supervise(
             "what hears beats",
@@ -203,15 +228,16 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
         teller: tokio::spawn(tell(hub.clone(), to_tell)),
-        recorder: tokio::spawn(record(store, to_record, retained)),
+        recorder: tokio::spawn(record(store.clone(), to_record, retained)),
+        keeper: tokio::spawn(keep(store, to_keep)),
         server: supervise(
             "the status page",
-            server::serve(listener, super::api::router(hub.clone()), stop_server.clone()),
+            server::serve(door, super::api::router(hub.clone()), stop_server.clone()),
             stop_server.clone(),
             ended.clone(),
         ),
     };
-    let start = crew_starter(field, reports, options.gate, notes, meters, descriptors_for);
+    let start = crew_starter(field, reports, options.whose, options.gate, notes, meters, descriptors_for);
     let stop = CancellationToken::new();
     start(estate, config.schedule, 0, stop.clone());
     Ok(Running {
@@ -221,8 +247,11 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         observations,
         picture: picture_seen,
         config_path: options.config_path,
+        whose: options.whose,
         started_with: config.hub,
         retention,
+        tls,
+        handout,
         crews: Mutex::new(Crews { generation: 0, stop, start }),
         ended,
         stop_beats,
@@ -237,6 +266,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
 fn crew_starter<F: Field>(
     field: Arc<F>,
     out: mpsc::Sender<Report>,
+    whose: Whose,
     gate: Option<Arc<dyn ReportGate>>,
     notes: Arc<OwnNotes>,
     meters: Arc<crate::agent::meters::Meters>,
@@ -246,7 +276,7 @@ fn crew_starter<F: Field>(
     let traces = Traces::default();
     Box::new(move |estate, settings, generation, stop| {
         let now = field.now();
-        let schedule = Schedule::new(&estate, &settings, now);
+        let schedule = Schedule::of(whose, &estate, &settings, now);
         match schedule.stretched() {
             [] => notes.clear(About::Schedule),
             stretched => {
@@ -263,7 +293,7 @@ fn crew_starter<F: Field>(
                 notes.set(About::Schedule, now, text);
             }
         }
-        let under_way = under_way_max(&estate);
+        let under_way = under_way_max(whose, &estate);
         if under_way > settings.concurrency_max {
             let text = format!(
                 "If every check timed out at once, {under_way} would be under way; `[schedule] concurrency` \
@@ -298,6 +328,32 @@ fn crew_starter<F: Field>(
         };
         tokio::spawn(workers.work(schedule, reasks));
     })
+}
+
+/// A hub of agents on an address that others reach, without what keeps strangers out. Nothing was bound or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a hub that listens on {listen} needs {lacks} in [hub]: plain HTTP without a log-in is for loopback alone"
+)]
+pub struct Open {
+    pub listen: SocketAddr,
+    pub lacks: &'static str,
+}
+
+/// Refuses a hub of agents that would speak plainly, or show its page to everybody, on an address that others reach.
+pub fn refuse_open(whose: Whose, listen: SocketAddr, hub: &HubSettings) -> Result<(), Open> {
+    let lacks = match (&hub.tls, &hub.tokens.viewer) {
+        _ if whose != Whose::Hubs || listen.ip().to_canonical().is_loopback() => return Ok(()),
+        (None, _) => "`tls`",
+        (_, None) => "`viewer_token_file`",
+        _ => return Ok(()),
+    };
+    Err(Open { listen, lacks })
+}
+
+fn listener_tls(hub: &HubSettings) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    let tls = hub.tls.as_ref().map(server::tls).transpose();
+    tls.context("`tls` of [hub] can't be used")
 }
 
 /// Says by name which probes can't be asked: by this version, or as they stand.
@@ -392,6 +448,8 @@ impl Running {
             .await
             .context("the configuration could not be read")??;
         refuse_unasked(&config, Some(&path))?;
+        let tls = listener_tls(&config.hub)?;
+        refuse_open(self.whose, self.address, &config.hub)?;
         let needs_restart = self.needs_restart(&config.hub);
         if needs_restart.is_empty() {
             self.hub.notes.clear(About::Restart);
@@ -402,6 +460,9 @@ impl Running {
         let (practices, probes) = (config.estate.practices.len(), config.estate.probes.len());
         self.hub.desk.reload(&config);
         self.retention.send_replace(Retention::from(&config.hub));
+        self.hub.access.set(config.hub.tokens.clone());
+        self.tls.send_replace(tls);
+        self.handout.send_replace(config.handout.clone());
         let estate = Arc::new(config.estate);
         let mut crews = self.crews.lock().await;
         crews.generation += 1;
@@ -450,6 +511,8 @@ impl Running {
                 task.abort();
             }
         }
+        // It ends with the hub below; what wasn't acknowledged by now is the agents' to send again.
+        tasks.keeper.abort();
         stop_server.cancel();
         stop_desk.cancel();
         let store = hub.store.clone();

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::beats::Beats;
+use super::credentials::Credentials;
+use super::credentials::live::is_flagged;
+use super::guard::Access;
+use super::intake::Intake;
 use super::metrics::Scrape;
 use super::notes::{About, OwnNote, OwnNotes};
 use super::numbers::Numbers;
@@ -14,6 +18,7 @@ use super::view::View;
 use crate::agent::clock;
 use crate::agent::meters::Meters;
 use crate::agent::workers::Report;
+use crate::config::Handout;
 use crate::correlate::Explanation;
 use crate::limits::{EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
 use crate::notify::{Desk, RelayHealth};
@@ -34,12 +39,22 @@ pub struct Hub {
     pub meters: Arc<Meters>,
     pub pulse: Arc<Pulse>,
     pub beats: Arc<Beats>,
+    pub credentials: Credentials,
+    pub intake: Intake,
+    pub access: Access,
+    /// What agents are told of the present configuration.
+    pub handout: watch::Receiver<Arc<Handout>>,
 }
 
 impl Hub {
     /// What is known now.
     pub fn view(&self) -> Arc<View> {
         self.view.borrow().clone()
+    }
+
+    /// What agents are told now.
+    pub fn handout(&self) -> Arc<Handout> {
+        self.handout.borrow().clone()
     }
 
     /// The hub's notes about itself, those about store and mail brought up to date.
@@ -67,6 +82,18 @@ impl Hub {
                 since,
                 format!("The mail server can't be spoken to ({why}). Notices wait in the outbox."),
             ),
+        }
+        let wrong = self.credentials.list().into_iter().filter(is_flagged);
+        let wrong: Vec<String> = wrong.map(|line| format!("{} ({})", line.practice, line.agent)).collect();
+        match wrong.first() {
+            None => self.notes.clear(About::AgentClocks),
+            Some(first) => {
+                let others = wrong.len() - 1;
+                let more = if others == 0 { String::new() } else { format!(" and {others} more") };
+                let text =
+                    format!("Agents' clocks are wrong: {first}{more}; `linewatch agents` says by how much.");
+                self.notes.set(About::AgentClocks, clock::now(), text);
+            }
         }
         self.notes.list(clock::now())
     }

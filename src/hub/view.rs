@@ -13,16 +13,18 @@ pub struct View {
     pub estate: Arc<Estate>,
     pub picture: Arc<Picture>,
     pub ledger: Arc<Ledger>,
+    /// Which configuration the estate is of.
+    pub generation: u64,
     watched: Arc<[NetworkIx]>,
 }
 
 impl View {
-    pub fn new(estate: Arc<Estate>, picture: Arc<Picture>, ledger: Arc<Ledger>) -> Self {
+    pub fn new(estate: Arc<Estate>, picture: Arc<Picture>, ledger: Arc<Ledger>, generation: u64) -> Self {
         let watched = (0..estate.networks.len())
             .map(NetworkIx::new)
             .filter(|network| estate.probes.iter().any(|probe| probe.network == *network))
             .collect();
-        Self { estate, picture, ledger, watched }
+        Self { estate, picture, ledger, generation, watched }
     }
 
     /// The same estate with a newer picture.

@@ -3,9 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use super::fault::Fault;
+use crate::chance;
 use crate::reflector::frame::Nonce;
 
 /// 64 bits. The standard library keys its hashes from the system's generator, and SipHash doesn't let its key be
@@ -17,9 +16,7 @@ pub(super) fn nonce() -> u64 {
 
 /// So many bytes from the system's generator. The fault is `local`: it gives none.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Fault> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Fault::local("this machine gives no random numbers"))?;
-    Ok(bytes)
+    chance::random().map_err(|none| Fault::local(none.to_string()))
 }
 
 /// A name for a question to a reflector.

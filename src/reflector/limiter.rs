@@ -9,7 +9,7 @@ use crate::limits::{REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_NONCES_MAX, REFLECTOR_SO
 
 /// A bucket that fills evenly; each answer takes one out.
 #[derive(Debug, Clone, Copy)]
-struct Bucket {
+pub(crate) struct Bucket {
     level: f64,
     at: Instant,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Rate {
 }
 
 impl Bucket {
-    const fn full(rate: Rate, now: Instant) -> Self {
+    pub(crate) const fn full(rate: Rate, now: Instant) -> Self {
         Self { level: rate.burst, at: now }
     }
 
@@ -30,6 +30,16 @@ impl Bucket {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.level = (self.level + since * rate.per_second).min(rate.burst);
         self.at = now;
+    }
+
+    /// Takes one out, where there is one.
+    pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> bool {
+        self.fill(rate, now);
+        let has_one = self.level >= 1.0;
+        if has_one {
+            self.level -= 1.0;
+        }
+        has_one
     }
 }
 
@@ -86,11 +96,11 @@ fn one_household(source: IpAddr) -> IpAddr {
 
 /// How many of a kind each source holds at this moment. As long as what is held: whoever holds them bounds that.
 #[derive(Debug, Default)]
-pub(super) struct Held(BTreeMap<IpAddr, usize>);
+pub(crate) struct Held(BTreeMap<IpAddr, usize>);
 
 impl Held {
     /// `false`: it holds as many as it may.
-    pub(super) fn take(&mut self, source: IpAddr, most: usize) -> bool {
+    pub(crate) fn take(&mut self, source: IpAddr, most: usize) -> bool {
         let count = self.0.entry(one_household(source)).or_default();
         if *count >= most {
             return false;
@@ -99,7 +109,7 @@ impl Held {
         true
     }
 
-    pub(super) fn give_back(&mut self, source: IpAddr) {
+    pub(crate) fn give_back(&mut self, source: IpAddr) {
         let source = one_household(source);
         if let Some(count) = self.0.get_mut(&source) {
             *count = count.saturating_sub(1);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`open`](self) | `open.rs`: folder, lock, file, migrations; or memory when the disk can't be used |
 //! | `write.rs` | everything that is ever written, each kind idempotent |
+//! | `agents.rs` | who may report, and what of each agent's spool was taken in |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `read.rs` | what is ever asked |
 //! | `retention.rs` | what is removed when its time is over |
@@ -17,6 +18,7 @@
 //! that can't be opened at all is replaced by one in memory ([`Store::open_or_memory`]); the file is never
 //! deleted or overwritten.
 
+mod agents;
 mod arrears;
 mod error;
 mod open;
@@ -29,14 +31,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use sqlx::SqlitePool;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::Notice;
-use crate::observation::{Failure, PathSeen};
+use crate::observation::{Failure, Observation, PathSeen};
 use crate::time::At;
 
+pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
 use arrears::Arrears;
 pub use error::StoreError;
 pub use read::{Snapshot, Unsent};
@@ -85,6 +89,19 @@ pub struct Transition {
     pub failure: Option<Failure>,
     /// Where its packets stopped, once that is known: then it may be no change, and only say so.
     pub path: Option<PathSeen>,
+}
+
+impl Transition {
+    pub fn of(seen: &Observation) -> Self {
+        Self {
+            at: seen.at,
+            practice: seen.practice.clone(),
+            probe: seen.probe.clone(),
+            ok: seen.ok,
+            failure: seen.failure,
+            path: seen.path.clone(),
+        }
+    }
 }
 
 /// The last word of one piece of work that is waited for.
@@ -213,6 +230,11 @@ impl Store {
             Ok(self.arrears(|arrears| arrears.written(up_to)))
         })
         .await;
+        self.judge(done)
+    }
+
+    /// Notes whether the disk took a write; `done`: whether more waits.
+    fn judge(&self, done: Result<Result<bool, sqlx::Error>, Elapsed>) -> Result<bool, StoreError> {
         let error = match done {
             Ok(Ok(more)) => {
                 if let Some(was) = self.arrears(Arrears::is_fine) {

@@ -190,7 +190,10 @@ impl Store {
         .await
     }
 
-    async fn read<T>(&self, ask: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    pub(super) async fn read<T>(
+        &self,
+        ask: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
         match tokio::time::timeout(limits::STORE_READ_TIMEOUT, ask).await {
             Ok(answer) => answer.map_err(|error| StoreError::of(&self.inner.file, &error)),
             Err(_) => Err(StoreError::Slow {

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | journal, resolved incidents, changes of checks | `[hub] keep`, 400 days unless told otherwise |
 //! | outbox rows, the only place with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
+//! | enrolment codes, revoked agents and what was taken of their spools | 90 days after they were of any use |
 //! | everything about an open incident, and notices not yet sent | until it is over |
 
 use std::time::Duration;
 
 use super::write::Tx;
 use super::{Store, StoreError};
+use crate::limits::CREDENTIALS_KEPT;
 use crate::time::At;
 
 /// What was removed because its time was over, in rows.
@@ -31,16 +33,26 @@ impl Store {
         keep: Duration,
         keep_addresses: Duration,
     ) -> Result<Pruned, StoreError> {
-        self.remove(now - keep, now - keep_addresses)
+        self.remove(now - keep, now - keep_addresses, now - CREDENTIALS_KEPT)
             .await
             .map_err(|error| StoreError::of(&self.inner.file, &error))
     }
 
-    async fn remove(&self, before: At, addresses_before: At) -> Result<Pruned, sqlx::Error> {
+    async fn remove(
+        &self,
+        before: At,
+        addresses_before: At,
+        credentials_before: At,
+    ) -> Result<Pruned, sqlx::Error> {
         let _turn = self.inner.turn.lock().await;
         let writer = &self.inner.writer;
         let mut tx = writer.begin().await?;
-        let pruned = match remove_rows(&mut tx, before.as_millis(), addresses_before.as_millis()).await {
+        let removed = remove_rows(&mut tx, before.as_millis(), addresses_before.as_millis()).await;
+        let removed = match removed {
+            Ok(pruned) => remove_credentials(&mut tx, credentials_before).await.map(|()| pruned),
+            Err(error) => Err(error),
+        };
+        let pruned = match removed {
             Ok(pruned) => pruned,
             Err(error) => {
                 writer.roll_back(tx).await;
@@ -53,6 +65,16 @@ impl Store {
         sqlx::query("PRAGMA incremental_vacuum").execute(&writer.pool).await?;
         Ok(pruned)
     }
+}
+
+/// Codes and agents that have been of no use since before then.
+async fn remove_credentials(tx: &mut Tx, before: At) -> Result<(), sqlx::Error> {
+    for old in
+        ["DELETE FROM enrolment_codes WHERE valid_until < ?", "DELETE FROM agents WHERE revoked_at < ?"]
+    {
+        sqlx::query(old).bind(before.as_millis()).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 async fn remove_rows(tx: &mut Tx, before: i64, addresses_before: i64) -> Result<Pruned, sqlx::Error> {

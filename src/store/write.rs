@@ -216,7 +216,7 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
+pub(super) async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
     let path = transition.path.as_ref().map(serde_json::to_string).transpose();
     let path = path.map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
@@ -300,7 +300,13 @@ async fn journal_notice(
     journal(tx, at, "notice", incident, &body).await.map(drop)
 }
 
-async fn journal(tx: &mut Tx, at: At, subject: &str, incident: &str, body: &str) -> Result<i64, sqlx::Error> {
+pub(super) async fn journal(
+    tx: &mut Tx,
+    at: At,
+    subject: &str,
+    incident: &str,
+    body: &str,
+) -> Result<i64, sqlx::Error> {
     sqlx::query("INSERT INTO journal (at, subject, incident, body) VALUES (?, ?, ?, ?)")
         .bind(at.as_millis())
         .bind(subject)

@@ -153,7 +153,7 @@ fn a_client_certificate_goes_with_its_key_and_no_other() {
     let shown = format!("{config:?}");
     assert!(!shown.contains(key.lines().nth(1).expect("a line of it")), "the key is in no log");
     for (certificate, key, says, advises) in [
-        ("client.pem", "other.key", "is not the key of `client_certificate`", "made together"),
+        ("client.pem", "other.key", "is not the key of the certificate", "made together"),
         ("client.pem", "locked.key", "is encrypted", "without one"),
         ("client.pem", "broken.key", "can't be used", "RSA"),
         ("client.pem", "empty.key", "has no private key in it", "BEGIN PRIVATE KEY"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use linewatch::config::{Config, HubSettings, NoticeSettings, ScheduleSettings};
+use linewatch::config::{Config, HubSettings, NoticeSettings, ScheduleSettings, Tokens};
 use linewatch::estate::{
     Ask, DnsAsk, EgressAsk, Estate, HostPort, HttpAsk, Icb, IcmpAsk, Network, NetworkIx, Practice,
     PracticeIx, Probe, ProbeIx, TcpAsk, UdpAsk, Vantage,
@@ -117,11 +117,14 @@ pub fn config() -> Config {
             data: PathBuf::from("linewatch-data"),
             keep: Duration::from_hours(24),
             keep_addresses: Duration::from_hours(24),
+            tls: None,
+            tokens: Tokens::default(),
         },
         mail: None,
         notices: NoticeSettings::default(),
         maintenance: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
+        handout: std::sync::Arc::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use linewatch::config::{
     Config, HubSettings, MailSecurity, MailSettings, NoticeSettings, PracticeNotices, ScheduleSettings,
+    Tokens,
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
@@ -47,6 +48,8 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             data: "unused".into(),
             keep: Duration::from_hours(400 * 24),
             keep_addresses: Duration::from_hours(90 * 24),
+            tls: None,
+            tokens: Tokens::default(),
         },
         mail: Some(MailSettings {
             relay: relay.ip().to_string(),
@@ -61,6 +64,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         notices: NoticeSettings { practices: PracticeNotices::Auto },
         maintenance: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
+        handout: std::sync::Arc::default(),
     }
 }
 

@@ -9,12 +9,11 @@ use axum::extract::{Extension, Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
-use futures::StreamExt as _;
 
 use super::book::Said;
 use super::{Beats, Taken};
 use crate::agent::clock;
-use crate::hub::server::Peer;
+use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::limits::BEAT_BODY_BYTES_MAX;
 
@@ -40,7 +39,7 @@ async fn beat(
     let code =
         query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("code=")));
     let answer = answer(&beats, &token, code.map_or(Some(Said::Done), exit_status), peer);
-    let_go(request).await;
+    let_go(request.into_body().into_data_stream(), BEAT_BODY_BYTES_MAX).await;
     answer
 }
 
@@ -56,21 +55,8 @@ async fn beat_with(
         status => exit_status(status),
     };
     let answer = answer(&beats, &token, said, peer);
-    let_go(request).await;
+    let_go(request.into_body().into_data_stream(), BEAT_BODY_BYTES_MAX).await;
     answer
-}
-
-/// Takes what was sent along, a log mostly, and drops it: a connection that is closed on what it still sends is reset,
-/// and its sender doesn't hear that its beat was noted. What is longer than anybody's log is cut off.
-async fn let_go(request: Request) {
-    let mut pieces = request.into_body().into_data_stream();
-    let mut bytes = 0;
-    while let Some(Ok(piece)) = pieces.next().await {
-        bytes += piece.len();
-        if bytes > BEAT_BODY_BYTES_MAX {
-            return;
-        }
-    }
 }
 
 fn exit_status(text: &str) -> Option<Said> {

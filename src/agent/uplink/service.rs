@@ -1,0 +1,236 @@
+//! All of an agent: enrols at its first start, asks with the last good configuration, and goes on with another when the hub has one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use prometheus::Registry;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::copy;
+use super::identity::Identity;
+use super::keeper::{SharedSpool, keep};
+use super::link::{Link, share};
+use super::sender::Sender;
+use super::talk::{Address, NoAnswer, Talk};
+use crate::agent::load::under_way_max;
+use crate::agent::meters::Meters;
+use crate::agent::reask::Reasks;
+use crate::agent::schedule::{Schedule, Whose};
+use crate::agent::spool::{Settings, Spool, SpoolError};
+use crate::agent::traces::Traces;
+use crate::agent::workers::{Field, Report, Workers, blank};
+use crate::agent::{clock, descriptors};
+use crate::chance::random;
+use crate::config::Config;
+use crate::estate::{PracticeIx, Vantage};
+use crate::limits::{ENROL_WAIT_LONGEST, UPLINK_FAREWELL, UPLINK_SPOOL_QUEUE};
+use crate::observation::BYE;
+use crate::uplink::message::EnrolRequest;
+
+/// What the operator says to an agent.
+#[derive(Debug, Clone)]
+pub struct AgentSettings {
+    /// Best first.
+    pub hubs: Vec<Address>,
+    pub code: Option<String>,
+    pub data: PathBuf,
+    /// Whom to trust as a hub, PEM; `None`: this machine's roots.
+    pub ca_pem: Option<String>,
+    pub spool: Settings,
+}
+
+/// A running agent.
+pub struct Agent {
+    pub id: String,
+    pub practice: String,
+    spool: SharedSpool,
+    crews: JoinHandle<()>,
+    sender: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    reports: mpsc::Sender<Report>,
+    stop_crews: CancellationToken,
+    stop_sender: CancellationToken,
+}
+
+/// Starts everything. Returns once the agent is enrolled; it may have no configuration yet.
+pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::Result<Agent> {
+    super::own_folder(&settings.data)
+        .with_context(|| format!("cannot make or use the folder {}", settings.data.display()))?;
+    // The spool first: it keeps a second agent out of the folder.
+    let (dir, of_spool) = (settings.data.join("spool"), settings.spool);
+    let spool = tokio::task::spawn_blocking(move || open_spool(&dir, of_spool)).await??;
+    let talk = Arc::new(Talk::new(settings.hubs, settings.ca_pem.as_deref()).map_err(anyhow::Error::msg)?);
+    let mut identity = Identity::open(&settings.data, settings.code.as_deref())?;
+    if identity.enrolled().is_none() {
+        enrol(&talk, &mut identity, settings.code.as_deref().unwrap_or_default()).await?;
+    }
+    let (id, practice) = identity.enrolled().context("the hub gave no practice")?;
+    let (id, practice) = (id.to_owned(), practice.to_owned());
+    let kept = {
+        let (data, practice) = (settings.data.clone(), practice.clone());
+        tokio::task::spawn_blocking(move || copy::read(&data, &practice)).await?
+    };
+    let (tag, config) = kept.map(|copy| (copy.tag, copy.config)).unzip();
+
+    let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
+    let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
+    let spool: SharedSpool = Arc::new(std::sync::Mutex::new(spool));
+    let (sent_news, news) = watch::channel(sendable);
+    let (configs, new_configs) = mpsc::channel(1);
+    let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
+    let keeper = tokio::spawn(keep(reported, spool.clone(), sent_news));
+    let sender =
+        Sender::new(talk, identity, (spool.clone(), spool_id, sendable), settings.data, tag, configs);
+    let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
+    let crews = Crews {
+        field,
+        out: reports.clone(),
+        traces: Traces::default(),
+        meters: Arc::new(Meters::new(&Registry::new())?),
+    };
+    let crews = tokio::spawn(crews.run(config, new_configs, stop_crews.clone()));
+    Ok(Agent { id, practice, spool, crews, sender, keeper, reports, stop_crews, stop_sender })
+}
+
+fn open_spool(dir: &std::path::Path, settings: Settings) -> anyhow::Result<Spool> {
+    let now = clock::now();
+    match Spool::open(dir, settings, now) {
+        Ok((spool, opened)) => {
+            for remark in &opened.remarks {
+                tracing::warn!("spool: {remark}");
+            }
+            Ok(spool)
+        }
+        Err(error @ SpoolError::InUse { .. }) => Err(error.into()),
+        Err(error) => {
+            // Watching from memory is better than not watching.
+            tracing::error!("{error}; results are kept in memory alone");
+            Ok(Spool::in_memory(settings, now, &error.to_string()))
+        }
+    }
+}
+
+/// Asks until the hub answers. A code that opens nothing is an end.
+async fn enrol(talk: &Talk, identity: &mut Identity, code: &str) -> anyhow::Result<()> {
+    let request = EnrolRequest {
+        code: code.to_owned(),
+        key_tag: identity.key_tag(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut link = Link::new(talk.addresses().len());
+    let mut is_said = false;
+    loop {
+        let wait = match talk.enrol(link.current(), &request).await {
+            Ok(answer) => {
+                identity.enrol(&answer.agent, &answer.practice)?;
+                tracing::info!(agent = answer.agent, practice = answer.practice, "enrolled");
+                return Ok(());
+            }
+            Err(NoAnswer::Denied(why) | NoAnswer::No(why)) => {
+                anyhow::bail!("the hub doesn't enrol this agent: {why}")
+            }
+            Err(error) => {
+                if !is_said {
+                    tracing::warn!("not enrolled yet, and trying on: {error}");
+                    is_said = true;
+                }
+                let chance = random::<8>().map_or(0, u64::from_le_bytes);
+                let wait = link.failed(clock::now(), chance);
+                // A hub that asks to come later isn't asked at once.
+                let later = matches!(error, NoAnswer::Later(_))
+                    .then(|| Duration::from_secs(1) + share(ENROL_WAIT_LONGEST, chance));
+                later.or(wait).unwrap_or_default().min(ENROL_WAIT_LONGEST)
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Who asks the checks of the present configuration, and then those of the next.
+struct Crews<F> {
+    field: Arc<F>,
+    out: mpsc::Sender<Report>,
+    /// Good paths outlive a new configuration.
+    traces: Traces,
+    meters: Arc<Meters>,
+}
+
+impl<F: Field> Crews<F> {
+    async fn run(self, first: Option<Config>, mut next: mpsc::Receiver<Config>, stop: CancellationToken) {
+        let descriptors_for = descriptors::raise();
+        let mut generation = 0;
+        let mut at_work: Option<(JoinHandle<()>, CancellationToken)> = None;
+        let mut config = first;
+        loop {
+            if let Some(config) = config.take() {
+                if let Some((_, stop)) = at_work.take() {
+                    stop.cancel();
+                }
+                generation += 1;
+                let stop = CancellationToken::new();
+                tracing::info!(probes = config.estate.probes.len(), "asking with the hub's configuration");
+                at_work = Some((self.start(config, generation, descriptors_for, stop.clone()), stop));
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(new) = next.recv() => config = Some(new),
+            }
+        }
+        if let Some((crew, stop)) = at_work {
+            stop.cancel();
+            // Checks under way end within their timeouts; what takes longer than a farewell isn't waited for.
+            drop(tokio::time::timeout(UPLINK_FAREWELL, crew).await);
+        }
+    }
+
+    fn start(
+        &self,
+        config: Config,
+        generation: u64,
+        descriptors_for: usize,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
+        let estate = Arc::new(config.estate);
+        let schedule = Schedule::of(Whose::Practices, &estate, &config.schedule, self.field.now());
+        let reasks = Reasks::new(estate.clone(), &config.schedule);
+        // A few more, for what is asked again beside the schedule.
+        let wanted = under_way_max(Whose::Practices, &estate) + estate.probes.len();
+        let workers = Workers {
+            estate,
+            generation,
+            concurrency_max: wanted.min(config.schedule.concurrency_max).min(descriptors_for),
+            field: self.field.clone(),
+            gate: None,
+            meters: self.meters.clone(),
+            traces: config.schedule.paths.then(|| self.traces.clone()),
+            out: self.out.clone(),
+            stop,
+        };
+        tokio::spawn(workers.work(schedule, reasks))
+    }
+}
+
+impl Agent {
+    /// What the hub hasn't got yet.
+    pub fn spool(&self) -> &SharedSpool {
+        &self.spool
+    }
+
+    /// Stops asking, says goodbye, and ends. What the hub hasn't got is in the spool.
+    pub async fn stop(self) {
+        self.stop_crews.cancel();
+        drop(self.crews.await);
+        let now = clock::now();
+        let seen = blank(now, &self.practice, BYE);
+        let bye = Report { generation: 0, from: Vantage::Practice(PracticeIx(0)), probe: None, seen };
+        drop(self.reports.send(bye).await);
+        drop(self.reports);
+        drop(tokio::time::timeout(UPLINK_FAREWELL, self.keeper).await);
+        self.stop_sender.cancel();
+        drop(self.sender.await);
+    }
+}

@@ -1,0 +1,91 @@
+//! `linewatch agent`: watch one practice from within.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Exit;
+use super::run::log_to_stderr;
+use crate::agent::spool::Settings;
+use crate::agent::uplink::service::{AgentSettings, start};
+use crate::agent::uplink::talk::Address;
+use crate::hub::field::Sockets;
+use crate::limits::{SPOOL_BYTES_MAX, SPOOL_BYTES_MIN, UPLINK_HUBS_MAX};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An address of the hub; several in order, best first. With its network where that is known: hscn=https://10.0.0.5:9460
+    #[arg(long = "hub", value_name = "[NETWORK=]URL", required = true, num_args = 1, value_parser = parse)]
+    hubs: Vec<Address>,
+    /// The code that `linewatch enrol` gave: needed once, and ignored after that
+    #[arg(long, value_name = "CODE", env = "LINEWATCH_ENROL")]
+    enrol: Option<String>,
+    /// Where key, configuration and spool are kept
+    #[arg(long, value_name = "DIR", default_value = "linewatch-agent")]
+    data: PathBuf,
+    /// Certificates to trust as the hub's, PEM, instead of this machine's
+    #[arg(long, value_name = "FILE")]
+    hub_ca: Option<PathBuf>,
+    /// What the spool may take of the disk, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = SPOOL_BYTES_MAX / MIB)]
+    spool_mib: u64,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+fn parse(text: &str) -> Result<Address, String> {
+    text.parse()
+}
+
+/// Exit status: 0 stopped in good order, 2 wrong usage, 3 it could not be started.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    log_to_stderr();
+    if args.hubs.len() > UPLINK_HUBS_MAX || args.spool_mib < SPOOL_BYTES_MIN / MIB {
+        eprintln!(
+            "linewatch: at most {UPLINK_HUBS_MAX} --hub, and --spool-mib {} or more",
+            SPOOL_BYTES_MIN / MIB
+        );
+        return Ok(Exit::Usage);
+    }
+    let ca_pem = match &args.hub_ca {
+        Some(file) => {
+            Some(std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?)
+        }
+        None => None,
+    };
+    let settings = AgentSettings {
+        hubs: args.hubs,
+        code: args.enrol,
+        data: args.data,
+        ca_pem,
+        spool: Settings { bytes_max: args.spool_mib.saturating_mul(MIB) },
+    };
+    // One small core is all that an agent asks for.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(settings))
+}
+
+async fn watch(settings: AgentSettings) -> anyhow::Result<Exit> {
+    // Taken before anything else, so that a signal that comes early is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let field = Arc::new(Sockets::new()?);
+    let agent = tokio::select! {
+        started = start(field, settings) => started?,
+        _ = terminate.recv() => return Ok(Exit::Fine),
+        _ = interrupt.recv() => return Ok(Exit::Fine),
+    };
+    println!("linewatch {} watches {} as agent {}", env!("CARGO_PKG_VERSION"), agent.practice, agent.id);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // A second signal means now.
+    tokio::select! {
+        () = agent.stop() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(Exit::Fine)
+}

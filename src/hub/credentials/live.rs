@@ -1,0 +1,91 @@
+//! How an agent was when it was last heard, and how often it may ask.
+
+use std::time::Instant;
+
+use crate::limits::{AGENT_BURST, AGENT_PER_SECOND, CLOCK_FLAGGED};
+use crate::reflector::limiter::{Bucket, Rate};
+use crate::store::AgentRow;
+use crate::time::At;
+use crate::uplink::message::{AgentLine, State};
+
+const RATE: Rate = Rate { per_second: AGENT_PER_SECOND, burst: AGENT_BURST };
+
+#[derive(Debug, Clone)]
+pub struct Live {
+    pub heard: Option<At>,
+    /// `None`: not since this hub was started.
+    state: Option<State>,
+    clock_ahead_ms: Option<i64>,
+    budget: Bucket,
+}
+
+impl Live {
+    pub fn new(heard: Option<At>, instant: Instant) -> Self {
+        Self { heard, state: None, clock_ahead_ms: None, budget: Bucket::full(RATE, instant) }
+    }
+
+    /// Takes one of the requests that it may make.
+    pub fn may_ask(&mut self, instant: Instant) -> bool {
+        self.budget.take(RATE, instant)
+    }
+
+    /// It was heard. Its request is taken to have been under way for half of the last exchange: so much may the offset be wrong.
+    pub fn hear(&mut self, state: State, now: At) {
+        let under_way_ms = i64::from(state.round_trip_ms) / 2;
+        self.clock_ahead_ms = Some(state.at.plus_millis(under_way_ms).millis_since(now));
+        (self.heard, self.state) = (Some(now), Some(state));
+    }
+}
+
+/// Whether a clock is so far off that people should know.
+pub fn is_flagged(line: &AgentLine) -> bool {
+    let most = u64::try_from(CLOCK_FLAGGED.as_millis()).unwrap_or(u64::MAX);
+    line.revoked.is_none() && line.clock_ahead_ms.is_some_and(|ahead| ahead.unsigned_abs() > most)
+}
+
+/// One agent for people.
+pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
+    let state = live.and_then(|live| live.state.as_ref());
+    let heard = live.and_then(|live| live.heard);
+    let standing = match (row.revoked_at, heard) {
+        (Some(_), _) => "revoked",
+        (None, Some(_)) => "heard",
+        (None, None) => "enrolled",
+    };
+    AgentLine {
+        practice: row.practice.clone(),
+        agent: row.id.clone(),
+        standing: standing.to_owned(),
+        enrolled: row.enrolled_at,
+        revoked: row.revoked_at,
+        version: state.map(|state| state.version.clone()),
+        last_heard: heard,
+        uplink: state.and_then(|state| state.uplink.clone()),
+        waiting: state.map(|state| state.waiting),
+        lost: state.map(|state| state.lost),
+        trouble: state.and_then(|state| state.trouble.clone()),
+        clock_ahead_ms: live.and_then(|live| live.clock_ahead_ms),
+        rotating: row.rotate || row.next.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_judged_by_half_of_the_way_there_and_back() {
+        let instant = Instant::now();
+        let now = At::from_millis(1_773_644_400_000);
+        let mut live = Live::new(None, instant);
+        // An hour ahead, and 100 ms on the way.
+        live.hear(
+            State { at: now.plus_millis(3_600_000 - 100), round_trip_ms: 200, ..State::default() },
+            now,
+        );
+        assert_eq!(live.clock_ahead_ms, Some(3_600_000));
+        let asked = (0..1_000).filter(|_| live.may_ask(instant)).count();
+        assert!((asked as f64 - AGENT_BURST).abs() < 0.5, "{asked}");
+        assert!(live.may_ask(instant + std::time::Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,165 @@
+//! What people ask about agents (`/api/v1/agents…`), and what agents ask about themselves (`/api/v1/agent/…`).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+
+use super::CredentialError;
+use crate::agent::clock;
+use crate::hub::api::problem;
+use crate::hub::guard::Refused;
+use crate::hub::intake::refusal::Refusal;
+use crate::hub::intake::routes::who;
+use crate::hub::server::Peer;
+use crate::hub::state::Hub;
+use crate::limits::APPROVER_BYTES_MAX;
+use crate::uplink::message::{ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
+
+/// For people.
+pub fn of_people() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/api/v1/agents", get(list))
+        .route("/api/v1/agents/enrol", post(make_code))
+        .route("/api/v1/agents/{id}/revoke", post(revoke))
+        .route("/api/v1/agents/{id}/rotate", post(rotate))
+}
+
+/// For agents.
+pub fn of_agents() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/api/v1/agent/enrol", post(enrol))
+        .route("/api/v1/agent/key", post(next_key))
+        .route("/api/v1/agent/config", get(config))
+}
+
+type Asker = Option<Extension<Peer>>;
+
+fn address(peer: Asker) -> Option<IpAddr> {
+    peer.map(|Extension(Peer(address))| address.ip())
+}
+
+async fn list(State(hub): State<Arc<Hub>>) -> Response {
+    Json(hub.credentials.list()).into_response()
+}
+
+async fn make_code(
+    State(hub): State<Arc<Hub>>,
+    peer: Asker,
+    headers: HeaderMap,
+    Json(request): Json<CodeRequest>,
+) -> Result<Response, No> {
+    let by = may_change(&hub, peer, &headers, request.by)?;
+    if hub.view().estate.practice(&request.practice).is_none() {
+        return Err(No(StatusCode::NOT_FOUND, "there is no such practice".to_owned()));
+    }
+    let made = hub.credentials.make_code(&request.practice, &by, clock::now()).await?;
+    Ok(Json(made).into_response())
+}
+
+async fn revoke(
+    State(hub): State<Arc<Hub>>,
+    Path(id): Path<String>,
+    peer: Asker,
+    headers: HeaderMap,
+    Json(request): Json<ByRequest>,
+) -> Result<Response, No> {
+    let by = may_change(&hub, peer, &headers, request.by)?;
+    hub.credentials.revoke(&id, &by, clock::now()).await?;
+    Ok(one(&hub, &id))
+}
+
+async fn rotate(
+    State(hub): State<Arc<Hub>>,
+    Path(id): Path<String>,
+    peer: Asker,
+    headers: HeaderMap,
+    Json(request): Json<ByRequest>,
+) -> Result<Response, No> {
+    let by = may_change(&hub, peer, &headers, request.by)?;
+    hub.credentials.rotate(&id, &by, clock::now()).await?;
+    Ok(one(&hub, &id))
+}
+
+fn one(hub: &Hub, id: &str) -> Response {
+    let line = hub.credentials.list().into_iter().find(|line| line.agent == id);
+    Json(line).into_response()
+}
+
+/// What a person is told who may not, or asks for what isn't there.
+struct No(StatusCode, String);
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        problem(self.0, self.1)
+    }
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> Self {
+        Self(refused.status, refused.why.to_owned())
+    }
+}
+
+impl From<CredentialError> for No {
+    fn from(error: CredentialError) -> Self {
+        Self(error.status(), error.to_string())
+    }
+}
+
+/// Whether a person may change something, and who it is: a name for the journal, and from where.
+fn may_change(hub: &Hub, peer: Asker, headers: &HeaderMap, by: Option<String>) -> Result<String, No> {
+    let peer = peer.map(|Extension(peer)| peer);
+    hub.access.may_change(peer, headers)?;
+    let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    if name.len() > APPROVER_BYTES_MAX {
+        return Err(No(StatusCode::BAD_REQUEST, "`by` is too long: a name will do".to_owned()));
+    }
+    let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
+    let from = peer.map_or_else(|| "the hub".to_owned(), |Peer(address)| address.ip().to_string());
+    Ok(format!("{name}, from {from}"))
+}
+
+async fn enrol(
+    State(hub): State<Arc<Hub>>,
+    peer: Asker,
+    Json(request): Json<EnrolRequest>,
+) -> Result<Response, Refusal> {
+    let from = address(peer);
+    if !hub.credentials.may_knock(from) {
+        return Err(Refusal::Flood);
+    }
+    let agent = hub.credentials.enrol(&request.code, &request.key_tag, from, clock::now()).await?;
+    Ok(Json(EnrolAnswer { agent: agent.id, practice: agent.practice }).into_response())
+}
+
+async fn next_key(
+    State(hub): State<Arc<Hub>>,
+    peer: Asker,
+    headers: HeaderMap,
+    Json(request): Json<KeyRequest>,
+) -> Result<Response, Refusal> {
+    let who = who(&hub, address(peer), &headers).await?;
+    hub.credentials.next_key(&who, &request.key_tag, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn config(State(hub): State<Arc<Hub>>, peer: Asker, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = who(&hub, address(peer), &headers).await?;
+    let (handout, view) = (hub.handout(), hub.view());
+    let Some(tag) = handout.tag(&view.estate, &who.practice) else {
+        return Ok(problem(
+            StatusCode::NOT_FOUND,
+            "this practice isn't in the hub's list, or there is nothing to ask",
+        ));
+    };
+    let tag = format!("\"{tag}\"");
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|has| has.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(([(header::ETAG, tag)], Json(handout.bundle(&view.estate, &who.practice))).into_response())
+}

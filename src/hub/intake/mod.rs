@@ -1,0 +1,162 @@
+//! What agents report: taken in once, on the disk before it is acknowledged, and into the same queue as what the workers of this
+//! machine see.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`spool`] | what the hub has of one agent's spool. Pure |
+//! | [`refusal`] | why a batch is refused |
+//! | [`keeper`] | the task that writes batches |
+//! | [`routes`] | `POST /api/v1/observations` |
+//!
+//! A batch is looked at from the outside in: how many ask from there, whose key it is, how often that agent asks, how long the body
+//! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
+
+pub mod keeper;
+pub mod refusal;
+pub mod routes;
+pub mod spool;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use self::keeper::Job;
+use self::refusal::Refusal;
+use self::spool::Spool;
+use super::credentials::Who;
+use super::view::View;
+use crate::agent::workers::Report;
+use crate::estate::{NetworkIx, Vantage};
+use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK, SPOOLS_PER_AGENT_MAX};
+use crate::segments::Record;
+use crate::store::{BatchRow, SpoolRow, StoreError};
+use crate::time::At;
+use crate::uplink::message::State;
+use crate::uplink::ranges::Ranges;
+
+/// All spools of which the hub has anything.
+pub struct Intake {
+    /// By agent, then by spool; with when it was last heard.
+    spools: Mutex<BTreeMap<String, OfAgent>>,
+    keeper: mpsc::Sender<Job>,
+    reports: mpsc::WeakSender<Report>,
+}
+
+/// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
+type Shared = Arc<tokio::sync::Mutex<Spool>>;
+type OfAgent = BTreeMap<String, (At, Shared)>;
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Of its numbers, those that are on the disk.
+    pub acked: Ranges,
+    pub wait_ms: u64,
+    /// Observations that were new, and those that weren't.
+    pub fresh: u64,
+    pub again: u64,
+    /// Of those that were new, those of probes that this hub doesn't know.
+    pub unknown: u64,
+    /// Why it isn't on the disk.
+    pub trouble: Option<String>,
+}
+
+impl Intake {
+    /// `kept`: what an earlier process left.
+    pub fn new(kept: Vec<SpoolRow>, keeper: mpsc::Sender<Job>, reports: mpsc::WeakSender<Report>) -> Self {
+        let mut spools: BTreeMap<String, OfAgent> = BTreeMap::new();
+        for row in kept {
+            let spool = Arc::new(tokio::sync::Mutex::new(Spool::new(row.taken)));
+            spools.entry(row.agent).or_default().insert(row.spool, (row.last_heard, spool));
+        }
+        Self { spools: Mutex::new(spools), keeper, reports }
+    }
+
+    fn spool(&self, agent: &str, spool: &str, now: At) -> Shared {
+        let mut spools = self.spools.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = spools.entry(agent.to_owned()).or_default();
+        let (heard, found) = own.entry(spool.to_owned()).or_default();
+        *heard = now;
+        let found = found.clone();
+        while own.len() > SPOOLS_PER_AGENT_MAX {
+            let Some(oldest) = own.iter().min_by_key(|(_, (heard, _))| *heard).map(|(id, _)| id.clone())
+            else {
+                break;
+            };
+            own.remove(&oldest);
+        }
+        found
+    }
+
+    /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
+    /// handed on by anybody else.
+    pub async fn take(
+        &self,
+        (who, spool_id, state): (&Who, &str, &State),
+        batch: Vec<Record>,
+        view: &View,
+        now: At,
+    ) -> Result<Taken, Refusal> {
+        let spool = self.spool(&who.agent, spool_id, now);
+        let mut spool = spool.lock().await;
+        let plan = spool.plan(batch, state.floor)?;
+        // Room first: what is on the disk must find its way to the correlator.
+        let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
+        let room = reports.reserve_many(plan.fresh.len());
+        let Ok(Ok(room)) = tokio::time::timeout(INTAKE_ROOM_WAIT, room).await else {
+            return Err(Refusal::Busy);
+        };
+        let trouble = if plan.is_known {
+            None
+        } else {
+            let row = SpoolRow {
+                agent: who.agent.clone(),
+                spool: spool_id.to_owned(),
+                taken: plan.kept.clone(),
+                last_heard: now,
+            };
+            let (transitions, journal) = (plan.transitions.clone(), plan.thinned.clone());
+            self.write(BatchRow { spool: row, transitions, journal }).await?.err()
+        };
+        if trouble.is_none() {
+            spool.keep(&plan);
+        }
+        spool.take(&plan);
+        let practice = view.estate.practice(&who.practice);
+        let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
+        let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
+        let (mut fresh, mut unknown) = (0, 0);
+        for (place, mut seen) in room.zip(plan.fresh.iter().cloned()) {
+            let probe = view.estate.probe(&seen.probe);
+            fresh += 1;
+            unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
+            (seen.agent, seen.uplink) = (Some(who.agent.clone()), uplink.clone());
+            let from = practice.map_or(Vantage::Hub, Vantage::Practice);
+            // Of a practice that isn't in the list any more nothing is entered; the correlator counts it as unknown.
+            let probe = probe.filter(|_| practice.is_some());
+            place.send(Report { generation: view.generation, from, probe, seen });
+        }
+        let half_full = reports.capacity() < reports.max_capacity() / 2;
+        let wait = match (&trouble, half_full) {
+            (Some(_), _) => SLOWER_DISK,
+            (None, true) => SLOWER,
+            (None, false) => std::time::Duration::ZERO,
+        };
+        Ok(Taken {
+            acked: spool.acked(&plan),
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            fresh,
+            again: plan.again,
+            unknown,
+            trouble: trouble.map(|error| error.to_string()),
+        })
+    }
+
+    async fn write(&self, row: BatchRow) -> Result<Result<(), StoreError>, Refusal> {
+        let (done, told) = oneshot::channel();
+        // When the queue is full, so many agents wait that one more had better come later.
+        self.keeper.try_send(Job { row, done }).map_err(|_| Refusal::Busy)?;
+        told.await.map_err(|_| Refusal::Busy)
+    }
+}

@@ -1,0 +1,189 @@
+//! Why a batch is refused: counted by one word each, and told to the agent in a sentence.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+
+use super::spool::TooManyGaps;
+use crate::hub::credentials::CredentialError;
+use crate::hub::credentials::book::Denied;
+use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BEHIND_MAX};
+use crate::observation::Observation;
+use crate::segments::{Entry, Record};
+use crate::time::At;
+use crate::uplink::batch::Unreadable;
+use crate::uplink::message::BatchProblem;
+use crate::uplink::ranges::Ranges;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("too many requests from there")]
+    Flood,
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    #[error("the header {0} is missing or not understood")]
+    Header(&'static str),
+    #[error("the body is encoded in another way than gzip or none")]
+    Encoding,
+    #[error("the batch is larger than {} KiB", BATCH_BYTES_MAX / 1024)]
+    Huge,
+    #[error("the batch ends too early, or is damaged")]
+    Cut,
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("this agent may report for {own} alone, and these are of another practice")]
+    OtherPractice { own: String, seqs: Ranges },
+    #[error("these are from {at}, which can't be: is the agent's clock right?")]
+    Time { at: At, seqs: Ranges },
+    #[error(transparent)]
+    Gaps(#[from] TooManyGaps),
+    #[error("there is no room for observations just now")]
+    Busy,
+}
+
+/// One word for each, as in the metric.
+pub const REASONS: [&str; 16] = [
+    "flood",
+    "wrong_key",
+    "revoked",
+    "too_often",
+    "header",
+    "encoding",
+    "huge",
+    "truncated",
+    "bomb",
+    "lines",
+    "garbage",
+    "other_practice",
+    "time",
+    "gaps",
+    "busy",
+    "store",
+];
+
+impl Refusal {
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Flood | Self::Credential(CredentialError::TooMany) => "flood",
+            Self::Credential(CredentialError::Denied(Denied::Revoked)) => "revoked",
+            Self::Credential(CredentialError::Denied(_)) => "wrong_key",
+            Self::Credential(CredentialError::TooOften) => "too_often",
+            Self::Credential(CredentialError::Chance(_) | CredentialError::Store(_)) => "store",
+            Self::Header(_) => "header",
+            Self::Encoding => "encoding",
+            Self::Huge => "huge",
+            Self::Cut | Self::Unreadable(Unreadable::Truncated) => "truncated",
+            Self::Unreadable(Unreadable::Bomb) => "bomb",
+            Self::Unreadable(Unreadable::Lines) => "lines",
+            Self::Unreadable(Unreadable::Garbage { .. }) => "garbage",
+            Self::OtherPractice { .. } => "other_practice",
+            Self::Time { .. } => "time",
+            Self::Gaps(_) => "gaps",
+            Self::Busy => "busy",
+        }
+    }
+
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Credential(error) => error.status(),
+            Self::Flood => StatusCode::TOO_MANY_REQUESTS,
+            Self::Header(_) | Self::Cut | Self::Unreadable(Unreadable::Truncated) => StatusCode::BAD_REQUEST,
+            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Huge | Self::Unreadable(Unreadable::Bomb | Unreadable::Lines) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::OtherPractice { .. } => StatusCode::FORBIDDEN,
+            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Time { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Gaps(_) => StatusCode::CONFLICT,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Numbers that will never be taken.
+    fn refused(&self) -> Ranges {
+        match self {
+            Self::OtherPractice { seqs, .. }
+            | Self::Time { seqs, .. }
+            | Self::Unreadable(Unreadable::Garbage { seqs, .. }) => seqs.clone(),
+            _ => Ranges::new(),
+        }
+    }
+}
+
+impl CredentialError {
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Denied(Denied::Unknown | Denied::NoCode) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::Revoked) => StatusCode::FORBIDDEN,
+            Self::Denied(Denied::NoAgent) => StatusCode::NOT_FOUND,
+            Self::Denied(Denied::Full) => StatusCode::CONFLICT,
+            Self::TooMany | Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Self::Chance(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let problem = BatchProblem {
+            error: self.to_string(),
+            reason: self.reason().to_owned(),
+            refused: self.refused(),
+        };
+        (self.status(), Json(problem)).into_response()
+    }
+}
+
+/// Whether all of a batch is the agent's own practice's, and of a time that can be.
+pub fn judge(batch: &[Record], own: &str, now: At) -> Result<(), Refusal> {
+    let others = batch.iter().filter(|record| practice_of(record) != own);
+    let seqs: Ranges = others.map(|record| record.seq).collect();
+    if !seqs.is_empty() {
+        return Err(Refusal::OtherPractice { own: own.to_owned(), seqs });
+    }
+    let sensible = now - BEHIND_MAX..now + AHEAD_MAX;
+    let times = batch.iter().filter_map(|record| match &record.entry {
+        Entry::Seen(seen) if !sensible.contains(&seen.at) || !is_number(seen) => Some((record.seq, seen.at)),
+        _ => None,
+    });
+    let odd: Vec<(u64, At)> = times.collect();
+    match odd.first() {
+        Some((_, at)) => Err(Refusal::Time { at: *at, seqs: odd.iter().map(|(seq, _)| *seq).collect() }),
+        None => Ok(()),
+    }
+}
+
+/// A length of time that a check can have.
+fn is_number(seen: &Observation) -> bool {
+    seen.ms.is_finite() && (0.0..=86_400_000.0).contains(&seen.ms)
+}
+
+fn practice_of(record: &Record) -> &str {
+    match &record.entry {
+        Entry::Seen(seen) => &seen.practice,
+        Entry::Thinned(thinned) => &thinned.practice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::workers::blank;
+
+    #[test]
+    fn what_is_another_practices_or_of_another_century_is_refused_by_number() {
+        let now = At::from_millis(1_773_644_400_000);
+        let record = |seq, at, practice: &str| Record { seq, entry: Entry::Seen(blank(at, practice, "web")) };
+        let fine = record(1, now, "G82002/westfield");
+        assert!(judge(std::slice::from_ref(&fine), "G82002/westfield", now).is_ok());
+        let forged = judge(&[fine.clone(), record(2, now, "G82002")], "G82002/westfield", now);
+        assert!(
+            matches!(&forged, Err(Refusal::OtherPractice { seqs, .. }) if seqs.to_string() == "2-2"),
+            "{forged:?}"
+        );
+        let far = "2099-01-01T00:00:00Z".parse().expect("a time");
+        let late = judge(&[fine, record(2, far, "G82002/westfield")], "G82002/westfield", now);
+        assert!(matches!(&late, Err(Refusal::Time { seqs, .. }) if seqs.to_string() == "2-2"), "{late:?}");
+    }
+}

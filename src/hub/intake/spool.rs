@@ -1,0 +1,265 @@
+//! What the hub has of one agent's spool. Pure.
+//!
+//! Three sets of numbers are told apart: what was *taken* in (and handed to the correlator), what is *kept* on the disk, and what
+//! of a batch is new. In good days the first two are the same. While the disk fails, what an agent reports is taken and not kept:
+//! the correlator sees it, the agent isn't told that the hub has it, and when it sends it again it isn't taken twice.
+//!
+//! What is kept of an observation is whether it changed its check's state. Numbers come in order within a stretch, and stretches in
+//! any order (what is reported now comes before the backlog). So the state of each check is remembered at the *frontier* of each
+//! stretch; where there is none, as after a restart of the hub, the first result of each check is recorded as well, changed or not.
+//! All together, in the order of `at`, they say what the observations said, whatever order they came in.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
+use crate::observation::{Failure, Observation};
+use crate::segments::{Entry, Record};
+use crate::store::Transition;
+use crate::uplink::ranges::Ranges;
+
+#[derive(Debug, Clone, Default)]
+pub struct Spool {
+    taken: Ranges,
+    kept: Ranges,
+    frontiers: Vec<Frontier>,
+}
+
+/// The checks' states at the end of a stretch.
+#[derive(Debug, Clone, Default)]
+struct Frontier {
+    last: u64,
+    /// By probe: whether it was fine.
+    states: BTreeMap<String, bool>,
+}
+
+/// What a batch would change.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// For the correlator, in order.
+    pub fresh: Vec<Observation>,
+    /// All that will be kept, this batch included.
+    pub kept: Ranges,
+    pub transitions: Vec<Transition>,
+    /// For the journal.
+    pub thinned: Vec<String>,
+    /// Records that had been taken before.
+    pub again: u64,
+    /// Nothing of it has to be written.
+    pub is_known: bool,
+    numbers: Ranges,
+    frontiers: Vec<Frontier>,
+}
+
+/// Its numbers have too many gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the numbers of this spool have too many gaps")]
+pub struct TooManyGaps;
+
+impl Spool {
+    /// `kept`: what an earlier process left.
+    pub fn new(kept: Ranges) -> Self {
+        Self { taken: kept.clone(), kept, frontiers: Vec::new() }
+    }
+
+    /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
+    pub fn plan(&self, batch: Vec<Record>, floor: u64) -> Result<Plan, TooManyGaps> {
+        let mut plan = Plan {
+            fresh: Vec::new(),
+            kept: self.kept.clone(),
+            transitions: Vec::new(),
+            thinned: Vec::new(),
+            again: 0,
+            is_known: true,
+            numbers: batch.iter().map(|record| record.seq).collect(),
+            frontiers: self.frontiers.clone(),
+        };
+        if let Some(below) = floor.checked_sub(1) {
+            plan.kept.insert_stretch(0, below);
+        }
+        let mut front = Frontier::default();
+        let mut before: Option<u64> = None;
+        for Record { seq, entry } in batch {
+            let is_kept = self.kept.contains(seq);
+            if !is_kept {
+                if before.is_none_or(|before| before.checked_add(1) != Some(seq)) {
+                    plan.remember(std::mem::take(&mut front));
+                    front = plan.frontier_before(seq);
+                }
+                (front.last, before) = (seq, Some(seq));
+                plan.is_known = false;
+                plan.kept.insert(seq);
+            }
+            match entry {
+                Entry::Seen(seen) => {
+                    if !is_kept {
+                        plan.transitions.extend(front.see(&seen));
+                    }
+                    if self.taken.contains(seq) {
+                        plan.again += 1;
+                    } else {
+                        plan.fresh.push(seen);
+                    }
+                }
+                Entry::Thinned(thinned) if !is_kept => {
+                    let line = json!({ "did": "thinned", "practice": thinned.practice, "seq": seq, "thinned": thinned });
+                    plan.thinned.push(line.to_string());
+                }
+                Entry::Thinned(_) => plan.again += 1,
+            }
+        }
+        plan.remember(front);
+        if plan.kept.stretches() > STRETCHES_MAX { Err(TooManyGaps) } else { Ok(plan) }
+    }
+
+    /// The batch is on the disk.
+    pub fn keep(&mut self, plan: &Plan) {
+        self.kept.insert_all(&plan.kept);
+        self.frontiers.clone_from(&plan.frontiers);
+    }
+
+    /// The batch was handed on. Only after [`Self::keep`], where it is kept at all.
+    pub fn take(&mut self, plan: &Plan) {
+        self.taken.insert_all(&plan.numbers);
+        self.taken.insert_all(&self.kept);
+    }
+
+    /// Which of the batch's numbers are on the disk.
+    pub fn acked(&self, plan: &Plan) -> Ranges {
+        plan.numbers.numbers().filter(|number| self.kept.contains(*number)).collect()
+    }
+}
+
+impl Plan {
+    /// The states before a number, where the number before it is a frontier.
+    fn frontier_before(&mut self, seq: u64) -> Frontier {
+        let place = self.frontiers.iter().position(|front| front.last.checked_add(1) == Some(seq));
+        place.map(|place| self.frontiers.remove(place)).unwrap_or_default()
+    }
+
+    /// The one that moved last stays longest.
+    fn remember(&mut self, front: Frontier) {
+        if front.last == 0 && front.states.is_empty() {
+            return;
+        }
+        if self.frontiers.len() >= FRONTIERS_MAX {
+            self.frontiers.remove(0);
+        }
+        self.frontiers.push(front);
+    }
+}
+
+impl Frontier {
+    fn see(&mut self, seen: &Observation) -> Option<Transition> {
+        // Heartbeats are no checks, and what is the agent's own fault says nothing about one.
+        if seen.probe.starts_with('@') || seen.failure == Some(Failure::Local) {
+            return None;
+        }
+        let before = self.states.insert(seen.probe.clone(), seen.ok);
+        (before != Some(seen.ok) || seen.path.is_some()).then(|| Transition::of(seen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::agent::workers::blank;
+    use crate::time::At;
+
+    fn record(seq: u64, ok: bool) -> Record {
+        let mut seen =
+            blank(At::from_millis(1_773_644_400_000).plus_millis(1_000 * seq.cast_signed()), "G82002", "web");
+        (seen.ok, seen.seq) = (ok, Some(seq));
+        seen.failure = (!ok).then_some(Failure::Timeout);
+        Record { seq, entry: Entry::Seen(seen) }
+    }
+
+    fn both(spool: &mut Spool, batch: Vec<Record>, floor: u64) -> Plan {
+        let plan = spool.plan(batch, floor).expect("few gaps");
+        spool.keep(&plan);
+        spool.take(&plan);
+        plan
+    }
+
+    #[test]
+    fn what_comes_twice_counts_once_and_is_acknowledged_twice() {
+        let mut spool = Spool::default();
+        let batch: Vec<Record> = (1..=10).map(|seq| record(seq, true)).collect();
+        assert_eq!(both(&mut spool, batch.clone(), 0).fresh.len(), 10);
+        let again = both(&mut spool, batch, 0);
+        assert_eq!((again.fresh.len(), again.again, again.is_known), (0, 10, true));
+        assert_eq!(spool.acked(&again).to_string(), "1-10");
+    }
+
+    #[test]
+    fn while_the_disk_fails_it_is_taken_once_and_not_acknowledged() {
+        let mut spool = Spool::default();
+        let batch: Vec<Record> = (1..=10).map(|seq| record(seq, true)).collect();
+        let plan = spool.plan(batch.clone(), 0).expect("few gaps");
+        spool.take(&plan);
+        assert!(spool.acked(&plan).is_empty());
+        let later = both(&mut spool, batch, 0);
+        assert_eq!((later.fresh.len(), later.is_known, later.transitions.len()), (0, false, 1));
+        assert_eq!(spool.acked(&later).to_string(), "1-10");
+    }
+
+    #[test]
+    fn gaps_below_the_floor_cost_nothing_and_too_many_above_are_refused() {
+        let mut spool = Spool::default();
+        let gaps: Vec<Record> =
+            (0..=2 * STRETCHES_MAX as u64).filter(|n| n % 2 == 0).map(|n| record(n + 2, true)).collect();
+        assert!(spool.plan(gaps.clone(), 0).is_err());
+        let last = gaps.last().expect("many").seq;
+        both(&mut spool, gaps, last);
+        assert_eq!(spool.kept.stretches(), 1);
+    }
+
+    /// What a reader makes of rows: the changes alone.
+    fn changes(mut rows: Vec<(At, bool)>) -> Vec<(At, bool)> {
+        rows.sort();
+        rows.dedup();
+        rows.dedup_by_key(|(_, ok)| *ok);
+        rows
+    }
+
+    proptest! {
+        /// In whatever order batches come, twice or with restarts of the hub between: the record is the same.
+        #[test]
+        fn the_record_does_not_depend_on_the_order(
+            states in prop::collection::vec(any::<bool>(), 1..120),
+            cuts in prop::collection::vec(1_usize..20, 1..20),
+            order in any::<u64>(),
+            restarts in any::<u16>(),
+        ) {
+            let records: Vec<Record> = states.iter().enumerate().map(|(n, ok)| record(n as u64 + 1, *ok)).collect();
+            let whole = both(&mut Spool::default(), records.clone(), 0);
+            let mut batches: Vec<Vec<Record>> = Vec::new();
+            let mut rest = records.as_slice();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                batches.push(now.to_vec());
+                rest = later;
+            }
+            batches.sort_by_key(|batch| (batch[0].seq ^ order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            batches.extend_from_within(..batches.len() / 2);
+            let mut spool = Spool::default();
+            let (mut rows, mut fresh) = (Vec::new(), Vec::new());
+            for (n, batch) in batches.into_iter().enumerate() {
+                let plan = both(&mut spool, batch, 0);
+                rows.extend(plan.transitions.iter().map(|row| (row.at, row.ok)));
+                fresh.extend(plan.fresh.into_iter().map(|seen| seen.seq.expect("numbered")));
+                if restarts >> (n % 16) & 1 == 1 {
+                    spool = Spool::new(spool.kept);
+                }
+            }
+            fresh.sort_unstable();
+            prop_assert_eq!(fresh, (1..=states.len() as u64).collect::<Vec<_>>());
+            let expected = whole.transitions.iter().map(|row| (row.at, row.ok)).collect();
+            prop_assert_eq!(changes(rows), changes(expected));
+        }
+    }
+}

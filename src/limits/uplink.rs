@@ -1,0 +1,153 @@
+//! Bounds between agents and hub (`uplink`, `agent::uplink`, `hub::credentials`, `hub::intake`).
+
+use std::time::Duration;
+
+/// How long an enrolment code is good for. An engineer on the way to a practice needs hours; a code that lies about shouldn't
+/// open anything the day after.
+pub const CODE_VALID: Duration = Duration::from_hours(24);
+
+/// Codes that are out at once. An estate is 6,200 practices, enrolled some hundreds a day.
+pub const CODES_MAX: usize = 10_000;
+
+/// Agents of one hub, those included that were revoked: 6,200 practices with two agents each, several times over.
+pub const AGENTS_MAX: usize = 50_000;
+
+/// How long a code and a revoked agent are remembered, so that `agents` can tell of them.
+pub const CREDENTIALS_KEPT: Duration = Duration::from_hours(90 * 24);
+
+/// Requests with a wrong key or code that one source may make, a second and at once; and all together. An agent whose key was
+/// revoked asks once in its longest wait; a county's agents may share one address.
+pub const WRONG_KEY_PER_SECOND: f64 = 5.0;
+pub const WRONG_KEY_BURST: f64 = 50.0;
+pub const WRONG_KEY_ALL_PER_SECOND: f64 = 200.0;
+
+/// Requests of agents that one source may make before anybody looks at their keys. 6,200 agents behind one address, each with
+/// its heartbeat and its twelve checks every 30 s, make 2,700.
+pub const KNOCK_PER_SECOND: f64 = 4_000.0;
+pub const KNOCK_BURST: f64 = 8_000.0;
+/// And all sources together.
+pub const KNOCK_ALL_PER_SECOND: f64 = 8_000.0;
+
+/// Requests that one agent may make, a second and at once. It makes one for each observation at most, and a few for its
+/// configuration; a backlog goes at [`BACKLOG_EVERY`].
+pub const AGENT_PER_SECOND: f64 = 10.0;
+pub const AGENT_BURST: f64 = 40.0;
+
+/// Connections to a hub of agents at once: 6,200 agents, each of which keeps one while it has something to report, and people. A
+/// connection takes some 40 KiB.
+pub const HUB_CONNECTIONS_MAX: usize = 8 * 1024;
+
+/// The share of all connections that one source may hold. Whoever opens connections and says nothing leaves room for the others;
+/// a county's agents behind one address fit.
+pub const PEER_CONNECTIONS_SHARE: usize = 2;
+
+/// A batch as it is sent, in bytes. 500 observations take 20 KiB.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// What of a refused batch is taken and dropped, in bytes, so that its sender hears why. Four times what fits: whoever sends more isn't
+/// an agent that came to harm.
+pub const BATCH_DROPPED_BYTES_MAX: usize = 4 * BATCH_BYTES_MAX;
+
+/// A batch when it is unpacked, in bytes: [`BATCH_LINES_MAX`] lines with long details and traced paths among them.
+pub const BATCH_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Observations of one batch. At twelve checks every 30 s this is forty minutes of arrears.
+pub const BATCH_LINES_MAX: usize = 1_000;
+
+/// What an agent puts into one batch. Under half of what the hub takes, so that a long `detail` doesn't make one too large.
+pub const BATCH_ITEMS: usize = 500;
+pub const BATCH_ITEMS_BYTES: usize = 512 * 1024;
+
+/// The header with an agent's state, in bytes.
+pub const STATE_BYTES_MAX: usize = 4 * 1024;
+
+/// The id of a spool, in characters.
+pub const SPOOL_ID_CHARS_MAX: usize = 64;
+
+/// Spools of one agent that are remembered. A new one is made when the old one can't be read any more, which is rare; what a
+/// forgotten one sent again would count twice.
+pub const SPOOLS_PER_AGENT_MAX: usize = 8;
+
+/// Stretches of numbers without a gap that are remembered of one spool. What an agent reports now is one, the backlog behind it
+/// another; what lies below the oldest that it still has counts as one, however many it thinned out.
+pub const STRETCHES_MAX: usize = 1_024;
+
+/// Frontiers of one spool at which the state of each check is remembered: what is reported now, the backlog, and two in reserve.
+pub const FRONTIERS_MAX: usize = 4;
+
+/// How far ahead of the hub's clock an observation may claim to be. A clock that is hours wrong is corrected and flagged; one
+/// that is days ahead says nothing about when anything happened.
+pub const AHEAD_MAX: Duration = Duration::from_hours(24);
+
+/// How old an observation may be: what the store keeps of it would be removed at once.
+pub const BEHIND_MAX: Duration = Duration::from_hours(400 * 24);
+
+/// An agent's clock that is off by this is flagged.
+pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);
+
+/// Batches that wait to be written. Each is answered when it is on the disk, so this many agents are waiting; more are told to
+/// come later.
+pub const KEEPER_QUEUE: usize = 1_024;
+
+/// Batches that go into one transaction: as many as wait, so that a disk that takes 5 ms to be sure takes thousands of batches a
+/// second.
+pub const KEEPER_BATCHES_MAX: usize = 256;
+
+/// How long a batch waits for room in the correlator's queue before its agent is told to come later.
+pub const INTAKE_ROOM_WAIT: Duration = Duration::from_secs(2);
+
+/// How long an agent is asked to wait when the correlator's queue is half full, and when the disk takes nothing.
+pub const SLOWER: Duration = Duration::from_secs(5);
+pub const SLOWER_DISK: Duration = Duration::from_secs(15);
+
+// The agent's side.
+
+/// How long an agent collects before it sends. A shared fault is seen at many practices in the first second; this mustn't be a
+/// large part of it.
+pub const UPLINK_LINGER: Duration = Duration::from_millis(200);
+
+/// From one batch of the backlog to the next: 500 observations a second are twenty minutes' worth, so that five days' are in
+/// within ten minutes.
+pub const BACKLOG_EVERY: Duration = Duration::from_secs(1);
+
+/// First and longest wait after an exchange that failed, before jitter. 6,200 agents that come back within a minute are a
+/// hundred a second.
+pub const UPLINK_WAIT_FIRST: Duration = Duration::from_millis(500);
+pub const UPLINK_WAIT_LONGEST: Duration = Duration::from_mins(1);
+
+/// The same after the hub said no to the agent itself: nobody mends that within seconds.
+pub const UPLINK_REFUSED_WAIT: Duration = Duration::from_mins(5);
+
+/// The longest wait that a hub may ask for.
+pub const UPLINK_HUB_WAIT_MAX: Duration = Duration::from_mins(5);
+
+/// How long one exchange may take. The hub answers within ten seconds or not at all.
+pub const UPLINK_EXCHANGE_TIMEOUT: Duration = Duration::from_secs(12);
+/// Connecting takes a fraction of a second, even over a VPN; what takes longer leaves time for the other address.
+pub const UPLINK_CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// An idle connection is let go after this, so that a hub of 6,200 agents doesn't hold one for each. A fresh one costs a
+/// handshake.
+pub const UPLINK_IDLE: Duration = Duration::from_secs(20);
+
+/// How often a better address that failed is tried again.
+pub const UPLINK_BETTER_EVERY: Duration = Duration::from_secs(30);
+
+/// Addresses of hubs. HSCN, internet, and spares.
+pub const UPLINK_HUBS_MAX: usize = 8;
+
+/// Observations on their way from the checks to the spool. A disk that hangs for a while makes the schedule run late and then
+/// stops it, which the hub sees as silence.
+pub const UPLINK_SPOOL_QUEUE: usize = 4_096;
+
+/// How often the hub is asked for the configuration, besides when it says that there is another.
+pub const UPLINK_CONFIG_EVERY: Duration = Duration::from_mins(10);
+
+/// An answer of the hub, in bytes: a configuration of thousands of probes with their certificates.
+pub const UPLINK_ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long an agent that is stopped takes to say goodbye. Service managers wait for 90 s.
+pub const UPLINK_FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long an agent waits at its very first start for the hub to enrol it, from one try to the next at the longest.
+pub const ENROL_WAIT_LONGEST: Duration = Duration::from_secs(30);

@@ -1,0 +1,123 @@
+//! The blocks of a sealed segment: some dozens of records that are compressed together.
+//!
+//! Payload: records of the segment before this block, records in it, its first number, last number less the first, when
+//! its first began (all as numbers of varying length), method (0 plain, 1 deflate), then each record with its length.
+
+use super::codec::{Context, decode, encode};
+use super::record::Record;
+use super::wire::{Reader, Unreadable, put_bytes, put_difference, put_number};
+use crate::limits;
+use crate::time::At;
+
+/// What stands before the records of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockHead {
+    /// Records in the segment before this block: a block that is missing is counted by the next one.
+    pub before: u64,
+    pub count: u64,
+    pub first: u64,
+    pub last: u64,
+    /// When the first record began.
+    pub at: At,
+}
+
+/// Gathers records of rising numbers into a block.
+#[derive(Debug, Default)]
+pub struct Block {
+    context: Context,
+    body: Vec<u8>,
+    scratch: Vec<u8>,
+    count: usize,
+    first: u64,
+    last: u64,
+    at: At,
+}
+
+impl Block {
+    pub fn push(&mut self, record: &Record) {
+        if self.count == 0 {
+            self.first = record.seq;
+            self.at = record.at();
+        }
+        self.last = record.seq;
+        self.count += 1;
+        self.scratch.clear();
+        encode(record, &mut self.context, &mut self.scratch);
+        put_bytes(&mut self.body, &self.scratch);
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub const fn is_full(&self) -> bool {
+        self.count >= limits::SEGMENT_BLOCK_RECORDS || self.body.len() >= limits::SEGMENT_BLOCK_BYTES
+    }
+
+    /// The payload of the block's frame, and how many records are in it. The block is empty afterwards.
+    pub fn finish(&mut self, before: u64) -> (Vec<u8>, u64) {
+        let count = self.count as u64;
+        let mut out = Vec::with_capacity(self.body.len() / 2 + 32);
+        put_number(&mut out, before);
+        put_number(&mut out, count);
+        put_number(&mut out, self.first);
+        put_number(&mut out, self.last.saturating_sub(self.first));
+        put_difference(&mut out, self.at.as_millis(), 0);
+        let packed = miniz_oxide::deflate::compress_to_vec(&self.body, limits::SEGMENT_DEFLATE_LEVEL);
+        if packed.len() < self.body.len() {
+            out.push(1);
+            out.extend(packed);
+        } else {
+            out.push(0);
+            out.extend_from_slice(&self.body);
+        }
+        *self = Self::default();
+        (out, count)
+    }
+}
+
+/// What a block's payload says of itself.
+pub fn head(payload: &[u8]) -> Result<BlockHead, Unreadable> {
+    take_head(&mut Reader(payload))
+}
+
+fn take_head(reader: &mut Reader<'_>) -> Result<BlockHead, Unreadable> {
+    let before = reader.number()?;
+    let count = reader.number()?;
+    let first = reader.number()?;
+    let last = first.checked_add(reader.number()?).ok_or(Unreadable::Malformed)?;
+    let at = At::from_millis(reader.difference(0)?);
+    Ok(BlockHead { before, count, first, last, at })
+}
+
+/// The records of a block, and how many of it can't be read: those of a newer version, and those behind something that
+/// isn't in this form.
+pub fn open(payload: &[u8]) -> Result<(Vec<Record>, u64), Unreadable> {
+    let mut reader = Reader(payload);
+    let head = take_head(&mut reader)?;
+    let method = reader.byte()?;
+    let inflated;
+    let body = match method {
+        0 => reader.0,
+        1 => {
+            let most = limits::SEGMENT_BLOCK_BYTES + limits::SEGMENT_RECORD_BYTES_MAX + 64;
+            inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(reader.0, most)
+                .map_err(|_| Unreadable::Malformed)?;
+            &inflated
+        }
+        _ => return Err(Unreadable::Newer),
+    };
+    let mut body = Reader(body);
+    let mut context = Context::default();
+    let mut records = Vec::new();
+    while !body.0.is_empty() {
+        let Ok(bytes) = body.bytes() else { break };
+        match decode(bytes, &mut context) {
+            Ok(record) => records.push(record),
+            Err(Unreadable::Newer) => {}
+            Err(_) => break,
+        }
+    }
+    let unread = head.count.saturating_sub(records.len() as u64);
+    Ok((records, unread))
+}

@@ -1,0 +1,23 @@
+//! Append-only files of observations: the spool of an agent is made of them. Bytes in, records out; files are for those who
+//! use it.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `record.rs` | what stands in a segment: observations, and what is said in the place of those that had to go |
+//! | `codec.rs` | one record as bytes, without loss |
+//! | `wire.rs` | numbers and texts as bytes |
+//! | [`frame`] | mark, length and checksum, so that damage costs itself only |
+//! | `block.rs` | some dozens of records compressed together |
+//! | `segment.rs` | a whole segment: what is where, what is damaged, and sealing |
+
+mod block;
+mod codec;
+pub(crate) mod frame;
+mod record;
+#[cfg(test)]
+pub(crate) mod samples;
+pub(crate) mod segment;
+pub(crate) mod wire;
+
+pub use record::{Entry, MANY, Record, Thinned, What};
+pub use segment::{Damage, Head, Index, Sealer, Span, frame_bytes, index, put_head, put_record, records};

@@ -1,0 +1,286 @@
+//! Agents: who may report, and what of each is on the disk.
+//!
+//! Unlike incidents and notices, nothing of this waits in memory for a disk that doesn't take it: a code or a key that a power
+//! cut makes void again must not have been given out, and a batch that isn't on the disk is the agent's to send again.
+
+use std::time::Instant;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use tokio::time::timeout;
+
+use super::write::{Tx, journal, record_transition};
+use super::{Store, StoreError, StoreHealth, Transition};
+use crate::limits;
+use crate::time::At;
+use crate::uplink::key::Tag;
+use crate::uplink::ranges::Ranges;
+
+/// A code that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeRow {
+    pub tag: Tag,
+    pub practice: String,
+    pub made_at: At,
+    pub valid_until: At,
+    /// When, and the agent that did.
+    pub used: Option<(At, String)>,
+}
+
+/// An agent that enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentRow {
+    pub id: String,
+    pub practice: String,
+    pub key: Tag,
+    /// Of the key that shall follow.
+    pub next: Option<Tag>,
+    /// A new key has been asked for.
+    pub rotate: bool,
+    pub enrolled_at: At,
+    pub revoked_at: Option<At>,
+}
+
+/// What has been taken in of one spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolRow {
+    pub agent: String,
+    pub spool: String,
+    pub taken: Ranges,
+    pub last_heard: At,
+}
+
+/// All that an earlier process left.
+#[derive(Debug, Clone, Default)]
+pub struct AgentRows {
+    pub codes: Vec<CodeRow>,
+    pub agents: Vec<AgentRow>,
+    pub spools: Vec<SpoolRow>,
+}
+
+/// One change of who may report; each replaces what was there.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    Code(CodeRow),
+    Agent(AgentRow),
+    /// One line of the journal: JSON, with no secret in it.
+    Journal {
+        at: At,
+        body: String,
+    },
+}
+
+/// What is kept of one batch.
+#[derive(Debug, Clone)]
+pub struct BatchRow {
+    /// All that has been taken in of the spool, this batch included.
+    pub spool: SpoolRow,
+    pub transitions: Vec<Transition>,
+    /// Observations that the agent had to let go of: lines of the journal, JSON.
+    pub journal: Vec<String>,
+}
+
+impl Store {
+    /// Codes, agents, and what of their spools was taken in.
+    pub async fn agents(&self) -> Result<AgentRows, StoreError> {
+        self.read(async {
+            let readers = &self.inner.readers;
+            let codes = sqlx::query(
+                "SELECT tag, practice, made_at, valid_until, used_at, agent FROM enrolment_codes",
+            )
+            .fetch_all(readers)
+            .await?;
+            let agents = sqlx::query(
+                "SELECT id, practice, key_tag, next_tag, rotate, enrolled_at, revoked_at FROM agents",
+            )
+            .fetch_all(readers)
+            .await?;
+            let spools = sqlx::query("SELECT agent, spool, taken, last_heard FROM agent_spools")
+                .fetch_all(readers)
+                .await?;
+            Ok(AgentRows {
+                codes: codes.iter().map(code).collect::<Result<_, _>>()?,
+                agents: agents.iter().map(agent).collect::<Result<_, _>>()?,
+                spools: spools.iter().map(spool).collect::<Result<_, _>>()?,
+            })
+        })
+        .await
+    }
+
+    /// Records changes of who may report, all or none.
+    pub async fn record_credentials(&self, changes: &[Credential]) -> Result<(), StoreError> {
+        self.commit_now(async |tx| {
+            for change in changes {
+                match change {
+                    Credential::Code(row) => put_code(tx, row).await?,
+                    Credential::Agent(row) => put_agent(tx, row).await?,
+                    // It belongs to no incident.
+                    Credential::Journal { at, body } => {
+                        journal(tx, *at, "agent", "", body).await?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records batches, each with what it changed, all or none.
+    pub async fn record_batches(&self, batches: &[BatchRow]) -> Result<(), StoreError> {
+        self.commit_now(async |tx| {
+            for batch in batches {
+                put_spool(tx, &batch.spool).await?;
+                for transition in &batch.transitions {
+                    record_transition(tx, transition).await?;
+                }
+                for body in &batch.journal {
+                    journal(tx, batch.spool.last_heard, "agent", "", body).await?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes of one check from fine to failing and back, by the time of the check. What came late may stand between two
+    /// that say the same.
+    pub async fn transitions_of(&self, practice: &str, probe: &str) -> Result<Vec<(At, bool)>, StoreError> {
+        self.read(async {
+            let rows = sqlx::query(
+                "SELECT at, ok FROM transitions WHERE practice = ? AND probe = ? ORDER BY at, ok",
+            )
+            .bind(practice)
+            .bind(probe)
+            .fetch_all(&self.inner.readers)
+            .await?;
+            rows.iter().map(|row| Ok((At::from_millis(row.try_get("at")?), row.try_get("ok")?))).collect()
+        })
+        .await
+    }
+
+    /// One transaction that is on the disk when this returns, or not at all.
+    async fn commit_now(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<(), sqlx::Error>,
+    ) -> Result<(), StoreError> {
+        if let Some(StoreHealth::Failing { why, .. }) = &self.inner.memory {
+            return Err(StoreError::Other { file: self.inner.file.clone(), why: why.clone() });
+        }
+        if let Some(error) = self.arrears(|arrears| arrears.resting(Instant::now())) {
+            return Err(error);
+        }
+        let done = timeout(limits::STORE_WRITE_TIMEOUT, async {
+            let _turn = self.inner.turn.lock().await;
+            let writer = &self.inner.writer;
+            let mut tx = writer.begin().await?;
+            match work(&mut tx).await {
+                Ok(()) => writer.commit(tx).await,
+                Err(error) => {
+                    writer.roll_back(tx).await;
+                    Err(error)
+                }
+            }
+        })
+        .await;
+        self.judge(done.map(|done| done.map(|()| false))).map(drop)
+    }
+}
+
+async fn put_code(tx: &mut Tx, row: &CodeRow) -> Result<(), sqlx::Error> {
+    let (used_at, agent) = row.used.as_ref().map(|(at, agent)| (at.as_millis(), agent)).unzip();
+    sqlx::query(
+        "INSERT OR REPLACE INTO enrolment_codes (tag, practice, made_at, valid_until, used_at, agent)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.tag.bytes().as_slice())
+    .bind(&row.practice)
+    .bind(row.made_at.as_millis())
+    .bind(row.valid_until.as_millis())
+    .bind(used_at)
+    .bind(agent)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+async fn put_agent(tx: &mut Tx, row: &AgentRow) -> Result<(), sqlx::Error> {
+    // Not replaced: what is known of its spools would go with it.
+    sqlx::query(
+        "INSERT INTO agents (id, practice, key_tag, next_tag, rotate, enrolled_at, revoked_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET key_tag = ?3, next_tag = ?4, rotate = ?5, revoked_at = ?7",
+    )
+    .bind(&row.id)
+    .bind(&row.practice)
+    .bind(row.key.bytes().as_slice())
+    .bind(row.next.as_ref().map(|tag| tag.bytes().as_slice()))
+    .bind(row.rotate)
+    .bind(row.enrolled_at.as_millis())
+    .bind(row.revoked_at.map(At::as_millis))
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+async fn put_spool(tx: &mut Tx, row: &SpoolRow) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard) VALUES (?, ?, ?, ?)")
+        .bind(&row.agent)
+        .bind(&row.spool)
+        .bind(row.taken.to_string())
+        .bind(row.last_heard.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    // Only of a spool that is new can there be one too many.
+    sqlx::query(
+        "DELETE FROM agent_spools WHERE agent = ?1 AND spool NOT IN
+         (SELECT spool FROM agent_spools WHERE agent = ?1 ORDER BY last_heard DESC LIMIT ?2)",
+    )
+    .bind(&row.agent)
+    .bind(i64::try_from(limits::SPOOLS_PER_AGENT_MAX).unwrap_or(i64::MAX))
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+fn tag(row: &SqliteRow, column: &str) -> Result<Option<Tag>, sqlx::Error> {
+    let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>(column)? else { return Ok(None) };
+    let bytes = bytes.try_into().map_err(|_| sqlx::Error::Decode(format!("{column} is no tag").into()))?;
+    Ok(Some(Tag::from_bytes(bytes)))
+}
+
+fn need_tag(row: &SqliteRow, column: &str) -> Result<Tag, sqlx::Error> {
+    tag(row, column)?.ok_or_else(|| sqlx::Error::Decode(format!("{column} is missing").into()))
+}
+
+fn code(row: &SqliteRow) -> Result<CodeRow, sqlx::Error> {
+    let used_at = row.try_get::<Option<i64>, _>("used_at")?.map(At::from_millis);
+    Ok(CodeRow {
+        tag: need_tag(row, "tag")?,
+        practice: row.try_get("practice")?,
+        made_at: At::from_millis(row.try_get("made_at")?),
+        valid_until: At::from_millis(row.try_get("valid_until")?),
+        used: used_at.zip(row.try_get("agent")?),
+    })
+}
+
+fn agent(row: &SqliteRow) -> Result<AgentRow, sqlx::Error> {
+    Ok(AgentRow {
+        id: row.try_get("id")?,
+        practice: row.try_get("practice")?,
+        key: need_tag(row, "key_tag")?,
+        next: tag(row, "next_tag")?,
+        rotate: row.try_get("rotate")?,
+        enrolled_at: At::from_millis(row.try_get("enrolled_at")?),
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(At::from_millis),
+    })
+}
+
+fn spool(row: &SqliteRow) -> Result<SpoolRow, sqlx::Error> {
+    let taken: String = row.try_get("taken")?;
+    Ok(SpoolRow {
+        agent: row.try_get("agent")?,
+        spool: row.try_get("spool")?,
+        taken: taken.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        last_heard: At::from_millis(row.try_get("last_heard")?),
+    })
+}

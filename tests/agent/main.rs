@@ -1,0 +1,12 @@
+//! Agents and their hub, over real sockets and real TLS: an agent enrols and reports; whatever is killed or cut, each observation
+//! counts once; and what strangers send is refused, counted and harmless.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod exactly_once;
+mod history;
+mod refusals;
+mod report;
+mod script;
+mod stage;

@@ -1,0 +1,198 @@
+//! What the hub refuses: counted by reason, answered in JSON, and without effect on anybody else.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use linewatch::agent::clock;
+use linewatch::agent::workers::blank;
+use linewatch::limits::{BATCH_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use linewatch::segments::{Entry, Record};
+use linewatch::time::At;
+use linewatch::uplink::batch::pack;
+use linewatch::uplink::key::{AgentKey, Tag};
+use linewatch::uplink::message::{EnrolAnswer, EnrolRequest, SPOOL, STATE, State};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::stage::{DEADLINE, Stage, config_text, url};
+
+/// Somebody who speaks an agent's language without being one.
+pub struct Stranger {
+    http: reqwest::Client,
+    hub: String,
+    pub bearer: String,
+}
+
+impl Stranger {
+    pub async fn enrolled(stage: &Stage, hub: &str, practice: &str) -> Self {
+        let (code, key) = (stage.code(hub, practice).await, AgentKey::fresh().unwrap());
+        let tag: Tag = key.tag();
+        let request = EnrolRequest { code, key_tag: tag.to_hex(), version: "test".to_owned() };
+        let http = stage.client();
+        let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
+        let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
+        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent) }
+    }
+
+    pub async fn send(&self, records: &[Record]) -> (u16, Value) {
+        self.send_bytes(pack(records).unwrap()).await
+    }
+
+    pub async fn send_bytes(&self, packed: Vec<u8>) -> (u16, Value) {
+        let state = State { at: clock::now(), ..State::default() };
+        let asked = self
+            .http
+            .post(format!("{}/api/v1/observations", self.hub))
+            .header("authorization", &self.bearer)
+            .header("content-encoding", "gzip")
+            .header(SPOOL, "5001")
+            .header(STATE, serde_json::to_string(&state).unwrap())
+            .body(packed);
+        let answer = asked.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+}
+
+fn record(seq: u64, at: At, practice: &str) -> Record {
+    Record { seq, entry: Entry::Seen(blank(at, practice, "web-0")) }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_refused_counted_and_harmless() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let mut own = Stranger::enrolled(&stage, &at, "G82002/westfield").await;
+    let mut seen = hub.observations();
+    let now = clock::now();
+    let own_one = |seq| record(seq, now, "G82002/westfield");
+    let good = pack(&(1..100).map(own_one).collect::<Vec<_>>()).unwrap();
+    let far = "2099-01-01T00:00:00Z".parse().unwrap();
+    // What doesn't compress, so that it is too large as it travels.
+    let noise: Vec<u8> =
+        std::iter::successors(Some(1_u64), |x| Some(x.wrapping_mul(6_364_136_223_846_793_005) + 1))
+            .map(|x| (x >> 56) as u8)
+            .take(BATCH_BYTES_MAX + 1)
+            .collect();
+    let refused: [(Vec<u8>, u16, &str); 7] = [
+        (pack(&[own_one(1), record(2, now, "G82002")]).unwrap(), 403, "other_practice"),
+        (pack(&[record(1, now, "@hub")]).unwrap(), 403, "other_practice"),
+        (pack(&[own_one(1), record(2, far, "G82002/westfield")]).unwrap(), 422, "time"),
+        (good[..good.len() / 2].to_vec(), 400, "truncated"),
+        (noise, 413, "huge"),
+        (gzip(&vec![b' '; 256 * 1024 * 1024]), 413, "bomb"),
+        (gzip(b"{\"seq\":7}\nnonsense\n"), 422, "garbage"),
+    ];
+    for (body, status, reason) in refused {
+        let (got, problem) = own.send_bytes(body).await;
+        assert_eq!((got, &problem["reason"]), (status, &Value::from(reason)), "{problem}");
+        assert!(problem["error"].as_str().is_some_and(|error| error.len() > 10), "{problem}");
+    }
+    let right = own.bearer.clone();
+    let last = if right.ends_with('0') { "1" } else { "0" };
+    for wrong in [format!("{}{last}", &right[..right.len() - 1]), "Bearer nonsense".to_owned(), String::new()]
+    {
+        own.bearer = wrong;
+        let (got, problem) = own.send(&[own_one(1)]).await;
+        assert_eq!((got, &problem["reason"]), (401, &Value::from("wrong_key")), "{problem}");
+    }
+    own.bearer = right;
+
+    // None of it was taken: the same numbers are new now, and count once, however often they come.
+    for again in [false, true] {
+        let (status, answer) = own.send_bytes(good.clone()).await;
+        assert_eq!(
+            (status, &answer["acked"]),
+            (200, &serde_json::json!([[1, 99]])),
+            "again: {again}, {answer}"
+        );
+    }
+    let (status, answer) =
+        own.send(&[Record { seq: 200, entry: Entry::Seen(blank(now, "G82002/westfield", "gone")) }]).await;
+    assert_eq!((status, &answer["acked"]), (200, &serde_json::json!([[200, 200]])), "{answer}");
+    let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let wanted = [
+        ("other_practice", 2),
+        ("time", 1),
+        ("truncated", 1),
+        ("huge", 1),
+        ("bomb", 1),
+        ("garbage", 1),
+        ("wrong_key", 3),
+        ("kept", 3),
+    ];
+    for (reason, count) in wanted {
+        let line = format!("linewatch_agent_batches_total{{outcome=\"{reason}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    for (taken, count) in [("new", 99), ("again", 99), ("unknown_probe", 1)] {
+        let line = format!("linewatch_agent_observations_total{{taken=\"{taken}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    hub.stop().await;
+    let mut counted = 0;
+    while let Ok(one) = seen.try_recv() {
+        counted += usize::from(one.agent.is_some());
+    }
+    assert_eq!(counted, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_and_a_body_that_never_end_are_let_go_of_and_hold_nobody_up() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9").replace("tls = {", "# {"));
+    let hub = stage.hub().await;
+    let at = format!("http://{}", hub.address);
+    let own = Stranger::enrolled(&stage, &at, "G82003").await;
+    let head = format!(
+        "POST /api/v1/observations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n{SPOOL}: 5001\r\n\
+         {STATE}: {}\r\nContent-Length: 1000\r\n\r\nhalf",
+        own.bearer,
+        serde_json::to_string(&State::default()).unwrap(),
+    );
+    let mut slow = Vec::new();
+    for begun in ["GET / HTTP/1.1\r\nHost: 127", &head, ""] {
+        let mut stream = tokio::net::TcpStream::connect(hub.address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(own.send(&[record(1, clock::now(), "G82003")]).await.0, 200, "others are heard meanwhile");
+    for mut stream in slow {
+        let mut said = Vec::new();
+        let ended =
+            tokio::time::timeout(HTTP_REQUEST_TIMEOUT + DEADLINE / 3, stream.read_to_end(&mut said)).await;
+        drop(ended.expect("it is let go of"));
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(!said.starts_with("HTTP/1.1 2"), "{said}");
+    }
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guessing_keys_and_codes_is_slowed_down_and_the_right_one_still_let_in() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let own = Stranger::enrolled(&stage, &at, "G82003").await;
+    let request = EnrolRequest { code: "0".repeat(20), key_tag: "00".repeat(32), version: String::new() };
+    let client = stage.client();
+    let guess = async {
+        loop {
+            let asked = client.post(format!("{at}/api/v1/agent/enrol")).json(&request);
+            match asked.send().await.unwrap().status().as_u16() {
+                401 => {}
+                429 => return,
+                other => panic!("{other}"),
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, guess).await.expect("guesses are slowed down");
+    assert_eq!(own.send(&[record(1, clock::now(), "G82003")]).await.0, 200);
+    hub.stop().await;
+}

@@ -1,0 +1,139 @@
+//! An agent enrols, is told what to ask, reports, and goes on without a hub and over another address.
+
+use linewatch::observation::BYE;
+
+use crate::script::Script;
+use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, sendable, url};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_enrols_and_its_reports_reach_the_correlator() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 3, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let mut seen = hub.observations();
+    let code = stage.code(&at, "G82002/westfield").await;
+    let agent = stage.agent(Script::new(), &[&format!("hscn={at}")], Some(code.clone())).await;
+    let reported = async {
+        let mut probes = std::collections::BTreeSet::new();
+        while probes.len() < 4 {
+            let one = seen.recv().await.unwrap();
+            if one.practice == "@hub" {
+                continue;
+            }
+            assert_eq!(one.practice, "G82002/westfield");
+            assert_eq!(
+                (one.agent.as_deref(), one.uplink.as_deref()),
+                (Some(agent.id.as_str()), Some("hscn"))
+            );
+            assert!(one.received.is_some() && one.seq.is_some());
+            probes.insert(one.probe.clone());
+        }
+    };
+    tokio::time::timeout(DEADLINE, reported).await.expect("three checks and a heartbeat");
+    let line = stage.agents(&at).await.remove(0);
+    assert_eq!((line.practice.as_str(), line.uplink.as_deref()), ("G82002/westfield", Some("hscn")));
+    assert!(line.clock_ahead_ms.is_some_and(|ahead| ahead.abs() < 2_000), "{line:?}");
+
+    // The code is used up, for a stranger who has read it as well.
+    let request = serde_json::json!({ "code": code, "key_tag": "00".repeat(32) });
+    let answer = stage.client().post(format!("{at}/api/v1/agent/enrol")).json(&request).send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+
+    agent.stop().await;
+    let bye = async { while seen.recv().await.unwrap().probe != BYE {} };
+    tokio::time::timeout(DEADLINE, bye).await.expect("a goodbye");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_starts_and_works_without_a_hub() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 3, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let code = stage.code(&at, "G82003").await;
+    let script = Script::new();
+    let agent = stage.agent(script.clone(), &[&at], Some(code)).await;
+    script.asked(3).await;
+    hub.stop().await;
+    agent.stop().await;
+    let before = script.count();
+    let agent = stage.agent(script.clone(), &[&at], None).await;
+    script.asked(before + 6).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_address_is_used_at_once_and_a_better_one_moved_back_to() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 3, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let line = Line::to(&url(hub.address)).await;
+    let code = stage.code(&url(hub.address), "G82003").await;
+    let script = Script::new();
+    let (best, second) = (format!("hscn={}", url(&line.address)), format!("internet={}", url(hub.address)));
+    let agent = stage.agent(script.clone(), &[&best, &second], Some(code)).await;
+    delivered(&agent, 3).await;
+    let mut seen = hub.observations();
+    line.cut();
+    let next = sendable(&agent).await + 3;
+    delivered(&agent, next).await;
+    let uplinks = async |seen: &mut tokio::sync::broadcast::Receiver<_>, wanted: &str| {
+        let until = async {
+            loop {
+                let one: std::sync::Arc<linewatch::observation::Observation> = seen.recv().await.unwrap();
+                if one.uplink.as_deref() == Some(wanted) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, until).await.unwrap_or_else(|_| panic!("nothing came over {wanted}"));
+    };
+    uplinks(&mut seen, "internet").await;
+    line.mend();
+    uplinks(&mut seen, "hscn").await;
+    agent.stop().await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_changed_while_reports_go_on_and_a_revoked_one_is_refused() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 3, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let code = stage.code(&at, "G82003").await;
+    let script = Script::new();
+    let agent = stage.agent(script.clone(), &[&at], Some(code)).await;
+    delivered(&agent, 3).await;
+    let before = std::fs::read(stage.data().join("agent.json")).unwrap();
+    let change = async |verb: &str| {
+        let path = format!("{at}/api/v1/agents/{}/{verb}", agent.id);
+        let asked = stage.client().post(path).header("x-linewatch", "approve");
+        assert_eq!(asked.json(&serde_json::json!({ "by": "a test" })).send().await.unwrap().status(), 200);
+    };
+    change("rotate").await;
+    let rotated = async {
+        loop {
+            let next = sendable(&agent).await + 1;
+            delivered(&agent, next).await;
+            if !stage.agents(&at).await[0].rotating {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, rotated).await.expect("the new key is used");
+    assert_ne!(std::fs::read(stage.data().join("agent.json")).unwrap(), before);
+
+    change("revoke").await;
+    let client = stage.client();
+    let refused = async {
+        loop {
+            let metrics = client.get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+            if metrics.contains("linewatch_agent_batches_total{outcome=\"revoked\"} 1") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, refused).await.expect("it is refused, and counted");
+    assert_eq!(stage.agents(&at).await[0].standing, "revoked");
+    agent.stop().await;
+    hub.stop().await;
+}
