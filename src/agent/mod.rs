@@ -12,6 +12,7 @@
 //! | [`spool`] | every observation on disk until the hub has it |
 //! | [`uplink`] | an agent of its own: reports to a hub over whichever network works |
 //! | [`traces`] | the traces under way, beside the schedule |
+//! | [`site`] | the page for the practice's own network |
 //! | [`workers`] | act for each practice on one machine, as the comb says |
 //! | [`clock`] | notices that the clock was set or the machine stood still |
 //! | [`meters`] | how late the schedule runs, and the other numbers about the asking itself |
@@ -27,6 +28,7 @@ pub mod paths;
 pub mod ration;
 pub mod reask;
 pub mod schedule;
+pub mod site;
 pub mod spool;
 pub mod traces;
 pub mod uplink;

@@ -1,5 +1,6 @@
 //! `linewatch agent`: watch one practice from within.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ use crate::limits::{SPOOL_BYTES_MAX, SPOOL_BYTES_MIN, UPLINK_HUBS_MAX};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// An address of the hub; several in order, best first. With its network where that is known: hscn=https://10.0.0.5:9460
-    #[arg(long = "hub", value_name = "[NETWORK=]URL", required = true, num_args = 1, value_parser = parse)]
+    #[arg(long = "hub", value_name = "[NETWORK=]URL", required = true, num_args = 1, value_parser = parse,
+        env = "LINEWATCH_HUB", value_delimiter = ',')]
     hubs: Vec<Address>,
     /// The code that `linewatch enrol` gave: needed once, and ignored after that
     #[arg(long, value_name = "CODE", env = "LINEWATCH_ENROL")]
@@ -28,6 +30,12 @@ pub struct Args {
     /// Certificates to trust as the hub's, PEM, instead of this machine's
     #[arg(long, value_name = "FILE")]
     hub_ca: Option<PathBuf>,
+    /// Where the page for the people in the practice is served, on their own network
+    #[arg(long, value_name = "ADDRESS:PORT", env = "LINEWATCH_PAGE", default_value = "0.0.0.0:9461")]
+    page: SocketAddr,
+    /// Serve no page
+    #[arg(long, conflicts_with = "page")]
+    no_page: bool,
     /// What the spool may take of the disk, in MiB
     #[arg(long, value_name = "MIB", default_value_t = SPOOL_BYTES_MAX / MIB)]
     spool_mib: u64,
@@ -60,6 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         code: args.enrol,
         data: args.data,
         ca_pem,
+        page: (!args.no_page).then_some(args.page),
         spool: Settings { bytes_max: args.spool_mib.saturating_mul(MIB) },
     };
     // One small core is all that an agent asks for.
@@ -77,6 +86,9 @@ async fn watch(settings: AgentSettings) -> anyhow::Result<Exit> {
         _ = interrupt.recv() => return Ok(Exit::Fine),
     };
     println!("linewatch {} watches {} as agent {}", env!("CARGO_PKG_VERSION"), agent.practice, agent.id);
+    if let Some(page) = agent.page {
+        println!("page for the people in the practice: http://{page}/");
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -58,6 +58,9 @@ pub struct BatchAnswer {
     /// A new key is asked for.
     #[serde(default)]
     pub rotate: bool,
+    /// What the hub knows of faults that hit this practice: a sentence for each, for the page in the practice.
+    #[serde(default)]
+    pub word: Vec<String>,
 }
 
 /// Why a batch was refused, and which numbers of it will never be taken.

@@ -6,6 +6,7 @@
 mod commands;
 mod exactly_once;
 mod history;
+mod page;
 mod refusals;
 mod report;
 mod script;

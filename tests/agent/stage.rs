@@ -113,6 +113,7 @@ impl Stage {
             data: self.data(),
             ca_pem: Some(self.ca.clone()),
             spool: Settings::default(),
+            page: Some("127.0.0.1:0".parse().unwrap()),
         };
         start_agent(field, settings).await.unwrap()
     }
@@ -121,7 +122,7 @@ impl Stage {
     pub async fn agent_process(&self, hub: &str, code: &str) -> Child {
         let mut command = linewatch();
         command
-            .args(["agent", "--hub", hub, "--enrol", code, "--hub-ca"])
+            .args(["agent", "--no-page", "--hub", hub, "--enrol", code, "--hub-ca"])
             .arg(self.folder.path().join("hub.pem"));
         let mut child = command.arg("--data").arg(self.data()).stdout(Stdio::piped()).spawn().unwrap();
         line_with(&mut child, " as agent ").await;
@@ -142,6 +143,8 @@ pub fn linewatch() -> Command {
         .stdin(Stdio::null())
         .env_remove("LINEWATCH_URL")
         .env_remove("LINEWATCH_ENROL")
+        .env_remove("LINEWATCH_HUB")
+        .env_remove("LINEWATCH_PAGE")
         .env_remove("LINEWATCH_TOKEN_FILE")
         .env("RUST_LOG", "error")
         .kill_on_drop(true);

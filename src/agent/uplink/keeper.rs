@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use crate::agent::clock;
+use crate::agent::site::Site;
 use crate::agent::spool::Spool;
 use crate::agent::workers::Report;
 use crate::limits::{REPORT_BATCH, SPOOL_SYNC_AFTER};
@@ -28,7 +29,13 @@ pub async fn with<T: Send + 'static>(
 }
 
 /// Keeps what is reported until nobody reports any more. `news`: the highest number that may be sent.
-pub async fn keep(mut reports: mpsc::Receiver<Report>, spool: SharedSpool, news: watch::Sender<u64>) {
+/// The page hears of it first: it must say what is so although the disk hangs.
+pub async fn keep(
+    mut reports: mpsc::Receiver<Report>,
+    spool: SharedSpool,
+    site: Arc<Site>,
+    news: watch::Sender<u64>,
+) {
     let mut batch = Vec::new();
     loop {
         let open = reports.recv_many(&mut batch, REPORT_BATCH).await > 0;
@@ -39,6 +46,9 @@ pub async fn keep(mut reports: mpsc::Receiver<Report>, spool: SharedSpool, news:
                 Ok(Some(report)) => batch.push(report),
                 Ok(None) | Err(_) => break,
             }
+        }
+        for report in &batch {
+            site.take(&report.seen);
         }
         let reports = std::mem::take(&mut batch);
         let sendable = with(&spool, move |spool| {

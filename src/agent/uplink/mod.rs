@@ -10,6 +10,7 @@
 //! | [`talk`] | one exchange with a hub |
 //! | [`keeper`] | from the checks to the spool |
 //! | [`sender`] | from the spool to the hub |
+//! | [`word`] | what the hub said last, on disk |
 //! | [`service`] | all of it: start, another configuration, stop |
 
 pub mod copy;
@@ -20,6 +21,7 @@ pub mod link;
 pub mod sender;
 pub mod service;
 pub mod talk;
+pub mod word;
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

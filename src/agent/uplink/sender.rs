@@ -13,7 +13,9 @@ use super::identity::{Identity, IdentityError};
 use super::keeper::{SharedSpool, with};
 use super::link::{Link, jitter, share};
 use super::talk::{NoAnswer, Talk};
+use super::word;
 use crate::agent::clock;
+use crate::agent::site::{LastWord, Site};
 use crate::agent::spool::Disk;
 use crate::chance::random;
 use crate::config::Config;
@@ -39,6 +41,7 @@ pub struct Sender {
     /// The tag of the configuration that is used, and where a new one goes.
     tag: Option<String>,
     configs: mpsc::Sender<Config>,
+    site: Arc<Site>,
     config_at: Instant,
     back_at: Instant,
     /// Until then the hub is left alone.
@@ -67,6 +70,7 @@ impl Sender {
         data: std::path::PathBuf,
         tag: Option<String>,
         configs: mpsc::Sender<Config>,
+        site: Arc<Site>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -79,6 +83,7 @@ impl Sender {
             data,
             tag,
             configs,
+            site,
             config_at: now,
             back_at: now,
             rest_until: now,
@@ -216,7 +221,8 @@ impl Sender {
 
     async fn answered(&mut self, part: Part, last: u64, answer: BatchAnswer) {
         self.all_right();
-        let BatchAnswer { acked, wait_ms, config, rotate, .. } = answer;
+        let BatchAnswer { acked, wait_ms, config, rotate, word, .. } = answer;
+        self.heard(word).await;
         let sendable = with(&self.spool, move |spool| {
             for (first, last) in acked.iter() {
                 spool.acknowledge(first..=last);
@@ -249,6 +255,18 @@ impl Sender {
         }
         if config.is_some() && config != self.tag {
             self.config_at = now;
+        }
+    }
+
+    /// The hub said what it knows: for the page, and for the page after a restart.
+    async fn heard(&self, sentences: Vec<String>) {
+        let word = LastWord { heard: clock::now(), sentences };
+        if self.site.heard(word.clone()) {
+            let data = self.data.clone();
+            let kept = tokio::task::spawn_blocking(move || word::write(&data, &word)).await;
+            if let Ok(Err(error)) = kept {
+                tracing::debug!("what the hub said is kept in memory: {error}");
+            }
         }
     }
 

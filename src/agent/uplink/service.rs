@@ -1,14 +1,16 @@
 //! All of an agent: enrols at its first start, asks with the last good configuration, and goes on with another when the hub has one.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use prometheus::Registry;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::copy;
 use super::identity::Identity;
@@ -16,10 +18,12 @@ use super::keeper::{SharedSpool, keep};
 use super::link::{Link, share};
 use super::sender::Sender;
 use super::talk::{Address, NoAnswer, Talk};
+use super::word;
 use crate::agent::load::under_way_max;
 use crate::agent::meters::Meters;
 use crate::agent::reask::Reasks;
 use crate::agent::schedule::{Schedule, Whose};
+use crate::agent::site::{self, Site};
 use crate::agent::spool::{Settings, Spool, SpoolError};
 use crate::agent::traces::Traces;
 use crate::agent::workers::{Field, Report, Workers, blank};
@@ -27,7 +31,10 @@ use crate::agent::{clock, descriptors};
 use crate::chance::random;
 use crate::config::Config;
 use crate::estate::{PracticeIx, Vantage};
-use crate::limits::{ENROL_WAIT_LONGEST, UPLINK_FAREWELL, UPLINK_SPOOL_QUEUE};
+use crate::hub::server::{self, Door};
+use crate::limits::{
+    ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL, UPLINK_SPOOL_QUEUE,
+};
 use crate::observation::BYE;
 use crate::uplink::message::EnrolRequest;
 
@@ -41,12 +48,16 @@ pub struct AgentSettings {
     /// Whom to trust as a hub, PEM; `None`: this machine's roots.
     pub ca_pem: Option<String>,
     pub spool: Settings,
+    /// Where the practice's own page is served; `None`: nowhere.
+    pub page: Option<SocketAddr>,
 }
 
 /// A running agent.
 pub struct Agent {
     pub id: String,
     pub practice: String,
+    /// Where the page is; `None`: it isn't served.
+    pub page: Option<SocketAddr>,
     spool: SharedSpool,
     crews: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -54,6 +65,7 @@ pub struct Agent {
     reports: mpsc::Sender<Report>,
     stop_crews: CancellationToken,
     stop_sender: CancellationToken,
+    stop_page: DropGuard,
 }
 
 /// Starts everything. Returns once the agent is enrolled; it may have no configuration yet.
@@ -76,24 +88,75 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
     };
     let (tag, config) = kept.map(|copy| (copy.tag, copy.config)).unzip();
 
+    let site = Arc::new(Site::new(&practice));
+    let data = settings.data.clone();
+    if let Some(word) = tokio::task::spawn_blocking(move || word::read(&data)).await? {
+        site.heard(word);
+    }
+    let stop_page = CancellationToken::new();
+    let page = serve_page(settings.page, site.clone(), stop_page.clone()).await;
+
     let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
     let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
     let spool: SharedSpool = Arc::new(std::sync::Mutex::new(spool));
     let (sent_news, news) = watch::channel(sendable);
     let (configs, new_configs) = mpsc::channel(1);
     let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
-    let keeper = tokio::spawn(keep(reported, spool.clone(), sent_news));
-    let sender =
-        Sender::new(talk, identity, (spool.clone(), spool_id, sendable), settings.data, tag, configs);
+    let keeper = tokio::spawn(keep(reported, spool.clone(), site.clone(), sent_news));
+    let sender = Sender::new(
+        talk,
+        identity,
+        (spool.clone(), spool_id, sendable),
+        settings.data,
+        tag,
+        configs,
+        site.clone(),
+    );
     let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
     let crews = Crews {
         field,
+        site,
         out: reports.clone(),
         traces: Traces::default(),
         meters: Arc::new(Meters::new(&Registry::new())?),
     };
     let crews = tokio::spawn(crews.run(config, new_configs, stop_crews.clone()));
-    Ok(Agent { id, practice, spool, crews, sender, keeper, reports, stop_crews, stop_sender })
+    Ok(Agent {
+        id,
+        practice,
+        page,
+        spool,
+        crews,
+        sender,
+        keeper,
+        reports,
+        stop_crews,
+        stop_sender,
+        stop_page: stop_page.drop_guard(),
+    })
+}
+
+/// Serves the practice's own page. Where that isn't possible, watching goes on without it.
+async fn serve_page(at: Option<SocketAddr>, site: Arc<Site>, stop: CancellationToken) -> Option<SocketAddr> {
+    let at = at?;
+    match TcpListener::bind(at).await.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+        Ok((address, listener)) => {
+            let door = Door {
+                listener,
+                tls: watch::channel(None).1,
+                connections_max: ONSITE_CONNECTIONS_MAX,
+                per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+            };
+            tokio::spawn(server::serve(door, site::router(site), stop));
+            Some(address)
+        }
+        Err(error) => {
+            tracing::warn!(
+                "the practice's page can't be served on {at}: {error}; choose another with --page"
+            );
+            None
+        }
+    }
 }
 
 fn open_spool(dir: &std::path::Path, settings: Settings) -> anyhow::Result<Spool> {
@@ -153,6 +216,7 @@ async fn enrol(talk: &Talk, identity: &mut Identity, code: &str) -> anyhow::Resu
 /// Who asks the checks of the present configuration, and then those of the next.
 struct Crews<F> {
     field: Arc<F>,
+    site: Arc<Site>,
     out: mpsc::Sender<Report>,
     /// Good paths outlive a new configuration.
     traces: Traces,
@@ -195,6 +259,7 @@ impl<F: Field> Crews<F> {
         stop: CancellationToken,
     ) -> JoinHandle<()> {
         let estate = Arc::new(config.estate);
+        self.site.asks(estate.clone(), PracticeIx(0));
         let schedule = Schedule::of(Whose::Practices, &estate, &config.schedule, self.field.now());
         let reasks = Reasks::new(estate.clone(), &config.schedule);
         // A few more, for what is asked again beside the schedule.
@@ -232,5 +297,6 @@ impl Agent {
         drop(tokio::time::timeout(UPLINK_FAREWELL, self.keeper).await);
         self.stop_sender.cancel();
         drop(self.sender.await);
+        drop(self.stop_page);
     }
 }

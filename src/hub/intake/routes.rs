@@ -14,6 +14,7 @@ use crate::agent::clock;
 use crate::hub::credentials::Who;
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
+use crate::incident::Event;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX};
 use crate::uplink::batch;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
@@ -83,12 +84,16 @@ async fn take(
     if let Some(why) = &taken.trouble {
         tracing::debug!("a batch was taken and not kept: {why}");
     }
+    let concerns = |event: &&Event| event.practices.contains(&who.practice);
+    let word =
+        hub.view().picture.incidents.iter().filter(concerns).map(|event| event.sentence.clone()).collect();
     Ok(BatchAnswer {
         acked: taken.acked,
         at: clock::now(),
         wait_ms: taken.wait_ms,
         config: hub.handout().tag(&view.estate, &who.practice),
         rotate: who.rotate,
+        word,
     })
 }
 

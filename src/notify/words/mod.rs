@@ -13,9 +13,9 @@
 //! anywhere, and is escaped in the page.
 
 mod manager;
-mod phrases;
+pub(crate) mod phrases;
 pub(crate) mod plain;
-mod reach;
+pub(crate) mod reach;
 mod staff;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::estate::{Component, Estate};
 use crate::incident::{Cause, Event, Signature};
 
 /// How a fault shows, in words that follow the name of what it hit.
-pub(super) struct Phrase {
+pub(crate) struct Phrase {
     /// For a subject: `Internet down`.
     pub short: &'static str,
     /// `The internet does not answer`, `The internet and the NHS network do not answer`.
@@ -27,7 +27,7 @@ const DOWN: Phrase = Phrase {
     several_again: "answer again",
 };
 
-pub(super) const fn phrase(signature: Signature) -> Phrase {
+pub(crate) const fn phrase(signature: Signature) -> Phrase {
     const WORKS: Phrase = Phrase { one_again: "works again", several_again: "work again", ..DOWN };
     match signature {
         Signature::Down | Signature::Dropped | Signature::Refused | Signature::Silent => DOWN,

@@ -6,12 +6,12 @@ use crate::time::At;
 
 /// A name on one line: no control characters, none that turn the direction of writing, single spaces, and not
 /// longer than anybody would read.
-pub(super) fn name(name: &str) -> String {
+pub(crate) fn name(name: &str) -> String {
     one_line(name, NAME_CHARS_MAX)
 }
 
 /// The same for sentences that an operator wrote.
-pub(super) fn sentences(text: &str) -> String {
+pub(crate) fn sentences(text: &str) -> String {
     one_line(text, SENTENCES_CHARS_MAX)
 }
 
@@ -30,7 +30,7 @@ const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
         return text.to_owned();
     }
@@ -40,7 +40,7 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
 }
 
 /// `the internet` → `The internet`.
-pub(super) fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
@@ -51,7 +51,7 @@ pub(super) fn without_article(text: &str) -> &str {
 }
 
 /// `A`, `A and B`, `A, B and C`.
-pub(super) fn and(items: &[String]) -> String {
+pub(crate) fn and(items: &[String]) -> String {
     joined(items, "and")
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn clock(at: At, seen_from: At, zone: &TimeZone) -> String {
 }
 
 /// `Thursday 16 March 2023, 08:12`.
-pub(super) fn day_and_clock(at: At, zone: &TimeZone) -> String {
+pub(crate) fn day_and_clock(at: At, zone: &TimeZone) -> String {
     at.to_timestamp().to_zoned(zone.clone()).strftime("%A %-d %B %Y, %H:%M").to_string()
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Reach {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Service {
+pub(crate) struct Service {
     pub name: String,
     pub used_for: Option<String>,
     pub instead: Option<String>,
@@ -85,7 +85,7 @@ fn concerns(event: &Event, practices: &[String]) -> bool {
 }
 
 /// What a service needs, however indirectly, that is down.
-fn lacks(estate: &Estate, service: ServiceIx, down: &BTreeSet<ServiceIx>) -> Vec<String> {
+pub(crate) fn lacks(estate: &Estate, service: ServiceIx, down: &BTreeSet<ServiceIx>) -> Vec<String> {
     let mut seen = BTreeSet::from([service]);
     let mut ask = vec![service];
     while let Some(ix) = ask.pop() {
@@ -98,7 +98,8 @@ fn lacks(estate: &Estate, service: ServiceIx, down: &BTreeSet<ServiceIx>) -> Vec
     seen.iter().filter(|ix| down.contains(ix)).map(|ix| plain::name(&estate.services[ix.at()].name)).collect()
 }
 
-fn service(estate: &Estate, ix: ServiceIx) -> Service {
+/// A service as it is spoken of.
+pub(crate) fn service(estate: &Estate, ix: ServiceIx) -> Service {
     let service = &estate.services[ix.at()];
     Service {
         name: plain::name(&service.name),
@@ -109,7 +110,7 @@ fn service(estate: &Estate, ix: ServiceIx) -> Service {
 
 impl Service {
     /// `Accurx, used for texting patients`.
-    pub(super) fn with_use(&self) -> String {
+    pub(crate) fn with_use(&self) -> String {
         let name = plain::capital(&self.name);
         match &self.used_for {
             Some(used_for) => format!("{name}, used for {used_for}"),
