@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::beats;
 use super::credentials;
 use super::guard::{self, Refused};
+use super::headers::with_headers;
 use super::intake;
 use super::metrics;
 use super::pages;
@@ -28,10 +28,6 @@ use crate::correlate::Explanation;
 use crate::incident::{Alternative, Event};
 use crate::limits::{APPROVER_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
 use crate::store::StoreError;
-
-/// Nothing may run, load or frame; the one style sheet is our own.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
-                      form-action 'none'; frame-ancestors 'none'";
 
 /// `/api/v1/incidents/{id}`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,10 +85,7 @@ pub struct Problem {
 
 /// All routes, with the bounds and headers that every answer has.
 pub fn router(hub: Arc<Hub>) -> Router {
-    let fixed = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    Router::new()
+    let routes = Router::new()
         .route("/", get(pages::home))
         .route("/practices", get(pages::practices))
         .route("/practice/{*id}", get(pages::practice))
@@ -122,12 +115,8 @@ pub fn router(hub: Arc<Hub>) -> Router {
                 .route_layer(middleware::from_fn(check_encrypted)),
         )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
-        .layer(middleware::from_fn_with_state(hub.clone(), check_host))
-        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        .with_state(hub)
+        .layer(middleware::from_fn_with_state(hub.clone(), check_host));
+    with_headers(routes).with_state(hub)
 }
 
 async fn check_host(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {

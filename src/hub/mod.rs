@@ -16,6 +16,7 @@
 //! | [`intake`] | what agents report |
 //! | [`pages`], [`pages_words`] | the status page |
 //! | [`api`], [`guard`] | the routes, and who may ask what |
+//! | [`headers`] | what every answer says of itself |
 //! | [`server`] | connections and their bounds |
 //! | [`state`] | what the handlers share |
 
@@ -27,6 +28,7 @@ pub mod field;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 pub mod guard;
+pub mod headers;
 pub mod intake;
 pub mod ledger;
 pub mod metrics;

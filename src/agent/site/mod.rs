@@ -19,26 +19,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use askama::Template as _;
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use self::board::Board;
 use self::page::{Known, Page, Waiting};
 use crate::agent::clock;
 use crate::estate::{Estate, PracticeIx};
+use crate::hub::headers::with_headers;
+use crate::hub::pages;
 use crate::limits::{HTTP_REQUEST_TIMEOUT, ONSITE_WORD_KEPT_EVERY};
 use crate::observation::Observation;
 use crate::time::At;
-
-const STYLE: &str = include_str!("../../../templates/pages/style.css");
-
-/// Nothing may run, load or frame but the one style sheet.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
 
 /// What the hub said last of the faults that hit the practice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,19 +122,12 @@ impl Site {
 
 /// The page at `/` and its style sheet.
 pub fn router(site: Arc<Site>) -> Router {
-    let fixed = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page))
-        .route("/style.css", get(style))
+        .route("/style.css", get(pages::style))
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n") })
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
-        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
-        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
-        .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        .with_state(site)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT));
+    with_headers(routes).with_state(site)
 }
 
 async fn page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Response {
@@ -152,10 +140,6 @@ async fn page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Respo
                 .into_response()
         }
     }
-}
-
-async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
 #[cfg(test)]
