@@ -21,7 +21,8 @@ const FLOCK: &str = "flock";
 /// How many points fewer may be named with agents missing, or a wrong map.
 const POINTS_LOST_MAX: f64 = 2.0;
 
-pub fn bar(results: &Results) {
+/// `reask`: the agents asked again what had changed.
+pub fn bar(results: &Results, reask: bool) {
     println!("\n### The bar\n\n| | target | got (95 %) | |\n|---|---|---|---|");
     let ours = |wanted: &dyn Fn(Tier, Family) -> bool| results.sum(0, wanted);
     let everything = ours(&|_, _| true);
@@ -83,7 +84,8 @@ pub fn bar(results: &Results) {
         );
     }
     soon("firewall-brownout: p95", &ours(&|_, of| of == Family::FirewallBrownout).shared(), 0.95, 2.0);
-    soon("practice fault, confirmed (no re-asking here): p95", own, 0.95, 2.5);
+    let how = if reask { "with re-asking" } else { "no re-asking here" };
+    soon(&format!("practice fault, confirmed ({how}): p95"), own, 0.95, 2.5);
     let flapping = ours(&|_, of| of == Family::Flapping);
     at_most("flapping: incidents a fault", 1.0, flapping.incidents, flapping.truths);
     at_most("flapping: notices a recipient", 2.0, flapping.notices, flapping.recipients);

@@ -109,7 +109,7 @@ fn main() -> anyhow::Result<()> {
     if results.names[0] == LINEWATCH {
         tables::calibration(&results);
         tables::wins(&results);
-        bar::bar(&results);
+        bar::bar(&results, options.reask);
     }
     Ok(())
 }
