@@ -56,6 +56,11 @@ pub struct Observation {
     /// Asked again out of schedule.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reask: bool,
+    /// Not the end of an asking: it has been silent for `ms`, several times as long as this check takes at its slowest, and so is
+    /// the one that it was asked beside. What becomes of both follows. Until then nothing has failed, so `failure` is
+    /// [`Failure::TooSlow`], and a reader who doesn't know this field takes it for no more than that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late: bool,
     /// Where packets of this check's kind stopped, traced while it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathSeen>,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::meters::Meters;
-use super::reask::{Counts, Ended, Fared, Reasks, Way};
+use super::reask::{Again, Counts, Ended, Fared, Reasks, Way};
 use crate::estate::{ProbeIx, Vantage};
 use crate::observation::Observation;
 use crate::time::At;
@@ -53,7 +53,7 @@ impl Beside {
         now: At,
         meters: &Meters,
         way: impl FnMut(Vantage, ProbeIx, bool) -> Way,
-    ) -> Option<(Vantage, ProbeIx)> {
+    ) -> Option<Again> {
         let mut reasks = self.reasks();
         let before = reasks.counts();
         let taken = reasks.take(now, way);
@@ -64,6 +64,11 @@ impl Beside {
         meters.reasked("early", early - before.early);
         meters.reasked("asked", u64::from(taken.is_some()));
         taken
+    }
+
+    /// It was asked again because it was late, and neither of its askings has ended.
+    pub fn is_silent(&self, from: Vantage, probe: ProbeIx) -> bool {
+        self.reasks().is_silent(from, probe)
     }
 
     pub fn next_due(&self) -> Option<At> {

@@ -5,9 +5,12 @@
 //! asking answers, and the first one's failure, when it comes, is old news. If nothing answers any more, both fail at nearly
 //! the same time, and what would have been one failure is two.
 //!
-//! The second asking has all of its time. A shorter deadline would tell sooner that nothing answers, and would call down what
-//! is alive and slow: a gateway that takes three seconds instead of twenty milliseconds is late in every check, and down in
-//! none. So being late convicts nobody; it only makes linewatch ask.
+//! The second asking has a short deadline, at which its silence is told if the first asking is silent, too. But it isn't over
+//! then: it has all of its time, and how both end is told as well. For nothing tells what is dead from what is slow before the
+//! time is over: a gateway that takes three seconds instead of twenty milliseconds is late in every check, and down in none.
+//! So what is told at the short deadline is that nothing has come ([`crate::observation::Observation::late`]), which the
+//! correlator takes as just that: it names what the late checks have in common, calls nobody down, and opens nothing before
+//! some have failed. The first result of the check, whichever it is, takes its place.
 //!
 //! What is usual is learned from each check's own answers: the slowest of late, forgotten slowly.
 
@@ -48,6 +51,12 @@ impl Usual {
         let ms = ms as f32;
         self.slowest_ms = ms.max(self.slowest_ms - (self.slowest_ms - ms) / LATE_FORGETS);
         self.answers = self.answers.saturating_add(1);
+    }
+
+    /// After which time the silence of a second asking is told: that by which the first was late. `None`: not known, or so near to
+    /// the end of the first that its failure says the same.
+    fn silent_after(self, timeout: Duration) -> Option<Duration> {
+        self.late_after(timeout).filter(|late| *late * 2 + LATE_SPARE <= timeout)
     }
 
     /// From when on it is late; `None`: not known, or too near to its end to gain anything.
@@ -104,9 +113,15 @@ impl Overdue {
         Some(key)
     }
 
-    /// It is asked again beside itself.
-    pub fn doubled(&mut self, key: Key) {
+    /// It is asked again beside itself. Returns after which time the silence of that asking is told, if it is.
+    pub fn doubled(&mut self, key: Key, timeout: Duration) -> Option<Duration> {
         self.doubled.insert(key, false);
+        self.usual.get(self.place(key)).and_then(|usual| usual.silent_after(timeout))
+    }
+
+    /// Whether it was asked beside itself, and neither asking has ended.
+    pub fn is_silent(&self, key: Key) -> bool {
+        self.doubled.get(&key) == Some(&false)
     }
 
     /// Whether it is late, was asked again, and is still under way.
@@ -198,7 +213,7 @@ mod tests {
         for second_first in [true, false] {
             overdue.begun(KEY, TIMEOUT, NOW);
             assert_eq!(overdue.take(late), Some(KEY));
-            overdue.doubled(KEY);
+            overdue.doubled(KEY, TIMEOUT);
             if second_first {
                 assert!(overdue.ended(KEY, true, Some(20.0)));
                 assert!(!overdue.ended(KEY, false, None));
@@ -211,10 +226,29 @@ mod tests {
     }
 
     #[test]
+    fn it_is_silent_while_neither_asking_has_ended_and_only_where_that_is_known_in_good_time() {
+        let late = NOW.plus_millis(500);
+        for (ends_first, ms) in [(true, Some(20.0)), (false, Some(700.0)), (false, None)] {
+            let mut overdue = answered(LATE_ANSWERS_MIN, 20.0);
+            overdue.begun(KEY, TIMEOUT, NOW);
+            assert_eq!(overdue.take(late), Some(KEY));
+            assert!(!overdue.is_silent(KEY), "it isn't asked beside itself yet");
+            assert_eq!(overdue.doubled(KEY, TIMEOUT), Some(Duration::from_millis(500)));
+            assert!(overdue.is_silent(KEY));
+            overdue.ended(KEY, ends_first, ms);
+            assert!(!overdue.is_silent(KEY), "{ends_first} {ms:?}");
+        }
+        // Late after two seconds and silent after four of five; but of 4.5 s hardly any would be left.
+        let mut slow = answered(LATE_ANSWERS_MIN, 500.0);
+        assert_eq!(slow.doubled(KEY, TIMEOUT), Some(Duration::from_secs(2)));
+        assert_eq!(slow.doubled(KEY, Duration::from_millis(4_500)), None);
+    }
+
+    #[test]
     fn a_turn_of_the_schedule_and_a_set_clock_begin_anew() {
         let mut overdue = answered(LATE_ANSWERS_MIN, 20.0);
         overdue.begun(KEY, TIMEOUT, NOW);
-        overdue.doubled(KEY);
+        overdue.doubled(KEY, TIMEOUT);
         overdue.ended(KEY, true, None);
         overdue.begun(KEY, TIMEOUT, NOW + TIMEOUT);
         assert!(overdue.ended(KEY, false, None), "it is another asking");
@@ -235,6 +269,9 @@ mod tests {
             let last = Duration::from_secs_f64(answers[answers.len() - 1] / 1_000.0);
             if let Some(late) = usual.late_after(TIMEOUT) {
                 prop_assert!(late > last && late >= LATE_AFTER_MIN && late + LATE_SPARE <= TIMEOUT);
+                if let Some(silent) = usual.silent_after(TIMEOUT) {
+                    prop_assert!(silent == late && late + silent + LATE_SPARE <= TIMEOUT);
+                }
             }
             for _ in 0..1_000 {
                 usual.learn(20.0);

@@ -87,6 +87,15 @@ pub struct Ended {
     pub reask: bool,
 }
 
+/// A check that is to be asked again now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    pub from: Vantage,
+    pub probe: ProbeIx,
+    /// It is late: if it is silent for so long, and the asking beside it as well ([`Reasks::is_silent`]), that is told.
+    pub silent_after: Option<Duration>,
+}
+
 /// Whether a check may be asked again just now, as whoever asks knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -177,6 +186,11 @@ impl Reasks {
         }
     }
 
+    /// It was asked again because it was late, and neither of its askings has ended.
+    pub fn is_silent(&self, from: Vantage, probe: ProbeIx) -> bool {
+        self.overdue.is_silent((probe, from))
+    }
+
     /// A result is there, of the schedule or asked again, and it is the newest.
     fn seen(&mut self, from: Vantage, probe: ProbeIx, fared: Fared, now: At) {
         if !self.is_on || fared == Fared::Unasked {
@@ -210,11 +224,7 @@ impl Reasks {
 
     /// What is to be asked again at `now`; it counts as asked. `way`: whether it may be, for all that isn't known here; its last
     /// argument says that it is late, so that the schedule's asking of it is still under way.
-    pub fn take(
-        &mut self,
-        now: At,
-        mut way: impl FnMut(Vantage, ProbeIx, bool) -> Way,
-    ) -> Option<(Vantage, ProbeIx)> {
+    pub fn take(&mut self, now: At, mut way: impl FnMut(Vantage, ProbeIx, bool) -> Way) -> Option<Again> {
         while let Some(key) = self.overdue.take(now) {
             self.ask_beside(key, now);
         }
@@ -255,8 +265,9 @@ impl Reasks {
             let is_late = entry.is_late;
             match way(from, probe, is_late) {
                 Way::Free => {
+                    let mut silent_after = None;
                     if is_late {
-                        self.overdue.doubled(key);
+                        silent_after = self.overdue.doubled(key, self.estate.probes[probe.at()].timeout);
                         self.counts.early += 1;
                     }
                     if let Some(entry) = self.entries.get_mut(&key) {
@@ -264,7 +275,7 @@ impl Reasks {
                         entry.is_late = false;
                         entry.tries = entry.tries.saturating_add(1);
                     }
-                    return Some((from, probe));
+                    return Some(Again { from, probe, silent_after });
                 }
                 Way::From(later) => self.set_due(key, later.max(now.plus_millis(1))),
                 Way::Taken => self.drop_due(key),

@@ -5,6 +5,7 @@
 //! Every observation carries the time at which its check truly began, so a late schedule is never read as
 //! an outage. When the clock jumps or the program stands still, what was under way doesn't count.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::beside::Beside;
 use super::clock::{ClockWatch, Step};
 use super::meters::Meters;
-use super::reask::{Reasks, Way};
+use super::reask::{Again, Reasks, Way};
 use super::schedule::{Due, Duty, Schedule};
 use super::traces::Traces;
 use crate::estate::{Estate, ProbeIx, Vantage};
@@ -142,7 +143,7 @@ impl<F: Field> Workers<F> {
                     self.meters.begun(slot, now);
                     beside.begun(from, probe, now);
                     let place = Place { under_way: under_way.clone(), number, _permit: permit.take() };
-                    checks.spawn(self.clone().check(from, probe, now, false, place, beside.clone()));
+                    checks.spawn(self.clone().check((from, probe), now, Why::Due, place, beside.clone()));
                 }
                 Some(Due { duty: Duty::Alive { practice }, .. }) => {
                     let from = Vantage::Practice(practice);
@@ -164,13 +165,14 @@ impl<F: Field> Workers<F> {
                         schedule.take_turn(number, now).map_or_else(Way::From, |()| Way::Free)
                     };
                     let again = if has_room { beside.take(now, &self.meters, way) } else { None };
-                    if let Some(((from, probe), number)) =
-                        again.and_then(|check| Some((check, schedule.number(check.0, check.1)?)))
+                    if let Some((Again { from, probe, silent_after }, number)) =
+                        again.and_then(|again| Some((again, schedule.number(again.from, again.probe)?)))
                     {
                         again_under_way[number].store(true, Ordering::Release);
                         let place =
                             Place { under_way: again_under_way.clone(), number, _permit: permit.take() };
-                        checks.spawn(self.clone().check(from, probe, now, true, place, beside.clone()));
+                        let why = Why::Again { silent_after };
+                        checks.spawn(self.clone().check((from, probe), now, why, place, beside.clone()));
                         continue;
                     }
                     let next = [schedule.next_due(), beside.next_due().filter(|_| has_room)];
@@ -190,13 +192,11 @@ impl<F: Field> Workers<F> {
         checks.wait().await;
     }
 
-    /// `reask`: it is asked beside the schedule.
     async fn check(
         self,
-        from: Vantage,
-        probe: ProbeIx,
+        (from, probe): (Vantage, ProbeIx),
         at: At,
-        reask: bool,
+        why: Why,
         place: Place,
         beside: Arc<Beside>,
     ) {
@@ -205,11 +205,26 @@ impl<F: Field> Workers<F> {
         let begun = Instant::now();
         let timeout = self.estate.probes[probe.at()].timeout;
         let asked = self.field.ask(&self.estate, from, probe, at);
-        let answered = tokio::time::timeout(timeout + ASK_GRACE, asked).await;
+        let mut asked = pin!(tokio::time::timeout(timeout + ASK_GRACE, asked));
+        let silent = async {
+            match why {
+                Why::Again { silent_after: Some(after) } => tokio::time::sleep(after).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let answered = tokio::select! {
+            biased;
+            answered = &mut asked => answered,
+            () = silent => {
+                if beside.is_silent(from, probe) && !self.clock_was_set(at, begun.elapsed()) {
+                    self.tell_late((from, probe), at, begun.elapsed());
+                }
+                asked.await
+            }
+        };
         drop(in_flight);
         let gone = begun.elapsed();
-        let wall_ms = self.field.now().millis_since(at);
-        if wall_ms.saturating_sub(millis(gone)).abs() > millis(CLOCK_STEP_MIN) {
+        if self.clock_was_set(at, gone) {
             self.meters.discarded.inc();
             return;
         }
@@ -218,13 +233,31 @@ impl<F: Field> Workers<F> {
             Ok(seen) if seen.ok || gone <= timeout + ASK_GRACE => seen,
             Ok(_) | Err(_) => overdue(at, self.estate.asker(from), &self.estate.probes[probe.at()].id, gone),
         };
-        seen.reask = reask;
+        seen.reask = matches!(why, Why::Again { .. });
         beside.seen(from, probe, &seen, self.field.now());
         if let Some(traces) = &self.traces {
             traces.seen(&self.field, &self.estate, (from, probe), &mut seen);
         }
         self.report(from, Some(probe), seen).await;
         drop(place);
+    }
+
+    /// What began at `at` and took `gone` by the steady clock took another time by the wall clock.
+    fn clock_was_set(&self, at: At, gone: Duration) -> bool {
+        let wall_ms = self.field.now().millis_since(at);
+        wall_ms.saturating_sub(millis(gone)).abs() > millis(CLOCK_STEP_MIN)
+    }
+
+    /// Tells that a check is late. The asking goes on meanwhile, so this waits for nobody: when the queue is full it isn't told.
+    fn tell_late(&self, (from, probe): (Vantage, ProbeIx), at: At, gone: Duration) {
+        if self.gate.as_ref().is_some_and(|gate| !gate.arrives(from)) {
+            return;
+        }
+        let seen = late(at, self.estate.asker(from), &self.estate.probes[probe.at()].id, gone);
+        let report = Report { generation: self.generation, from, probe: Some(probe), seen };
+        if self.out.try_send(report).is_ok() {
+            self.meters.reasked("late", 1);
+        }
     }
 
     /// Waits while the queue is full: then the schedule runs late, and nothing is lost.
@@ -234,6 +267,15 @@ impl<F: Field> Workers<F> {
             drop(self.out.send(Report { generation: self.generation, from, probe, seen }).await);
         }
     }
+}
+
+/// Why a check is asked.
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    /// It is its turn.
+    Due,
+    /// It is asked beside the schedule; `silent_after`: see [`Again`].
+    Again { silent_after: Option<Duration> },
 }
 
 /// A check's place among those under way; given back however the check ends.
@@ -291,6 +333,20 @@ fn overdue(at: At, practice_id: &str, probe_id: &str, gone: Duration) -> Observa
     }
 }
 
+fn late(at: At, practice_id: &str, probe_id: &str, gone: Duration) -> Observation {
+    Observation {
+        ok: false,
+        failure: Some(Failure::TooSlow),
+        ms: gone.as_secs_f64() * 1000.0,
+        detail: Some(
+            "no answer yet, nor to the same question asked before; it usually comes sooner".to_owned(),
+        ),
+        reask: true,
+        late: true,
+        ..blank(at, practice_id, probe_id)
+    }
+}
+
 /// An observation that says nothing but who, what and when.
 pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
     Observation {
@@ -309,6 +365,7 @@ pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        late: false,
         path: None,
     }
 }

@@ -6,6 +6,10 @@
 //! beginning visible: a check whose run of failures began after the fault speaks for it, one that answered
 //! after it speaks against it, one not asked since says nothing. The results before the run tell a line that
 //! drops every other asking from one that was dead and is back.
+//!
+//! That an asking is *late* ([`Observation::late`]) is no result. It stands beside the run until any result of the check comes,
+//! which is what it turned out to be, and never for longer than a time-out. So a line that answers slowly has a run of good
+//! answers, whatever was suspected of it meanwhile.
 
 use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
@@ -35,15 +39,20 @@ pub enum Class {
     Content,
     /// A port that must be blocked is open.
     Policy,
+    /// Nothing has come back for much longer than usual, and the time isn't over: it will be slow, or nothing.
+    Late,
 }
 
-pub const CLASSES: usize = 10;
+pub const CLASSES: usize = 11;
 
 impl Class {
     /// `stream`: the check opens a connection. `None`: the agent's own fault, which says nothing of the path.
     fn of(seen: &Observation, stream: bool) -> Option<Self> {
         if seen.ok {
             return Some(Self::Ok);
+        }
+        if seen.late {
+            return Some(Self::Late);
         }
         Some(match seen.failure {
             Some(Failure::Local) => return None,
@@ -75,9 +84,9 @@ impl Class {
         !matches!(self, Self::Ok)
     }
 
-    /// Down, rather than merely slow.
+    /// Down, rather than merely slow, or not known to be either.
     pub const fn failing(self) -> bool {
-        !matches!(self, Self::Ok | Self::Slow)
+        !matches!(self, Self::Ok | Self::Slow | Self::Late)
     }
 }
 
@@ -106,6 +115,8 @@ pub struct Check {
     /// Newest first; `kept` of them mean something.
     recent: [Answer; KEPT],
     kept: u8,
+    /// When the asking began that is late, until a result of the check is known.
+    late_at: Option<At>,
     /// How far its last asking got.
     pub phase: Option<Phase>,
     /// Its own failure rate when nothing else is the matter, learned.
@@ -143,6 +154,7 @@ impl Check {
         failure: None,
         recent: [Answer { before_ms: 0, class: Class::Ok }; KEPT],
         kept: 0,
+        late_at: None,
         phase: None,
         leak: LEAK_START,
         usual_ms: 0.0,
@@ -166,9 +178,15 @@ impl Check {
             .map(|result| (self.last_at.plus_millis(-i64::from(result.before_ms)), result.class))
     }
 
-    /// One of its last results is bad.
+    /// When the asking of it began that is late at `now`, if one is: older than its time-out, it says nothing more.
+    pub fn late_at(&self, now: At, timeout_ms: i64) -> Option<At> {
+        self.late_at.filter(|at| now.millis_since(*at) < timeout_ms)
+    }
+
+    /// One of its last results is bad, or it is late.
     pub fn any_bad(&self) -> bool {
-        self.recent[..usize::from(self.kept)].iter().any(|result| result.class.bad())
+        self.late_at.is_some()
+            || self.recent[..usize::from(self.kept)].iter().any(|result| result.class.bad())
     }
 
     /// Puts a result before those that are kept; the oldest is forgotten.
@@ -406,6 +424,18 @@ impl Evidence {
         if check.heard() && at <= check.last_at {
             return Change::None;
         }
+        if class == Class::Late {
+            // Of what fails already it is no news, and of what was never heard nobody knows that it should answer.
+            if !check.heard() || check.class.bad() {
+                return Change::None;
+            }
+            check.late_at = Some(at);
+            let last = &mut self.last_bad[row as usize];
+            *last = at.max(*last);
+            self.watch(row);
+            return Change::Began;
+        }
+        check.late_at = None;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds; precision doesn't matter here")]
         let ms = seen.ms as f32;
         if class == Class::Ok {
@@ -535,6 +565,34 @@ mod tests {
         assert!(plain.class.failing(), "the last turn failed …");
         assert_eq!(again.run, 2, "… and was answered twice since");
         assert_eq!(again.recent().count(), KEPT);
+    }
+
+    #[test]
+    fn what_is_late_is_no_result_and_the_first_result_takes_its_place() {
+        let topology = topology();
+        let mut evidence = Evidence::new(&topology);
+        let asked = Asked { row: 0, check: 0, probe: 0, crossed: topology.crossed(0, 0), stream: true };
+        let begin = At::from_millis(1_773_644_400_000);
+        let mut take = |at_ms: i64, what: &str| {
+            let at = begin.plus_millis(at_ms);
+            let line = format!(r#"{{"at":"{at}","practice":"G82002","probe":"p",{what}}}"#);
+            let change =
+                evidence.take(asked, at, &serde_json::from_str(&line).expect("an observation"), true);
+            (change, evidence.checks[0], evidence.bad[0])
+        };
+        let late = r#""ok":false,"failure":"too_slow","ms":500,"reask":true,"late":true"#;
+        assert_eq!(take(0, late).0, Change::None, "of what was never heard it says nothing");
+        take(30_000, r#""ok":true,"ms":20"#);
+        let (change, check, bad) = take(60_500, late);
+        assert_eq!((change, check.class, check.run, bad), (Change::Began, Class::Ok, 1, 0));
+        let asked_at = begin.plus_millis(60_500);
+        assert_eq!(check.late_at(asked_at.plus_millis(4_999), 5_000), Some(asked_at));
+        assert_eq!(check.late_at(asked_at.plus_millis(5_000), 5_000), None, "then its time was over");
+        // The asking before it is answered after three seconds: that began earlier, and is news all the same.
+        let (_, check, _) = take(60_000, r#""ok":true,"ms":3000"#);
+        assert_eq!((check.late_at(asked_at, 5_000), check.failure), (None, None));
+        take(90_000, r#""ok":false,"failure":"timeout","phase":"connect","ms":5000"#);
+        assert_eq!(take(120_500, late).0, Change::None, "what fails is late each time");
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl LifeCycle {
             let lasted = now.millis_since(verdict.since);
             if now.millis_since(first_seen) >= hold_ms(self, &verdict, company, facts)
                 && lasted >= verdict.lasts_ms_min
+                && !verdict.is_early
             {
                 self.pending.retain(|pending| !alike(&pending.verdict, &verdict));
                 self.open_or_take_over(verdict, facts);
@@ -278,7 +279,7 @@ impl LifeCycle {
                 continue;
             }
             let carries = |verdict: &Verdict| match incident.quiet_since {
-                Some(_) => verdict.probability >= OPEN_PROBABILITY_MIN,
+                Some(_) => verdict.probability >= OPEN_PROBABILITY_MIN && !verdict.is_early,
                 None => verdict.probability >= CARRY_PROBABILITY_MIN,
             };
             let found =

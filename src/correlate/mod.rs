@@ -429,7 +429,7 @@ impl Correlator {
         let shared: Vec<&Verdict> = named
             .iter()
             .filter(|verdict| matches!(verdict.scope, Scope::Shared | Scope::SharedPartly))
-            .filter(|verdict| lifecycle::is_sure(verdict))
+            .filter(|verdict| lifecycle::is_sure(verdict) && !verdict.is_early)
             .collect();
         let shared: Vec<Verdict> = shared.into_iter().cloned().collect();
         let still_bad = |incident: &Incident| still_bad::still_bad(&view, incident, &shared);

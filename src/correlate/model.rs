@@ -84,22 +84,22 @@ impl Shape {
 const THROUGH: f64 = 0.02;
 
 /// P(class | mode), by [`Class`] in its order: ok, slow, reach, stalled, refused, dns, dns time-out, tls,
-/// content, policy.
+/// content, policy. What is late is no result of its own ([`seen_by`]).
 type Shares = [f64; CLASSES];
 
-const DEAD: Shares = [THROUGH, 0.01, 0.55, 0.08, 0.05, 0.04, 0.23, 0.01, 0.009, 0.001];
-const REFUSING: Shares = [THROUGH, 0.005, 0.04, 0.03, 0.85, 0.02, 0.01, 0.01, 0.014, 0.001];
-const INTERCEPTING: Shares = [THROUGH, 0.01, 0.02, 0.02, 0.02, 0.005, 0.005, 0.88, 0.019, 0.001];
-const NAMELESS: Shares = [THROUGH, 0.005, 0.02, 0.002, 0.005, 0.60, 0.338, 0.005, 0.004, 0.001];
-const WRONG: Shares = [THROUGH, 0.04, 0.05, 0.05, 0.05, 0.01, 0.01, 0.06, 0.705, 0.005];
-const OPEN: Shares = [THROUGH, 0.005, 0.008, 0.002, 0.005, 0.002, 0.002, 0.002, 0.004, 0.95];
-const SLUGGISH: Shares = [0.25, 0.62, 0.05, 0.05, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001];
-const BROWN: Shares = [0.42, 0.38, 0.12, 0.05, 0.01, 0.005, 0.008, 0.003, 0.003, 0.001];
-const SATURATED: Shares = [0.20, 0.40, 0.235, 0.05, 0.02, 0.01, 0.08, 0.003, 0.0015, 0.0005];
-const STARVED: Shares = [0.15, 0.02, 0.42, 0.12, 0.24, 0.005, 0.005, 0.03, 0.009, 0.001];
+const DEAD: Shares = [THROUGH, 0.01, 0.55, 0.08, 0.05, 0.04, 0.23, 0.01, 0.009, 0.001, 0.0];
+const REFUSING: Shares = [THROUGH, 0.005, 0.04, 0.03, 0.85, 0.02, 0.01, 0.01, 0.014, 0.001, 0.0];
+const INTERCEPTING: Shares = [THROUGH, 0.01, 0.02, 0.02, 0.02, 0.005, 0.005, 0.88, 0.019, 0.001, 0.0];
+const NAMELESS: Shares = [THROUGH, 0.005, 0.02, 0.002, 0.005, 0.60, 0.338, 0.005, 0.004, 0.001, 0.0];
+const WRONG: Shares = [THROUGH, 0.04, 0.05, 0.05, 0.05, 0.01, 0.01, 0.06, 0.705, 0.005, 0.0];
+const OPEN: Shares = [THROUGH, 0.005, 0.008, 0.002, 0.005, 0.002, 0.002, 0.002, 0.004, 0.95, 0.0];
+const SLUGGISH: Shares = [0.25, 0.62, 0.05, 0.05, 0.005, 0.005, 0.01, 0.005, 0.004, 0.001, 0.0];
+const BROWN: Shares = [0.42, 0.38, 0.12, 0.05, 0.01, 0.005, 0.008, 0.003, 0.003, 0.001, 0.0];
+const SATURATED: Shares = [0.20, 0.40, 0.235, 0.05, 0.02, 0.01, 0.08, 0.003, 0.0015, 0.0005, 0.0];
+const STARVED: Shares = [0.15, 0.02, 0.42, 0.12, 0.24, 0.005, 0.005, 0.03, 0.009, 0.001, 0.0];
 /// Of a check that fails by itself: bad luck looks like most things.
-const LUCK: Shares = [0.0, 0.0, 0.50, 0.08, 0.08, 0.06, 0.18, 0.02, 0.06, 0.02];
-const STALLING: Shares = [0.03, 0.02, 0.02, 0.90, 0.01, 0.003, 0.003, 0.008, 0.005, 0.001];
+const LUCK: Shares = [0.0, 0.0, 0.50, 0.08, 0.08, 0.06, 0.18, 0.02, 0.06, 0.02, 0.0];
+const STALLING: Shares = [0.03, 0.02, 0.02, 0.90, 0.01, 0.003, 0.003, 0.008, 0.005, 0.001, 0.0];
 
 impl Mode {
     fn shares(self) -> Shares {
@@ -194,11 +194,15 @@ const fn can_show(sort: Sort, class: Class) -> bool {
             matches!(class, Class::Refused | Class::Dns | Class::DnsTimeout | Class::Content)
         }
         Sort::Bare => matches!(class, Class::Reach | Class::Refused | Class::Content | Class::Policy),
-        Sort::Stream => !matches!(class, Class::Ok | Class::Slow),
+        Sort::Stream => !matches!(class, Class::Ok | Class::Slow | Class::Late),
     }
 }
 
-/// Shares as a check of this sort sees them: what it can't show shows as what it can.
+/// Classes that an asking is late before.
+const LATE_FIRST: [Class; 4] = [Class::Slow, Class::Reach, Class::Stalled, Class::DnsTimeout];
+
+/// Shares as a check of this sort sees them: what it can't show shows as what it can. What is late may come to be all that keeps
+/// an asker waiting, so its share is theirs together: of something dead and of something slow it says the same.
 fn seen_by(shares: &Shares, sort: Sort) -> Shares {
     const FAILING: [Class; 8] = [
         Class::Reach,
@@ -219,6 +223,7 @@ fn seen_by(shares: &Shares, sort: Sort) -> Shares {
         let share = &mut seen[class as usize];
         *share = if can_show(sort, class) { *share * failing / shown } else { failing * ODD };
     }
+    seen[Class::Late as usize] = LATE_FIRST.iter().map(|class| seen[*class as usize]).sum();
     seen
 }
 
@@ -388,6 +393,14 @@ mod tests {
             let sum: f64 = mode.shares().iter().sum();
             assert!((sum - 1.0).abs() < 1e-9, "{mode:?} sums to {sum}");
         }
+    }
+
+    #[test]
+    fn what_is_late_does_not_tell_what_is_dead_from_what_is_slow() {
+        let late = |mode: Mode| mode.row().of(Sort::Stream, Class::Late);
+        let (dead, slow) = (late(Mode::Total), late(Mode::Slow));
+        assert!((dead - slow).abs() < 0.5 && dead.max(slow) < 0.0, "{dead} and {slow}");
+        assert!(late(Mode::Refused) < dead - 2.0, "what refuses does so at once");
     }
 
     #[test]

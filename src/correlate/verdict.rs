@@ -7,11 +7,11 @@ use crate::incident::{Alternative, Cause, Evidence as Counts, Signature};
 use crate::observation::Failure;
 use crate::time::At;
 
-use super::evidence::{Class, Evidence};
+use super::evidence::{Check, Class, Evidence};
 use super::model::{Mode, Own, Shape};
 use super::search::{Candidate, Fault, OwnFault};
 use super::series::Rolling;
-use super::topology::{Member, Members, NodeIx, NodeKind, Row, Topology};
+use super::topology::{Member, Members, NodeIx, NodeKind, ProbeFacts, Row, Topology};
 
 /// What is the matter now, ready for the life cycle.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +35,16 @@ pub struct Verdict {
     pub kept: Vec<u32>,
     /// It opens nothing before it has lasted this long.
     pub lasts_ms_min: i64,
+    /// Something is dead in it, and it rests on askings that are late and not over. They may be slow, so it opens nothing, and
+    /// nothing that was over goes on because of it, before [`FAILED_MIN`] checks have failed.
+    pub is_early: bool,
     /// Nodes of the group, or of what looks the same as the practice.
     pub nodes: Vec<NodeIx>,
 }
+
+/// Checks that must have failed since the onset before something is called dead of which others are only late: two, because one
+/// fails by itself now and then, and it is within the same instant of a fault that several do.
+const FAILED_MIN: u32 = 2;
 
 /// How far a verdict reaches, which decides how long it is held before people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +137,7 @@ impl<'a> View<'a> {
         let mut failing_networks = BTreeSet::new();
         let mut services = BTreeSet::new();
         let mut failures = Tally::default();
+        let mut overdue = Overdue::since(best.span.since);
         for member in &members {
             if !self.known(member.row) || member.row == self.topology.hub() && !monitor {
                 continue;
@@ -145,6 +153,9 @@ impl<'a> View<'a> {
                 }
                 let check = &self.evidence.checks[self.topology.check(member.row, *probe)];
                 let fresh = check.fresh(self.now, facts.stale_ms());
+                if overdue.add(check, facts, self.now) {
+                    failures.add(Class::Late, None);
+                }
                 if fresh && check.class.bad() {
                     bad += 1;
                     failing_networks.insert(facts.network);
@@ -202,6 +213,7 @@ impl<'a> View<'a> {
             something: fault.something,
             alternatives: self.alternatives(&fault.alternatives),
             signature: signature(node.kind, best.mode, &failures),
+            is_early: !best.mode.slow() && overdue.is_all(),
             network,
             since,
             kept: self.kept(&rows),
@@ -236,6 +248,7 @@ impl<'a> View<'a> {
         };
         let mut services = BTreeSet::new();
         let mut failures = Tally::default();
+        let mut overdue = Overdue::since(fault.since);
         for (probe, facts) in self.topology.probes.iter().enumerate() {
             if network.is_some_and(|network| facts.network != network) {
                 continue;
@@ -243,6 +256,9 @@ impl<'a> View<'a> {
             let probe = crate::estate::ProbeIx::new(probe).0;
             let check = &self.evidence.checks[self.topology.check(fault.row, probe)];
             let fresh = check.fresh(self.now, facts.stale_ms());
+            if overdue.add(check, facts, self.now) {
+                failures.add(Class::Late, None);
+            }
             if fresh && check.class.bad() {
                 failures.add(check.class, check.failure);
             }
@@ -274,6 +290,7 @@ impl<'a> View<'a> {
             something: fault.something,
             alternatives: self.alternatives(&fault.alternatives),
             signature,
+            is_early: overdue.is_all(),
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
@@ -320,6 +337,7 @@ impl<'a> View<'a> {
             kept: self.kept(&rows),
             rows,
             lasts_ms_min: 0,
+            is_early: false,
             nodes: vec![series.node],
         }
     }
@@ -413,6 +431,33 @@ impl<'a> View<'a> {
     }
 }
 
+/// What is only late, and what has failed, of the checks that a verdict takes.
+#[derive(Debug)]
+struct Overdue {
+    since: At,
+    late: u32,
+    failed: u32,
+}
+
+impl Overdue {
+    const fn since(since: At) -> Self {
+        Self { since, late: 0, failed: 0 }
+    }
+
+    /// Whether that one is late.
+    fn add(&mut self, check: &Check, facts: &ProbeFacts, now: At) -> bool {
+        let is_late = check.late_at(now, facts.timeout_ms).is_some();
+        self.late += u32::from(is_late);
+        let fresh = check.fresh(now, facts.stale_ms());
+        self.failed += u32::from(fresh && check.class.failing() && check.last_at >= self.since);
+        is_late
+    }
+
+    const fn is_all(&self) -> bool {
+        self.late > 0 && self.failed < FAILED_MIN
+    }
+}
+
 /// Kinds of failure behind a verdict.
 #[derive(Debug, Default)]
 struct Tally {
@@ -424,6 +469,8 @@ struct Tally {
     slow: u32,
     policy: u32,
     content: u32,
+    /// Nothing has come back yet. No failure, so it isn't in the total.
+    late: u32,
     silent: u32,
 }
 
@@ -431,6 +478,7 @@ impl Tally {
     fn add(&mut self, class: Class, failure: Option<Failure>) {
         match class {
             Class::Ok => {}
+            Class::Late => self.late += 1,
             Class::Slow => self.slow += 1,
             Class::Reach | Class::Stalled => self.reach += 1,
             Class::Refused => self.refused += 1,
@@ -475,6 +523,9 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
         Mode::Total | Mode::SharedMachine => {}
     }
     let total = seen.total();
+    if total == 0 && seen.late > seen.silent {
+        return Signature::Slow;
+    }
     if total == 0 || seen.silent > total {
         return Signature::Silent;
     }
@@ -491,7 +542,9 @@ fn signature(kind: NodeKind, mode: Mode, seen: &Tally) -> Signature {
         Signature::Policy
     } else if most(seen.dns) && matches!(kind, NodeKind::Service(_)) {
         Signature::Dns
-    } else if most(seen.reach) && matches!(kind, NodeKind::Component(_) | NodeKind::AllSpares) {
+    } else if (seen.reach + seen.late) * 2 > total + seen.late
+        && matches!(kind, NodeKind::Component(_) | NodeKind::AllSpares)
+    {
         Signature::Dropped
     } else {
         Signature::Down

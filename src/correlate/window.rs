@@ -142,7 +142,7 @@ impl Piece {
             }
             self.reason += gain;
             // What delays loses some, too, but of what is dead it may not be the reason.
-            self.touched |= self.class == Class::Slow || !shares.delays();
+            self.touched |= matches!(self.class, Class::Slow | Class::Late) || !shares.delays();
         } else if self.follows(span, shares) {
             self.reason -= self.owed;
             self.owed = 0.0;
@@ -156,10 +156,11 @@ impl Piece {
     }
 }
 
-/// The pieces of one check, newest first. Constant in size: they are made anew for each evaluation.
+/// The pieces of one check, newest first: that it is late, and its last results. Constant in size: they are made anew for each
+/// evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces {
-    list: [Piece; KEPT],
+    list: [Piece; KEPT + 1],
     count: usize,
 }
 
@@ -168,12 +169,17 @@ impl Pieces {
     pub fn of(check: &Check, now: At, (probe, facts): (u32, &ProbeFacts), luck: &Luck, grid: &Grid) -> Self {
         let sort = facts.sort;
         let nothing = Piece { probe, ..Piece::new(check.last_at, check.last_at, Class::Ok, sort, 0.0) };
-        let mut pieces = Self { list: [nothing; KEPT], count: 0 };
+        let mut pieces = Self { list: [nothing; KEPT + 1], count: 0 };
         if !check.fresh(now, facts.stale_ms()) {
             return pieces;
         }
         let begin = now.plus_millis(-facts.lag_ms());
         let run = if check.class.bad() { check.run as usize } else { 0 };
+        if let Some(at) = check.late_at(now, facts.timeout_ms) {
+            let late = Piece::new(at, at, Class::Late, sort, 0.0);
+            pieces.push(Piece { probe, goes_on: true, early: true, ..late }, grid);
+            pieces.price(check, 1);
+        }
         let mut oks = 0;
         // Failures in a row, counted from the newest back: which of them came first is known at its end only.
         let mut in_row = 0;
@@ -245,7 +251,11 @@ fn passes(class: Class, shares: &LogShares) -> bool {
 }
 
 fn leak(check: &Check, class: Class) -> f64 {
-    if class == Class::Slow { SLOW_LEAK } else { f64::from(check.leak) }
+    match class {
+        Class::Slow => SLOW_LEAK,
+        Class::Late => SLOW_LEAK + f64::from(check.leak),
+        _ => f64::from(check.leak),
+    }
 }
 
 #[cfg(test)]

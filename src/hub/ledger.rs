@@ -92,7 +92,8 @@ impl Ledger {
 
     /// Enters a result.
     pub fn enter(&self, from: Vantage, probe: ProbeIx, seen: &Observation) -> Entered {
-        if seen.failure == Some(Failure::Local) {
+        // What is late has no result yet.
+        if seen.failure == Some(Failure::Local) || seen.late {
             return Entered::Ignored;
         }
         let mut cells = self.lock();

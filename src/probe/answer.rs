@@ -48,6 +48,7 @@ impl Answer {
             agent: None,
             uplink: None,
             reask: false,
+            late: false,
             path: None,
         }
     }

@@ -1,6 +1,8 @@
 //! Everyday bad luck: how long answers take, the odd asking that fails for no reason, and checks that are
 //! always bad.
 
+use std::time::Duration;
+
 use crate::estate::{Ask, Estate, PathAsk, Probe};
 use crate::observation::{Failure, Phase};
 use crate::world::dice::{mix, mix_text, unit};
@@ -22,6 +24,12 @@ pub struct Outcome {
 impl Outcome {
     /// What a heartbeat is: nothing was asked.
     pub const ALIVE: Self = Self { failure: None, phase: None, status: 0, tenths: 0 };
+
+    /// An asking that is silent for so long, and goes on.
+    pub fn late(silent: Duration) -> Self {
+        let tenths = u32::try_from(silent.as_micros() / 100).unwrap_or(u32::MAX);
+        Self { failure: Some(Failure::TooSlow), phase: None, status: 0, tenths }
+    }
 
     /// How long it took.
     pub fn ms(self) -> f64 {

@@ -21,6 +21,8 @@ pub struct Parcel {
     pub outcome: Outcome,
     /// It was asked beside the schedule.
     pub reask: bool,
+    /// It isn't the end of an asking, but its silence until now.
+    pub late: bool,
 }
 
 /// A parcel at the hub.

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use crate::agent::reask::{Ended, Fared, Reasks, Way};
+use crate::agent::reask::{self, Ended, Fared, Reasks, Way};
 use crate::agent::schedule::phase;
 use crate::config::ScheduleSettings;
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
@@ -176,13 +176,18 @@ impl<'w> VirtualTime<'w> {
     fn finish(&mut self, under_way: &UnderWay) {
         let UnderWay { done, parcel: Opaque(parcel), is_lost, .. } = *under_way;
         if let Some(again) = self.again.as_mut().filter(|again| (parcel.probe as usize) < again.probes) {
-            let place = again.place(parcel.row, parcel.probe);
-            again.under_way[place] = again.under_way[place].saturating_sub(1);
-            let failure = parcel.outcome.failure;
             let from = vantage(self.world, parcel.row);
-            let fared = Fared::of(failure.is_none(), failure);
-            let ended = Ended { fared, ms: parcel.outcome.ms(), reask: parcel.reask };
-            again.reasks.ended(from, ProbeIx(parcel.probe), ended, done);
+            if parcel.late && !again.reasks.is_silent(from, ProbeIx(parcel.probe)) {
+                return;
+            }
+            if !parcel.late {
+                let place = again.place(parcel.row, parcel.probe);
+                again.under_way[place] = again.under_way[place].saturating_sub(1);
+                let failure = parcel.outcome.failure;
+                let fared = Fared::of(failure.is_none(), failure);
+                let ended = Ended { fared, ms: parcel.outcome.ms(), reask: parcel.reask };
+                again.reasks.ended(from, ProbeIx(parcel.probe), ended, done);
+            }
         }
         if !is_lost {
             let is_held = self.mishaps.as_ref().is_some_and(|mishaps| mishaps.holds(parcel.row, done));
@@ -196,7 +201,7 @@ impl<'w> VirtualTime<'w> {
         if let Some(again) = self.again.as_mut().filter(|again| (probe as usize) < again.probes) {
             again.reasks.begun(vantage(self.world, row), ProbeIx(probe), At::from_millis(now_ms));
         }
-        self.ask(row, probe, At::from_millis(now_ms), false);
+        self.ask(row, probe, At::from_millis(now_ms), None);
     }
 
     fn ask_again(&mut self, now: At) {
@@ -212,12 +217,13 @@ impl<'w> VirtualTime<'w> {
             1 if is_late => Way::Free,
             _ => Way::Taken,
         };
-        if let Some((from, probe)) = reasks.take(now, way) {
-            self.ask(row(from), probe.0, now, true);
+        if let Some(again) = reasks.take(now, way) {
+            self.ask(row(again.from), again.probe.0, now, Some(again));
         }
     }
 
-    fn ask(&mut self, row: u32, probe: u32, at: At, reask: bool) {
+    /// `again`: it is asked beside the schedule.
+    fn ask(&mut self, row: u32, probe: u32, at: At, again: Option<reask::Again>) {
         let from = vantage(self.world, row);
         if let Vantage::Practice(practice) = from
             && self.world.is_off(practice, at)
@@ -243,8 +249,17 @@ impl<'w> VirtualTime<'w> {
         }
         // Rounded as `Observation::ended` rounds, so that a recorded line needs no `received`.
         let done = at.plus_millis(i64::from((outcome.tenths + 5) / 10));
-        let parcel = Opaque(Parcel { at, row, probe, outcome, reask });
-        self.under_way.push(Reverse(UnderWay { done, number: self.asked, parcel, is_lost }));
+        let number = self.asked;
+        let reask = again.is_some();
+        let mut push = |done: At, outcome: Outcome, late: bool| {
+            let parcel = Opaque(Parcel { at, row, probe, outcome, reask, late });
+            self.under_way.push(Reverse(UnderWay { done, number, parcel, is_lost }));
+        };
+        push(done, outcome, false);
+        let silent_after = again.and_then(|again| again.silent_after);
+        if let Some(after) = silent_after.filter(|after| at + *after < done) {
+            push(at + after, Outcome::late(after), true);
+        }
     }
 
     fn write(&self, delivered: &Delivered, into: &mut Observation) {
@@ -273,6 +288,7 @@ impl<'w> VirtualTime<'w> {
             (None, any) => *any = None,
         }
         into.reask = parcel.reask;
+        into.late = parcel.late;
     }
 }
 
@@ -303,6 +319,7 @@ pub fn blank() -> Observation {
         agent: None,
         uplink: None,
         reask: false,
+        late: false,
         path: None,
     }
 }

@@ -9,6 +9,7 @@ mod commands;
 mod dashboards;
 mod garbage;
 mod incident;
+mod late;
 mod metrics;
 mod pages;
 mod reload;

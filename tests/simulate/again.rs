@@ -1,10 +1,10 @@
 //! What asking again does to a story, beside the same story without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use linewatch::correlate::Correlator;
+use linewatch::correlate::{Correlator, PracticePicture, Standing};
 use linewatch::incident::{Event, EventKind, Signature};
-use linewatch::observation::Observation;
+use linewatch::observation::{Failure, Observation};
 use linewatch::time::At;
 use linewatch::world::scenario::Scenario;
 use linewatch::world::virtual_time::{VirtualTime, blank};
@@ -85,6 +85,162 @@ fn what_is_asked_before_it_failed_says_so_and_begins_while_the_first_asking_is_u
     assert!(early.count() >= 1, "at least the first check that was late");
 }
 
+/// The internet firewall lets nothing through, half an hour after the start.
+const FIREWALL: &str =
+    "[[fault]]\ncomponent = \"fw-maidstone\"\nmode = \"total\"\nat = \"+30m\"\nuntil = \"+60m\"\n";
+
+/// How a story is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Nothing is asked again.
+    Plain,
+    /// What is asked again is heard, and that something is late is not.
+    WithoutLateness,
+    Whole,
+}
+
+/// Plays a story up to `until`, and calls `look` after each observation that is heard.
+fn play(
+    scenario: &Scenario,
+    heard: Heard,
+    until: At,
+    mut look: impl FnMut(&mut Correlator, At, &Observation),
+) {
+    let world = world(scenario);
+    let stream = VirtualTime::new(&world, scenario);
+    let mut stream = if heard == Heard::Plain { stream } else { stream.asking_again() };
+    let mut correlator = Correlator::new(world.estate().clone());
+    let mut seen = blank();
+    while let Some(arrival) = stream.fill(&mut seen).filter(|arrival| *arrival <= until) {
+        if seen.late && heard == Heard::WithoutLateness {
+            continue;
+        }
+        correlator.advance(arrival);
+        correlator.observe(arrival, &seen);
+        look(&mut correlator, arrival, &seen);
+    }
+}
+
+/// When people are told of the firewall, in milliseconds after it failed, and in which words.
+fn named(heard: Heard) -> (i64, Signature) {
+    let scenario = with(FIREWALL);
+    let onset = scenario.start.plus_millis(30 * 60_000);
+    let mut first = None;
+    play(&scenario, heard, onset.plus_millis(60_000), |correlator, _, _| {
+        while let Some(event) = correlator.poll_event() {
+            assert_eq!(event.cause[0].id, "fw-maidstone", "{heard:?}");
+            first.get_or_insert((event.at.millis_since(onset), event.signature));
+        }
+    });
+    first.expect("it is named")
+}
+
+#[test]
+fn a_firewall_that_fails_is_named_with_the_first_time_outs_and_not_when_they_have_added_up() {
+    let (plain, _) = named(Heard::Plain);
+    let (again, _) = named(Heard::WithoutLateness);
+    let (early, signature) = named(Heard::Whole);
+    // Its checks may take five seconds, and before that nobody knows that it isn't slow.
+    assert!((5_000..5_500).contains(&early), "{early} ms");
+    assert!(early + 500 <= again.min(plain), "{plain}, {again} and {early} ms");
+    assert_eq!(signature, Signature::Dropped);
+}
+
+#[test]
+fn a_firewall_that_fails_is_suspected_within_two_seconds_and_nobody_is_told_yet() {
+    let scenario = with(FIREWALL);
+    let onset = scenario.start.plus_millis(30 * 60_000);
+    let suspected = |heard: Heard| {
+        let (mut first, mut looked) = (None, onset);
+        play(&scenario, heard, onset.plus_millis(8_000), |correlator, now, _| {
+            if first.is_some() || now < looked {
+                return;
+            }
+            looked = now.plus_millis(100);
+            let suspects = correlator.picture().suspects;
+            let firewall = suspects.iter().find(|suspect| suspect.cause.id == "fw-maidstone");
+            if firewall.is_some_and(|suspect| suspect.probability >= 0.9) {
+                first = Some(now.millis_since(onset));
+                assert!(now.millis_since(onset) > 5_000 || correlator.poll_event().is_none());
+            }
+        });
+        first.expect("it is suspected")
+    };
+    let (plain, early) = (suspected(Heard::Plain), suspected(Heard::Whole));
+    assert!(plain > 5_000 && early < 2_000, "{plain} and {early} ms");
+}
+
+/// Both networks slow down, to three seconds an answer; each check may take five.
+const ALL_SLOW: &str = r#"
+[[fault]]
+network = "internet"
+mode = "slow"
+ms = 3000
+at = "+30m"
+until = "+60m"
+
+[[fault]]
+network = "hscn"
+mode = "slow"
+ms = 3000
+at = "+30m"
+until = "+60m"
+"#;
+
+#[test]
+fn when_every_target_takes_three_seconds_no_outage_is_told_and_no_check_has_failed() {
+    let scenario = with(ALL_SLOW);
+    let mut late = 0;
+    play(&scenario, Heard::Whole, scenario.start.plus_millis(90 * 60_000), |correlator, _, seen| {
+        while let Some(event) = correlator.poll_event() {
+            assert_eq!(event.signature, Signature::Slow, "{event:?}");
+        }
+        if !seen.late {
+            return;
+        }
+        late += 1;
+        if late > 50 {
+            return;
+        }
+        let picture = correlator.picture();
+        let failing = picture.practices.iter().flat_map(|practice| &practice.checks);
+        let failing = failing.flatten().filter(|check| !check.ok).count();
+        // Some fail by themselves.
+        assert!(failing <= 8, "{failing} checks fail after {late} were late");
+        let down = |practice: &PracticePicture| practice.networks.contains(&Standing::Down);
+        assert!(!picture.practices.iter().any(down), "{late}");
+    });
+    assert!(late > 10, "{late}");
+}
+
+#[test]
+fn each_check_that_is_late_has_its_end_told_as_well() {
+    for lines in [FIREWALL, ALL_SLOW] {
+        let (all, _) = told(&with(lines), true);
+        let late: Vec<&Observation> = all.iter().filter(|seen| seen.late).collect();
+        let ends: BTreeSet<(At, &str, &str)> = all
+            .iter()
+            .filter(|seen| !seen.late)
+            .map(|seen| (seen.at, &*seen.practice, &*seen.probe))
+            .collect();
+        assert!(late.len() > 10, "{}", late.len());
+        for seen in late {
+            assert!(seen.reask && !seen.ok && seen.failure == Some(Failure::TooSlow), "{seen:?}");
+            assert!(ends.contains(&(seen.at, &seen.practice, &seen.probe)), "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_firewall_that_stands_still_for_three_seconds_is_no_outage() {
+    let scenario = with(
+        "[[fault]]\ncomponent = \"fw-maidstone\"\nmode = \"slow\"\nms = 3000\nat = \"+30m\"\nuntil = \"+1803s\"\n",
+    );
+    let (all, events) = told(&scenario, true);
+    assert!(all.iter().filter(|seen| seen.late).count() > 5);
+    assert!(events.is_empty(), "{events:?}");
+}
+
 /// Everything behind the firewall takes two seconds longer, which no time-out minds.
 #[test]
 fn what_is_slow_and_alive_is_asked_again_and_never_called_down() {
@@ -111,13 +267,15 @@ until = "+60m"
 
 #[test]
 fn asking_again_stays_within_its_share_whatever_breaks() {
-    let scenario =
-        with("[[fault]]\ncomponent = \"fw-maidstone\"\nmode = \"total\"\nat = \"+30m\"\nuntil = \"+60m\"\n");
+    let scenario = with(FIREWALL);
     let (all, events) = told(&scenario, true);
     let onset = scenario.start.plus_millis(30 * 60_000);
     let within = |seen: &&Observation| (0..60_000).contains(&seen.at.millis_since(onset));
-    let (again, turns): (Vec<&Observation>, Vec<&Observation>) =
-        all.iter().filter(within).filter(|seen| !seen.probe.starts_with('@')).partition(|seen| seen.reask);
+    let (again, turns): (Vec<&Observation>, Vec<&Observation>) = all
+        .iter()
+        .filter(within)
+        .filter(|seen| !seen.probe.starts_with('@') && !seen.late)
+        .partition(|seen| seen.reask);
     assert!(2 * again.len() <= turns.len() + 60, "{} beside {}", again.len(), turns.len());
     let opened: Vec<&Event> = events.iter().filter(|event| event.event == EventKind::Opened).collect();
     assert!(matches!(opened.as_slice(), [one] if one.cause[0].id == "fw-maidstone"), "{opened:?}");

@@ -36,7 +36,7 @@ impl Reasks {
     fn play(&mut self, until: At, is_ok: impl Fn(Vantage, ProbeIx, At) -> bool) -> Vec<(At, Key)> {
         let mut asked = Vec::new();
         while let Some(now) = self.next_due().filter(|due| *due <= until) {
-            while let Some((from, probe)) = self.take(now, |_, _, _| Way::Free) {
+            while let Some(Again { from, probe, .. }) = self.take(now, |_, _, _| Way::Free) {
                 asked.push((now, (probe, from)));
                 if is_ok(from, probe, now) {
                     self.answers(from, probe, now);
@@ -103,7 +103,7 @@ fn a_line_that_is_never_settled_is_asked_a_few_times_an_interval_and_no_more() {
     let mut answers = [true, false].into_iter().cycle();
     let mut asked = 0;
     while let Some(now) = reasks.next_due() {
-        let Some((from, probe)) = reasks.take(now, |_, _, _| Way::Free) else { continue };
+        let Some(Again { from, probe, .. }) = reasks.take(now, |_, _, _| Way::Free) else { continue };
         asked += 1;
         reasks.seen(from, probe, Fared::of(answers.next().unwrap(), None), now);
     }
@@ -240,7 +240,7 @@ fn asked_until(reasks: &mut Reasks, until: At) -> Vec<(At, ProbeIx, bool)> {
             late = is_late;
             Way::Free
         });
-        asked.extend(taken.map(|(_, probe)| (now, probe, late)));
+        asked.extend(taken.map(|again| (now, again.probe, late)));
     }
     asked
 }

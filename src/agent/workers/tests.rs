@@ -19,6 +19,8 @@ struct Paused {
     most: AtomicUsize,
     /// From then on, milliseconds from the beginning, nothing answers: a check fails after `answer_after`.
     dies_at_ms: AtomicI64,
+    /// From then on every answer takes three seconds.
+    slows_at_ms: AtomicI64,
     /// How long a check then takes to fail; 0: as long as an answer.
     fails_after_ms: AtomicI64,
     /// Who asked when, milliseconds from the beginning: as the server sees it.
@@ -34,6 +36,7 @@ impl Paused {
             under_way: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             dies_at_ms: AtomicI64::new(i64::MAX),
+            slows_at_ms: AtomicI64::new(i64::MAX),
             fails_after_ms: AtomicI64::new(0),
             log: Mutex::default(),
         })
@@ -53,9 +56,12 @@ impl Field for Paused {
         let is_dead = begun_ms >= self.dies_at_ms.load(Ordering::Relaxed);
         let fails_after = self.fails_after_ms.load(Ordering::Relaxed);
         let fails_after = u64::try_from(fails_after).ok().filter(|ms| is_dead && *ms > 0);
-        tokio::time::sleep(fails_after.map_or(self.answer_after, Duration::from_millis)).await;
+        let is_slow = begun_ms >= self.slows_at_ms.load(Ordering::Relaxed);
+        let answer_after = if is_slow { Duration::from_secs(3) } else { self.answer_after };
+        tokio::time::sleep(fails_after.map_or(answer_after, Duration::from_millis)).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
-        let seen = blank(at, "somebody", &estate.probes[probe.at()].id);
+        let ms = millis(self.begun.elapsed()) - begun_ms;
+        let seen = Observation { ms: ms as f64, ..blank(at, "somebody", &estate.probes[probe.at()].id) };
         if !is_dead {
             return seen;
         }
@@ -107,10 +113,20 @@ fn begin(
     concurrency_max: usize,
     gate: Option<Arc<dyn ReportGate>>,
 ) -> Bench {
+    begin_with(field, practices, concurrency_max, gate, 10_000)
+}
+
+fn begin_with(
+    field: &Arc<Paused>,
+    practices: u32,
+    concurrency_max: usize,
+    gate: Option<Arc<dyn ReportGate>>,
+    queue: usize,
+) -> Bench {
     let estate = estate(practices);
     let settings = ScheduleSettings { concurrency_max, target_rate_max: None, reask: true, paths: false };
     let schedule = Schedule::new(&estate, &settings, field.now());
-    let (out, reports) = mpsc::channel(10_000);
+    let (out, reports) = mpsc::channel(queue);
     let meters = Arc::new(Meters::new(&prometheus::Registry::new()).expect("a fresh registry"));
     let stop = CancellationToken::new();
     let workers = Workers {
@@ -278,11 +294,54 @@ async fn a_check_whose_packets_vanish_is_asked_beside_itself_before_it_has_faile
         .filter(|report| !report.seen.ok && report.from != Vantage::Hub)
         .map(|report| &report.seen)
         .collect();
-    let [first, second, ..] = failures[..] else { panic!("{failures:?}") };
-    assert!(!first.reask && second.reask, "{first:?} {second:?}");
+    let [late, first, second, ..] = failures[..] else { panic!("{failures:?}") };
+    assert!(!first.reask && second.reask && late.late, "{late:?} {first:?} {second:?}");
+    assert_eq!(
+        (late.at, late.failure),
+        (second.at, Some(Failure::TooSlow)),
+        "it is the second asking's silence"
+    );
+    let silent_ms = late.ended().millis_since(first.at);
+    assert!((1_000..1_100).contains(&silent_ms), "told {silent_ms} ms after the first asking began");
     let late_ms = second.at.millis_since(first.at);
     assert!((500..600).contains(&late_ms), "asked again {late_ms} ms after the first asking began");
     assert_eq!(meters.reasks("early"), 2, "the practice's and the hub's");
+    assert_eq!(meters.reasks("late"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_becomes_slow_is_late_once_and_has_not_failed() {
+    let field = Paused::new(Duration::from_millis(20));
+    field.slows_at_ms.store(200_000, Ordering::Relaxed);
+    let bench = begin(&field, 1, 64, None);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let meters = bench.meters.clone();
+    let reports = bench.end().await;
+    let failed = reports.iter().filter(|report| !report.seen.ok && !report.seen.late).count();
+    let late: Vec<&Report> = reports.iter().filter(|report| report.seen.late).collect();
+    assert_eq!(failed, 0);
+    assert_eq!(late.len(), 2, "the practice's and the hub's, and then it is known to be slow: {late:?}");
+    assert_eq!(meters.reasks("late"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_late_waits_for_nobody_and_is_not_told_when_the_queue_is_full() {
+    let field = Paused::new(Duration::from_millis(20));
+    field.slows_at_ms.store(200_000, Ordering::Relaxed);
+    let mut bench = begin_with(&field, 1, 64, None, 1);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(199) {
+        bench.reports.recv().await.expect("the workers work");
+    }
+    // From now on nobody takes a report: one fills the queue, and the checks still end.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.meters.reasks("early"), 2);
+    assert!(bench.meters.reasks("late") <= 1);
+    assert_eq!(bench.meters.in_flight.get(), 0);
+    bench.stop.cancel();
+    while let Some(report) = bench.reports.recv().await {
+        assert!(report.seen.ok || report.seen.late, "{report:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

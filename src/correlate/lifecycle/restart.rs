@@ -55,6 +55,7 @@ impl LifeCycle {
                 },
                 kept: vec![0; facts.topology.networks],
                 lasts_ms_min: 0,
+                is_early: false,
                 rows,
             };
             self.incidents.push(Incident::new(event, verdict));
