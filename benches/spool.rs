@@ -49,6 +49,7 @@ fn observation(n: u64, fails: bool) -> Observation {
         agent: Some("reception-1".to_owned()),
         uplink: None,
         reask: false,
+        late: false,
         path: None,
     };
     if !fails {

@@ -40,6 +40,7 @@ const REASK: u64 = 1 << 9;
 const PATH: u64 = 1 << 10;
 const RECEIVED: u64 = 1 << 11;
 const OTHER_SEQ: u64 = 1 << 12;
+const LATE: u64 = 1 << 13;
 
 /// Adds `record` to `out`.
 pub fn encode(record: &Record, context: &mut Context, out: &mut Vec<u8>) {
@@ -105,6 +106,7 @@ fn put_seen(seen: &Observation, seq: u64, context: &mut Context, out: &mut Vec<u
         (PATH, seen.path.is_some()),
         (RECEIVED, seen.received.is_some()),
         (OTHER_SEQ, seen.seq.is_some_and(|own| own != seq)),
+        (LATE, seen.late),
     ];
     put_number(out, flags.iter().filter(|(_, set)| *set).map(|(bit, _)| bit).sum());
     let at = seen.at.as_millis();
@@ -189,6 +191,7 @@ fn take_seen(reader: &mut Reader<'_>, seq: u64, context: &mut Context) -> Result
         agent,
         uplink,
         reask: has(REASK),
+        late: has(LATE),
         path: path
             .map(|(path, stopped)| Ok(PathSeen { stopped: known(&STOPS, stopped)?, ..path }))
             .transpose()?,

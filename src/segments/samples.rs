@@ -77,7 +77,7 @@ pub fn observation() -> impl Strategy<Value = Observation> {
     let when = (any::<i64>(), of(any::<i64>()));
     let who = ("[@A-Z0-9/a-z]{0,12}", "[a-z@-]{0,12}", of(any::<u64>()), of(".{0,8}"), of(".{0,8}"));
     let what = (any::<bool>(), of(word::<Failure>(FAILURES)), of(proptest::sample::select(&Phase::ALL[..])));
-    let more = (length(), phases(), of(length()), of(".{0,80}"), any::<bool>(), of(path()));
+    let more = (length(), phases(), of(length()), of(".{0,80}"), any::<(bool, bool)>(), of(path()));
     (when, who, what, more).prop_map(|(when, who, what, more)| Observation {
         at: At::from_millis(when.0),
         received: when.1.map(At::from_millis),
@@ -93,7 +93,8 @@ pub fn observation() -> impl Strategy<Value = Observation> {
         seq: who.2,
         agent: who.3,
         uplink: who.4,
-        reask: more.4,
+        reask: more.4.0,
+        late: more.4.1,
         path: more.5,
     })
 }
@@ -152,6 +153,7 @@ pub fn routine(n: u64) -> Observation {
         agent: Some("reception-1".to_owned()),
         uplink: None,
         reask: false,
+        late: false,
         path: None,
     }
 }

@@ -44,9 +44,12 @@ impl Board {
         Self { entries: vec![None; probes], own: None }
     }
 
-    /// Takes a result. What is older than the one before is left out; what is this machine's own fault says nothing about
+    /// Takes a result. What is older than the one before is left out, and so is what isn't the end of an asking; what is this machine's own fault says nothing about
     /// what was asked.
     pub fn take(&mut self, probe: ProbeIx, seen: &Observation) {
+        if seen.late {
+            return;
+        }
         if seen.failure == Some(Failure::Local) {
             let why = seen.detail.clone().unwrap_or_else(|| "this computer could not ask".to_owned());
             self.own = Some((seen.at, why));

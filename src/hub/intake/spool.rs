@@ -152,8 +152,8 @@ impl Plan {
 
 impl Frontier {
     fn see(&mut self, seen: &Observation) -> Option<Transition> {
-        // Heartbeats are no checks, and what is the agent's own fault says nothing about one.
-        if seen.probe.starts_with('@') || seen.failure == Some(Failure::Local) {
+        // Heartbeats are no checks; what is the agent's own fault says nothing about one, and what is late has no result yet.
+        if seen.probe.starts_with('@') || seen.failure == Some(Failure::Local) || seen.late {
             return None;
         }
         let before = self.states.insert(seen.probe.clone(), seen.ok);
