@@ -6,7 +6,8 @@
 //! that network are asked as well, which tells a line from a service; and when one that was down has answered twice, those
 //! that went down with it are asked before their turn, so that nobody is told "still down" for want of asking.
 //!
-//! A check that is late, before it has failed, is asked again as well, and its practice's others with it ([`super::overdue`]).
+//! A check that is late, before it has failed, is asked again as well, and its practice's others with it; that asking's silence is
+//! told before its end ([`super::overdue`]).
 //!
 //! Where the schedule's own turn is near, asking beside it gains nothing, and it isn't done. What may be asked beside the
 //! schedule at all is rationed ([`super::ration`]): what finds no room is put off, and given up when that takes too long.

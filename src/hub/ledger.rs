@@ -219,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_is_late_has_not_turned() {
+        let ledger = Ledger::new(&estate(&["G82002"], &["web"]));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(0, None)), Entered::Same);
+        let late = Observation { late: true, reask: true, ..seen(500, Some(Failure::TooSlow)) };
+        assert_eq!(ledger.enter(FIRST, WEB, &late), Entered::Ignored);
+        assert!(ledger.row(FIRST)[0].ok);
+        // It was asked before the one that is late, and answers after it.
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(1, None)), Entered::Same);
+    }
+
+    #[test]
     fn a_path_stands_until_the_check_is_fine_again() {
         let estate = estate(&["G82002"], &["web"]);
         let ledger = Ledger::new(&estate);

@@ -48,7 +48,8 @@ pub const REASK_PUT_OFF_MAX: Duration = Duration::from_secs(10);
 pub const REASK_KEPT_FREE_SHARE: f64 = 0.25;
 
 /// A check is late when it has been under way for so many times the slowest of its answers of late (`agent::overdue`). A
-/// line that is busier than usual takes twice as long, and three times now and then.
+/// line that is busier than usual takes twice as long, and three times now and then. When the asking beside it has been silent for
+/// as long, that is told.
 pub const LATE_TIMES: u32 = 4;
 
 /// But not before this: what is lost on the way is sent again by TCP after a second at the earliest, and by nobody in UDP, and
@@ -61,5 +62,5 @@ pub const LATE_ANSWERS_MIN: u16 = 16;
 /// A slow answer is forgotten by this part with each quicker one: half of it after some forty.
 pub const LATE_FORGETS: f32 = 64.0;
 
-/// So much of its time must be left when a check is late, or asking beside it gains nothing.
+/// So much of its time must be left when a check is late, or when that is told, or it gains nothing.
 pub const LATE_SPARE: Duration = Duration::from_secs(1);

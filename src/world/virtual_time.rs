@@ -172,15 +172,16 @@ impl<'w> VirtualTime<'w> {
         }
     }
 
-    /// An answer is in, or its time is over.
+    /// An answer is in, or its time is over, or it is silent for so long that this is told.
     fn finish(&mut self, under_way: &UnderWay) {
         let UnderWay { done, parcel: Opaque(parcel), is_lost, .. } = *under_way;
         if let Some(again) = self.again.as_mut().filter(|again| (parcel.probe as usize) < again.probes) {
             let from = vantage(self.world, parcel.row);
-            if parcel.late && !again.reasks.is_silent(from, ProbeIx(parcel.probe)) {
-                return;
-            }
-            if !parcel.late {
+            if parcel.late {
+                if !again.reasks.is_silent(from, ProbeIx(parcel.probe)) {
+                    return;
+                }
+            } else {
                 let place = again.place(parcel.row, parcel.probe);
                 again.under_way[place] = again.under_way[place].saturating_sub(1);
                 let failure = parcel.outcome.failure;
