@@ -106,3 +106,10 @@ pub const PROBE_ECHO_HEARD_BYTES_MAX: usize = 256;
 
 /// ICMP ids tried when another process on this machine has the first one.
 pub const PROBE_ECHO_IDS_MAX: u16 = 16;
+
+/// Checks that ended with echoes out, whose sockets are kept for answers that come late: a descriptor each. A county's failed
+/// firewall leaves thousands of them, and what a few of those hear is enough.
+pub const PROBE_ECHO_LATE_MAX: usize = 128;
+
+/// How long such a socket is kept at most: some askings of the usual probe. Later than that, an answer is nobody's.
+pub const PROBE_ECHO_LATE_FOR: Duration = Duration::from_mins(2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EGRESS_SOCKETS_MAX, PATHS_AT_ONCE};
+use super::{EGRESS_SOCKETS_MAX, PATHS_AT_ONCE, PROBE_ECHO_LATE_MAX};
 
 /// Longest line of a recorded stream or an API body line, in bytes. An observation with every optional
 /// field and a long `detail` is under 2 KiB; anything longer is not an observation.
@@ -40,8 +40,10 @@ pub const ASK_GRACE: Duration = Duration::from_secs(1);
 pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
 
 /// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), for the many
-/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), and for two dozen and more of each trace ([`PATHS_AT_ONCE`]).
-pub const DESCRIPTORS_BESIDE_CHECKS: usize = 384 + EGRESS_SOCKETS_MAX + 32 * PATHS_AT_ONCE;
+/// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), for two dozen and more of each trace ([`PATHS_AT_ONCE`]), and for
+/// echoes that come late ([`PROBE_ECHO_LATE_MAX`]).
+pub const DESCRIPTORS_BESIDE_CHECKS: usize =
+    384 + EGRESS_SOCKETS_MAX + 32 * PATHS_AT_ONCE + PROBE_ECHO_LATE_MAX;
 
 /// How long a jump of the clock stands among the notes: long enough that whoever reads odd numbers that
 /// morning also reads why.

@@ -208,6 +208,8 @@ pub struct Echoes {
     pub received: u16,
     /// Answers to echoes that had been answered: two ways to the host, or a loop.
     pub duplicates: u16,
+    /// Answers to echoes of the check before, on the same way, that came after it had ended. They are in none of the times.
+    pub late: u16,
     pub min_ms: Option<f64>,
     pub median_ms: Option<f64>,
     pub max_ms: Option<f64>,

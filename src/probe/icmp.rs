@@ -13,6 +13,7 @@ use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::nonce::nonce;
+use super::stragglers::Stragglers;
 use super::trail::{Trail, millis};
 use crate::estate::{HostPort, IcmpAsk};
 use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_SPACING_MAX};
@@ -27,6 +28,7 @@ pub(super) struct Pings {
     next_id: Arc<AtomicU16>,
     /// Goes up with each echo and wraps, so that a late answer isn't taken for that of the next check.
     next_sequence: Arc<AtomicU16>,
+    stragglers: Stragglers,
 }
 
 impl Pings {
@@ -37,7 +39,7 @@ impl Pings {
     fn through(sockets: Arc<dyn OpenEcho>) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
         let counter = || Arc::new(AtomicU16::new(nonce() as u16));
-        Self { sockets, next_id: counter(), next_sequence: counter() }
+        Self { sockets, next_id: counter(), next_sequence: counter(), stragglers: Stragglers::default() }
     }
 
     pub(super) async fn ask(
@@ -53,19 +55,25 @@ impl Pings {
         if let Some(source) = source.filter(|source| source.is_ipv4() != host.is_ipv4()) {
             return Err(Fault::families(host, source));
         }
-        let socket = self.open(host, source)?;
+        let way = (source, host);
+        let late = self.stragglers.came(way);
+        let (id, socket) = self.open(host, source)?;
         trail.enter(Phase::Echo);
         let echoed = self.echo_all(&*socket, ask.count.max(1), trail).await;
         trail.rest();
-        judge(ask, host, echoed, trail)
+        let judged = judge(ask, host, &echoed, late, trail);
+        if echoed.some_are_out() {
+            self.stragglers.leave(way, id, socket, echoed);
+        }
+        judged
     }
 
-    fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<Arc<dyn Echo>, Fault> {
+    fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<(u16, Arc<dyn Echo>), Fault> {
         let mut last = None;
         for _ in 0..PROBE_ECHO_IDS_MAX {
             let id = self.id();
             match self.sockets.open(host, source, id) {
-                Ok(socket) => return Ok(socket),
+                Ok(socket) => return Ok((id, socket)),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => last = Some(error),
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(not_permitted()),
                 Err(error) => return Err(Fault::bind(&error, source)),
@@ -74,12 +82,14 @@ impl Pings {
         Err(last.map_or_else(not_permitted, |error| Fault::bind(&error, source)))
     }
 
-    /// An ICMP id that no other check under way has. Zero would mean "any" to the kernel. Linux 6.18 doesn't refuse an id that another socket has, and hands the
-    /// answers to one of the two, so no two checks under way may have the same.
+    /// An ICMP id that no other socket of this process has: Linux (6.18) doesn't refuse one that is taken, and hands the answers
+    /// to either of the two. Zero would mean "any" to it.
     pub(super) fn id(&self) -> u16 {
-        match self.next_id.fetch_add(1, Ordering::Relaxed) {
-            0 => self.next_id.fetch_add(1, Ordering::Relaxed),
-            id => id,
+        loop {
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+            if id != 0 && !self.stragglers.have(id) {
+                return id;
+            }
         }
     }
 
@@ -90,7 +100,7 @@ impl Pings {
         let until = trail.last_call();
         let spacing = (trail.time_left() / 2 / u32::from(count)).min(PROBE_ECHO_SPACING_MAX);
         let first = self.next_sequence.fetch_add(u16::from(count), Ordering::Relaxed);
-        let mut echoed = Echoed { echoes: Vec::new(), duplicates: 0 };
+        let mut echoed = Echoed { first, echoes: Vec::new(), duplicates: 0 };
         while echoed.echoes.len() < usize::from(count) || echoed.some_are_out() {
             let sent = echoed.echoes.len();
             let next = u32::try_from(sent).ok().filter(|sent| *sent < u32::from(count));
@@ -106,7 +116,7 @@ impl Pings {
                     });
                 }
                 heard = socket.hear(), if echoed.some_are_out() => match heard {
-                    Ok(heard) => echoed.hear(heard, first),
+                    Ok(heard) => echoed.hear(heard),
                     Err(error) => {
                         echoed.echoes.push(Sent::Lost(Lost::Io(error)));
                         break;
@@ -146,18 +156,32 @@ enum Lost {
 
 /// The echoes of one check, in order.
 #[derive(Debug)]
-struct Echoed {
+pub(super) struct Echoed {
+    /// The sequence number of the first.
+    first: u16,
     echoes: Vec<Sent>,
     duplicates: u16,
 }
 
 impl Echoed {
+    /// As many, all out.
+    #[cfg(test)]
+    pub(super) fn out(first: u16, count: usize) -> Self {
+        let echoes = (0..count).map(|_| Sent::Out(Instant::now())).collect();
+        Self { first, echoes, duplicates: 0 }
+    }
+
     fn some_are_out(&self) -> bool {
         self.echoes.iter().any(|echo| matches!(echo, Sent::Out(_)))
     }
 
-    /// `first`: the sequence number of the first echo.
-    fn hear(&mut self, heard: Heard, first: u16) {
+    /// How many were answered.
+    pub(super) fn back(&self) -> usize {
+        self.echoes.iter().filter(|echo| matches!(echo, Sent::Back(_))).count()
+    }
+
+    pub(super) fn hear(&mut self, heard: Heard) {
+        let first = self.first;
         let place = |sequence: u16| usize::from(sequence.wrapping_sub(first));
         match heard {
             Heard::Reply(sequence) => match self.echoes.get_mut(place(sequence)) {
@@ -181,13 +205,14 @@ impl Echoed {
     }
 }
 
-fn judge(ask: &IcmpAsk, host: IpAddr, echoed: Echoed, trail: &Trail) -> Result<(), Fault> {
+/// `late`: echoes of the check before that were answered after it had ended.
+fn judge(ask: &IcmpAsk, host: IpAddr, echoed: &Echoed, late: u16, trail: &Trail) -> Result<(), Fault> {
     let sent = echoed.echoes.len();
     let mut times: Vec<f64> = Vec::with_capacity(sent);
     let mut why = None;
-    for echo in echoed.echoes {
+    for echo in &echoed.echoes {
         match echo {
-            Sent::Back(round_trip) => times.push(millis(round_trip)),
+            Sent::Back(round_trip) => times.push(millis(*round_trip)),
             Sent::Lost(lost) => why = Some(lost),
             Sent::Out(_) => {}
         }
@@ -209,6 +234,7 @@ fn judge(ask: &IcmpAsk, host: IpAddr, echoed: Echoed, trail: &Trail) -> Result<(
             sent: u16::try_from(sent).unwrap_or(u16::MAX),
             received: u16::try_from(times.len()).unwrap_or(u16::MAX),
             duplicates: echoed.duplicates,
+            late,
             min_ms: times.first().copied(),
             median_ms: median,
             max_ms: times.last().copied(),
@@ -219,6 +245,14 @@ fn judge(ask: &IcmpAsk, host: IpAddr, echoed: Echoed, trail: &Trail) -> Result<(
         trail.measured(Phase::Echo, median);
     }
     let lost = sent - times.len();
+    let slow = match late {
+        0 => String::new(),
+        1 => "; one of the check before was answered after that had ended, so this way is slow, and not dead"
+            .to_owned(),
+        more => format!(
+            "; {more} of the check before were answered after that had ended, so this way is slow, and not dead"
+        ),
+    };
     match why {
         _ if lost == 0 => Ok(()),
         Some(Lost::Unreachable) if times.is_empty() => Err(Fault::new(
@@ -226,10 +260,10 @@ fn judge(ask: &IcmpAsk, host: IpAddr, echoed: Echoed, trail: &Trail) -> Result<(
             format!("a router on the way says that {host} can't be reached"),
         )),
         _ if times.is_empty() => {
-            Err(Fault::new(Failure::Timeout, format!("none of {sent} echoes came back from {host}")))
+            Err(Fault::new(Failure::Timeout, format!("none of {sent} echoes came back from {host}{slow}")))
         }
         _ if share > ask.loss_max => {
-            Err(Fault::new(Failure::Loss, format!("{lost} of {sent} echoes to {host} were lost")))
+            Err(Fault::new(Failure::Loss, format!("{lost} of {sent} echoes to {host} were lost{slow}")))
         }
         _ => Ok(()),
     }
@@ -328,7 +362,10 @@ mod tests {
     }
 
     async fn ping(machine: &Arc<Machine>, loss_max: f64) -> Answer {
-        let pings = Pings::through(Arc::new(Arc::clone(machine)));
+        ask_again(&Pings::through(Arc::new(Arc::clone(machine))), loss_max).await
+    }
+
+    async fn ask_again(pings: &Pings, loss_max: f64) -> Answer {
         let ask = IcmpAsk { host: "127.0.0.1".to_owned(), count: 4, loss_max };
         let trail = Trail::begin(Duration::from_millis(200));
         let deadline = trail.deadline();
@@ -347,16 +384,40 @@ mod tests {
         assert_eq!((echoes.sent, echoes.received, echoes.duplicates), (4, 4, 3));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_its_check_is_told_by_the_next() {
+        let pings = Pings::through(Arc::new(machine(&[Some(300), Some(300), Some(10), None])));
+        let first = ask_again(&pings, 0.0).await;
+        let echoes = first.facts.echoes.expect("echoes");
+        assert_eq!((echoes.received, echoes.late), (1, 0), "{first:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let second = ask_again(&pings, 0.0).await;
+        let echoes = second.facts.echoes.expect("echoes");
+        assert_eq!((echoes.received, echoes.late), (1, 2), "{second:?}");
+        let detail = second.detail.expect("a detail");
+        assert!(detail.contains("3 of 4 echoes") && detail.contains("2 of the check before"), "{detail}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_line_has_none_that_come_late() {
+        let pings = Pings::through(Arc::new(machine(&[None])));
+        ask_again(&pings, 0.0).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let second = ask_again(&pings, 0.0).await;
+        let detail = second.detail.expect("a detail");
+        assert!(second.facts.echoes.is_some_and(|echoes| echoes.late == 0), "{detail}");
+        assert_eq!(detail, "none of 4 echoes came back from 127.0.0.1");
+    }
+
     #[test]
     fn what_a_router_says_is_of_one_echo_or_of_all() {
-        let out = || Sent::Out(Instant::now());
-        let mut echoed = Echoed { echoes: vec![out(), out(), out()], duplicates: 0 };
-        echoed.hear(Heard::Unreachable(Some(65_535)), 65_534);
+        let mut echoed = Echoed::out(65_534, 3);
+        echoed.hear(Heard::Unreachable(Some(65_535)));
         assert!(matches!(echoed.echoes[1], Sent::Lost(Lost::Unreachable)), "{echoed:?}");
-        echoed.hear(Heard::Reply(0), 65_534);
+        echoed.hear(Heard::Reply(0));
         assert!(matches!(echoed.echoes[2], Sent::Back(_)), "{echoed:?}");
-        echoed.hear(Heard::Reply(7), 65_534);
-        echoed.hear(Heard::Unreachable(None), 65_534);
+        echoed.hear(Heard::Reply(7));
+        echoed.hear(Heard::Unreachable(None));
         assert!(!echoed.some_are_out() && matches!(echoed.echoes[2], Sent::Back(_)), "{echoed:?}");
     }
 

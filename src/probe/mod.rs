@@ -43,6 +43,7 @@ mod rule;
 mod sip;
 mod smtp;
 mod socket;
+mod stragglers;
 mod talk;
 mod tcp;
 mod tls;

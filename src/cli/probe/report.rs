@@ -185,7 +185,11 @@ fn facts(facts: &Facts, now: At) -> Vec<(&'static str, String)> {
             0 => String::new(),
             more => format!(", {more} more than once"),
         };
-        rows.push(("echoes", format!("{} sent, {} came back{twice}", echoes.sent, echoes.received)));
+        let late = match echoes.late {
+            0 => String::new(),
+            more => format!(", {more} of the check before came late"),
+        };
+        rows.push(("echoes", format!("{} sent, {} came back{twice}{late}", echoes.sent, echoes.received)));
         if let (Some(min), Some(median), Some(max)) = (echoes.min_ms, echoes.median_ms, echoes.max_ms) {
             let jitter =
                 echoes.jitter_ms.map_or_else(String::new, |jitter| format!(", jitter {jitter:.2} ms"));
