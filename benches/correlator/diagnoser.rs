@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use linewatch::correlate::Correlator;
+use linewatch::correlate::{Correlator, Wish};
 use linewatch::estate::Estate;
 use linewatch::incident::{Cause, EventKind};
 use linewatch::observation::Observation;
@@ -41,6 +41,10 @@ pub trait Diagnoser {
     fn observe(&mut self, at: At, seen: &Observation, place: Place);
     /// Hands over what it said since it was last asked.
     fn said(&mut self, into: &mut Vec<Said>);
+    /// A check that it would have asked at once.
+    fn wish(&mut self) -> Option<Wish> {
+        None
+    }
 }
 
 /// linewatch's own correlator. It takes agents that were never heard for unknown by itself, so it needs no list of
@@ -57,6 +61,10 @@ impl Linewatch {
 }
 
 impl Diagnoser for Linewatch {
+    fn wish(&mut self) -> Option<Wish> {
+        self.correlator.poll_wish()
+    }
+
     fn advance(&mut self, at: At) {
         self.correlator.advance(at);
     }

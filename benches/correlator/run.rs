@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use linewatch::correlate::Wish;
 use linewatch::observation::{ALIVE, BYE, Observation};
 use linewatch::time::At;
 use linewatch::world::trials::{Family, Tier, Trial};
@@ -43,6 +44,10 @@ pub fn jobs(
 pub trait Audience {
     fn advance(&mut self, at: At);
     fn observe(&mut self, at: At, seen: &Observation, place: Place);
+    /// What one of them would have asked at once. Heard where agents ask again; all of them then hear the answers.
+    fn wish(&mut self) -> Option<Wish> {
+        None
+    }
 }
 
 /// Diagnosers, and what each said in the course of one trial.
@@ -65,6 +70,10 @@ impl Audience for Hall {
             diagnoser.said(said);
         }
     }
+
+    fn wish(&mut self) -> Option<Wish> {
+        self.diagnosers.iter_mut().find_map(|diagnoser| diagnoser.wish())
+    }
 }
 
 /// Plays a trial from its first observation to its end.
@@ -81,6 +90,9 @@ pub fn play(trial: &Trial, facts: &Facts, blips: &mut Blips, audience: &mut dyn 
         if let Some(place) = place.filter(known) {
             blips.take(at, &seen, place);
             audience.observe(at, &seen, place);
+        }
+        while let Some(wish) = audience.wish() {
+            stream.wish(wish);
         }
     }
     audience.advance(trial.end);

@@ -35,16 +35,30 @@ impl Beside {
 
     /// A result is there.
     pub fn seen(&self, from: Vantage, probe: ProbeIx, seen: &Observation, now: At) {
-        let is_news = {
+        let fared = Fared::of(seen.ok, seen.failure);
+        self.change(|reasks| {
+            reasks.ended(from, probe, Ended { fared, ms: seen.ms, reask: seen.reask }, now);
+        });
+    }
+
+    /// The hub wishes to know how a check fares now.
+    pub fn wished(&self, from: Vantage, probe: ProbeIx, now: At, meters: &Meters) {
+        let is_due = self.change(|reasks| reasks.wished(from, probe, now));
+        meters.reasked("wished", u64::from(is_due));
+    }
+
+    /// Tells the dispatcher when something is due sooner than before.
+    fn change<T>(&self, change: impl FnOnce(&mut Reasks) -> T) -> T {
+        let (changed, is_news) = {
             let mut reasks = self.reasks();
             let before = reasks.next_due();
-            let fared = Fared::of(seen.ok, seen.failure);
-            reasks.ended(from, probe, Ended { fared, ms: seen.ms, reask: seen.reask }, now);
-            reasks.next_due().is_some_and(|due| before.is_none_or(|before| due < before))
+            let changed = change(&mut reasks);
+            (changed, reasks.next_due().is_some_and(|due| before.is_none_or(|before| due < before)))
         };
         if is_news {
             self.news.notify_one();
         }
+        changed
     }
 
     /// What is to be asked again now.

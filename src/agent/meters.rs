@@ -48,12 +48,13 @@ impl Meters {
             Opts::new(
                 "linewatch_reasks_total",
                 "Checks asked again beside the schedule (asked), of those the ones that were late and had not failed yet \
-                 (early) and the ones of these that stayed silent, too, and were reported as late (late), and those made to wait for room (put_off) or left to the schedule for want of it (given_up).",
+                 (early) and the ones of these that stayed silent, too, and were reported as late (late), those that the hub wished for \
+                 (wished), and those made to wait for room (put_off) or left to the schedule for want of it (given_up).",
             ),
             &["outcome"],
         )?;
         registry.register(Box::new(reasks.clone()))?;
-        for outcome in ["asked", "early", "late", "put_off", "given_up"] {
+        for outcome in ["asked", "early", "late", "wished", "put_off", "given_up"] {
             reasks.with_label_values(&[outcome]);
         }
         let reasks_per_second_max = Gauge::with_opts(Opts::new(
@@ -87,7 +88,7 @@ impl Meters {
         })
     }
 
-    /// So many more checks were asked again (`asked`, `early`), told as late (`late`), put off (`put_off`) or given up (`given_up`).
+    /// So many more checks were asked again (`asked`, `early`), told as late (`late`), wished for (`wished`), put off (`put_off`) or given up (`given_up`).
     pub fn reasked(&self, outcome: &str, more: u64) {
         if more > 0 {
             self.reasks.with_label_values(&[outcome]).inc_by(more);

@@ -26,7 +26,7 @@ use crate::config::ScheduleSettings;
 use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::limits::{
     REASK_DOWN_AFTER, REASK_FINE_AFTER, REASK_FIRST_MAX, REASK_FIRST_MIN, REASK_PUT_OFF_MAX, REASK_SPARE,
-    REASK_TRIES_MAX,
+    REASK_TRIES_MAX, REASK_WISHED_SPREAD,
 };
 use crate::observation::Failure;
 use crate::time::At;
@@ -296,6 +296,28 @@ impl Reasks {
         if due.plus_millis(millis(REASK_SPARE)) < slot(&self.estate, key, now) {
             self.set_due(key, due);
         }
+    }
+
+    /// Somebody who knows more than this agent wants to know how a check fares now: the hub. Within the ration; `false`: its turn
+    /// is as near, or it isn't asked beside the schedule at all.
+    pub fn wished(&mut self, from: Vantage, probe: ProbeIx, now: At) -> bool {
+        let of = &self.estate.probes[probe.at()];
+        if !self.is_on || of.ask.is_passive() {
+            return false;
+        }
+        let key = (probe, from);
+        let spread = phase(self.estate.asker(from), &of.id, REASK_WISHED_SPREAD);
+        let due = now.plus_millis(millis(spread));
+        let is_sooner = |entry: &Entry| entry.due.is_some_and(|other| other <= due);
+        if self.entries.get(&key).is_some_and(is_sooner)
+            || due.plus_millis(millis(REASK_SPARE)) >= slot(&self.estate, key, now)
+        {
+            return false;
+        }
+        self.drop_due(key);
+        self.entries.entry(key).or_default();
+        self.set_due(key, due);
+        true
     }
 
     /// A check is late. What is known to fail is late each time, and needs no second asking for that.

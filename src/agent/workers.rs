@@ -71,6 +71,15 @@ pub struct Report {
     pub seen: Observation,
 }
 
+/// A check that the hub wishes to have asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wished {
+    /// Of which configuration the places are.
+    pub generation: u64,
+    pub from: Vantage,
+    pub probe: ProbeIx,
+}
+
 /// What one generation of workers works with.
 pub struct Workers<F> {
     pub estate: Arc<Estate>,
@@ -105,7 +114,7 @@ impl<F> Clone for Workers<F> {
 impl<F: Field> Workers<F> {
     /// Works until it is stopped; the checks under way then end on their own, within their timeouts, and are
     /// still reported when somebody listens.
-    pub async fn work(self, mut schedule: Schedule, reasks: Reasks) {
+    pub async fn work(self, mut schedule: Schedule, reasks: Reasks, mut wishes: mpsc::Receiver<Wished>) {
         let permits_max = self.concurrency_max.clamp(1, Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(permits_max));
         let kept_free = kept_free(permits_max);
@@ -130,6 +139,9 @@ impl<F: Field> Workers<F> {
                 schedule.realign(now);
                 beside.forget();
                 self.traces.iter().for_each(|traces| traces.forget_times(now));
+            }
+            while let Ok(wished) = wishes.try_recv() {
+                self.heed(wished, &beside, now);
             }
             let due = schedule.take(now);
             self.meters.skipped.inc_by(schedule.skipped().saturating_sub(skipped));
@@ -183,6 +195,7 @@ impl<F: Field> Workers<F> {
                     tokio::select! {
                         () = self.stop.cancelled() => break,
                         () = beside.news() => {}
+                        Some(wished) = wishes.recv() => self.heed(wished, &beside, self.field.now()),
                         () = tokio::time::sleep(wait) => {}
                     }
                 }
@@ -190,6 +203,13 @@ impl<F: Field> Workers<F> {
         }
         checks.close();
         checks.wait().await;
+    }
+
+    /// Takes a wish, unless it is of another configuration.
+    fn heed(&self, wished: Wished, beside: &Beside, now: At) {
+        if wished.generation == self.generation {
+            beside.wished(wished.from, wished.probe, now, &self.meters);
+        }
     }
 
     async fn check(

@@ -138,6 +138,9 @@ fn play(
         }
         correlator.advance(arrival);
         correlator.observe(arrival, &seen);
+        while let Some(wish) = correlator.poll_wish() {
+            stream.wish(wish);
+        }
         teller.listen(&mut correlator)?;
         count += 1;
         again += u64::from(seen.reask);

@@ -75,7 +75,7 @@ pub struct Incident {
     opened: At,
     last_said: At,
     /// No verdict carries it since then.
-    quiet_since: Option<At>,
+    pub quiet_since: Option<At>,
     relapses: u32,
     /// The longest that it was well between two failures, milliseconds.
     well_ms: i64,

@@ -10,6 +10,7 @@
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
 mod acquittal;
+mod asking;
 mod decay;
 mod evidence;
 mod explain;
@@ -38,6 +39,7 @@ use crate::incident::Event;
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
+use self::asking::Asking;
 use self::decay::Decay;
 use self::evidence::{Asked, Change, Evidence};
 use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
@@ -46,6 +48,7 @@ use self::series::Series;
 use self::topology::{Row, Topology};
 use self::verdict::{Scope, Verdict, View};
 
+pub use self::asking::Wish;
 pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
 pub use self::rhythm::{History, Rhythm};
 
@@ -80,6 +83,7 @@ pub struct Correlator {
     life: LifeCycle,
     series: Series,
     decay: Decay,
+    asking: Asking,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
     nameless: Vec<Verdict>,
@@ -146,6 +150,7 @@ impl Correlator {
             life: LifeCycle::new(history),
             series: Series::default(),
             decay,
+            asking: Asking::default(),
             findings: Findings::default(),
             nameless: Vec::new(),
             explained,
@@ -388,7 +393,7 @@ impl Correlator {
         known.recovering.retain(|node| !self.series.is_of(&[*node]));
         let look = search::look(&self.topology, &mut self.evidence, now, &known);
         self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
-        let Self { estate, topology, evidence, life, series, findings, round_ms, .. } = self;
+        let Self { estate, topology, evidence, life, series, asking, findings, round_ms, .. } = self;
         let view = View::new(estate, topology, evidence, now);
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
         let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
@@ -434,7 +439,9 @@ impl Correlator {
         let shared: Vec<Verdict> = shared.into_iter().cloned().collect();
         let still_bad = |incident: &Incident| still_bad::still_bad(&view, incident, &shared);
         let facts = Facts { estate, topology, now, still_bad: &still_bad, round_ms: *round_ms };
+        asking.suspect(&view, &named, life);
         life.step(named, &facts);
+        asking.look_again(&view, life);
         self.nameless = nameless;
         self.mark_explained();
         if self.tick_at.is_none() && self.life.next_wake(now).is_some() {
@@ -467,6 +474,12 @@ impl Correlator {
     /// The next event, oldest first.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.life.events.pop_front()
+    }
+
+    /// What would be worth asking at once; whether anybody does is theirs to decide. What isn't taken before the evidence is judged
+    /// again is forgotten.
+    pub fn poll_wish(&mut self) -> Option<Wish> {
+        self.asking.wishes.pop()
     }
 
     /// What is known now.

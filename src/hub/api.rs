@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::asks;
 use super::beats;
 use super::credentials;
 use super::guard::{self, Refused};
@@ -115,6 +116,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
                 .route_layer(middleware::from_fn(check_encrypted)),
         )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
+        .merge(asks::routes::of_agents().route_layer(middleware::from_fn(check_encrypted)))
         .layer(middleware::from_fn_with_state(hub.clone(), check_host));
     with_headers(routes).with_state(hub)
 }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::asks::Asks;
 use super::beats::{self, Beats};
 use super::credentials::Credentials;
 use super::guard::Access;
@@ -77,6 +78,7 @@ async fn hub() -> Option<Hub> {
     let (store, _) = Store::open_or_memory(NOWHERE.as_ref()).await;
     store.record(&event, &[]).await.ok()?;
     let (numbers, meters) = Numbers::new().ok()?;
+    let numbers = Arc::new(numbers);
     let mut picture = Correlator::new(Arc::clone(&estate)).picture();
     picture.incidents.push(event);
     let ledger = Arc::new(Ledger::new(&estate));
@@ -96,7 +98,8 @@ async fn hub() -> Option<Hub> {
         desk: Desk::start(&config, store.clone(), CancellationToken::new()).await,
         store,
         notes: Arc::default(),
-        numbers: Arc::new(numbers),
+        asks: Arc::new(Asks::new(numbers.clone())),
+        numbers,
         meters: Arc::new(meters),
         pulse: Arc::new(pulse),
         beats: Arc::new(Beats::new(estate, Vec::new(), None, clock::now())),

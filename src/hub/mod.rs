@@ -11,6 +11,7 @@
 //! | [`notes`] | what the hub has to say about itself |
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
+//! | [`asks`] | what agents are asked to ask now |
 //! | [`beats`] | work that says that it was done, and its silence |
 //! | [`credentials`] | who may report: codes, keys, agents |
 //! | [`intake`] | what agents report |
@@ -21,6 +22,7 @@
 //! | [`state`] | what the handlers share |
 
 pub mod api;
+pub mod asks;
 pub mod background;
 pub mod beats;
 pub mod credentials;

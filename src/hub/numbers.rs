@@ -3,6 +3,7 @@
 
 use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::asks::Fate;
 use super::intake::{self, refusal::REASONS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
@@ -15,6 +16,7 @@ pub struct Numbers {
     observations: IntCounterVec,
     batches: IntCounterVec,
     reported: IntCounterVec,
+    asks: IntCounterVec,
     events: IntCounterVec,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
@@ -71,6 +73,15 @@ impl Numbers {
             &["taken"],
         )?;
         registry.register(Box::new(reported.clone()))?;
+        let asks = IntCounterVec::new(
+            Opts::new(
+                "linewatch_asks_total",
+                "Checks that the correlator, or a person, wished to be asked now: those that an agent or a worker was told of, those \
+                 beyond what is asked at once, and those of practices of which no agent listens.",
+            ),
+            &["fate"],
+        )?;
+        registry.register(Box::new(asks.clone()))?;
         let events =
             IntCounterVec::new(Opts::new("linewatch_incident_events_total", "Incident events."), &["event"])?;
         registry.register(Box::new(events.clone()))?;
@@ -96,6 +107,7 @@ impl Numbers {
             observations,
             batches,
             reported,
+            asks,
             events,
             events_lost: counter(
                 "linewatch_incident_events_lost_total",
@@ -152,6 +164,9 @@ impl Numbers {
         for taken in ["new", "again", "unknown_probe"] {
             numbers.reported.with_label_values(&[taken]);
         }
+        for fate in Fate::ALL {
+            numbers.asks.with_label_values(&[fate.word()]);
+        }
         numbers.reload_ok.set(1);
         numbers.last_reload.set(started.get());
         Ok((numbers, meters))
@@ -172,6 +187,10 @@ impl Numbers {
         self.reported.with_label_values(&["new"]).inc_by(batch.fresh - batch.unknown);
         self.reported.with_label_values(&["again"]).inc_by(batch.again);
         self.reported.with_label_values(&["unknown_probe"]).inc_by(batch.unknown);
+    }
+
+    pub fn asked(&self, fate: Fate) {
+        self.asks.with_label_values(&[fate.word()]).inc();
     }
 
     pub fn event(&self, event: EventKind) {

@@ -12,14 +12,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::asks::Asks;
 use super::ledger::Entered;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
 use super::view::View;
 use crate::agent::clock::{self, ClockWatch, Step};
-use crate::agent::workers::Report;
-use crate::correlate::{Correlator, Explanation, Picture};
-use crate::estate::Estate;
+use crate::agent::workers::{Report, Wished};
+use crate::correlate::{Correlator, Explanation, Picture, Wish};
+use crate::estate::{Estate, Vantage};
 use crate::incident::Event;
 use crate::limits::{EVENT_QUEUE, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS, REPORT_BATCH};
 use crate::observation::Observation;
@@ -43,6 +44,8 @@ pub struct Outlets {
     pub view: watch::Sender<Arc<View>>,
     /// To the desk, which plans notices and records the event.
     pub told: mpsc::Sender<Event>,
+    /// To agents, or to this process's workers: what should be asked now.
+    pub asks: Arc<Asks>,
     /// To the store.
     pub transitions: mpsc::Sender<Vec<Transition>>,
 }
@@ -147,6 +150,7 @@ impl Pipeline {
             for report in batch.drain(..) {
                 self.take(now, report);
             }
+            self.hand_out_wishes();
             let eventful = self.hand_out_events();
             if ticked || eventful || ended {
                 self.publish();
@@ -186,6 +190,14 @@ impl Pipeline {
         self.dirty = true;
         if self.outlets.observations.receiver_count() > 0 {
             drop(self.outlets.observations.send(Arc::new(seen)));
+        }
+    }
+
+    /// What isn't asked now is asked when its turn comes.
+    fn hand_out_wishes(&mut self) {
+        while let Some(Wish { practice, probe }) = self.correlator.poll_wish() {
+            let wished = Wished { generation: self.generation, from: Vantage::Practice(practice), probe };
+            self.outlets.asks.ask(&self.view.estate, wished);
         }
     }
 
@@ -321,7 +333,10 @@ mod tests {
         let view = Arc::new(View::new(estate, picture.clone(), ledger, 0));
         let (views, seen) = watch::channel(view.clone());
         let (told, to_tell) = mpsc::channel(2);
+        let (numbers, _meters) = Numbers::new().expect("fresh metrics");
+        let numbers = Arc::new(numbers);
         let outlets = Outlets {
+            asks: Arc::new(Asks::new(numbers.clone())),
             events: broadcast::channel(8).0,
             observations: broadcast::channel(8).0,
             picture: watch::channel(picture).0,
@@ -329,10 +344,9 @@ mod tests {
             told,
             transitions: mpsc::channel(1).0,
         };
-        let (numbers, _meters) = Numbers::new().expect("fresh metrics");
         let notes = Arc::new(OwnNotes::default());
         let pulse = Arc::new(Pulse::default());
-        let pipeline = Pipeline::new(view, Vec::new(), None, outlets, notes, Arc::new(numbers), pulse);
+        let pipeline = Pipeline::new(view, Vec::new(), None, outlets, notes, numbers, pulse);
         (pipeline, seen, to_tell)
     }
 

@@ -3,14 +3,18 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
+use axum::http::HeaderValue;
+use axum::http::header::HOST;
 use futures::StreamExt as _;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,6 +22,7 @@ use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,9 +31,12 @@ use tower::ServiceExt as _;
 use crate::config::TlsSettings;
 use crate::limits::{
     ACCEPT_PAUSE, HTTP_CONNECTION_AGE_MAX, HTTP_FAREWELL, HTTP_HEADER_BYTES_MAX, HTTP_HEADERS_MAX,
-    HTTP_REQUEST_TIMEOUT,
+    HTTP_REQUEST_TIMEOUT, HTTP_SEND_BYTES_MAX, HTTP_STREAMS_MAX, HTTP_WINDOW_BYTES,
 };
 use crate::reflector::limiter::Held;
+
+/// HTTP/2 in the handshake of TLS (RFC 9113, 3.2).
+const HTTP_2: &[u8] = b"h2";
 
 /// Who asks; put among the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +78,8 @@ pub fn tls(settings: &TlsSettings) -> Result<Arc<ServerConfig>, rustls::Error> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain.map_err(unusable)?, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Agents send over one connection what browsers need several for.
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
@@ -136,44 +145,136 @@ async fn connection(
     router: Router,
     stop: CancellationToken,
 ) {
-    let Some(tls) = tls else { return speak(stream, peer, false, router, stop).await };
+    let Some(tls) = tls else { return speak(stream, peer, Speaks::Plainly, router, stop).await };
     let handshake = tokio::time::timeout(HTTP_REQUEST_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
     tokio::select! {
         () = stop.cancelled() => {}
         shaken = handshake => if let Ok(Ok(stream)) = shaken {
-            speak(stream, peer, true, router, stop.clone()).await;
+            let version = stream.get_ref().1.alpn_protocol();
+            let speaks = if version == Some(HTTP_2) { Speaks::Http2 } else { Speaks::Http1 };
+            speak(stream, peer, speaks, router, stop.clone()).await;
         },
     }
 }
 
+/// How a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// HTTP/1.1, and not over TLS.
+    Plainly,
+    Http1,
+    Http2,
+}
+
 async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
-    is_encrypted: bool,
+    speaks: Speaks,
     router: Router,
     stop: CancellationToken,
 ) {
+    let busy = Busy::default();
+    let of_service = busy.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        if is_encrypted {
+        if speaks != Speaks::Plainly {
             request.extensions_mut().insert(Encrypted);
         }
+        // In HTTP/2 the request line says whom it is for (RFC 9113, 8.3.1); whoever looks finds it in one place.
+        if !request.headers().contains_key(HOST)
+            && let Some(host) =
+                request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+        {
+            request.headers_mut().insert(HOST, host);
+        }
         let answer = router.clone().oneshot(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let busy = of_service.begin();
+        async move {
+            let answer = answer.await.unwrap_or_else(|never| match never {});
+            drop(busy);
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HTTP_REQUEST_TIMEOUT)
-        .max_headers(HTTP_HEADERS_MAX)
-        .max_buf_size(HTTP_HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut served = pin!(served);
+    let stream = TokioIo::new(stream);
+    if speaks == Speaks::Http2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(HTTP_HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+            .max_concurrent_streams(HTTP_STREAMS_MAX)
+            .initial_stream_window_size(HTTP_WINDOW_BYTES)
+            .initial_connection_window_size(HTTP_WINDOW_BYTES)
+            .max_send_buf_size(HTTP_SEND_BYTES_MAX)
+            .keep_alive_interval(HTTP_REQUEST_TIMEOUT)
+            .keep_alive_timeout(HTTP_REQUEST_TIMEOUT)
+            .serve_connection(stream, service);
+        // HTTP/1 has a limit on how long a head may take; here it is on how long nothing is asked.
+        let idle = async {
+            while !busy.is_idle_for(HTTP_REQUEST_TIMEOUT * 2) {
+                tokio::time::sleep(HTTP_REQUEST_TIMEOUT).await;
+            }
+        };
+        serve_until(connection, stop, idle).await;
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HTTP_REQUEST_TIMEOUT)
+            .max_headers(HTTP_HEADERS_MAX)
+            .max_buf_size(HTTP_HEADER_BYTES_MAX)
+            .serve_connection(stream, service);
+        serve_until(connection, stop, std::future::pending()).await;
+    }
+}
+
+/// Serves until the peer goes, or it is time to end; then what is under way may end, for a bounded time.
+async fn serve_until(
+    connection: impl GracefulConnection,
+    stop: CancellationToken,
+    idle: impl Future<Output = ()>,
+) {
+    let mut connection = pin!(connection);
     tokio::select! {
         // What a peer did wrong is the peer's business; hyper has answered it where it could.
-        _ended = served.as_mut() => return,
+        _ended = connection.as_mut() => return,
         () = stop.cancelled() => {}
+        () = idle => {}
         () = tokio::time::sleep(HTTP_CONNECTION_AGE_MAX) => {}
     }
-    served.as_mut().graceful_shutdown();
-    drop(tokio::time::timeout(HTTP_FAREWELL, served).await);
+    connection.as_mut().graceful_shutdown();
+    drop(tokio::time::timeout(HTTP_FAREWELL, connection).await);
+}
+
+/// How many requests of a connection are under way, and since when there are none.
+#[derive(Debug, Clone)]
+struct Busy(Arc<Mutex<(usize, Instant)>>);
+
+impl Default for Busy {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new((0, Instant::now()))))
+    }
+}
+
+impl Busy {
+    fn begin(&self) -> UnderWay {
+        self.lock().0 += 1;
+        UnderWay(self.clone())
+    }
+
+    fn is_idle_for(&self, length: Duration) -> bool {
+        let (under_way, since) = *self.lock();
+        under_way == 0 && since.elapsed() >= length
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (usize, Instant)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request; counted until it is answered, or its sender goes away.
+struct UnderWay(Busy);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut busy = self.0.lock();
+        *busy = (busy.0 - 1, Instant::now());
+    }
 }

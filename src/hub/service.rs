@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::asks::Asks;
 use super::background::{Retention, record, supervise, tell};
 use super::beats::Beats;
 use super::credentials::Credentials;
@@ -38,7 +39,7 @@ use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::{
     COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, HTTP_CONNECTIONS_MAX, HUB_CONNECTIONS_MAX, KEEPER_QUEUE,
-    OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE,
+    OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE, WISHES_QUEUE,
 };
 use crate::notify::{Delivery, Desk};
 use crate::observation::Observation;
@@ -176,12 +177,14 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger, 0));
     let (picture, picture_seen) = watch::channel(view.picture.clone());
     let (views, view_seen) = watch::channel(view.clone());
+    let asks = Arc::new(Asks::new(numbers.clone()));
     let outlets = Outlets {
         events: events.clone(),
         observations: observations.clone(),
         picture,
         view: views,
         told,
+        asks: asks.clone(),
         transitions,
     };
     let pipeline = Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
@@ -192,6 +195,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let hub = Arc::new(Hub {
         listen: address,
         credentials,
+        asks,
         intake: Intake::new(agents.spools, batches, reports.downgrade()),
         access: Access::new(config.hub.tokens.clone()),
         handout: handed_out,
@@ -237,7 +241,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
     };
-    let start = crew_starter(field, reports, options.whose, options.gate, notes, meters, descriptors_for);
+    let start = crew_starter(field, reports, &hub, options.whose, options.gate, descriptors_for);
     let stop = CancellationToken::new();
     start(estate, config.schedule, 0, stop.clone());
     Ok(Running {
@@ -266,12 +270,12 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
 fn crew_starter<F: Field>(
     field: Arc<F>,
     out: mpsc::Sender<Report>,
+    hub: &Hub,
     whose: Whose,
     gate: Option<Arc<dyn ReportGate>>,
-    notes: Arc<OwnNotes>,
-    meters: Arc<crate::agent::meters::Meters>,
     descriptors_for: usize,
 ) -> StartCrew {
+    let (notes, meters, asks) = (hub.notes.clone(), hub.meters.clone(), hub.asks.clone());
     // Good paths outlive a reload.
     let traces = Traces::default();
     Box::new(move |estate, settings, generation, stop| {
@@ -326,7 +330,11 @@ fn crew_starter<F: Field>(
             out: out.clone(),
             stop,
         };
-        tokio::spawn(workers.work(schedule, reasks));
+        let (wishes, wished) = mpsc::channel(WISHES_QUEUE);
+        if whose == Whose::Everybodys {
+            asks.through(wishes);
+        }
+        tokio::spawn(workers.work(schedule, reasks, wished));
     })
 }
 
@@ -502,6 +510,7 @@ impl Running {
             for task in [&mut tasks.beats, &mut tasks.pipeline, &mut tasks.teller, &mut tasks.recorder] {
                 drop(task.await);
             }
+            hub.asks.close();
             stop_server.cancel();
             drop((&mut tasks.server).await);
         };

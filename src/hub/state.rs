@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::asks::Asks;
 use super::beats::Beats;
 use super::credentials::Credentials;
 use super::credentials::live::is_flagged;
@@ -41,6 +42,7 @@ pub struct Hub {
     pub beats: Arc<Beats>,
     pub credentials: Credentials,
     pub intake: Intake,
+    pub asks: Arc<Asks>,
     pub access: Access,
     /// What agents are told of the present configuration.
     pub handout: watch::Receiver<Arc<Handout>>,

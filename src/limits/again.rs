@@ -8,6 +8,10 @@ use std::time::Duration;
 pub const REASK_FIRST_MIN: Duration = Duration::from_millis(200);
 pub const REASK_FIRST_MAX: Duration = Duration::from_millis(900);
 
+/// What the hub wishes to know is asked within this, spread by the same hash: an answer is there within a second, and neighbours
+/// that are asked together don't ask in one millisecond.
+pub const REASK_WISHED_SPREAD: Duration = Duration::from_millis(500);
+
 /// Failures in a row after which a check counts as down and is left to the schedule: as many as the correlator keeps one
 /// by one (`correlate::evidence::KEPT`). More would say nothing new.
 pub const REASK_DOWN_AFTER: u8 = 4;

@@ -39,6 +39,10 @@ pub const ASK_GRACE: Duration = Duration::from_secs(1);
 /// two scrapes, so that no lateness falls between them.
 pub const LATENESS_WINDOW: Duration = Duration::from_secs(30);
 
+/// Wishes of the correlator on their way to the workers of this process, as many as it has at once; they are taken within
+/// milliseconds.
+pub const WISHES_QUEUE: usize = 1_024;
+
 /// Descriptors kept for the server's connections, the store, the mail relay and the terminal (384), for the many
 /// sockets of `egress` checks ([`EGRESS_SOCKETS_MAX`]), for two dozen and more of each trace ([`PATHS_AT_ONCE`]), and for
 /// echoes that come late ([`PROBE_ECHO_LATE_MAX`]).

@@ -100,7 +100,34 @@ pub const INTAKE_ROOM_WAIT: Duration = Duration::from_secs(2);
 pub const SLOWER: Duration = Duration::from_secs(5);
 pub const SLOWER_DISK: Duration = Duration::from_secs(15);
 
+/// Checks that the hub has asked out of schedule, a second and at once: over all agents, and by one. A county's 175 practices are
+/// asked about a shared fault's end in one go; an agent asks each of its dozen twice.
+pub const ASKS_PER_SECOND: f64 = 200.0;
+pub const ASKS_BURST: f64 = 1_000.0;
+pub const ASKS_AGENT_PER_SECOND: f64 = 1.0;
+pub const ASKS_AGENT_BURST: f64 = 24.0;
+
+/// Wishes that wait for one agent. It has a dozen checks.
+pub const ASKS_PER_AGENT_MAX: usize = 64;
+
+/// A wish that waited for longer is forgotten: the schedule has asked, or soon will, and the suspicion is old.
+pub const ASKS_GOOD_FOR: Duration = Duration::from_secs(5);
+
+/// How long the hub keeps an agent waiting before it says that there is nothing. Firewalls forget connections on which nothing is
+/// said for a minute.
+pub const ASKS_HELD_FOR: Duration = Duration::from_secs(25);
+
+/// An agent that was answered and hasn't asked again within this has gone.
+pub const ASKS_LISTENS_FOR: Duration = Duration::from_secs(45);
+
 // The agent's side.
+
+/// Wishes on their way from the hub's answer to the workers. More is more than one agent is ever told.
+pub const ASKS_QUEUE: usize = 64;
+
+/// How long an agent waits after it couldn't ask what to ask, half of it drawn by chance. Its reports go on meanwhile, and whether
+/// the hub is there is seen by them first.
+pub const ASKS_WAIT: Duration = Duration::from_secs(20);
 
 /// How long an agent collects before it sends. A shared fault is seen at many practices in the first second; this mustn't be a
 /// large part of it.
@@ -125,6 +152,11 @@ pub const UPLINK_HUB_WAIT_MAX: Duration = Duration::from_mins(5);
 pub const UPLINK_EXCHANGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// Connecting takes a fraction of a second, even over a VPN; what takes longer leaves time for the other address.
 pub const UPLINK_CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How often a hub is asked over a quiet HTTP/2 connection whether it is there, and how soon it must answer. Together less than an
+/// exchange may take, so that the next one goes over a fresh connection.
+pub const UPLINK_ALIVE_EVERY: Duration = Duration::from_secs(7);
+pub const UPLINK_ALIVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// An idle connection is let go after this, so that a hub of 6,200 agents doesn't hold one for each. A fresh one costs a
 /// handshake.

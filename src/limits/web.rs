@@ -21,6 +21,16 @@ pub const HTTP_CONNECTIONS_MAX: usize = 256;
 pub const HTTP_HEADERS_MAX: usize = 64;
 pub const HTTP_HEADER_BYTES_MAX: usize = 16 * 1024;
 
+/// Requests under way over one HTTP/2 connection: an agent has two or three, a browser a handful.
+pub const HTTP_STREAMS_MAX: u32 = 16;
+
+/// Bytes that an HTTP/2 peer may send before it is told that there is room for more, over all its requests: a batch of an agent's fits
+/// without waiting.
+pub const HTTP_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Bytes of an answer that wait for an HTTP/2 peer to take them. A page fits.
+pub const HTTP_SEND_BYTES_MAX: usize = 64 * 1024;
+
 /// No connection lasts longer, so that one that is read a byte at a time is let go in the end.
 pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
 

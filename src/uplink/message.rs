@@ -63,6 +63,13 @@ pub struct BatchAnswer {
     pub word: Vec<String>,
 }
 
+/// `GET /api/v1/agent/asks`, which is answered when there is something: checks to be asked now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AsksAnswer {
+    /// Ids of probes. One that the agent doesn't know is passed over.
+    pub probes: Vec<String>,
+}
+
 /// Why a batch was refused, and which numbers of it will never be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BatchProblem {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::agent::reask::{self, Ended, Fared, Reasks, Way};
 use crate::agent::schedule::phase;
 use crate::config::ScheduleSettings;
+use crate::correlate::Wish;
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB, Observation, PhaseTimes};
@@ -22,6 +23,9 @@ use crate::world::noise::{Luck, Outcome};
 use crate::world::reports::{Delivered, Parcel, Reports};
 use crate::world::rough::Mishaps;
 use crate::world::scenario::Scenario;
+
+/// How long a wish of the hub's is on its way to an agent.
+const HEARS_WITHIN: Duration = Duration::from_millis(50);
 
 /// Observations, as an iterator; or through [`VirtualTime::fill`], which reuses one observation's texts.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct VirtualTime<'w> {
     under_way: BinaryHeap<Reverse<UnderWay>>,
     reports: Reports,
     again: Option<Again>,
+    /// How far virtual time has come.
+    now: At,
     end: At,
     asked: u64,
 }
@@ -110,6 +116,7 @@ impl<'w> VirtualTime<'w> {
             under_way: BinaryHeap::new(),
             reports: Reports::new(world, scenario.noise.spool),
             again: None,
+            now: begin,
             end,
             asked: 0,
         }
@@ -126,6 +133,16 @@ impl<'w> VirtualTime<'w> {
             probes,
         });
         self
+    }
+
+    /// The hub asks an agent to ask a check now. It hears of it where its reports find a way, and where agents ask again.
+    pub fn wish(&mut self, wish: Wish) {
+        let now = self.now + HEARS_WITHIN;
+        if let Some(again) = &mut self.again
+            && self.world.report_arrives(wish.practice, now).is_some()
+        {
+            again.reasks.wished(Vantage::Practice(wish.practice), wish.probe, now);
+        }
     }
 
     /// When virtual time ends.
@@ -161,13 +178,17 @@ impl<'w> VirtualTime<'w> {
                 if done.done > self.end {
                     return None;
                 }
+                self.now = self.now.max(done.done);
                 self.finish(&done);
             } else if next_ask > self.end.as_millis() {
                 return None;
-            } else if next_turn <= next_again {
-                self.ask_in_turn(next_turn);
             } else {
-                self.ask_again(At::from_millis(next_again));
+                self.now = self.now.max(At::from_millis(next_ask));
+                if next_turn <= next_again {
+                    self.ask_in_turn(next_turn);
+                } else {
+                    self.ask_again(At::from_millis(next_again));
+                }
             }
         }
     }

@@ -106,7 +106,7 @@ source = "{SOURCE}"
         out,
         stop: stop.clone(),
     };
-    let work = tokio::spawn(workers.work(schedule, reasks));
+    let work = tokio::spawn(workers.work(schedule, reasks, mpsc::channel(1).1));
     let mut all: Vec<Observation> = Vec::new();
     let both = |all: &[Observation]| {
         let ended = |reask: bool| all.iter().any(|seen| seen.reask == reask && !seen.late);

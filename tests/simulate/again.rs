@@ -27,6 +27,24 @@ fn told(scenario: &Scenario, reask: bool) -> (Vec<Observation>, Vec<Event>) {
     (all, events)
 }
 
+/// What the correlator would have asked at once, with when, and what it said.
+fn wished(scenario: &Scenario) -> (Vec<(At, String)>, Vec<Event>) {
+    let world = world(scenario);
+    let mut stream = VirtualTime::new(&world, scenario).asking_again();
+    let mut correlator = Correlator::new(world.estate().clone());
+    let (mut seen, mut wishes, mut events) = (blank(), Vec::new(), Vec::new());
+    while let Some(arrival) = stream.fill(&mut seen) {
+        correlator.advance(arrival);
+        correlator.observe(arrival, &seen);
+        events.extend(std::iter::from_fn(|| correlator.poll_event()));
+        while let Some(wish) = correlator.poll_wish() {
+            wishes.push((arrival, world.estate().practices[wish.practice.at()].id.clone()));
+            stream.wish(wish);
+        }
+    }
+    (wishes, events)
+}
+
 /// When each check at a practice had failed twice, counted from `onset`, in milliseconds.
 fn failed_twice(all: &[Observation], practice: &str, onset: At) -> BTreeMap<String, i64> {
     let mut failures: BTreeMap<String, Vec<At>> = BTreeMap::new();
@@ -279,4 +297,34 @@ fn asking_again_stays_within_its_share_whatever_breaks() {
     assert!(2 * again.len() <= turns.len() + 60, "{} beside {}", again.len(), turns.len());
     let opened: Vec<&Event> = events.iter().filter(|event| event.event == EventKind::Opened).collect();
     assert!(matches!(opened.as_slice(), [one] if one.cause[0].id == "fw-maidstone"), "{opened:?}");
+}
+
+#[test]
+fn the_neighbours_are_asked_before_the_street_is_blamed() {
+    let (wishes, events) = wished(&with(ONE_LINE));
+    let [opened, .., resolved] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((opened.cause[0].id.as_str(), resolved.event), ("G82007", EventKind::Resolved));
+    let before: Vec<&str> = wishes
+        .iter()
+        .filter(|(at, _)| *at >= opened.since && *at < opened.at)
+        .map(|(_, id)| id.as_str())
+        .collect();
+    assert!(before.len() >= 3, "{before:?}");
+    assert!(!before.contains(&"G82007"), "of what fails enough is known: {before:?}");
+    // And then they are left in peace.
+    let later = wishes.iter().filter(|(at, _)| *at > opened.at && *at < opened.at.plus_millis(15 * 60_000));
+    assert!(later.count() <= 12, "{wishes:?}");
+}
+
+#[test]
+fn when_a_shared_fault_ends_those_that_still_failed_are_asked_at_once() {
+    let scenario = with(FIREWALL);
+    let ends = scenario.start.plus_millis(60 * 60_000);
+    let (wishes, _) = wished(&scenario);
+    let after: BTreeSet<&str> = wishes
+        .iter()
+        .filter(|(at, _)| *at >= ends && *at < ends.plus_millis(60_000))
+        .map(|(_, id)| id.as_str())
+        .collect();
+    assert!(after.len() >= 20, "{} practices", after.len());
 }

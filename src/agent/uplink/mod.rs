@@ -3,6 +3,7 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | [`asks`] | what the hub wishes to have asked now |
 //! | [`identity`] | who this agent is, and its key |
 //! | [`copy`] | the last good configuration, on disk |
 //! | [`link`] | which of the hub's addresses is used, and how long to wait. Pure |
@@ -13,6 +14,7 @@
 //! | [`word`] | what the hub said last, on disk |
 //! | [`service`] | all of it: start, another configuration, stop |
 
+pub mod asks;
 pub mod copy;
 pub mod cursor;
 pub mod identity;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::asks::Heard;
 use super::copy;
 use super::cursor::Cursor;
 use super::identity::{Identity, IdentityError};
@@ -41,6 +42,8 @@ pub struct Sender {
     /// The tag of the configuration that is used, and where a new one goes.
     tag: Option<String>,
     configs: mpsc::Sender<Config>,
+    /// Where the hub was last heard.
+    heard: watch::Sender<Option<Heard>>,
     site: Arc<Site>,
     config_at: Instant,
     back_at: Instant,
@@ -69,7 +72,7 @@ impl Sender {
         (spool, spool_id, sendable): (SharedSpool, String, u64),
         data: std::path::PathBuf,
         tag: Option<String>,
-        configs: mpsc::Sender<Config>,
+        (configs, heard): (mpsc::Sender<Config>, watch::Sender<Option<Heard>>),
         site: Arc<Site>,
     ) -> Self {
         let now = Instant::now();
@@ -83,6 +86,7 @@ impl Sender {
             data,
             tag,
             configs,
+            heard,
             site,
             config_at: now,
             back_at: now,
@@ -221,6 +225,7 @@ impl Sender {
 
     async fn answered(&mut self, part: Part, last: u64, answer: BatchAnswer) {
         self.all_right();
+        self.tell_where();
         let BatchAnswer { acked, wait_ms, config, rotate, word, .. } = answer;
         self.heard(word).await;
         let sendable = with(&self.spool, move |spool| {
@@ -268,6 +273,16 @@ impl Sender {
                 tracing::debug!("what the hub said is kept in memory: {error}");
             }
         }
+    }
+
+    /// Whoever listens for the hub's wishes does so where it was heard.
+    fn tell_where(&self) {
+        let heard = Some(Heard { place: self.link.current(), bearer: self.identity.bearer() });
+        self.heard.send_if_modified(|last| {
+            let is_news = *last != heard;
+            *last = heard;
+            is_news
+        });
     }
 
     /// Something was heard from the hub.

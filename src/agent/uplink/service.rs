@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::asks;
 use super::copy;
 use super::identity::Identity;
 use super::keeper::{SharedSpool, keep};
@@ -26,14 +27,15 @@ use crate::agent::schedule::{Schedule, Whose};
 use crate::agent::site::{self, Site};
 use crate::agent::spool::{Settings, Spool, SpoolError};
 use crate::agent::traces::Traces;
-use crate::agent::workers::{Field, Report, Workers, blank};
+use crate::agent::workers::{Field, Report, Wished, Workers, blank};
 use crate::agent::{clock, descriptors};
 use crate::chance::random;
 use crate::config::Config;
-use crate::estate::{PracticeIx, Vantage};
+use crate::estate::{Estate, PracticeIx, Vantage};
 use crate::hub::server::{self, Door};
 use crate::limits::{
-    ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL, UPLINK_SPOOL_QUEUE,
+    ASKS_QUEUE, ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL,
+    UPLINK_SPOOL_QUEUE,
 };
 use crate::observation::BYE;
 use crate::uplink::message::EnrolRequest;
@@ -101,15 +103,18 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
     let spool: SharedSpool = Arc::new(std::sync::Mutex::new(spool));
     let (sent_news, news) = watch::channel(sendable);
     let (configs, new_configs) = mpsc::channel(1);
+    let (heard, hears) = watch::channel(None);
+    let (wishes, wished) = mpsc::channel(ASKS_QUEUE);
     let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
     let keeper = tokio::spawn(keep(reported, spool.clone(), site.clone(), sent_news));
+    tokio::spawn(asks::listen(talk.clone(), hears, wishes, stop_sender.clone()));
     let sender = Sender::new(
         talk,
         identity,
         (spool.clone(), spool_id, sendable),
         settings.data,
         tag,
-        configs,
+        (configs, heard),
         site.clone(),
     );
     let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
@@ -120,7 +125,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         traces: Traces::default(),
         meters: Arc::new(Meters::new(&Registry::new())?),
     };
-    let crews = tokio::spawn(crews.run(config, new_configs, stop_crews.clone()));
+    let crews = tokio::spawn(crews.run(config, new_configs, wished, stop_crews.clone()));
     Ok(Agent {
         id,
         practice,
@@ -224,40 +229,42 @@ struct Crews<F> {
 }
 
 impl<F: Field> Crews<F> {
-    async fn run(self, first: Option<Config>, mut next: mpsc::Receiver<Config>, stop: CancellationToken) {
+    async fn run(
+        self,
+        first: Option<Config>,
+        mut next: mpsc::Receiver<Config>,
+        mut wishes: mpsc::Receiver<String>,
+        stop: CancellationToken,
+    ) {
         let descriptors_for = descriptors::raise();
         let mut generation = 0;
-        let mut at_work: Option<(JoinHandle<()>, CancellationToken)> = None;
+        let mut at_work: Option<Crew> = None;
         let mut config = first;
         loop {
             if let Some(config) = config.take() {
-                if let Some((_, stop)) = at_work.take() {
-                    stop.cancel();
+                if let Some(crew) = at_work.take() {
+                    crew.stop.cancel();
                 }
                 generation += 1;
-                let stop = CancellationToken::new();
                 tracing::info!(probes = config.estate.probes.len(), "asking with the hub's configuration");
-                at_work = Some((self.start(config, generation, descriptors_for, stop.clone()), stop));
+                at_work = Some(self.start(config, generation, descriptors_for));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(new) = next.recv() => config = Some(new),
+                Some(probe) = wishes.recv() => at_work.iter().for_each(|crew| crew.wish(&probe)),
             }
         }
-        if let Some((crew, stop)) = at_work {
-            stop.cancel();
+        if let Some(crew) = at_work {
+            crew.stop.cancel();
             // Checks under way end within their timeouts; what takes longer than a farewell isn't waited for.
-            drop(tokio::time::timeout(UPLINK_FAREWELL, crew).await);
+            drop(tokio::time::timeout(UPLINK_FAREWELL, crew.work).await);
         }
     }
 
-    fn start(
-        &self,
-        config: Config,
-        generation: u64,
-        descriptors_for: usize,
-        stop: CancellationToken,
-    ) -> JoinHandle<()> {
+    fn start(&self, config: Config, generation: u64, descriptors_for: usize) -> Crew {
+        let stop = CancellationToken::new();
+        let (wishes, wished) = mpsc::channel(ASKS_QUEUE);
         let estate = Arc::new(config.estate);
         self.site.asks(estate.clone(), PracticeIx(0));
         let schedule = Schedule::of(Whose::Practices, &estate, &config.schedule, self.field.now());
@@ -265,7 +272,7 @@ impl<F: Field> Crews<F> {
         // A few more, for what is asked again beside the schedule.
         let wanted = under_way_max(Whose::Practices, &estate) + estate.probes.len();
         let workers = Workers {
-            estate,
+            estate: estate.clone(),
             generation,
             concurrency_max: wanted.min(config.schedule.concurrency_max).min(descriptors_for),
             field: self.field.clone(),
@@ -273,9 +280,28 @@ impl<F: Field> Crews<F> {
             meters: self.meters.clone(),
             traces: config.schedule.paths.then(|| self.traces.clone()),
             out: self.out.clone(),
-            stop,
+            stop: stop.clone(),
         };
-        tokio::spawn(workers.work(schedule, reasks))
+        Crew { work: tokio::spawn(workers.work(schedule, reasks, wished)), stop, estate, generation, wishes }
+    }
+}
+
+/// The workers of one configuration.
+struct Crew {
+    work: JoinHandle<()>,
+    stop: CancellationToken,
+    estate: Arc<Estate>,
+    generation: u64,
+    wishes: mpsc::Sender<Wished>,
+}
+
+impl Crew {
+    /// A probe that this configuration doesn't have, and what there is no room for, are passed over.
+    fn wish(&self, probe: &str) {
+        if let Some(probe) = self.estate.probe(probe) {
+            let from = Vantage::Practice(PracticeIx(0));
+            let _no_room = self.wishes.try_send(Wished { generation: self.generation, from, probe });
+        }
     }
 }
 

@@ -7,12 +7,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::limits::{
-    UPLINK_ANSWER_BYTES_MAX, UPLINK_CONNECT_TIMEOUT, UPLINK_EXCHANGE_TIMEOUT, UPLINK_HUBS_MAX, UPLINK_IDLE,
+    ASKS_HELD_FOR, UPLINK_ALIVE_EVERY, UPLINK_ALIVE_WITHIN, UPLINK_ANSWER_BYTES_MAX, UPLINK_CONNECT_TIMEOUT,
+    UPLINK_EXCHANGE_TIMEOUT, UPLINK_HUBS_MAX, UPLINK_IDLE,
 };
 use crate::uplink::http::{body, reason};
 use crate::uplink::message::{
-    BatchAnswer, BatchProblem, Bundle, ENCODING, EnrolAnswer, EnrolRequest, KeyRequest, LINES, SPOOL, STATE,
-    State,
+    AsksAnswer, BatchAnswer, BatchProblem, Bundle, ENCODING, EnrolAnswer, EnrolRequest, KeyRequest, LINES,
+    SPOOL, STATE, State,
 };
 
 /// One address of the hub.
@@ -87,6 +88,9 @@ impl Talk {
             .timeout(UPLINK_EXCHANGE_TIMEOUT)
             .connect_timeout(UPLINK_CONNECT_TIMEOUT)
             .pool_idle_timeout(UPLINK_IDLE)
+            // Over one connection go all of an agent's requests. One that a firewall has forgotten is found out, and another made.
+            .http2_keep_alive_interval(UPLINK_ALIVE_EVERY)
+            .http2_keep_alive_timeout(UPLINK_ALIVE_WITHIN)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("linewatch/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = ca_pem {
@@ -145,6 +149,21 @@ impl Talk {
         let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
         let tag = tag.map(|tag| tag.trim_matches('"').to_owned()).unwrap_or_default();
         Ok(Some((tag, read(answer).await?)))
+    }
+
+    /// What the hub wishes to have asked now. It answers when there is something, and with nothing after [`ASKS_HELD_FOR`].
+    pub async fn asks(&self, to: usize, bearer: &str) -> Result<Vec<String>, NoAnswer> {
+        let asked = self
+            .http
+            .get(self.url(to, "/api/v1/agent/asks"))
+            .header(header::AUTHORIZATION, bearer)
+            .timeout(ASKS_HELD_FOR + UPLINK_EXCHANGE_TIMEOUT);
+        let answer = judge(asked.send().await).await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(Vec::new());
+        }
+        let AsksAnswer { probes } = read(answer).await?;
+        Ok(probes)
     }
 
     pub async fn batch(

@@ -1,6 +1,7 @@
 //! The workers in tokio's paused time: the same each time, and done in milliseconds.
 
 use super::*;
+use crate::agent::schedule::next_slot;
 use crate::config::ScheduleSettings;
 use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, PracticeIx, Probe, TcpAsk};
 use crate::observation::HUB;
@@ -105,6 +106,7 @@ struct Bench {
     meters: Arc<Meters>,
     stop: CancellationToken,
     work: tokio::task::JoinHandle<()>,
+    wishes: mpsc::Sender<Wished>,
 }
 
 fn begin(
@@ -141,8 +143,9 @@ fn begin_with(
         stop: stop.clone(),
     };
     let reasks = Reasks::new(workers.estate.clone(), &settings);
-    let work = tokio::spawn(workers.work(schedule, reasks));
-    Bench { reports, meters, stop, work }
+    let (wishes, wished) = mpsc::channel(4);
+    let work = tokio::spawn(workers.work(schedule, reasks, wished));
+    Bench { reports, meters, stop, work, wishes }
 }
 
 impl Bench {
@@ -322,6 +325,34 @@ async fn a_check_that_becomes_slow_is_late_once_and_has_not_failed() {
     assert_eq!(failed, 0);
     assert_eq!(late.len(), 2, "the practice's and the hub's, and then it is known to be slow: {late:?}");
     assert_eq!(meters.reasks("late"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_hub_wishes_is_asked_within_a_second_and_only_of_this_configuration() {
+    let field = Paused::new(Duration::from_millis(20));
+    let bench = begin(&field, 1, 64, None);
+    let (from, probe) = (Vantage::Practice(PracticeIx(0)), ProbeIx(0));
+    // Not close before its turn, when nothing would be gained.
+    let turn = next_slot("G00000", "web", Duration::from_secs(10), field.now());
+    let turn_ms = u64::try_from(turn.millis_since(field.now())).expect("it is ahead");
+    tokio::time::sleep(Duration::from_millis(turn_ms + 1_000)).await;
+    bench.wishes.send(Wished { generation: 6, from, probe }).await.expect("the workers work");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(bench.meters.reasks("asked"), 0, "a wish of another configuration");
+    let wished_at = field.now();
+    bench.wishes.send(Wished { generation: 7, from, probe }).await.expect("the workers work");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((bench.meters.reasks("wished"), bench.meters.reasks("asked")), (1, 1));
+    let asked: Vec<At> = bench
+        .end()
+        .await
+        .into_iter()
+        .filter(|report| report.seen.reask)
+        .map(|report| report.seen.at)
+        .collect();
+    let [at] = asked[..] else { panic!("{asked:?}") };
+    let waited_ms = at.millis_since(wished_at);
+    assert!((0..1_000).contains(&waited_ms), "{waited_ms}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ use story::{RECOVERY_MINS, Story, WARM_UP_MINS, fault};
 use truth::Known;
 pub use truth::{Kind, Truth};
 
+use crate::correlate::Wish;
 use crate::estate::Estate;
 use crate::incident::Cause;
 use crate::observation::Observation;
@@ -230,6 +231,11 @@ impl Stream<'_> {
     /// one's; `None`: the trial is over.
     pub fn fill(&mut self, into: &mut Observation) -> Option<At> {
         self.inner.fill(into)
+    }
+
+    /// The hub asks an agent to ask a check now.
+    pub fn wish(&mut self, wish: Wish) {
+        self.inner.wish(wish);
     }
 }
 

@@ -1,0 +1,34 @@
+//! `GET /api/v1/agent/asks`: an agent waits for what it is to ask.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Json, Response};
+use axum::routing::get;
+
+use crate::hub::intake::routes::who;
+use crate::hub::server::Peer;
+use crate::hub::state::Hub;
+use crate::limits::ASKS_HELD_FOR;
+use crate::uplink::message::AsksAnswer;
+
+/// For agents. Outside of the limit on how long a request may take: it has its own.
+pub fn of_agents() -> Router<Arc<Hub>> {
+    Router::new().route("/api/v1/agent/asks", get(listen))
+}
+
+/// Answers as soon as there is something to ask, and with nothing after a while.
+async fn listen(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, headers: HeaderMap) -> Response {
+    let from = peer.map(|Extension(Peer(address))| address.ip());
+    let who = match who(&hub, from, &headers).await {
+        Ok(who) => who,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let heard = tokio::time::timeout(ASKS_HELD_FOR, hub.asks.listen(&who.practice, &who.agent)).await;
+    match heard {
+        Ok(probes) if !probes.is_empty() => Json(AsksAnswer { probes }).into_response(),
+        Ok(_) | Err(_) => StatusCode::NO_CONTENT.into_response(),
+    }
+}
