@@ -112,6 +112,8 @@ pub struct Service {
     pub used_for: Option<String>,
     /// What to do while it is away: whole sentences.
     pub instead: Option<String>,
+    /// What to do about it once it is back: whole sentences.
+    pub catch_up: Option<String>,
     /// Services without which this one is reduced.
     pub needs: Vec<ServiceIx>,
 }

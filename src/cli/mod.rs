@@ -10,12 +10,14 @@ mod drill;
 mod enrol;
 mod hub;
 mod import;
+mod notices;
 mod probe;
 mod reflector;
 pub(crate) mod replay;
 mod run;
 mod simulate;
 mod status;
+mod story;
 mod why;
 
 use std::path::Path;
@@ -51,6 +53,8 @@ enum Command {
     Why(why::Args),
     /// Let practice managers be told about an incident (with `practices = "after-approval"`)
     Approve(approve::Args),
+    /// Show what people would get to read
+    Notices(notices::Args),
     /// Print the addresses that work asks for when it is done (heartbeats)
     Beats(beats::Args),
     /// Validate a configuration, and summarise its estate
@@ -105,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Notices(args) => notices::run(args),
         Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, story};
 use crate::correlate::Correlator;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind, Reason};
@@ -17,7 +17,6 @@ use crate::time::At;
 use crate::world::estates;
 use crate::world::faults::World;
 use crate::world::scenario::{self, Scenario};
-use crate::world::timetable::Clock;
 use crate::world::verdicts::{Judged, judge, length};
 use crate::world::virtual_time::{VirtualTime, blank};
 
@@ -55,23 +54,13 @@ fn practices(text: &str) -> Result<usize, String> {
 
 #[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let Some(mut scenario) = read(&args.scenario) else { return Ok(Exit::Usage) };
+    let Some(mut scenario) = story::read(&args.scenario) else { return Ok(Exit::Usage) };
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     scenario.length = args.length.unwrap_or(scenario.length);
     scenario.plan.practices = args.practices.unwrap_or(scenario.plan.practices);
-    let estate = match &args.config {
-        None => estates::build(&scenario.plan),
-        Some(path) => match super::config_or_say(path) {
-            Ok(config) => config.estate,
-            Err(exit) => return Ok(exit),
-        },
-    };
-    let world = match World::new(Arc::new(estate), &scenario, Clock::Virtual) {
-        Ok(world) => world,
-        Err(unknown) => {
-            eprintln!("linewatch: {unknown}");
-            return Ok(Exit::Usage);
-        }
+    let world = match story::world(&scenario, args.config.as_deref()) {
+        Ok((world, _)) => world,
+        Err(exit) => return Ok(exit),
     };
     let record = args.record.as_deref().map(create).transpose()?;
     let out = BufWriter::new(io::stdout().lock());
@@ -80,34 +69,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match play(&scenario, &world, stream, args.json, record, out) {
         Ok(exit) => Ok(exit),
         // Somebody closed the pipe, as `| head` does: they have seen enough.
-        Err(error) if is_closed_pipe(&error) => Ok(Exit::Fine),
+        Err(error) if story::is_closed_pipe(&error) => Ok(Exit::Fine),
         Err(error) => Err(error),
-    }
-}
-
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// The scenario in that file, or the shipped one of that name. What is wrong with it is printed.
-fn read(path: &Path) -> Option<Scenario> {
-    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = match (std::fs::read_to_string(path), scenario::shipped(&path.to_string_lossy())) {
-        (Ok(text), _) => text,
-        (Err(_), Some(text)) => text.to_owned(),
-        (Err(error), None) => {
-            let names: Vec<&str> = scenario::SHIPPED.iter().map(|(name, _)| *name).collect();
-            eprintln!("linewatch: can't read {}: {error}", path.display());
-            eprintln!("Shipped scenarios: {}.", names.join(", "));
-            return None;
-        }
-    };
-    match Scenario::parse(&name, &text) {
-        Ok(scenario) => Some(scenario),
-        Err(troubles) => {
-            eprintln!("{troubles}");
-            None
-        }
     }
 }
 

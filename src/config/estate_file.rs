@@ -208,11 +208,12 @@ fn services(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
     let sections = sections(reader, root, "service", SERVICES_AND_PROBES_MAX);
     let mut declared = Vec::with_capacity(sections.len());
     for section in sections {
-        section.refuse_unknown(reader, &["id", "name", "used_for", "instead", "needs"]);
+        section.refuse_unknown(reader, &["id", "name", "used_for", "instead", "catch_up", "needs"]);
         let id = declare(reader, &mut draft.service_names, &section);
         let name = section.need(reader, "name", values::line);
         let used_for = section.value(reader, "used_for", values::paragraph);
         let instead = section.value(reader, "instead", values::paragraph);
+        let catch_up = section.value(reader, "catch_up", values::paragraph);
         let Some(id) = id else { continue };
         declared.push(section);
         draft.services.push(Service {
@@ -220,6 +221,7 @@ fn services(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
             name: name.map(|name| name.value).unwrap_or_default(),
             used_for: used_for.map(|used_for| used_for.value),
             instead: instead.map(|instead| instead.value),
+            catch_up: catch_up.map(|catch_up| catch_up.value),
             needs: Vec::new(),
         });
     }

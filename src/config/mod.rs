@@ -49,7 +49,7 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
+    Deadline, HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
     ScheduleSettings, TlsSettings, Tokens,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
@@ -70,6 +70,8 @@ pub struct Config {
     pub notices: NoticeSettings,
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
+    /// The earliest first.
+    pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
     /// What agents at practices are told of it.
     pub handout: Arc<Handout>,
@@ -141,9 +143,9 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, notices, maintenance, schedule } = settings?;
+    let settings_file::Settings { hub, mail, notices, maintenance, deadlines, schedule } = settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, notices, maintenance, schedule, handout })
+    Some(Config { estate, hub, mail, notices, maintenance, deadlines, schedule, handout })
 }
 
 /// A file's bytes, or why not, in words.

@@ -106,6 +106,7 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "every" => "\"30s\"",
         "timeout" => "\"5s\"",
         "keep" | "keep_addresses" => "\"90d\"",
+        "update_every" => "\"4h\"",
         "server" | "name_server" | "compare" => "\"10.0.0.1:53\"",
         "target" | "connect" | "proxy" => "\"10.0.0.1:443\"",
         "url" => "\"https://accurx.example/\"",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::estate::SharedSecret;
+use crate::limits::NOTICE_UPDATE_EVERY;
 use crate::time::At;
 
 /// `[hub]`
@@ -90,9 +91,17 @@ impl MailSecurity {
 }
 
 /// `[notices]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoticeSettings {
     pub practices: PracticeNotices,
+    /// How long managers are left without a word while their practice is hit; `None`: until it is over.
+    pub update_every: Option<Duration>,
+}
+
+impl Default for NoticeSettings {
+    fn default() -> Self {
+        Self { practices: PracticeNotices::Auto, update_every: Some(NOTICE_UPDATE_EVERY) }
+    }
 }
 
 /// Whether practice managers hear at once, or after somebody at the ICB says so.
@@ -101,6 +110,16 @@ pub enum PracticeNotices {
     #[default]
     Auto,
     AfterApproval,
+}
+
+/// `[[deadline]]`: something that must be done by a time whether the lines work or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadline {
+    pub at: At,
+    /// `QOF year end`
+    pub name: String,
+    /// What to do when it can't be met: whole sentences.
+    pub instead: Option<String>,
 }
 
 /// `[[maintenance]]`

@@ -1,4 +1,4 @@
-//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]` and `[schedule]`, read.
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::reader::{Reader, described};
 use super::secret;
 use super::section::{Section, section};
 use super::settings::{
-    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
+    Deadline, HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
     ScheduleSettings, TlsSettings, Tokens,
 };
 use super::values::{self, Refusal, refusal};
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
-use crate::limits::{CONFIG_LIST_MAX, SCHEDULE_CONCURRENCY_MAX};
+use crate::limits::{CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
 use crate::time::At;
 
 /// All settings.
@@ -31,6 +31,7 @@ pub(super) struct Settings {
     pub mail: Option<MailSettings>,
     pub notices: NoticeSettings,
     pub maintenance: Vec<MaintenanceWindow>,
+    pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
 }
 
@@ -46,12 +47,13 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
+    let deadlines = deadlines(reader, root, draft);
     let schedule = schedule(reader, root);
     let mail = match mail {
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, notices, maintenance, schedule })
+    Some(Settings { hub, mail, notices, maintenance, deadlines, schedule })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
@@ -246,22 +248,39 @@ fn password(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretStri
 
 fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     let Some(section) = root.table(reader, "notices") else { return NoticeSettings::default() };
-    section.refuse_unknown(reader, &["practices"]);
+    section.refuse_unknown(reader, &["practices", "update_every"]);
     let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
     let practices = match practices.as_ref().map(|word| word.value.as_str()) {
         Some("after-approval") => PracticeNotices::AfterApproval,
         _ => PracticeNotices::Auto,
     };
-    NoticeSettings { practices }
+    let update_every = section.value(reader, "update_every", update_every);
+    let update_every = update_every.map_or(NoticeSettings::default().update_every, |every| every.value);
+    NoticeSettings { practices, update_every }
+}
+
+/// How often managers hear while nothing changes, or that they don't.
+fn update_every(text: &str) -> Result<Option<Duration>, Refusal> {
+    if text.trim() == "never" {
+        return Ok(None);
+    }
+    let every = values::duration(text)?;
+    if every < NOTICE_UPDATE_EVERY_MIN {
+        return refusal(
+            format!("{text:?} is more often than anybody reads"),
+            "write \"30m\" or more, or \"never\"",
+        );
+    }
+    Ok(Some(every))
 }
 
 fn maintenance(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> Vec<MaintenanceWindow> {
-    let zone = draft.icb.as_ref().map_or(jiff::tz::TimeZone::UTC, |icb| icb.timezone.clone());
+    let zone = zone(draft);
     let mut windows = Vec::new();
     for section in sections(reader, root, "maintenance", CONFIG_LIST_MAX) {
         section.refuse_unknown(reader, &["from", "to", "what", "reason"]);
-        let from = moment(reader, &section, "from", &zone);
-        let to = moment(reader, &section, "to", &zone);
+        let from = moment(reader, &section, "[[maintenance]]", "from", &zone);
+        let to = moment(reader, &section, "[[maintenance]]", "to", &zone);
         if let (Some(from), Some(to)) = (from, to)
             && to.value <= from.value
         {
@@ -285,6 +304,26 @@ fn maintenance(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> Ve
     windows
 }
 
+fn zone(draft: &Draft) -> jiff::tz::TimeZone {
+    draft.icb.as_ref().map_or(jiff::tz::TimeZone::UTC, |icb| icb.timezone.clone())
+}
+
+fn deadlines(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> Vec<Deadline> {
+    let zone = zone(draft);
+    let mut deadlines = Vec::new();
+    for section in sections(reader, root, "deadline", CONFIG_LIST_MAX) {
+        section.refuse_unknown(reader, &["at", "name", "instead"]);
+        let at = moment(reader, &section, "[[deadline]]", "at", &zone);
+        let name = section.need(reader, "name", values::line);
+        let instead = section.value(reader, "instead", values::paragraph).map(|instead| instead.value);
+        if let (Some(at), Some(name)) = (at, name) {
+            deadlines.push(Deadline { at: at.value, name: name.value, instead });
+        }
+    }
+    deadlines.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
+    deadlines
+}
+
 fn is_known(draft: &Draft, id: &str) -> bool {
     [&draft.component_names, &draft.network_names, &draft.service_names, &draft.practice_names]
         .into_iter()
@@ -305,12 +344,13 @@ fn nearest_of_all(reader: &mut Reader<'_>, draft: &Draft, id: &str) -> String {
 fn moment(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
+    what: &str,
     key: &str,
     zone: &jiff::tz::TimeZone,
 ) -> Option<Placed<At>> {
     const HELP: &str = "write 2026-03-16T22:00:00 (local time of the ICB) or 2026-03-16T22:00:00Z";
     let Some(value) = section.raw(key) else {
-        reader.refuse(section.span, format!("[[maintenance]] has no `{key}`"), HELP);
+        reader.refuse(section.span, format!("{what} has no `{key}`"), HELP);
         return None;
     };
     let text = match value.value {

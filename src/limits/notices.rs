@@ -14,6 +14,13 @@ pub const OUTBOX_LOADED_MAX: usize = 50_000;
 /// worked on changes every few seconds, and a service desk needs to read.
 pub const STAFF_UPDATE_EVERY: Duration = Duration::from_mins(10);
 
+/// How long a manager is left without a word while a fault lasts, unless the operator says otherwise: half a working day, so that
+/// every session begins with a letter that is fresh.
+pub const NOTICE_UPDATE_EVERY: Duration = Duration::from_hours(4);
+
+/// The least that may be configured: more often, nobody reads them.
+pub const NOTICE_UPDATE_EVERY_MIN: Duration = Duration::from_mins(30);
+
 /// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
 /// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a
 /// manager who heard of the fault already from hearing of it twice.

@@ -13,10 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::mail::{mail, message_id};
 use super::notice::{Notice, Outcome, masked};
+use super::policy::promise;
 use super::queue::Pending;
 use super::shared::{Next, RelayNews, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::{Context, letter};
+use crate::incident::Event;
 use crate::store::Settlement;
 
 /// Takes notices as they become due, until it is cancelled.
@@ -82,7 +84,8 @@ impl Worker {
             self.shared.relay_news(RelayNews::None);
             return;
         };
-        let done = match self.shared.mail_for(&pending, settings, relay) {
+        let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
+        let done = match self.shared.mail_for(&pending, &earlier, settings, relay) {
             Ok(mail) => self.hand_over(relay, settings.number, &mail).await,
             Err(why) => Err(Trouble::Unsendable(why)),
         };
@@ -127,6 +130,7 @@ impl Shared {
     fn mail_for(
         &self,
         pending: &Pending,
+        earlier: &[Event],
         settings: &Settings,
         relay: &Relay,
     ) -> Result<lettre::Message, String> {
@@ -139,10 +143,18 @@ impl Shared {
         let context = Context {
             estate: &settings.estate,
             event: &pending.event,
+            earlier,
             open: &open,
             staff_told: !settings.staff.is_empty(),
             awaits_approval,
             refused: &refused,
+            next: promise::next(
+                &pending.event,
+                pending.notice.due,
+                settings.update_every,
+                &settings.estate.icb.timezone,
+            ),
+            deadlines: &settings.deadlines,
         };
         let letter = letter(&pending.notice, &context).map_err(|error| error.to_string())?;
         mail(&pending.notice, letter, &relay.from).map_err(|error| error.to_string())

@@ -15,7 +15,7 @@ use super::queue::Pending;
 use super::shared::{Shared, now};
 use crate::config::Config;
 use crate::incident::Event;
-use crate::store::{Settlement, Snapshot, Store, StoreError};
+use crate::store::{Settlement, Snapshot, Store, StoreError, Unsent};
 use crate::time::At;
 use crate::{limits, notify::delivery};
 
@@ -24,7 +24,7 @@ use crate::{limits, notify::delivery};
 pub struct Desk {
     shared: Arc<Shared>,
     /// One event after another.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// Notices were left on the disk for want of room in memory.
     overflow: Arc<AtomicBool>,
     tasks: JoinSet<()>,
@@ -106,7 +106,7 @@ impl Desk {
         let mut desk = Self {
             overflow: Arc::new(AtomicBool::new(left.unsent.len() >= limits::OUTBOX_LOADED_MAX)),
             shared,
-            turn: tokio::sync::Mutex::new(()),
+            turn: Arc::default(),
             tasks: JoinSet::new(),
             cancel: cancel.clone().drop_guard(),
         };
@@ -114,12 +114,14 @@ impl Desk {
             tracing::info!(notices = left.unsent.len(), "an earlier run left notices to deliver");
         }
         for unsent in left.unsent {
-            desk.push(unsent.notice, unsent.event, unsent.attempts);
+            let Unsent { notice, event, attempts } = unsent;
+            push(&desk.shared, &desk.overflow, Pending { notice, event, attempts });
         }
         for _ in 0..limits::SMTP_CONNECTIONS {
             desk.tasks.spawn(delivery::work(Arc::clone(&desk.shared), cancel.clone()));
         }
-        desk.tasks.spawn(chores(Arc::clone(&desk.shared), Arc::clone(&desk.overflow), cancel));
+        let at_work = (Arc::clone(&desk.shared), Arc::clone(&desk.overflow), Arc::clone(&desk.turn));
+        desk.tasks.spawn(chores(at_work, cancel));
         desk
     }
 
@@ -157,7 +159,11 @@ impl Desk {
                 let why = why.clone();
                 self.withheld(&notice, why);
             } else {
-                self.push(notice, Arc::clone(&event), 0);
+                push(
+                    &self.shared,
+                    &self.overflow,
+                    Pending { notice, event: Arc::clone(&event), attempts: 0 },
+                );
             }
         }
         self.shared.wake.notify_waiters();
@@ -226,15 +232,6 @@ impl Desk {
         history.iter().any(|old| old.at == event.at && old.event == event.event)
     }
 
-    fn push(&self, notice: Notice, event: Arc<Event>, attempts: u32) {
-        let mut queue = self.shared.queue();
-        if queue.len() >= limits::OUTBOX_LOADED_MAX {
-            self.overflow.store(true, Ordering::Relaxed);
-        } else {
-            queue.push(Pending { notice, event, attempts });
-        }
-    }
-
     fn withheld(&self, notice: &Notice, why: String) {
         let id = message_id_of(&self.shared, notice);
         self.shared.publish(notice, id, now(), Outcome::Withheld { why });
@@ -249,8 +246,11 @@ fn message_id_of(shared: &Shared, notice: &Notice) -> String {
     }
 }
 
+/// What the desk shares with its chores: its state, whether notices are left on the disk, and whose turn it is to plan.
+type AtWork = (Arc<Shared>, Arc<AtomicBool>, Arc<tokio::sync::Mutex<()>>);
+
 /// Looks after what nobody else is woken for.
-async fn chores(shared: Arc<Shared>, overflow: Arc<AtomicBool>, cancel: CancellationToken) {
+async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
     let mut every = tokio::time::interval(limits::DESK_CHORES_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -260,10 +260,37 @@ async fn chores(shared: Arc<Shared>, overflow: Arc<AtomicBool>, cancel: Cancella
         }
         // An error is the store's to report.
         drop(shared.store.flush().await);
+        {
+            let _turn = turn.lock().await;
+            remind(&shared, &overflow).await;
+        }
         give_up(&shared).await;
         if overflow.load(Ordering::Relaxed) && shared.queue().is_drained() {
             fetch_more(&shared, &overflow).await;
         }
+    }
+}
+
+/// Takes a notice into memory, or leaves it on the disk where there is no room.
+fn push(shared: &Shared, overflow: &AtomicBool, pending: Pending) {
+    let mut queue = shared.queue();
+    if queue.len() >= limits::OUTBOX_LOADED_MAX {
+        overflow.store(true, Ordering::Relaxed);
+    } else {
+        queue.push(pending);
+    }
+}
+
+/// Plans the letters that were promised for now.
+async fn remind(shared: &Shared, overflow: &AtomicBool) {
+    let settings = shared.settings();
+    let reminded = shared.ledger().remind(now(), &settings.rules());
+    for (event, notices) in reminded {
+        drop(shared.store.record_plan(&event, &notices, &[]).await);
+        for notice in notices {
+            push(shared, overflow, Pending { notice, event: Arc::clone(&event), attempts: 0 });
+        }
+        shared.wake.notify_waiters();
     }
 }
 

@@ -9,21 +9,25 @@
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
 //! | [`policy`] | who is told what, when; pure |
 //! | [`words`] | what they read; pure |
+//! | [`rehearsal`] | what would be written if something happened; pure |
 //! | `queue.rs` | the order in which notices leave; pure |
 //! | [`patience`] | how long to wait before the next attempt; pure |
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
 //! | `shared.rs` | what the desk and its workers share |
+//! | `earlier.rs` | what was said of an incident before |
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
 //! | `smtp.rs` | the conversation with the mail server |
 
 mod delivery;
 pub mod desk;
+mod earlier;
 mod mail;
 pub mod notice;
 pub mod patience;
 pub mod policy;
 mod queue;
+pub mod rehearsal;
 mod shared;
 mod smtp;
 pub mod words;

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, broadcast};
 
 use super::desk::{DeskStats, RelayHealth};
+use super::earlier::Earlier;
 use super::notice::{Delivery, Notice, Outcome, masked};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::queue::{Pending, Queue};
 use super::smtp::Relay;
-use crate::config::{Config, MaintenanceWindow, PracticeNotices};
+use crate::config::{Config, Deadline, MaintenanceWindow, PracticeNotices};
 use crate::estate::Estate;
 use crate::limits;
 use crate::store::Store;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     gate: Mutex<Gate>,
     tally: Mutex<Tally>,
     deliveries: broadcast::Sender<Delivery>,
+    pub earlier: Earlier,
 }
 
 /// What the configuration says, as far as the desk is concerned.
@@ -37,7 +39,9 @@ pub(super) struct Settings {
     pub estate: Estate,
     pub staff: Vec<String>,
     pub practices: PracticeNotices,
+    pub update_every: Option<Duration>,
     pub maintenance: Vec<MaintenanceWindow>,
+    pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
     pub mail: bool,
     /// The mail server; an error when the section can't be used.
@@ -98,7 +102,9 @@ impl Settings {
             estate: config.estate.clone(),
             staff: config.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default(),
             practices: config.notices.practices,
+            update_every: config.notices.update_every,
             maintenance: config.maintenance.clone(),
+            deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
             relay,
         }
@@ -111,6 +117,7 @@ impl Settings {
             practices: self.practices,
             maintenance: &self.maintenance,
             mail: self.mail,
+            update_every: self.update_every,
         }
     }
 }
@@ -127,6 +134,7 @@ impl Shared {
             gate: Mutex::new(Gate::default()),
             tally: Mutex::new(Tally::default()),
             deliveries: broadcast::channel(limits::DELIVERY_NEWS).0,
+            earlier: Earlier::default(),
         }
     }
 

@@ -65,15 +65,73 @@ impl Default for Plan {
 const INTERNET: NetworkIx = NetworkIx(0);
 const HSCN: NetworkIx = NetworkIx(1);
 
-/// Id, name, used for, instead, network.
-const SERVICES: [(&str, &str, &str, &str, NetworkIx); 7] = [
-    ("emis", "EMIS Web", "patient records", "Use the paper encounter forms.", HSCN),
-    ("accurx", "Accurx", "texting patients", "Phone patients.", INTERNET),
-    ("eps", "prescriptions (EPS)", "sending prescriptions", "Print and sign green forms.", HSCN),
-    ("nhsmail", "NHSmail", "e-mail", "Phone.", INTERNET),
-    ("docman", "Docman", "letters", "Leave letters until it is back.", INTERNET),
-    ("doris", "DORIS", "referral advice", "Phone the hospital.", HSCN),
-    ("telephony", "telephony", "phone calls", "Use the practice's mobile phones.", INTERNET),
+/// A service as the words of notices need it.
+struct Made {
+    id: &'static str,
+    name: &'static str,
+    used_for: &'static str,
+    instead: &'static str,
+    catch_up: Option<&'static str>,
+    network: NetworkIx,
+}
+
+const SERVICES: [Made; 7] = [
+    Made {
+        id: "emis",
+        name: "EMIS Web",
+        used_for: "patient records",
+        instead: "Use the paper encounter forms.",
+        catch_up: Some("Enter the paper forms."),
+        network: HSCN,
+    },
+    Made {
+        id: "accurx",
+        name: "Accurx",
+        used_for: "texting patients",
+        instead: "Phone patients.",
+        catch_up: Some("Look for replies that came in meanwhile."),
+        network: INTERNET,
+    },
+    Made {
+        id: "eps",
+        name: "prescriptions (EPS)",
+        used_for: "sending prescriptions",
+        instead: "Print and sign green forms.",
+        catch_up: Some("Send what still waits. Do not send what was printed."),
+        network: HSCN,
+    },
+    Made {
+        id: "nhsmail",
+        name: "NHSmail",
+        used_for: "e-mail",
+        instead: "Phone.",
+        catch_up: Some("Read what came in meanwhile."),
+        network: INTERNET,
+    },
+    Made {
+        id: "docman",
+        name: "Docman",
+        used_for: "letters",
+        instead: "Leave letters until it is back.",
+        catch_up: Some("Work through letters and results, the oldest first."),
+        network: INTERNET,
+    },
+    Made {
+        id: "doris",
+        name: "DORIS",
+        used_for: "referral advice",
+        instead: "Phone the hospital.",
+        catch_up: None,
+        network: HSCN,
+    },
+    Made {
+        id: "telephony",
+        name: "telephony",
+        used_for: "phone calls",
+        instead: "Use the practice's mobile phones.",
+        catch_up: None,
+        network: INTERNET,
+    },
 ];
 
 const CARRIERS: [&str; 6] = ["bt", "virgin", "talktalk", "kcom", "zen", "gamma"];
@@ -99,8 +157,8 @@ pub fn build(plan: &Plan) -> Estate {
     let datacentre = plan.datacentre.then(|| maker.add("gateway", "gw-datacentre".to_owned()));
     let mut services: Vec<Service> = SERVICES.iter().take(plan.services).map(service).collect();
     let mut probes = anchors(plan, resolvers);
-    for (n, (id, .., network)) in SERVICES.iter().take(plan.services).enumerate() {
-        probes.push(service_probe(plan, ServiceIx::new(n), id, *network));
+    for (n, made) in SERVICES.iter().take(plan.services).enumerate() {
+        probes.push(service_probe(plan, ServiceIx::new(n), made.id, made.network));
     }
     if let Some(gateway) = datacentre {
         hosted(plan, gateway, &mut services, &mut probes);
@@ -205,12 +263,13 @@ fn network(id: &str, name: &str, through: &[&str]) -> Network {
     }
 }
 
-fn service((id, name, used_for, instead, _): &(&str, &str, &str, &str, NetworkIx)) -> Service {
+fn service(made: &Made) -> Service {
     Service {
-        id: (*id).to_owned(),
-        name: (*name).to_owned(),
-        used_for: Some((*used_for).to_owned()),
-        instead: Some((*instead).to_owned()),
+        id: made.id.to_owned(),
+        name: made.name.to_owned(),
+        used_for: Some(made.used_for.to_owned()),
+        instead: Some(made.instead.to_owned()),
+        catch_up: made.catch_up.map(str::to_owned),
         needs: Vec::new(),
     }
 }
@@ -301,7 +360,8 @@ fn hosted(plan: &Plan, gateway: ComponentIx, services: &mut Vec<Service>, probes
         [("records", "hosted records", "records in the data centre"), ("vpn", "VPN", "working from home")]
     {
         let ix = ServiceIx::new(services.len());
-        services.push(service(&(id, name, used_for, "Wait for news.", HSCN)));
+        let made = Made { id, name, used_for, instead: "Wait for news.", catch_up: None, network: HSCN };
+        services.push(service(&made));
         let ask = if id == "vpn" { tcp("vpn.example", 443) } else { https("records.example") };
         let kind = if id == "vpn" { "tcp" } else { "https" };
         let check = probe(plan, format!("{id}-{kind}"), HSCN, ask);

@@ -112,6 +112,25 @@ fn maintenance_without_an_offset_is_local_time() {
 }
 
 #[test]
+fn deadlines_are_local_times_in_order() {
+    let deadlines = "[[deadline]]\nat = 2026-03-31T23:59:00\nname = \"QOF year end\"\n\
+                     [[deadline]]\nat = 2026-03-20T12:00:00\nname = \"payroll\"\ninstead = \"Phone the payroll office.\"\n";
+    let config = parse(&format!("{GOOD}\n{deadlines}")).expect("a good file");
+    let [payroll, qof] = config.deadlines.as_slice() else { panic!("{:?}", config.deadlines) };
+    assert_eq!(
+        (payroll.name.as_str(), payroll.instead.as_deref()),
+        ("payroll", Some("Phone the payroll office."))
+    );
+    // By then it is British Summer Time.
+    assert_eq!(
+        (qof.name.as_str(), qof.at.to_string().as_str()),
+        ("QOF year end", "2026-03-31T22:59:00.000Z")
+    );
+    assert!(refused(&deadlines.replace("at =", "to =")).contains("[[deadline]] has no `at`"));
+    assert!(refused(&deadlines.replace("name = \"payroll\"", "name = 7")).contains("`name`"));
+}
+
+#[test]
 fn settings_are_checked_too() {
     for (extra, says) in [
         ("[hub]\nlisten = \"localhost\"", "address and port"),

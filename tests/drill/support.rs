@@ -123,6 +123,7 @@ pub fn config() -> Config {
         mail: None,
         notices: NoticeSettings::default(),
         maintenance: Vec::new(),
+        deadlines: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
         handout: std::sync::Arc::default(),
     }

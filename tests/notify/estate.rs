@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use linewatch::config::{
-    Config, HubSettings, MailSecurity, MailSettings, NoticeSettings, PracticeNotices, ScheduleSettings,
-    Tokens,
+    Config, HubSettings, MailSecurity, MailSettings, NoticeSettings, ScheduleSettings, Tokens,
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
@@ -61,8 +60,9 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             staff: vec!["desk@icb.example".to_owned()],
             trust_pem: None,
         }),
-        notices: NoticeSettings { practices: PracticeNotices::Auto },
+        notices: NoticeSettings::default(),
         maintenance: Vec::new(),
+        deadlines: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
         handout: std::sync::Arc::default(),
     }

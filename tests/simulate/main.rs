@@ -10,6 +10,7 @@ mod again;
 mod command;
 mod fates;
 mod files;
+mod letters;
 mod stream;
 mod trials;
 mod verdicts;

@@ -9,7 +9,7 @@ use linewatch::world::scenario::{SHIPPED, Scenario};
 use linewatch::world::verdicts::judge;
 use linewatch::world::virtual_time::{VirtualTime, blank};
 
-use super::{scenario, with, world};
+use super::{letters, scenario, with, world};
 
 /// What was told, and which expectations weren't met.
 fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
@@ -43,8 +43,10 @@ macro_rules! scenarios {
         $(
             #[test]
             fn $quick() {
-                let (events, unmet) = told(&scenario($quick_name));
+                let scenario = scenario($quick_name);
+                let (events, unmet) = told(&scenario);
                 met(&events, &unmet, $quick_name);
+                letters::check(&scenario, &events);
             }
         )*
 
@@ -52,8 +54,10 @@ macro_rules! scenarios {
             #[test]
             #[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
             fn $slow() {
-                let (events, unmet) = told(&scenario($slow_name));
+                let scenario = scenario($slow_name);
+                let (events, unmet) = told(&scenario);
                 met(&events, &unmet, $slow_name);
+                letters::check(&scenario, &events);
             }
         )*
     };

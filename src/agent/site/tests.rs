@@ -18,6 +18,7 @@ fn surgery() -> Arc<Estate> {
         name: id.to_owned(),
         used_for: Some(used_for.to_owned()),
         instead: Some(instead.to_owned()),
+        catch_up: None,
         needs: needs.iter().map(|ix| ServiceIx(*ix)).collect(),
     };
     estate.services = vec![

@@ -1,14 +1,16 @@
 //! What practice managers are told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::record::{Manager, Record, unsent};
-use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice};
+use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice, promise};
 use crate::config::PracticeNotices;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::time::At;
 
 /// Follows an incident that is open: tells who is newly affected, and who no longer is.
 pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan: &mut Plan) {
@@ -26,11 +28,35 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
             Some(Manager::Unmailed) | None => {}
         }
         let opening = opening(record.approved, event, &address, practices, rules);
-        let manager =
-            if rules.mail { Manager::Opened { opening: opening.clone() } } else { Manager::Unmailed };
+        let manager = if rules.mail { Manager::opened(opening.clone(), event) } else { Manager::Unmailed };
         record.managers.insert(key, manager);
         plan.notices.push(opening);
     }
+}
+
+/// Writes again to those who were promised it, though nothing has changed.
+pub(super) fn remind(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice> {
+    let Some(every) = rules.update_every.filter(|_| rules.mail) else { return Vec::new() };
+    let zone = &rules.estate.icb.timezone;
+    let event = Arc::clone(&record.event);
+    let mut notices = Vec::new();
+    for manager in record.managers.values_mut() {
+        let Some(promise) = manager.hears_next(every, zone).filter(|promise| *promise <= now) else {
+            continue;
+        };
+        let Manager::Opened { opening, last, promised } = manager else { continue };
+        (*last, *promised) = (promise, promise::is_made(&event));
+        // While the opening waits for an approval, or for planned work to end, nothing has been promised to anybody.
+        if unsent(opening, now) {
+            continue;
+        }
+        let mut update = notice(&event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
+        update.id = format!("{}.u{}", update.id, promise.as_millis());
+        update.thread = Some(opening.thread.clone().unwrap_or_else(|| opening.id.clone()));
+        update.due = promise;
+        notices.push(update);
+    }
+    notices
 }
 
 /// Ends an incident for everybody who was told of it.
@@ -43,14 +69,14 @@ pub(super) fn end(record: &mut Record, event: &Event, kind: NoticeKind, plan: &m
 /// The incident goes on as another: nobody hears anything, and the survivor knows who was told.
 pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        let Manager::Opened { opening } = manager else { continue };
+        let Manager::Opened { opening, .. } = manager else { continue };
         if unsent(&opening, event.at) {
             let why = format!("incident {} speaks for it", survivor.event.incident);
             plan.withdrawn.push((opening, why));
             continue;
         }
         match survivor.managers.get(&key) {
-            Some(Manager::Opened { opening: other }) if unsent(other, event.at) => {
+            Some(Manager::Opened { opening: other, .. }) if unsent(other, event.at) => {
                 plan.withdrawn
                     .push((other.clone(), format!("incident {} said it already", record.event.incident)));
             }
@@ -58,14 +84,14 @@ pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, p
             Some(Manager::Unmailed) | None => {}
         }
         let inherited = inherited(&opening, event, survivor);
-        survivor.managers.insert(key, Manager::Opened { opening: inherited.clone() });
+        survivor.managers.insert(key, Manager::opened(inherited.clone(), &survivor.event));
         plan.notices.push(inherited);
     }
 }
 
 fn withdraw_unsent(record: &mut Record, event: &Event, why: &str, plan: &mut Plan) {
     record.managers.retain(|_, manager| match manager {
-        Manager::Opened { opening } if unsent(opening, event.at) => {
+        Manager::Opened { opening, .. } if unsent(opening, event.at) => {
             plan.withdrawn.push((opening.clone(), why.to_owned()));
             false
         }
@@ -76,7 +102,7 @@ fn withdraw_unsent(record: &mut Record, event: &Event, why: &str, plan: &mut Pla
 /// Tells those whose practices are no longer affected, while the incident goes on.
 fn release(record: &mut Record, event: &Event, ids: &BTreeSet<&str>, affected: &Affected, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        let Manager::Opened { opening } = &manager else {
+        let Manager::Opened { opening, .. } = &manager else {
             record.managers.insert(key, manager);
             continue;
         };
@@ -100,7 +126,7 @@ fn still_affected(opening: &Notice, affected: &BTreeSet<&str>) -> bool {
 }
 
 fn ended(manager: Manager, event: &Event, kind: NoticeKind, too_late: &str, plan: &mut Plan) -> Manager {
-    let Manager::Opened { opening } = manager else { return manager };
+    let Manager::Opened { opening, .. } = manager else { return manager };
     if unsent(&opening, event.at) {
         plan.withdrawn.push((opening, too_late.to_owned()));
     } else {

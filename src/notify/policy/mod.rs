@@ -2,7 +2,7 @@
 //!
 //! Practice managers get at most two messages about an incident: that something does not answer, when their
 //! practice is first affected; and that it answers again, when their practice no longer is. Under flapping they
-//! hear nothing more. Whoever was not told of the beginning isn't told of the end. Several practices that share an
+//! hear nothing more; while a fault lasts they hear at the times that each letter promises ([`promise`]). Whoever was not told of the beginning isn't told of the end. Several practices that share an
 //! address share the message.
 //!
 //! ICB staff hear of the opening, of changes (at most every [`limits::STAFF_UPDATE_EVERY`] unless the cause changed;
@@ -14,6 +14,7 @@
 //! When the monitor itself may be the cause, no practice is told anything: only staff hear, that linewatch is blind.
 
 mod managers;
+pub mod promise;
 mod record;
 mod staff;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::config::{MaintenanceWindow, PracticeNotices};
@@ -45,6 +47,8 @@ pub struct Rules<'a> {
     pub maintenance: &'a [MaintenanceWindow],
     /// Whether there is a mail server to send with.
     pub mail: bool,
+    /// How long managers are left without a word while their practice is hit; `None`: until it is over.
+    pub update_every: Option<Duration>,
 }
 
 /// What an event leads to.
@@ -119,6 +123,24 @@ impl Ledger {
             self.incidents.insert(event.incident.clone(), record);
         }
         plan
+    }
+
+    /// Plans the letters that were promised for a time that has come, though nothing has changed: for each open incident its
+    /// event, which they tell of, and the letters.
+    pub fn remind(&mut self, now: At, rules: &Rules<'_>) -> Vec<(Arc<Event>, Vec<Notice>)> {
+        let reminded = self.incidents.values_mut().map(|record| {
+            let notices = managers::remind(record, now, rules);
+            (Arc::clone(&record.event), notices)
+        });
+        reminded.filter(|(_, notices)| !notices.is_empty()).collect()
+    }
+
+    /// When the next letter is promised for.
+    pub fn next_promise(&self, rules: &Rules<'_>) -> Option<At> {
+        let every = rules.update_every?;
+        let zone = &rules.estate.icb.timezone;
+        let managers = self.incidents.values().flat_map(|record| record.managers.values());
+        managers.filter_map(|manager| manager.hears_next(every, zone)).min()
     }
 
     /// Lets the held notices of an incident go, and those to come. `None`: there is no such open incident.

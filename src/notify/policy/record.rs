@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Released, key};
+use jiff::tz::TimeZone;
+
+use super::{Released, key, promise};
 use crate::incident::{Cause, Event};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
@@ -35,7 +38,13 @@ pub struct OpenIncident {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Manager {
     /// The opening is planned; it may have left.
-    Opened { opening: Notice },
+    Opened {
+        opening: Notice,
+        /// When the last letter to them was due.
+        last: At,
+        /// It promised another.
+        promised: bool,
+    },
     /// The opening could not be sent for want of a mail server; there may be one later.
     Unmailed,
     /// Nothing more is to be said.
@@ -50,6 +59,20 @@ pub(super) struct Staff {
     pub latest: Notice,
     /// The cause that the latest notice named.
     pub cause: Vec<Cause>,
+}
+
+impl Manager {
+    pub(super) fn opened(opening: Notice, event: &Event) -> Self {
+        Self::Opened { last: opening.due, promised: promise::is_made(event), opening }
+    }
+
+    /// When they hear next, if nothing happens before.
+    pub(super) fn hears_next(&self, every: Duration, zone: &TimeZone) -> Option<At> {
+        match self {
+            Self::Opened { last, promised: true, .. } => Some(promise::after(*last, every, zone)),
+            Self::Opened { .. } | Self::Unmailed | Self::Over => None,
+        }
+    }
 }
 
 impl Record {
@@ -79,7 +102,13 @@ impl Record {
         let manager = match (notice.kind, &notice.state) {
             (NoticeKind::Inherited, _)
             | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
-                Manager::Opened { opening: notice.clone() }
+                Manager::opened(notice.clone(), &self.event)
+            }
+            (NoticeKind::Update, _) => {
+                if let Some(Manager::Opened { last, .. }) = self.managers.get_mut(&key(&notice.recipient)) {
+                    *last = notice.due;
+                }
+                return;
             }
             (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
                 Manager::Unmailed
@@ -114,7 +143,7 @@ impl Record {
         let already = std::mem::replace(&mut self.approved, true);
         let mut notices = Vec::new();
         for manager in self.managers.values_mut() {
-            if let Manager::Opened { opening } = manager
+            if let Manager::Opened { opening, .. } = manager
                 && opening.state == NoticeState::Held
             {
                 opening.state = NoticeState::Queued;
@@ -126,13 +155,13 @@ impl Record {
 
     pub(super) fn awaits_approval(&self) -> bool {
         self.managers.values().any(
-            |manager| matches!(manager, Manager::Opened { opening } if opening.state == NoticeState::Held),
+            |manager| matches!(manager, Manager::Opened { opening, .. } if opening.state == NoticeState::Held),
         )
     }
 
     pub(super) fn undelivered(&mut self, notice: &Notice) {
         for manager in self.managers.values_mut() {
-            if matches!(manager, Manager::Opened { opening } if opening.id == notice.id) {
+            if matches!(manager, Manager::Opened { opening, .. } if opening.id == notice.id) {
                 *manager = Manager::Over;
                 self.refused.extend(practices_of(notice));
             }

@@ -1,10 +1,18 @@
 //! The practice manager's letters: what does not answer, what still answers, since when, whose fault it is, that it
 //! is already reported, what to do meanwhile, when the next message comes.
 
-use super::reach::Reach;
+use std::time::Duration;
+
+use super::reach::{self, Reach};
 use super::{Block, Context, Draft, phrases, plain};
+use crate::config::Deadline;
+use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
+use crate::time::At;
+
+/// Deadlines so far ahead are spoken of when something fails: outages of days are rare, and what is later can wait for the next letter.
+const DEADLINES_AHEAD: Duration = Duration::from_hours(48);
 
 /// More practices than this behind one address are counted in a subject, not named.
 const NAMED_IN_SUBJECT_MAX: usize = 3;
@@ -12,7 +20,8 @@ const NAMED_IN_SUBJECT_MAX: usize = 3;
 pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>) -> Draft {
     let letter = Letter { notice, practices, context, place: place(practices, context) };
     match notice.kind {
-        NoticeKind::Opening | NoticeKind::Update | NoticeKind::Inherited => letter.opening(),
+        NoticeKind::Opening | NoticeKind::Inherited => letter.opening(),
+        NoticeKind::Update => letter.update(),
         NoticeKind::Back => letter.back(),
         NoticeKind::Correction => letter.correction(),
     }
@@ -53,6 +62,9 @@ impl Letter<'_> {
             sentences: phrases::whose_fault(event, self.practices, estate),
         });
         let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
+        let call = if own { self.whom_to_call(&since) } else { None };
+        let is_theirs_to_report = call.is_some();
+        blocks.extend(call);
         let router = own.then(|| "Check that your router has power, and that its cables are in.".to_owned());
         let instead = reach
             .services_down
@@ -68,14 +80,20 @@ impl Letter<'_> {
         if !instead.is_empty() {
             blocks.push(Block::List { heading: "What to do meanwhile".to_owned(), items: instead });
         }
+        blocks.extend(self.deadlines("Deadlines in the next two days", event.at, event.at + DEADLINES_AHEAD));
         let mut next = Vec::new();
         if self.context.staff_told {
-            next.push(format!(
-                "{} has been told. You do not need to report it.",
-                plain::name(&estate.icb.name)
-            ));
+            let icb = plain::name(&estate.icb.name);
+            next.push(if is_theirs_to_report {
+                format!("{icb} has been told as well.")
+            } else {
+                format!("{icb} has been told. You do not need to report it.")
+            });
         }
-        next.push("We will write once more, when it is over. We will not write in between.".to_owned());
+        next.push(match self.context.next {
+            Some(at) => format!("We will write when it is over, and else again at {}.", self.clock(at)),
+            None => "We will write once more, when it is over. We will not write in between.".to_owned(),
+        });
         blocks.push(Block::Section { heading: "What happens next".to_owned(), sentences: next });
         Draft {
             subject: format!(
@@ -88,6 +106,21 @@ impl Letter<'_> {
             blocks,
             footer: self.footer(),
         }
+    }
+
+    /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
+    fn update(&self) -> Draft {
+        let event = self.context.event;
+        let mut draft = self.opening();
+        draft.subject = format!("Still: {}", draft.subject.trim_start_matches("[linewatch] "));
+        draft.subject.insert_str(0, "[linewatch] ");
+        draft.title = format!("Still: {}", draft.title);
+        if let Some(Block::Paragraph(first)) = draft.blocks.first_mut() {
+            let lasts = plain::length(event.since, self.notice.due);
+            *first =
+                format!("It began at about {}, {lasts} ago.{}", self.clock(event.since), self.not_alone());
+        }
+        draft
     }
 
     fn back(&self) -> Draft {
@@ -115,10 +148,19 @@ impl Letter<'_> {
                 "If something still does not work, report it as you always do. Our checks show that a service replies, not that everything behind it works.".to_owned(),
             ],
         });
-        let next = if event.event == EventKind::Changed {
-            "Other practices still wait. Should your practice be hit once more while the work goes on, we will not write about it again."
-        } else {
-            "This is over. You will get no more messages about it."
+        let catch_up = self.catch_up(&reach);
+        if !catch_up.is_empty() {
+            blocks.push(Block::List { heading: "What to catch up on".to_owned(), items: catch_up });
+        }
+        blocks.extend(self.deadlines("Deadlines that passed meanwhile", event.since, event.at));
+        let next = match event.event {
+            EventKind::Changed if event.practices.is_empty() => {
+                "We go on checking that it stays so. Should it come back soon, we will not write about it again."
+            }
+            EventKind::Changed => {
+                "Other practices still wait. Should your practice be hit once more while the work goes on, we will not write about it again."
+            }
+            _ => "This is over. You will get no more messages about it.",
         };
         blocks.push(Block::Paragraph(next.to_owned()));
         Draft {
@@ -163,6 +205,66 @@ impl Letter<'_> {
         }
     }
 
+    /// Services that were hit and answer again, with what to do about it.
+    fn catch_up(&self, now: &Reach) -> Vec<String> {
+        let context = self.context;
+        let events = context.earlier.iter().chain([context.event]);
+        let hit = reach::ever_hit(context.estate, self.practices, events);
+        hit.into_iter()
+            .filter(|service| !now.services_down.contains(service))
+            .filter_map(|service| Some(format!("{}: {}", plain::capital(&service.name), service.catch_up?)))
+            .collect()
+    }
+
+    /// What must be done between these times.
+    fn deadlines(&self, heading: &str, from: At, to: At) -> Option<Block> {
+        let between = |deadline: &&Deadline| deadline.at >= from && deadline.at <= to;
+        let zone = &self.context.estate.icb.timezone;
+        let items: Vec<String> = self
+            .context
+            .deadlines
+            .iter()
+            .filter(between)
+            .map(|deadline| {
+                let what = plain::capital(&plain::name(&deadline.name));
+                let line = format!("{what}: {}.", plain::day_and_clock(deadline.at, zone));
+                match &deadline.instead {
+                    Some(instead) => format!("{line} {}", plain::sentences(instead)),
+                    None => line,
+                }
+            })
+            .collect();
+        (!items.is_empty()).then(|| Block::List { heading: heading.to_owned(), items })
+    }
+
+    /// Nobody else has this fault, so somebody has to report it; whoever mends the line is asked for what is said here.
+    fn whom_to_call(&self, since: &str) -> Option<Block> {
+        let (estate, event) = (self.context.estate, self.context.event);
+        let [id] = self.practices else { return None };
+        let practice = &estate.practices[estate.practice(id)?.at()];
+        // Roles stand from the practice outwards: the nearest that anybody answers for is the likeliest to be theirs to mend.
+        let network = event.network.as_ref().and_then(|id| estate.network(id)).unwrap_or(NetworkIx(0));
+        let roles = estate.networks.get(network.at())?.through.iter();
+        let mut used = roles
+            .flat_map(|role| practice.via.iter().filter(move |used| used.role == *role))
+            .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
+        let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
+        let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
+        Some(Block::Section {
+            heading: "Whom to call".to_owned(),
+            sentences: vec![
+                format!("Call {who}: {}.", plain::name(contact)),
+                format!(
+                    "Say: “Since {since} the line of {}, {}, {}. It is only us. We have looked at the router and its cables. The record of it is {}.”",
+                    plain::name(&practice.name),
+                    plain::name(id),
+                    phrases::phrase(event.signature).one,
+                    plain::name(&event.incident)
+                ),
+            ],
+        })
+    }
+
     fn not_alone(&self) -> String {
         let total = self.context.event.practices.len();
         let others = total.saturating_sub(self.practices.len());
@@ -173,7 +275,7 @@ impl Letter<'_> {
         }
     }
 
-    fn clock(&self, at: crate::time::At) -> String {
+    fn clock(&self, at: At) -> String {
         plain::clock(at, self.notice.due, &self.context.estate.icb.timezone)
     }
 

@@ -25,8 +25,10 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::notice::{Audience, Notice};
+use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
+use crate::time::At;
 
 /// One message, ready to be put into an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Context<'a> {
     pub estate: &'a Estate,
     /// The event that the notice tells of.
     pub event: &'a Event,
+    /// What was said of the incident before, oldest first, as far as it is known.
+    pub earlier: &'a [Event],
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
     pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.
@@ -50,6 +54,10 @@ pub struct Context<'a> {
     pub awaits_approval: bool,
     /// Recipients, without their addresses, whose opening the mail server refused.
     pub refused: &'a [String],
+    /// When the recipient hears next, if nothing happens before.
+    pub next: Option<At>,
+    /// What must be done by some time, the earliest first.
+    pub deadlines: &'a [Deadline],
 }
 
 /// Finds the words for a notice.

@@ -21,6 +21,7 @@ pub(crate) struct Service {
     pub name: String,
     pub used_for: Option<String>,
     pub instead: Option<String>,
+    pub catch_up: Option<String>,
 }
 
 /// A service that answers, and what it needs that doesn't.
@@ -75,6 +76,19 @@ impl Reach {
     }
 }
 
+/// The services that these events hit at these practices at any time.
+pub(super) fn ever_hit<'a>(
+    estate: &Estate,
+    practices: &[String],
+    events: impl Iterator<Item = &'a Event>,
+) -> Vec<Service> {
+    let hit: BTreeSet<ServiceIx> = events
+        .filter(|event| concerns(event, practices))
+        .flat_map(|event| event.services.iter().filter_map(|id| estate.service(id)))
+        .collect();
+    hit.into_iter().map(|ix| service(estate, ix)).collect()
+}
+
 /// Whether the incident is one of whole networks, rather than of a service that is reached over them.
 pub(super) fn hits_networks(event: &Event) -> bool {
     event.cause.is_empty() || event.cause.iter().any(|cause| cause.kind != Cause::SERVICE)
@@ -105,6 +119,7 @@ pub(crate) fn service(estate: &Estate, ix: ServiceIx) -> Service {
         name: plain::name(&service.name),
         used_for: service.used_for.as_deref().map(plain::name),
         instead: service.instead.as_deref().map(plain::sentences),
+        catch_up: service.catch_up.as_deref().map(plain::sentences),
     }
 }
 

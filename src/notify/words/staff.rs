@@ -8,6 +8,8 @@ use crate::notify::policy::blind;
 /// Practices named in one letter. A list of all 6,200 of England helps nobody; the status page has it.
 const PRACTICES_NAMED_MAX: usize = 250;
 const REFUSED_NAMED_MAX: usize = 50;
+/// Practices that came or went, named in one line.
+const CHANGED_NAMED_MAX: usize = 20;
 
 pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let event = context.event;
@@ -33,6 +35,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
             .collect();
         blocks.push(Block::Facts { heading: "What else it could be".to_owned(), rows });
     }
+    blocks.extend(changes(context));
     blocks.extend(services(context));
     blocks.extend(practices(context));
     if !context.refused.is_empty() {
@@ -116,10 +119,73 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
         row("Since", plain::day_and_clock(event.since, zone)),
         row("Said at", plain::day_and_clock(event.at, zone)),
     ]);
+    rows.extend(patients(context).map(|patients| row("Patients", patients)));
     if event.event == EventKind::Resolved {
         rows.push(row("Lasted", plain::length(event.since, event.at)));
     }
     rows
+}
+
+/// How many patients are registered with the practices affected, as far as that is known.
+fn patients(context: &Context<'_>) -> Option<String> {
+    let estate = context.estate;
+    let practices = context.event.practices.iter().filter_map(|id| estate.practice(id));
+    let sizes: Vec<Option<u32>> = practices.map(|ix| estate.practices[ix.at()].list_size).collect();
+    let known: Vec<u64> = sizes.iter().flatten().map(|size| u64::from(*size)).collect();
+    let unknown = sizes.len() - known.len();
+    let total = thousands(known.iter().sum());
+    match (known.len(), unknown) {
+        (0, _) => None,
+        (_, 0) => Some(format!("{total} registered at the practices affected")),
+        (_, 1) => Some(format!("{total} registered, and those of a practice whose list size is not known")),
+        (_, some) => {
+            Some(format!("{total} registered, and those of {some} practices whose list size is not known"))
+        }
+    }
+}
+
+/// `1,234,567`
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// What is otherwise than it was when something was last said of the incident.
+fn changes(context: &Context<'_>) -> Option<Block> {
+    let (event, before) = (context.event, context.earlier.last()?);
+    let is_in = |list: &[String], id: &String| list.contains(id);
+    let names = |ids: Vec<&String>| {
+        let named: Vec<String> = ids.iter().take(CHANGED_NAMED_MAX).map(|id| plain::name(id)).collect();
+        let more = ids.len() - named.len();
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}: {}{rest}", ids.len(), named.join(", "))
+    };
+    let back: Vec<&String> = before.practices.iter().filter(|id| !is_in(&event.practices, id)).collect();
+    let new: Vec<&String> = event.practices.iter().filter(|id| !is_in(&before.practices, id)).collect();
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    if before.cause != event.cause {
+        row("Cause before", causes_of(&before.cause, context));
+    }
+    if before.signature != event.signature {
+        row("Signature before", before.signature.as_str().to_owned());
+    }
+    if !back.is_empty() {
+        row("Practices back", names(back));
+    }
+    if !new.is_empty() {
+        row("Practices newly affected", names(new));
+    }
+    let heading =
+        format!("Changes since {}", plain::clock(before.at, event.at, &context.estate.icb.timezone));
+    (!rows.is_empty()).then_some(Block::Facts { heading, rows })
 }
 
 fn evidence(event: &Event) -> Vec<(String, String)> {

@@ -25,6 +25,7 @@ fn estate() -> Estate {
             name: name.to_owned(),
             used_for: Some(used_for.to_owned()),
             instead: instead.map(str::to_owned),
+            catch_up: None,
             needs,
         };
     let probe = |id: &str, network: usize, service: Option<usize>| Probe {
@@ -147,8 +148,17 @@ fn manager() -> Audience {
 
 fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], estate: &Estate) -> Letter {
     let open: Vec<Arc<Event>> = open.iter().cloned().map(Arc::new).collect();
-    let context =
-        Context { estate, event, open: &open, staff_told: true, awaits_approval: false, refused: &[] };
+    let context = Context {
+        estate,
+        event,
+        earlier: &[],
+        open: &open,
+        staff_told: true,
+        awaits_approval: false,
+        refused: &[],
+        next: None,
+        deadlines: &[],
+    };
     letter(&notice(kind, audience, event), &context).expect("templates render")
 }
 
@@ -272,10 +282,13 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
     let context = Context {
         estate: &estate,
         event: &event,
+        earlier: &[],
         open: &[],
         staff_told: true,
         awaits_approval: true,
         refused: &refused,
+        next: None,
+        deadlines: &[],
     };
     let letter =
         letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context).expect("templates render");
@@ -285,6 +298,120 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
         "{}",
         letter.text
     );
+}
+
+fn deadline(at: &str, name: &str, instead: Option<&str>) -> Deadline {
+    Deadline { at: at.parse().expect("a time"), name: name.to_owned(), instead: instead.map(str::to_owned) }
+}
+
+#[test]
+fn deadlines_that_fall_into_an_outage_are_spoken_of_and_no_others() {
+    let deadlines = [
+        deadline("2023-03-16T07:00:00Z", "this morning's upload", None),
+        deadline("2023-03-17T18:00:00Z", "payroll", Some("Phone the payroll office.")),
+        deadline("2023-03-31T22:59:00Z", "QOF year end", None),
+    ];
+    let (estate, opened) = (estate(), firewall());
+    let ended = Event {
+        event: EventKind::Resolved,
+        practices: Vec::new(),
+        at: "2023-03-21T16:30:00Z".parse().expect("a time"),
+        ..firewall()
+    };
+    let text = |event: &Event, kind: NoticeKind| {
+        let context = Context {
+            estate: &estate,
+            event,
+            earlier: &[],
+            open: &[],
+            staff_told: true,
+            awaits_approval: false,
+            refused: &[],
+            next: None,
+            deadlines: &deadlines,
+        };
+        letter(&notice(kind, manager(), event), &context).expect("templates render").text
+    };
+    let opening = text(&opened, NoticeKind::Opening);
+    assert!(
+        opening.contains("DEADLINES IN THE NEXT TWO DAYS\n- Payroll: Friday 17 March 2023, 18:00. Phone the payroll office.\n\n"),
+        "{opening}"
+    );
+    let back = text(&ended, NoticeKind::Back);
+    assert!(
+        back.contains("DEADLINES THAT PASSED MEANWHILE\n- Payroll: Friday 17 March 2023, 18:00."),
+        "{back}"
+    );
+    assert!(!opening.contains("QOF") && !back.contains("QOF") && !back.contains("upload"), "{opening}{back}");
+}
+
+#[test]
+fn the_last_letter_says_what_to_catch_up_on_of_what_was_hit_and_is_back() {
+    let mut estate = estate();
+    estate.services[0].catch_up = Some("Look for replies.".to_owned());
+    estate.services[3].catch_up = Some("Enter the paper forms.".to_owned());
+    let before = [firewall()];
+    let ended = over(firewall(), Reason::Recovered);
+    let text = |open: &[Arc<Event>]| {
+        let context = Context {
+            estate: &estate,
+            event: &ended,
+            earlier: &before,
+            open,
+            staff_told: true,
+            awaits_approval: false,
+            refused: &[],
+            next: None,
+            deadlines: &[],
+        };
+        letter(&notice(NoticeKind::Back, manager(), &ended), &context).expect("templates render").text
+    };
+    let all_back = text(&[]);
+    assert!(all_back.contains("WHAT TO CATCH UP ON\n- Accurx: Look for replies.\n\n"), "{all_back}");
+    assert!(!all_back.contains("paper forms"), "EMIS Web was never hit: {all_back}");
+    let other = Event { incident: "2023-03-20-1".to_owned(), ..firewall() };
+    let still = text(&[Arc::new(other)]);
+    assert!(!still.contains("CATCH UP"), "another fault keeps it away: {still}");
+}
+
+#[test]
+fn whoever_alone_is_hit_reads_whom_to_call_with_which_words() {
+    let estate = estate();
+    let own = Event {
+        cause: vec![Cause { kind: Cause::PRACTICE.to_owned(), id: "G82002".to_owned() }],
+        practices: vec!["G82002".to_owned()],
+        ..firewall()
+    };
+    let letter = write(NoticeKind::Opening, manager(), &own, &[], &estate);
+    insta::assert_snapshot!("manager_alone", shown(&letter));
+}
+
+#[test]
+fn staff_read_what_changed_and_how_many_patients_that_is() {
+    let mut estate = estate();
+    estate.practices[0].list_size = Some(9_800);
+    estate.practices[2].list_size = Some(1_203_400);
+    let before = [Event { practices: vec!["G82002".to_owned()], signature: Signature::Slow, ..firewall() }];
+    let now = Event {
+        event: EventKind::Changed,
+        at: "2023-03-16T09:00:00Z".parse().expect("a time"),
+        practices: vec!["G82003".to_owned(), "G82002/westfield".to_owned()],
+        ..firewall()
+    };
+    let context = Context {
+        estate: &estate,
+        event: &now,
+        earlier: &before,
+        open: &[],
+        staff_told: true,
+        awaits_approval: false,
+        refused: &[],
+        next: None,
+        deadlines: &[],
+    };
+    let letter =
+        letter(&notice(NoticeKind::Update, Audience::Staff, &now), &context).expect("templates render");
+    insta::assert_snapshot!("staff_changed", shown(&letter));
 }
 
 #[test]

@@ -189,6 +189,7 @@ impl Shape {
                 name: id.to_owned(),
                 used_for: None,
                 instead: None,
+                catch_up: None,
                 needs: Vec::new(),
             });
             let resolver = named(network);

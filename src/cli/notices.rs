@@ -1,0 +1,146 @@
+//! `linewatch notices preview`: what people would get to read if a scenario happened.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Exit, story};
+use crate::config::NoticeSettings;
+use crate::notify::Audience;
+use crate::notify::policy::Rules;
+use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
+use crate::world::scenario::{self, Scenario};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show what each kind of recipient would get, and how many would, if a scenario happened
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct PreviewArgs {
+    /// Scenario files, or names of shipped ones such as kent-2023
+    #[arg(required_unless_present = "all")]
+    scenarios: Vec<PathBuf>,
+    /// Every shipped scenario; a year among them takes minutes
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
+    /// Play them on this estate, with its staff, planned work and rules, instead of one that the scenario makes up
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write each letter's page into this folder as well
+    #[arg(long, value_name = "FOLDER")]
+    html: Option<PathBuf>,
+    /// Print one JSON object a line for each letter
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who stands for the ICB's staff where no configuration names any.
+const STAFF: &str = "service.desk@icb.example";
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let What::Preview(args) = args.what;
+    let named = if args.all {
+        scenario::SHIPPED.iter().map(|(name, _)| PathBuf::from(name)).collect()
+    } else {
+        args.scenarios.clone()
+    };
+    for path in named {
+        let Some(scenario) = story::read(&path) else { return Ok(Exit::Usage) };
+        match preview(&scenario, &args) {
+            Ok(Ok(())) => {}
+            Ok(Err(exit)) => return Ok(exit),
+            Err(error) if story::is_closed_pipe(&error) => return Ok(Exit::Fine),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(), Exit>> {
+    let (world, config) = match story::world(scenario, args.config.as_deref()) {
+        Ok(made) => made,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let staff = match config.as_ref().and_then(|config| config.mail.as_ref()) {
+        Some(mail) => mail.staff.clone(),
+        None => vec![STAFF.to_owned()],
+    };
+    let maintenance = config.as_ref().map(|config| config.maintenance.clone()).unwrap_or_default();
+    let NoticeSettings { practices, update_every } =
+        config.as_ref().map(|config| config.notices).unwrap_or_default();
+    let estate = world.estate();
+    let rules =
+        Rules { estate, staff: &staff, practices, maintenance: &maintenance, mail: true, update_every };
+    let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
+    let mut rehearsal = Rehearsal::new(rules, &deadlines);
+    for event in story::events(scenario, &world) {
+        rehearsal.tell(&event);
+    }
+    rehearsal.until(scenario.span().1);
+    let mailings = gathered(rehearsal.written());
+    let mut out = io::stdout().lock();
+    if !args.json {
+        writeln!(out, "{}\n{}\n", scenario.title, "=".repeat(scenario.title.chars().count()))?;
+        if mailings.is_empty() {
+            writeln!(out, "Nobody is written to.\n")?;
+        }
+    }
+    for (number, mailing) in mailings.iter().enumerate() {
+        if args.json {
+            serde_json::to_writer(&mut out, &line(&scenario.name, mailing))?;
+            writeln!(out)?;
+        } else {
+            let local = mailing.first.notice.due.to_timestamp().to_zoned(estate.icb.timezone.clone());
+            writeln!(out, "--- {}, to {}", local.strftime("%a %-d %B %Y, %H:%M:%S"), to(mailing))?;
+            writeln!(out, "Subject: {}\n\n{}", mailing.first.letter.subject, mailing.first.letter.text)?;
+        }
+        if let Some(folder) = &args.html {
+            page(folder, &format!("{}-{}", scenario.name, number + 1), &mailing.first.letter.html)?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// `174 practice managers, the first of them at G82002`.
+fn to(mailing: &Mailing<'_>) -> String {
+    match (&mailing.first.notice.audience, mailing.recipients) {
+        (Audience::Staff, 1) => "the ICB's staff".to_owned(),
+        (Audience::Staff, several) => format!("the ICB's staff ({several} addresses)"),
+        (Audience::Practices(practices), 1) => format!("the practice manager at {}", practices.join(", ")),
+        (Audience::Practices(practices), several) => {
+            format!("{several} practice managers; this is the one at {}", practices.join(", "))
+        }
+    }
+}
+
+fn line(scenario: &str, mailing: &Mailing<'_>) -> serde_json::Value {
+    let notice = &mailing.first.notice;
+    json!({
+        "scenario": scenario,
+        "at": notice.due,
+        "incident": notice.incident,
+        "kind": notice.kind,
+        "to": if notice.audience == Audience::Staff { "staff" } else { "practices" },
+        "recipients": mailing.recipients,
+        "subject": mailing.first.letter.subject,
+        "text": mailing.first.letter.text,
+    })
+}
+
+fn page(folder: &Path, name: &str, html: &str) -> anyhow::Result<()> {
+    let file = folder.join(format!("{name}.html"));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&file, html))
+        .with_context(|| format!("can't write {}", file.display()))
+}

@@ -1,0 +1,129 @@
+//! What would be written to whom if these things happened: policy and words without a mail server. Pure, like both.
+//!
+//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything.
+
+use std::sync::Arc;
+
+use super::notice::{Audience, Notice, NoticeKind, NoticeState};
+use super::policy::{Ledger, Rules, promise};
+use super::words::{Context, Letter, letter};
+use crate::config::Deadline;
+use crate::incident::Event;
+use crate::time::At;
+
+/// The notices of one story.
+#[derive(Debug)]
+pub struct Rehearsal<'a> {
+    rules: Rules<'a>,
+    deadlines: &'a [Deadline],
+    told: Vec<Event>,
+    ledger: Ledger,
+    waiting: Vec<(Notice, Arc<Event>)>,
+    written: Vec<Written>,
+}
+
+/// A letter that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// As it left: its `due` is when.
+    pub notice: Notice,
+    pub letter: Letter,
+}
+
+impl<'a> Rehearsal<'a> {
+    pub fn new(rules: Rules<'a>, deadlines: &'a [Deadline]) -> Self {
+        Self {
+            rules,
+            deadlines,
+            told: Vec::new(),
+            ledger: Ledger::default(),
+            waiting: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    /// Something happened.
+    pub fn tell(&mut self, event: &Event) {
+        self.until(event.at.plus_millis(-1));
+        let plan = self.ledger.plan(event, &self.rules);
+        for (withdrawn, _) in plan.withdrawn {
+            self.waiting.retain(|(notice, _)| notice.id != withdrawn.id);
+        }
+        self.told.push(event.clone());
+        let event = Arc::new(event.clone());
+        let queued =
+            |notice: &Notice| notice.state == NoticeState::Queued && notice.kind != NoticeKind::Inherited;
+        self.waiting.extend(plan.notices.into_iter().filter(queued).map(|notice| (notice, event.clone())));
+    }
+
+    /// Time goes on: what is due by then leaves, the earliest first, and so does what was promised.
+    pub fn until(&mut self, now: At) {
+        while let Some(promised) = self.ledger.next_promise(&self.rules).filter(|promised| *promised <= now) {
+            self.send(promised);
+            for (event, notices) in self.ledger.remind(promised, &self.rules) {
+                self.waiting.extend(notices.into_iter().map(|notice| (notice, Arc::clone(&event))));
+            }
+        }
+        self.send(now);
+    }
+
+    /// What is due leaves.
+    fn send(&mut self, now: At) {
+        self.waiting.sort_by_key(|(notice, _)| notice.due);
+        let due = self.waiting.partition_point(|(notice, _)| notice.due <= now);
+        let open: Vec<Arc<Event>> = self.ledger.open().cloned().collect();
+        for (notice, event) in self.waiting.drain(..due) {
+            let before = |other: &&Event| other.incident == event.incident && other.at < event.at;
+            let earlier: Vec<Event> = self.told.iter().filter(before).cloned().collect();
+            let context = Context {
+                estate: self.rules.estate,
+                event: &event,
+                earlier: &earlier,
+                open: &open,
+                staff_told: !self.rules.staff.is_empty(),
+                awaits_approval: self.ledger.awaits_approval(&notice.incident),
+                refused: &[],
+                next: promise::next(
+                    &event,
+                    notice.due,
+                    self.rules.update_every,
+                    &self.rules.estate.icb.timezone,
+                ),
+                deadlines: self.deadlines,
+            };
+            // Writing into memory doesn't fail.
+            if let Ok(letter) = letter(&notice, &context) {
+                self.written.push(Written { notice, letter });
+            }
+        }
+    }
+
+    /// All that was written, in the order in which it left.
+    pub fn written(&self) -> &[Written] {
+        &self.written
+    }
+}
+
+/// One letter to several people, but for their names: what one event led to for staff, or for managers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mailing<'w> {
+    pub first: &'w Written,
+    pub recipients: usize,
+}
+
+/// Letters that differ in the names in them alone, gathered; in the order in which the first of each left.
+pub fn gathered(written: &[Written]) -> Vec<Mailing<'_>> {
+    let mut mailings: Vec<Mailing<'_>> = Vec::new();
+    for letter in written {
+        let of = |written: &Written| {
+            let notice = &written.notice;
+            let is_staff = notice.audience == Audience::Staff;
+            (notice.incident.clone(), notice.event_at, notice.event, notice.kind, is_staff, notice.due)
+        };
+        match mailings.iter_mut().find(|mailing| of(mailing.first) == of(letter)) {
+            Some(mailing) => mailing.recipients += 1,
+            None => mailings.push(Mailing { first: letter, recipients: 1 }),
+        }
+    }
+    mailings
+}
