@@ -60,7 +60,8 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             staff: vec!["desk@icb.example".to_owned()],
             trust_pem: None,
         }),
-        notices: NoticeSettings::default(),
+        // The stories are told at fixed times, long ago.
+        notices: NoticeSettings { update_every: None, ..NoticeSettings::default() },
         maintenance: Vec::new(),
         deadlines: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },

@@ -34,26 +34,27 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
     }
 }
 
-/// Writes again to those who were promised it, though nothing has changed.
+/// Writes again to those who were promised it, though nothing has changed. Where the time was missed (nobody was there to write), once,
+/// and the next promise counts from now.
 pub(super) fn remind(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice> {
     let Some(every) = rules.update_every.filter(|_| rules.mail) else { return Vec::new() };
     let zone = &rules.estate.icb.timezone;
     let event = Arc::clone(&record.event);
     let mut notices = Vec::new();
     for manager in record.managers.values_mut() {
-        let Some(promise) = manager.hears_next(every, zone).filter(|promise| *promise <= now) else {
+        if manager.hears_next(every, zone).is_none_or(|promise| promise > now) {
             continue;
-        };
+        }
         let Manager::Opened { opening, last, promised } = manager else { continue };
-        (*last, *promised) = (promise, promise::is_made(&event));
+        (*last, *promised) = (now, promise::is_made(&event));
         // While the opening waits for an approval, or for planned work to end, nothing has been promised to anybody.
         if unsent(opening, now) {
             continue;
         }
         let mut update = notice(&event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
-        update.id = format!("{}.u{}", update.id, promise.as_millis());
+        update.id = format!("{}.u{}", update.id, now.as_millis());
         update.thread = Some(opening.thread.clone().unwrap_or_else(|| opening.id.clone()));
-        update.due = promise;
+        update.due = now;
         notices.push(update);
     }
     notices
