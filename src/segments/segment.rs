@@ -9,13 +9,14 @@ use std::ops::Range;
 use super::block::{self, Block};
 use super::codec::{Context, decode, encode};
 use super::frame::{self, Found, Frames, OVERHEAD};
-use super::record::Record;
+use super::record::{Entry, Record};
 use super::wire::{Reader, Unreadable, put_number};
 use crate::limits;
+use crate::observation::Observation;
 use crate::time::At;
 
-const HEAD: u8 = 1;
-const RECORD: u8 = 2;
+pub(super) const HEAD: u8 = 1;
+pub(super) const RECORD: u8 = 2;
 const BLOCK: u8 = 3;
 const TAIL: u8 = 4;
 
@@ -239,6 +240,17 @@ pub fn put_record(record: &Record, out: &mut Vec<u8>) -> bool {
         frame::put(RECORD, &payload, out);
     }
     fits
+}
+
+/// The same; of an observation that is too large, `detail` and `path` are let go of.
+pub fn put_record_cut(record: &Record, out: &mut Vec<u8>) {
+    if put_record(record, out) {
+        return;
+    }
+    if let Entry::Seen(seen) = &record.entry {
+        let seen = Observation { detail: None, path: None, ..seen.clone() };
+        put_record(&Record { seq: record.seq, entry: Entry::Seen(seen) }, out);
+    }
 }
 
 /// Bytes of the frame of a record in an active segment; none: it is too large for one.
