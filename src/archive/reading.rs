@@ -8,7 +8,8 @@ use super::{named, open_name, sealed_name};
 use crate::folder::{Files, Folder};
 use crate::limits;
 use crate::segments::names::Named;
-use crate::segments::volume::{self, SUMMARY_WITHIN, Unread};
+pub use crate::segments::volume::Unread;
+use crate::segments::volume::{self, SUMMARY_WITHIN};
 use crate::segments::{Entry, Record, put_record};
 use crate::time::At;
 

@@ -5,7 +5,9 @@
 
 mod commands;
 mod exactly_once;
+mod five_days;
 mod history;
+mod kills;
 mod page;
 mod refusals;
 mod report;
