@@ -5,7 +5,9 @@
 
 mod commands;
 mod exactly_once;
+mod expired;
 mod five_days;
+mod herd;
 mod history;
 mod kills;
 mod page;
