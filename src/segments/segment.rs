@@ -299,21 +299,30 @@ impl Sealer {
     }
 }
 
+/// What a fuzzer's input stands for. An odd first byte: payloads (kind, length in two bytes) that get the checksums which no fuzzer
+/// would guess.
+#[cfg(any(fuzzing, test))]
+pub(super) fn framed(bytes: &[u8]) -> Vec<u8> {
+    let (choice, mut bytes) = crate::fuzzing::choice(bytes);
+    if choice.is_multiple_of(2) {
+        return bytes.to_vec();
+    }
+    let mut framed = Vec::new();
+    while let Some([kind, low, high]) = crate::fuzzing::take::<3>(&mut bytes) {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(bytes.len());
+        let (payload, rest) = bytes.split_at(length);
+        frame::put(kind % 8, payload, &mut framed);
+        bytes = rest;
+    }
+    framed
+}
+
 /// The fuzz target: whatever stands in a segment, what is read of it has rising numbers, and sealed again it says the
-/// same. An odd first byte: payloads (kind, length in two bytes) that get the checksums which no fuzzer would guess.
+/// same.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
-    let (choice, mut bytes) = crate::fuzzing::choice(bytes);
-    let mut framed = Vec::new();
-    if choice % 2 == 1 {
-        while let Some([kind, low, high]) = crate::fuzzing::take::<3>(&mut bytes) {
-            let length = usize::from(u16::from_le_bytes([low, high])).min(bytes.len());
-            let (payload, rest) = bytes.split_at(length);
-            frame::put(kind % 6, payload, &mut framed);
-            bytes = rest;
-        }
-        bytes = &framed;
-    }
+    let bytes = framed(bytes);
+    let bytes = bytes.as_slice();
     let index = index(bytes, 0);
     let mut all = Vec::new();
     for span in &index.spans {

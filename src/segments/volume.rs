@@ -11,6 +11,8 @@ use super::block::Body;
 use super::codec::{Context, decode};
 use super::frame::{self, Found, Frames};
 use super::record::{Entry, Record};
+#[cfg(any(fuzzing, test))]
+use super::segment::framed;
 use super::segment::{Head, RECORD, put_head};
 use super::wire::{Reader, Unreadable, put_bytes, put_difference, put_number};
 use crate::limits;
@@ -275,7 +277,7 @@ impl Unread {
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
     let mut there = Vec::new();
-    each(bytes, None, |record| there.push(record));
+    each(&framed(bytes), None, |record| there.push(record));
     let mut open = Vec::new();
     for record in &there {
         super::put_record(record, &mut open);
@@ -358,7 +360,7 @@ mod tests {
         #[test]
         fn sealing_loses_nothing(entries in prop::collection::vec(samples::entry(), 0..60)) {
             let records = entries.into_iter().zip(1..).map(|(entry, seq)| Record { seq, entry });
-            fuzz(&open(&records.collect::<Vec<_>>()));
+            fuzz(&[&[0][..], &open(&records.collect::<Vec<_>>())].concat());
         }
     }
 }

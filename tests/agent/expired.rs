@@ -37,7 +37,9 @@ async fn an_expired_certificate_is_refused_and_said_and_nothing_is_lost() {
     let (mut hub, _) = stage.hub_process().await;
     // The agent trusts whoever signed it; its time alone is wrong.
     let mut command = linewatch();
-    command.args(["agent", "--no-page", "--hub", &at, "--hub-ca"]).arg(stage.folder.path().join("expired.pem"));
+    command
+        .args(["agent", "--no-page", "--hub", &at, "--hub-ca"])
+        .arg(stage.folder.path().join("expired.pem"));
     command.arg("--data").arg(stage.data()).env("RUST_LOG", "warn").env("NO_COLOR", "1");
     let mut agent = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(agent.stderr.take().unwrap()).lines();

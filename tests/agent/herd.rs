@@ -29,7 +29,10 @@ async fn many_agents_that_come_back_at_once_are_all_heard() {
     let arrears: Vec<Record> = (1..=48)
         .map(|seq| {
             let probe = format!("web-{}", seq % 12);
-            Record { seq, entry: Entry::Seen(blank(now.plus_millis(-2_500 * seq.cast_signed()), "G82003", &probe)) }
+            Record {
+                seq,
+                entry: Entry::Seen(blank(now.plus_millis(-2_500 * seq.cast_signed()), "G82003", &probe)),
+            }
         })
         .collect();
     let begun = Instant::now();
