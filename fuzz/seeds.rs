@@ -235,6 +235,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let segment_head = segment(1, &[&[1][..], &[7; 16], &[1, 100, 0]].concat());
     let segment_record = vec![0, 10, 0x41, 2, 0, 1, b'a', 0, 1, b'b', 20];
     let segment_note = vec![1, 11, 0, 1, b'a', 0, 1, b'b', 2, 2, 1, 0];
+    // One record, of practice `a` alone, not compressed.
+    let segment_sheet = [&[1, 1, b'a', 1, b'a', 0, 11][..], &segment_record].concat();
     let segment_block = [&[0, 1, 10, 0, 2, 0, 11][..], &segment_record].concat();
     vec![
         ("dns", "address", with(0, dns(ok, &[address(1)], &[]))),
@@ -434,7 +436,10 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("segment", "active", with(0, [segment_head.clone(), segment(2, &segment_record), segment(2, &segment_note)].concat())),
         ("segment", "scratched", with(0, [segment_head.clone(), vec![0; 9], segment(2, &segment_record)[..20].to_vec(), segment(2, &segment_note)].concat())),
         ("segment", "sealed", with(0, [segment_head.clone(), segment(3, &segment_block), segment(4, &[1])].concat())),
-        ("segment", "lies", with(0, [segment_head, segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat())),
+        ("segment", "lies", with(0, [segment_head.clone(), segment(3, &[0, 0xff, 0xff, 3, 1, 200, 0, 1, 3, 0]), segment(2, &[0, 1, 255])].concat())),
+        ("volume", "open", with(0, [segment_head.clone(), segment(2, &segment_record), vec![0; 5], segment(2, &segment_note)].concat())),
+        ("volume", "sealed", with(0, [segment_head.clone(), segment(6, &[1, 20, 0, 20, 0]), segment(5, &segment_sheet)].concat())),
+        ("volume", "lies", with(1, [&[5, 6, 0][..], &[0xff, 3, 1, b'b', 1, b'a'], &[6, 2, 0, 9, 9]].concat())),
         ("segment", "payloads", with(1, [&[2, 11, 0][..], &segment_record, &[2, 12, 0], &segment_note].concat())),
         ("segment", "block", with(1, [&[3, 18, 0][..], &segment_block, &[4, 1, 0, 1]].concat())),
         ("practices_csv", "ragged", b"ods,name\nG82002\nG82003,a,b,c\n,,\n".to_vec()),

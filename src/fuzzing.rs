@@ -52,6 +52,7 @@ targets! {
     tunnel: crate::probe::fuzzing::tunnel,
     udp: crate::probe::fuzzing::udp,
     segment: crate::segments::segment::fuzz,
+    volume: crate::segments::volume::fuzz,
 }
 
 /// The first byte chooses how to ask; the rest is what comes back. Nothing at all chooses nothing.

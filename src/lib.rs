@@ -12,7 +12,8 @@
 //! | [`agent`] | when each check is asked, and by whom |
 //! | [`reflector`] | the far side of `egress` checks: a small server of its own |
 //! | [`observation`] | one result of one check, and its JSON form |
-//! | [`segments`] | append-only files of observations: what an agent's spool is made of |
+//! | [`segments`] | append-only files of observations: what an agent's spool and a hub's archive are made of |
+//! | [`archive`] | every observation that the hub has, on its disk |
 //! | [`uplink`] | what an agent and the hub say to each other: keys, messages, batches |
 //! | [`hub`] | gathers observations; API, pages, metrics |
 //! | [`correlate`] | observations in, incident events out; pure |
@@ -37,11 +38,13 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod archive;
 pub mod chance;
 pub mod cli;
 pub mod config;
 pub mod correlate;
 pub mod estate;
+mod folder;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod hub;

@@ -1,6 +1,7 @@
 //! Every bound of linewatch that isn't the operator's to set, in one place, each with its reason: a file a subject.
 
 mod again;
+mod archive;
 mod beats;
 mod config;
 mod notices;
@@ -16,6 +17,7 @@ mod web;
 mod world;
 
 pub use again::*;
+pub use archive::*;
 pub use beats::*;
 pub use config::*;
 pub use notices::*;

@@ -11,6 +11,7 @@ mod enrol;
 mod hub;
 mod import;
 mod notices;
+mod observations;
 mod probe;
 mod reflector;
 pub(crate) mod replay;
@@ -67,6 +68,8 @@ enum Command {
     Drill(drill::Args),
     /// Play a scenario in virtual time
     Simulate(simulate::Args),
+    /// Print what the hub's archive has: every observation, as JSON lines
+    Observations(observations::Args),
     /// Put recorded observations through the correlator
     Replay(replay::Args),
     /// Make practices.csv from the NHS's list of practices
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Reflector(args) => reflector::run(&args),
         Command::Drill(args) => drill::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Observations(args) => observations::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Import(args) => import::run(args),
     };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
-use crate::limits::NOTICE_UPDATE_EVERY;
+use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
 use crate::time::At;
 
 /// `[hub]`
@@ -21,6 +22,8 @@ pub struct HubSettings {
     pub keep: Duration,
     /// How long recipients' addresses are kept after the notice. Default 90 days.
     pub keep_addresses: Duration,
+    /// How long every observation is kept, and what they may take of the disk. Default 60 days and 32 GiB.
+    pub observations: Keeping,
     /// The listener's certificate; `None`: it speaks plain HTTP.
     pub tls: Option<TlsSettings>,
     pub tokens: Tokens,
@@ -50,6 +53,9 @@ impl HubSettings {
     pub(super) const KEEP: Duration = Duration::from_hours(400 * 24);
     /// Addresses of people are kept no longer than questions about a notice are likely.
     pub(super) const KEEP_ADDRESSES: Duration = Duration::from_hours(90 * 24);
+    /// As long as an agent's spool has them too.
+    pub const OBSERVATIONS: Keeping =
+        Keeping { keep: Duration::from_hours(60 * 24), bytes_max: ARCHIVE_BYTES_MAX };
 }
 
 /// `[mail]`

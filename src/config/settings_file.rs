@@ -21,7 +21,7 @@ use super::values::{self, Refusal, refusal};
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
-use crate::limits::{CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
+use crate::limits::{ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
 use crate::time::At;
 
 /// All settings.
@@ -57,12 +57,14 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
-const HUB_KEYS: [&str; 15] = [
+const HUB_KEYS: [&str; 17] = [
     "listen",
     "data",
     "via",
     "keep",
     "keep_addresses",
+    "keep_observations",
+    "observations_size",
     "beat_secret_file",
     "beat_secret_env",
     "beat_secret",
@@ -85,6 +87,7 @@ fn hub(
         data: beside(reader.dir, HubSettings::DATA),
         keep: HubSettings::KEEP,
         keep_addresses: HubSettings::KEEP_ADDRESSES,
+        observations: HubSettings::OBSERVATIONS,
         tls: None,
         tokens: Tokens::default(),
     };
@@ -105,6 +108,12 @@ fn hub(
     }
     if let Some(keep) = section.value(reader, "keep_addresses", keep) {
         hub.keep_addresses = keep.value;
+    }
+    if let Some(keep) = section.value(reader, "keep_observations", keep) {
+        hub.observations.keep = keep.value;
+    }
+    if let Some(size) = section.value(reader, "observations_size", archive_size) {
+        hub.observations.bytes_max = size.value;
     }
     (hub, via(reader, &section, &draft.component_names), beat_secret)
 }
@@ -129,6 +138,14 @@ fn tls(reader: &mut Reader<'_>, hub: &Section<'_>) -> Option<TlsSettings> {
             None
         }
     }
+}
+
+fn archive_size(text: &str) -> Result<u64, Refusal> {
+    let bytes = values::bytes(text)?;
+    if bytes < ARCHIVE_BYTES_MIN {
+        return refusal(format!("{text:?} is too small"), "write \"256MiB\" or more");
+    }
+    Ok(bytes)
 }
 
 /// At least a day: less would remove an incident while it lasts.

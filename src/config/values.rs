@@ -150,6 +150,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, Refusal> {
     Ok(Duration::from_millis(ms.round() as u64))
 }
 
+/// A size on the disk: "500MiB", "32GiB", "1TiB".
+pub(super) fn bytes(text: &str) -> Result<u64, Refusal> {
+    const HELP: &str = "write a whole number and a unit: \"500MiB\", \"32GiB\" or \"1TiB\"";
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return refusal(format!("{:?} is not a size", shorten(text)), HELP),
+    };
+    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift)) {
+        Some(bytes) => Ok(bytes),
+        None => refusal(format!("{:?} is not a size", shorten(text)), HELP),
+    }
+}
+
 /// A port from 1 to 65535.
 pub(super) fn port(text: &str) -> Result<u16, Refusal> {
     let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
@@ -326,6 +343,14 @@ mod tests {
             ["", "30", "s", "30 s", "-5s", "5 minutes", "1e9s", "..s", "5S", "99999999999999999d", "∞s"]
         {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit() {
+        assert_eq!((bytes("256MiB"), bytes("32GiB")), (Ok(1 << 28), Ok(1 << 35)));
+        for text in ["", "32", "GiB", "32GB", "-1GiB", "1.5GiB", "32 GiB", "99999999TiB"] {
+            assert!(bytes(text).is_err(), "{text}");
         }
     }
 

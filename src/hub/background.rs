@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::state::Hub;
 use crate::agent::clock;
+use crate::archive::keeping::Settings as Keeping;
 use crate::config::HubSettings;
 use crate::incident::Event;
 use crate::limits::PRUNE_EVERY;
@@ -20,11 +21,13 @@ use crate::store::{Store, Transition};
 pub struct Retention {
     pub keep: Duration,
     pub keep_addresses: Duration,
+    /// Of observations.
+    pub archive: Keeping,
 }
 
 impl From<&HubSettings> for Retention {
     fn from(settings: &HubSettings) -> Self {
-        Self { keep: settings.keep, keep_addresses: settings.keep_addresses }
+        Self { keep: settings.keep, keep_addresses: settings.keep_addresses, archive: settings.observations }
     }
 }
 
@@ -51,7 +54,7 @@ pub async fn record(
                 None => return,
             },
             _ = prune.tick() => {
-                let Retention { keep, keep_addresses } = *retention.borrow();
+                let Retention { keep, keep_addresses, .. } = *retention.borrow();
                 store.prune(clock::now(), keep, keep_addresses).await.map(|pruned| {
                     tracing::debug!(?pruned, "removed what was kept for long enough");
                 })

@@ -14,6 +14,7 @@ pub enum About {
     Restart,
     Clock,
     Store,
+    Archive,
     Mail,
     Schedule,
     Concurrency,

@@ -20,6 +20,7 @@ pub struct Numbers {
     events: IntCounterVec,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
+    pub observations_unkept: IntCounter,
     pub clock_jumps: IntCounter,
     pub correlator_busy: Counter,
     pub reload_ok: IntGauge,
@@ -116,6 +117,10 @@ impl Numbers {
             transitions_lost: counter(
                 "linewatch_transitions_lost_total",
                 "Changes of checks that the store had no room for.",
+            )?,
+            observations_unkept: counter(
+                "linewatch_observations_unkept_total",
+                "This machine's own observations that the archive had no room or no disk for; agents keep theirs.",
             )?,
             clock_jumps: counter(
                 "linewatch_clock_jumps_total",

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::asks::Asks;
+use super::intake::keeper::Job;
 use super::ledger::Entered;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
@@ -22,8 +23,11 @@ use crate::agent::workers::{Report, Wished};
 use crate::correlate::{Correlator, Explanation, Picture, Wish};
 use crate::estate::{Estate, Vantage};
 use crate::incident::Event;
-use crate::limits::{EVENT_QUEUE, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS, REPORT_BATCH};
+use crate::limits::{
+    EVENT_QUEUE, OWN_JOBS_MAX, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS, REPORT_BATCH,
+};
 use crate::observation::Observation;
+use crate::segments::{Entry, Record, put_record_cut};
 use crate::store::Transition;
 use crate::time::At;
 
@@ -48,6 +52,8 @@ pub struct Outlets {
     pub asks: Arc<Asks>,
     /// To the store.
     pub transitions: mpsc::Sender<Vec<Transition>>,
+    /// To the archive: what agents didn't report, since that is there already.
+    pub keeper: mpsc::Sender<Job>,
 }
 
 pub struct Pipeline {
@@ -64,6 +70,8 @@ pub struct Pipeline {
     /// Events that the desk's queue had no room for.
     backlog: VecDeque<Event>,
     turned: Vec<Transition>,
+    /// This machine's own observations, as they go into the archive, and how many.
+    own: (Vec<u8>, u64),
     dirty: bool,
 }
 
@@ -106,6 +114,7 @@ impl Pipeline {
             last_incident,
             backlog: VecDeque::new(),
             turned: Vec::new(),
+            own: (Vec::new(), 0),
             dirty: true,
         }
     }
@@ -186,6 +195,11 @@ impl Pipeline {
             self.turned.push(Transition::of(&seen));
         }
         let taken = self.correlator.observe(now, &seen);
+        if seen.agent.is_none() {
+            let record = Record { seq: seen.seq.unwrap_or_default(), entry: Entry::Seen(seen.clone()) };
+            put_record_cut(&record, &mut self.own.0);
+            self.own.1 += 1;
+        }
         self.numbers.taken(taken);
         self.dirty = true;
         if self.outlets.observations.receiver_count() > 0 {
@@ -242,6 +256,15 @@ impl Pipeline {
         {
             // History of single checks is the first thing to let go of when the store hangs.
             self.numbers.transitions_lost.inc_by(lost.len() as u64);
+        }
+        if self.own.1 > 0 {
+            let (frames, count) = std::mem::take(&mut self.own);
+            // Agents' batches go first when the disk hangs: of the queue, a part is for what this machine sees.
+            let waiting = self.outlets.keeper.max_capacity() - self.outlets.keeper.capacity();
+            let job = Job { frames, row: None, done: None };
+            if waiting > OWN_JOBS_MAX || self.outlets.keeper.try_send(job).is_err() {
+                self.numbers.observations_unkept.inc_by(count);
+            }
         }
         if self.dirty {
             self.dirty = false;
@@ -343,6 +366,7 @@ mod tests {
             view: views,
             told,
             transitions: mpsc::channel(1).0,
+            keeper: mpsc::channel(1).0,
         };
         let notes = Arc::new(OwnNotes::default());
         let pulse = Arc::new(Pulse::default());

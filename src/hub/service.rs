@@ -18,7 +18,7 @@ use super::beats::Beats;
 use super::credentials::Credentials;
 use super::guard::Access;
 use super::intake::Intake;
-use super::intake::keeper::keep;
+use super::intake::keeper::Keeper;
 use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
@@ -172,6 +172,9 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
     let (told, to_tell) = mpsc::channel(EVENT_QUEUE);
     let (transitions, to_record) = mpsc::channel(TRANSITION_QUEUE);
+    let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
+    let (retention, retained) = watch::channel(Retention::from(&config.hub));
+    let keeper = Keeper::start(store.clone(), &config.hub.data, notes.clone(), retained.clone()).await;
     let ledger = Arc::new(Ledger::new(&estate));
     let blank = crate::correlate::Correlator::new(estate.clone()).picture();
     let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger, 0));
@@ -186,10 +189,10 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         told,
         asks: asks.clone(),
         transitions,
+        keeper: batches.clone(),
     };
     let pipeline = Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
 
-    let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
     let (tls, door_tls) = watch::channel(tls);
     let (handout, handed_out) = watch::channel(config.handout.clone());
     let hub = Arc::new(Hub {
@@ -213,7 +216,6 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let ended = CancellationToken::new();
     let (stop_pipeline, stop_server) = (CancellationToken::new(), CancellationToken::new());
     let stop_beats = CancellationToken::new();
-    let (retention, retained) = watch::channel(Retention::from(&config.hub));
     let connections_max =
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
     let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
@@ -232,8 +234,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
         teller: tokio::spawn(tell(hub.clone(), to_tell)),
-        recorder: tokio::spawn(record(store.clone(), to_record, retained)),
-        keeper: tokio::spawn(keep(store, to_keep)),
+        recorder: tokio::spawn(record(store, to_record, retained)),
+        keeper: tokio::spawn(keeper.keep(to_keep)),
         server: supervise(
             "the status page",
             server::serve(door, super::api::router(hub.clone()), stop_server.clone()),
@@ -511,6 +513,7 @@ impl Running {
                 drop(task.await);
             }
             hub.asks.close();
+            hub.intake.settle().await;
             stop_server.cancel();
             drop((&mut tasks.server).await);
         };

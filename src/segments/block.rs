@@ -1,7 +1,7 @@
 //! The blocks of a sealed segment: some dozens of records that are compressed together.
 //!
 //! Payload: records of the segment before this block, records in it, its first number, last number less the first, when
-//! its first began (all as numbers of varying length), method (0 plain, 1 deflate), then each record with its length.
+//! its first began (all as numbers of varying length), then the body.
 
 use super::codec::{Context, decode, encode};
 use super::record::Record;
@@ -21,13 +21,73 @@ pub struct BlockHead {
     pub at: At,
 }
 
+/// Records that are compressed together: method (0 plain, 1 deflate), then each record with its length.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    context: Context,
+    plain: Vec<u8>,
+    scratch: Vec<u8>,
+    pub count: usize,
+}
+
+impl Body {
+    pub fn push(&mut self, record: &Record) {
+        self.count += 1;
+        self.scratch.clear();
+        encode(record, &mut self.context, &mut self.scratch);
+        put_bytes(&mut self.plain, &self.scratch);
+    }
+
+    /// Whether it has so many records, or as many bytes as a body may have.
+    pub const fn is_full(&self, records_max: usize) -> bool {
+        self.count >= records_max || self.plain.len() >= limits::SEGMENT_BLOCK_BYTES
+    }
+
+    pub fn finish(&self, out: &mut Vec<u8>) {
+        let packed = miniz_oxide::deflate::compress_to_vec(&self.plain, limits::SEGMENT_DEFLATE_LEVEL);
+        if packed.len() < self.plain.len() {
+            out.push(1);
+            out.extend(packed);
+        } else {
+            out.push(0);
+            out.extend_from_slice(&self.plain);
+        }
+    }
+
+    /// The records of a body, as far as they can be read: without those of a newer version, and up to something that isn't in
+    /// this form.
+    pub fn open(mut reader: Reader<'_>) -> Result<Vec<Record>, Unreadable> {
+        let method = reader.byte()?;
+        let inflated;
+        let plain = match method {
+            0 => reader.0,
+            1 => {
+                let most = limits::SEGMENT_BLOCK_BYTES + limits::SEGMENT_RECORD_BYTES_MAX + 64;
+                inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(reader.0, most)
+                    .map_err(|_| Unreadable::Malformed)?;
+                &inflated
+            }
+            _ => return Err(Unreadable::Newer),
+        };
+        let mut plain = Reader(plain);
+        let mut context = Context::default();
+        let mut records = Vec::new();
+        while !plain.0.is_empty() {
+            let Ok(bytes) = plain.bytes() else { break };
+            match decode(bytes, &mut context) {
+                Ok(record) => records.push(record),
+                Err(Unreadable::Newer) => {}
+                Err(_) => break,
+            }
+        }
+        Ok(records)
+    }
+}
+
 /// Gathers records of rising numbers into a block.
 #[derive(Debug, Default)]
 pub struct Block {
-    context: Context,
-    body: Vec<u8>,
-    scratch: Vec<u8>,
-    count: usize,
+    body: Body,
     first: u64,
     last: u64,
     at: At,
@@ -35,42 +95,32 @@ pub struct Block {
 
 impl Block {
     pub fn push(&mut self, record: &Record) {
-        if self.count == 0 {
+        if self.is_empty() {
             self.first = record.seq;
             self.at = record.at();
         }
         self.last = record.seq;
-        self.count += 1;
-        self.scratch.clear();
-        encode(record, &mut self.context, &mut self.scratch);
-        put_bytes(&mut self.body, &self.scratch);
+        self.body.push(record);
     }
 
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.body.count == 0
     }
 
     pub const fn is_full(&self) -> bool {
-        self.count >= limits::SEGMENT_BLOCK_RECORDS || self.body.len() >= limits::SEGMENT_BLOCK_BYTES
+        self.body.is_full(limits::SEGMENT_BLOCK_RECORDS)
     }
 
     /// The payload of the block's frame, and how many records are in it. The block is empty afterwards.
     pub fn finish(&mut self, before: u64) -> (Vec<u8>, u64) {
-        let count = self.count as u64;
-        let mut out = Vec::with_capacity(self.body.len() / 2 + 32);
+        let count = self.body.count as u64;
+        let mut out = Vec::new();
         put_number(&mut out, before);
         put_number(&mut out, count);
         put_number(&mut out, self.first);
         put_number(&mut out, self.last.saturating_sub(self.first));
         put_difference(&mut out, self.at.as_millis(), 0);
-        let packed = miniz_oxide::deflate::compress_to_vec(&self.body, limits::SEGMENT_DEFLATE_LEVEL);
-        if packed.len() < self.body.len() {
-            out.push(1);
-            out.extend(packed);
-        } else {
-            out.push(0);
-            out.extend_from_slice(&self.body);
-        }
+        self.body.finish(&mut out);
         *self = Self::default();
         (out, count)
     }
@@ -95,29 +145,7 @@ fn take_head(reader: &mut Reader<'_>) -> Result<BlockHead, Unreadable> {
 pub fn open(payload: &[u8]) -> Result<(Vec<Record>, u64), Unreadable> {
     let mut reader = Reader(payload);
     let head = take_head(&mut reader)?;
-    let method = reader.byte()?;
-    let inflated;
-    let body = match method {
-        0 => reader.0,
-        1 => {
-            let most = limits::SEGMENT_BLOCK_BYTES + limits::SEGMENT_RECORD_BYTES_MAX + 64;
-            inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(reader.0, most)
-                .map_err(|_| Unreadable::Malformed)?;
-            &inflated
-        }
-        _ => return Err(Unreadable::Newer),
-    };
-    let mut body = Reader(body);
-    let mut context = Context::default();
-    let mut records = Vec::new();
-    while !body.0.is_empty() {
-        let Ok(bytes) = body.bytes() else { break };
-        match decode(bytes, &mut context) {
-            Ok(record) => records.push(record),
-            Err(Unreadable::Newer) => {}
-            Err(_) => break,
-        }
-    }
+    let records = Body::open(reader)?;
     let unread = head.count.saturating_sub(records.len() as u64);
     Ok((records, unread))
 }

@@ -1,4 +1,4 @@
-//! Append-only files of observations: the spool of an agent is made of them. Bytes in, records out; files are for those who
+//! Append-only files of observations: the spool of an agent is made of them, and the archive of a hub. Bytes in, records out; files are for those who
 //! use it.
 //!
 //! | file | subject |
@@ -9,15 +9,21 @@
 //! | [`frame`] | mark, length and checksum, so that damage costs itself only |
 //! | `block.rs` | some dozens of records compressed together |
 //! | `segment.rs` | a whole segment: what is where, what is damaged, and sealing |
+//! | [`volume`] | a segment of an archive, sorted by practice when it is sealed |
+//! | [`names`] | what the files are called |
 
 mod block;
 mod codec;
 pub(crate) mod frame;
+pub(crate) mod names;
 mod record;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod segment;
+pub(crate) mod volume;
 pub(crate) mod wire;
 
 pub use record::{Entry, MANY, Record, Thinned, What};
-pub use segment::{Damage, Head, Index, Sealer, Span, frame_bytes, index, put_head, put_record, records};
+pub use segment::{
+    Damage, Head, Index, Sealer, Span, frame_bytes, index, put_head, put_record, put_record_cut, records,
+};

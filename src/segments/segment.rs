@@ -9,13 +9,14 @@ use std::ops::Range;
 use super::block::{self, Block};
 use super::codec::{Context, decode, encode};
 use super::frame::{self, Found, Frames, OVERHEAD};
-use super::record::Record;
+use super::record::{Entry, Record};
 use super::wire::{Reader, Unreadable, put_number};
 use crate::limits;
+use crate::observation::Observation;
 use crate::time::At;
 
-const HEAD: u8 = 1;
-const RECORD: u8 = 2;
+pub(super) const HEAD: u8 = 1;
+pub(super) const RECORD: u8 = 2;
 const BLOCK: u8 = 3;
 const TAIL: u8 = 4;
 
@@ -241,6 +242,17 @@ pub fn put_record(record: &Record, out: &mut Vec<u8>) -> bool {
     fits
 }
 
+/// The same; of an observation that is too large, `detail` and `path` are let go of.
+pub fn put_record_cut(record: &Record, out: &mut Vec<u8>) {
+    if put_record(record, out) {
+        return;
+    }
+    if let Entry::Seen(seen) = &record.entry {
+        let seen = Observation { detail: None, path: None, ..seen.clone() };
+        put_record(&Record { seq: record.seq, entry: Entry::Seen(seen) }, out);
+    }
+}
+
 /// Bytes of the frame of a record in an active segment; none: it is too large for one.
 pub fn frame_bytes(record: &Record) -> Option<usize> {
     let mut out = Vec::new();
@@ -287,21 +299,30 @@ impl Sealer {
     }
 }
 
+/// What a fuzzer's input stands for. An odd first byte: payloads (kind, length in two bytes) that get the checksums which no fuzzer
+/// would guess.
+#[cfg(any(fuzzing, test))]
+pub(super) fn framed(bytes: &[u8]) -> Vec<u8> {
+    let (choice, mut bytes) = crate::fuzzing::choice(bytes);
+    if choice.is_multiple_of(2) {
+        return bytes.to_vec();
+    }
+    let mut framed = Vec::new();
+    while let Some([kind, low, high]) = crate::fuzzing::take::<3>(&mut bytes) {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(bytes.len());
+        let (payload, rest) = bytes.split_at(length);
+        frame::put(kind % 8, payload, &mut framed);
+        bytes = rest;
+    }
+    framed
+}
+
 /// The fuzz target: whatever stands in a segment, what is read of it has rising numbers, and sealed again it says the
-/// same. An odd first byte: payloads (kind, length in two bytes) that get the checksums which no fuzzer would guess.
+/// same.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
-    let (choice, mut bytes) = crate::fuzzing::choice(bytes);
-    let mut framed = Vec::new();
-    if choice % 2 == 1 {
-        while let Some([kind, low, high]) = crate::fuzzing::take::<3>(&mut bytes) {
-            let length = usize::from(u16::from_le_bytes([low, high])).min(bytes.len());
-            let (payload, rest) = bytes.split_at(length);
-            frame::put(kind % 6, payload, &mut framed);
-            bytes = rest;
-        }
-        bytes = &framed;
-    }
+    let bytes = framed(bytes);
+    let bytes = bytes.as_slice();
     let index = index(bytes, 0);
     let mut all = Vec::new();
     for span in &index.spans {

@@ -9,8 +9,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tokio::time::timeout;
 
+use super::archive::put_position;
 use super::write::{Tx, journal, record_transition};
 use super::{Store, StoreError, StoreHealth, Transition};
+use crate::archive::Position;
 use crate::limits;
 use crate::time::At;
 use crate::uplink::key::Tag;
@@ -125,9 +127,10 @@ impl Store {
         .await
     }
 
-    /// Records batches, each with what it changed, all or none.
-    pub async fn record_batches(&self, batches: &[BatchRow]) -> Result<(), StoreError> {
+    /// Records batches, each with what it changed, and up to where the archive counts now: all or none.
+    pub async fn record_batches(&self, batches: &[BatchRow], archive: Position) -> Result<(), StoreError> {
         self.commit_now(async |tx| {
+            put_position(tx, archive).await?;
             for batch in batches {
                 put_spool(tx, &batch.spool).await?;
                 for transition in &batch.transitions {
@@ -159,7 +162,7 @@ impl Store {
     }
 
     /// One transaction that is on the disk when this returns, or not at all.
-    async fn commit_now(
+    pub(super) async fn commit_now(
         &self,
         work: impl AsyncFnOnce(&mut Tx) -> Result<(), sqlx::Error>,
     ) -> Result<(), StoreError> {

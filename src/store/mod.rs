@@ -5,6 +5,7 @@
 //! | [`open`](self) | `open.rs`: folder, lock, file, migrations; or memory when the disk can't be used |
 //! | `write.rs` | everything that is ever written, each kind idempotent |
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
+//! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `read.rs` | what is ever asked |
 //! | `retention.rs` | what is removed when its time is over |
@@ -19,6 +20,7 @@
 //! deleted or overwritten.
 
 mod agents;
+mod archive;
 mod arrears;
 mod error;
 mod open;

@@ -6,7 +6,11 @@
 mod asked;
 mod commands;
 mod exactly_once;
+mod expired;
+mod five_days;
+mod herd;
 mod history;
+mod kills;
 mod page;
 mod refusals;
 mod report;

@@ -21,6 +21,7 @@ use crate::stage::{DEADLINE, Stage, config_text, url};
 pub struct Stranger {
     http: reqwest::Client,
     hub: String,
+    pub agent: String,
     pub bearer: String,
 }
 
@@ -32,14 +33,23 @@ impl Stranger {
         let http = stage.client();
         let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
         let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
-        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent) }
+        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent), agent: answer.agent }
     }
 
     pub async fn send(&self, records: &[Record]) -> (u16, Value) {
         self.send_bytes(pack(records).unwrap()).await
     }
 
+    /// The same of a hub that may be away.
+    pub async fn offer(&self, records: &[Record]) -> reqwest::Result<(u16, Value)> {
+        self.post(pack(records).unwrap()).await
+    }
+
     pub async fn send_bytes(&self, packed: Vec<u8>) -> (u16, Value) {
+        self.post(packed).await.unwrap()
+    }
+
+    async fn post(&self, packed: Vec<u8>) -> reqwest::Result<(u16, Value)> {
         let state = State { at: clock::now(), ..State::default() };
         let asked = self
             .http
@@ -49,8 +59,8 @@ impl Stranger {
             .header(SPOOL, "5001")
             .header(STATE, serde_json::to_string(&state).unwrap())
             .body(packed);
-        let answer = asked.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let answer = asked.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
     }
 }
 

@@ -12,7 +12,10 @@ use linewatch::agent::spool::Settings;
 use linewatch::agent::uplink::keeper::lock;
 use linewatch::agent::uplink::service::{Agent, AgentSettings, start as start_agent};
 use linewatch::agent::workers::Field;
+use linewatch::archive::reading::{Query, read};
 use linewatch::hub::service::{Options, Running, start};
+use linewatch::observation::Observation;
+use linewatch::segments::Entry;
 use linewatch::store::{SpoolRow, Store};
 use linewatch::uplink::message::{AgentLine, CodeAnswer, CodeRequest};
 use tokio::net::{TcpListener, TcpStream};
@@ -127,6 +130,21 @@ impl Stage {
         let mut child = command.arg("--data").arg(self.data()).stdout(Stdio::piped()).spawn().unwrap();
         line_with(&mut child, " as agent ").await;
         child
+    }
+
+    /// What the hub's archive has, in order of arrival: of one practice, or all.
+    pub fn archived(&self, practice: Option<&str>) -> Vec<Observation> {
+        let query = Query { practice: practice.map(str::to_owned), ..Query::default() };
+        let dir = linewatch::archive::folder(&self.folder.path().join("linewatch-data"));
+        let mut reader = read(&dir, query).unwrap();
+        let mut all = Vec::new();
+        for record in reader.by_ref() {
+            if let Entry::Seen(seen) = record.unwrap().entry {
+                all.push(seen);
+            }
+        }
+        assert_eq!(reader.unread(), linewatch::archive::reading::Unread::default());
+        all
     }
 
     /// What the hub, which has ended, kept of spools.

@@ -117,6 +117,7 @@ pub fn config() -> Config {
             data: PathBuf::from("linewatch-data"),
             keep: Duration::from_hours(24),
             keep_addresses: Duration::from_hours(24),
+            observations: linewatch::config::HubSettings::OBSERVATIONS,
             tls: None,
             tokens: Tokens::default(),
         },

@@ -47,6 +47,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             data: "unused".into(),
             keep: Duration::from_hours(400 * 24),
             keep_addresses: Duration::from_hours(90 * 24),
+            observations: linewatch::config::HubSettings::OBSERVATIONS,
             tls: None,
             tokens: Tokens::default(),
         },

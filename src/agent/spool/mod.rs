@@ -21,7 +21,6 @@
 //! | `queue.rs` | what isn't on the disk yet |
 //! | `shelf.rs` | a segment: where its records are |
 //! | `state.rs` | id, reserved numbers, acknowledgements, as a file |
-//! | `files.rs` | the folder, as the few operations that it is used by |
 //!
 //! # Numbers
 //!
@@ -30,7 +29,6 @@
 //! Numbers are reserved durably before they are given, and a restart passes over what was reserved.
 
 mod error;
-mod files;
 pub mod intervals;
 mod open;
 mod queue;
@@ -46,6 +44,7 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use crate::folder::{Files, Folder, FolderError, Nowhere};
 use crate::limits;
 use crate::observation::Observation;
 use crate::segments::{Entry, Record, frame_bytes};
@@ -54,7 +53,6 @@ use crate::time::At;
 pub use error::SpoolError;
 pub use status::{Disk, Opened, Status};
 
-use files::{Files, Folder, Nowhere};
 use intervals::Intervals;
 use queue::Queue;
 use shelf::Segment;
@@ -144,9 +142,13 @@ impl Spool {
     /// [`SpoolError::InUse`]: another agent has it, and this one must not go on. All else: [`Spool::in_memory`] can
     /// stand in for it.
     pub fn open(dir: &Path, settings: Settings, now: At) -> Result<(Self, Opened), SpoolError> {
-        let files = Folder::open(dir)?;
-        Self::over(Box::new(files), settings.into(), now)
-            .map_err(|error| SpoolError::Folder { dir: dir.to_owned(), why: error.to_string() })
+        let folder =
+            |error: std::io::Error| SpoolError::Folder { dir: dir.to_owned(), why: error.to_string() };
+        let files = Folder::open(dir).map_err(|error| match error {
+            FolderError::InUse => SpoolError::InUse { dir: dir.to_owned() },
+            FolderError::Disk(error) => folder(error),
+        })?;
+        Self::over(Box::new(files), settings.into(), now).map_err(folder)
     }
 
     /// A spool that lasts as long as the process, because of what `why` says. Its id is a new one.

@@ -4,13 +4,14 @@ use std::io;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::files::{Files, LOCK};
-use super::shelf::{Named, Segment, named, open_name};
+use super::shelf::Segment;
 use super::state::{SLOTS, State};
 use super::thinning::{Level, NOTES};
 use super::write::BALLAST;
 use super::{Opened, Sizes, Spool, SpoolId};
+use crate::folder::{Files, LOCK};
 use crate::limits;
+use crate::segments::names::{Named, named, open_name, sealed_name};
 use crate::segments::wire::Unreadable;
 use crate::segments::{self, Index};
 use crate::time::At;
@@ -156,7 +157,7 @@ impl Spool {
 }
 
 fn name_of(seen: &Seen) -> String {
-    if seen.sealed { super::shelf::sealed_name(seen.id) } else { open_name(seen.id) }
+    if seen.sealed { sealed_name(seen.id) } else { open_name(seen.id) }
 }
 
 /// The newer of the two states, and whether both are sound.

@@ -3,10 +3,11 @@
 use std::io;
 
 use super::Spool;
-use super::shelf::{Segment, new_name, open_name, sealed_name};
+use super::shelf::Segment;
 use super::thinning::{Level, NOTES, Plan, Planner, choose};
 use super::write::{BALLAST, soon};
 use crate::limits;
+use crate::segments::names::{new_name, open_name, sealed_name};
 use crate::segments::{self, Head, Record, Sealer};
 use crate::time::At;
 

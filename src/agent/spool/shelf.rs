@@ -4,6 +4,7 @@ use super::intervals::Intervals;
 use super::thinning::Level;
 use crate::limits;
 use crate::segments::Span;
+use crate::segments::names::{open_name, sealed_name};
 
 /// A file of the spool.
 #[derive(Debug)]
@@ -102,40 +103,5 @@ impl Place {
         let numbers = self.span.last - self.span.first + 1;
         let left = numbers - acked.count(self.span.first, self.span.last).min(numbers);
         left.min(u64::from(self.span.count))
-    }
-}
-
-const DIGITS: usize = 20;
-
-pub(super) fn open_name(id: u64) -> String {
-    format!("{id:020}.open")
-}
-
-pub(super) fn sealed_name(id: u64) -> String {
-    format!("{id:020}.sealed")
-}
-
-/// What a segment is written as until it takes the place of the old one.
-pub(super) fn new_name(id: u64) -> String {
-    format!("{id:020}.new")
-}
-
-/// What a file is by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
-    Open(u64),
-    Sealed(u64),
-    New,
-    Foreign,
-}
-
-pub(super) fn named(name: &str) -> Named {
-    let Some((digits, rest)) = name.split_at_checked(DIGITS) else { return Named::Foreign };
-    let id = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok()).flatten();
-    match (id, rest) {
-        (Some(id), ".open") => Named::Open(id),
-        (Some(id), ".sealed") => Named::Sealed(id),
-        (Some(_), ".new") => Named::New,
-        _ => Named::Foreign,
     }
 }

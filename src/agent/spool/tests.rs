@@ -3,15 +3,14 @@
 mod crashes;
 mod damage;
 mod days;
-mod fake;
 mod model;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::segments::{What, samples};
-use fake::Fake;
+use crate::folder::fake::Fake;
+use crate::segments::{What, names, samples};
 
 const NOW: At = At::from_millis(1_773_644_400_000);
 

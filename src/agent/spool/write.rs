@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use super::shelf::{Segment, open_name};
+use super::shelf::Segment;
 use super::state::{SLOTS, State};
 use super::thinning::Level;
 use super::{Disk, Spool};
 use crate::limits;
+use crate::segments::names::open_name;
 use crate::segments::{self, Head};
 use crate::time::At;
 

@@ -29,8 +29,8 @@ use super::view::View;
 use crate::agent::workers::Report;
 use crate::estate::{NetworkIx, Vantage};
 use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK, SPOOLS_PER_AGENT_MAX};
-use crate::segments::Record;
-use crate::store::{BatchRow, SpoolRow, StoreError};
+use crate::segments::{Entry, Record};
+use crate::store::{BatchRow, SpoolRow};
 use crate::time::At;
 use crate::uplink::message::State;
 use crate::uplink::ranges::Ranges;
@@ -94,13 +94,22 @@ impl Intake {
     pub async fn take(
         &self,
         (who, spool_id, state): (&Who, &str, &State),
-        batch: Vec<Record>,
+        mut batch: Vec<Record>,
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
         let spool = self.spool(&who.agent, spool_id, now);
+        let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
+        let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
+        // Who reported it, how and when is the hub's to say, whatever a line claims.
+        for record in &mut batch {
+            if let Entry::Seen(seen) = &mut record.entry {
+                (seen.agent, seen.uplink) = (Some(who.agent.clone()), uplink.clone());
+                seen.received = Some(now);
+            }
+        }
         let mut spool = spool.lock().await;
-        let plan = spool.plan(batch, state.floor)?;
+        let mut plan = spool.plan(batch, state.floor)?;
         // Room first: what is on the disk must find its way to the correlator.
         let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
         let room = reports.reserve_many(plan.fresh.len());
@@ -116,22 +125,20 @@ impl Intake {
                 taken: plan.kept.clone(),
                 last_heard: now,
             };
-            let (transitions, journal) = (plan.transitions.clone(), plan.thinned.clone());
-            self.write(BatchRow { spool: row, transitions, journal }).await?.err()
+            let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.thinned));
+            let row = BatchRow { spool: row, transitions, journal };
+            self.write(std::mem::take(&mut plan.frames), Some(row)).await?.err()
         };
         if trouble.is_none() {
             spool.keep(&plan);
         }
         spool.take(&plan);
         let practice = view.estate.practice(&who.practice);
-        let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
-        let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         let (mut fresh, mut unknown) = (0, 0);
-        for (place, mut seen) in room.zip(plan.fresh.iter().cloned()) {
+        for (place, seen) in room.zip(plan.fresh.iter().cloned()) {
             let probe = view.estate.probe(&seen.probe);
             fresh += 1;
             unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
-            (seen.agent, seen.uplink) = (Some(who.agent.clone()), uplink.clone());
             let from = practice.map_or(Vantage::Hub, Vantage::Practice);
             // Of a practice that isn't in the list any more nothing is entered; the correlator counts it as unknown.
             let probe = probe.filter(|_| practice.is_some());
@@ -149,14 +156,19 @@ impl Intake {
             fresh,
             again: plan.again,
             unknown,
-            trouble: trouble.map(|error| error.to_string()),
+            trouble,
         })
     }
 
-    async fn write(&self, row: BatchRow) -> Result<Result<(), StoreError>, Refusal> {
+    /// Returns once all that was given to the keeper before is on the disk, or it is known that it isn't.
+    pub async fn settle(&self) {
+        drop(self.write(Vec::new(), None).await);
+    }
+
+    async fn write(&self, frames: Vec<u8>, row: Option<BatchRow>) -> Result<Result<(), String>, Refusal> {
         let (done, told) = oneshot::channel();
         // When the queue is full, so many agents wait that one more had better come later.
-        self.keeper.try_send(Job { row, done }).map_err(|_| Refusal::Busy)?;
+        self.keeper.try_send(Job { frames, row, done: Some(done) }).map_err(|_| Refusal::Busy)?;
         told.await.map_err(|_| Refusal::Busy)
     }
 }

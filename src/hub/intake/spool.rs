@@ -4,7 +4,7 @@
 //! of a batch is new. In good days the first two are the same. While the disk fails, what an agent reports is taken and not kept:
 //! the correlator sees it, the agent isn't told that the hub has it, and when it sends it again it isn't taken twice.
 //!
-//! What is kept of an observation is whether it changed its check's state. Numbers come in order within a stretch, and stretches in
+//! What is kept of an observation is itself, in the archive, and whether it changed its check's state. Numbers come in order within a stretch, and stretches in
 //! any order (what is reported now comes before the backlog). So the state of each check is remembered at the *frontier* of each
 //! stretch; where there is none, as after a restart of the hub, the first result of each check is recorded as well, changed or not.
 //! All together, in the order of `at`, they say what the observations said, whatever order they came in.
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
-use crate::segments::{Entry, Record};
+use crate::segments::{Entry, Record, put_record_cut};
 use crate::store::Transition;
 use crate::uplink::ranges::Ranges;
 
@@ -42,6 +42,8 @@ pub struct Plan {
     /// All that will be kept, this batch included.
     pub kept: Ranges,
     pub transitions: Vec<Transition>,
+    /// What isn't kept yet, as it goes into the archive.
+    pub frames: Vec<u8>,
     /// For the journal.
     pub thinned: Vec<String>,
     /// Records that had been taken before.
@@ -69,6 +71,7 @@ impl Spool {
             fresh: Vec::new(),
             kept: self.kept.clone(),
             transitions: Vec::new(),
+            frames: Vec::new(),
             thinned: Vec::new(),
             again: 0,
             is_known: true,
@@ -80,8 +83,12 @@ impl Spool {
         }
         let mut front = Frontier::default();
         let mut before: Option<u64> = None;
-        for Record { seq, entry } in batch {
-            let is_kept = self.kept.contains(seq);
+        for record in batch {
+            let is_kept = self.kept.contains(record.seq);
+            if !is_kept {
+                put_record_cut(&record, &mut plan.frames);
+            }
+            let Record { seq, entry } = record;
             if !is_kept {
                 if before.is_none_or(|before| before.checked_add(1) != Some(seq)) {
                     plan.remember(std::mem::take(&mut front));

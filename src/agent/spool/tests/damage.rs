@@ -52,9 +52,9 @@ fn a_flipped_byte_anywhere_costs_one_record_or_one_block() {
             disk.world().file(&name)[at] ^= 0x20;
             let place = format!("{name}, byte {at}");
             let (missing, opened) = missing(&disk, &given, &place);
-            let most = match shelf::named(&name) {
-                shelf::Named::Open(_) => 1,
-                shelf::Named::Sealed(_) => limits::SEGMENT_BLOCK_RECORDS,
+            let most = match names::named(&name) {
+                names::Named::Open(_) => 1,
+                names::Named::Sealed(_) => limits::SEGMENT_BLOCK_RECORDS,
                 _ => 0,
             };
             assert!(missing.len() <= most, "{place}: {} missing", missing.len());
@@ -124,7 +124,7 @@ fn what_is_not_its_own_is_left_alone() {
         .world()
         .names
         .keys()
-        .find(|name| matches!(shelf::named(name), shelf::Named::Sealed(_)))
+        .find(|name| matches!(names::named(name), names::Named::Sealed(_)))
         .expect("a segment")
         .clone();
     let foreign = other.world().file(&name).clone();

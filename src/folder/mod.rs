@@ -1,4 +1,5 @@
-//! The folder of a spool, as the few operations that it is used by. Tests put another in its place.
+//! A folder of segment files, as the few operations that spool and archive use it by. Tests put another in its place: `fake.rs`,
+//! a disk that stops in the middle of any of them.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -8,11 +9,21 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::SpoolError;
+#[cfg(test)]
+pub(crate) mod fake;
+
+/// Why a folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("another process is using it")]
+    InUse,
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
 
 /// Files by their names in one folder. What was written is durable after [`Files::sync`]; names are, after
 /// [`Files::sync_folder`].
-pub(super) trait Files: Send {
+pub(crate) trait Files: Send {
     /// Name and length in bytes of each file, in no order.
     fn list(&mut self) -> io::Result<Vec<(String, u64)>>;
     /// `length` bytes from `offset`, or fewer where the file ends.
@@ -28,35 +39,34 @@ pub(super) trait Files: Send {
     fn sync_folder(&mut self) -> io::Result<()>;
 }
 
-/// A file that keeps other agents out.
-pub(super) const LOCK: &str = "lock";
+/// A file that keeps other processes out.
+pub(crate) const LOCK: &str = "lock";
 
 /// A folder of this machine.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
-    /// Released by the system when the process dies.
-    _lock: Flock<File>,
+    /// Released by the system when the process dies. None of those that only look on.
+    _lock: Option<Flock<File>>,
     /// The file that was used last: nearly always the active segment.
     last: Option<(String, File)>,
 }
 
 impl Folder {
     /// Makes the folder (for its owner only) and locks it.
-    pub fn open(path: &Path) -> Result<Self, SpoolError> {
-        let folder = |error: io::Error| SpoolError::Folder { dir: path.to_owned(), why: error.to_string() };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(folder)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join(LOCK))
-            .map_err(folder)?;
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            Errno::EWOULDBLOCK => SpoolError::InUse { dir: path.to_owned() },
-            other => folder(other.into()),
+            Errno::EWOULDBLOCK => FolderError::InUse,
+            other => FolderError::Disk(other.into()),
         })?;
-        Ok(Self { path: path.to_owned(), _lock: lock, last: None })
+        Ok(Self { path: path.to_owned(), _lock: Some(lock), last: None })
+    }
+
+    /// Beside whoever holds the lock: for reading, and for files that the other one leaves alone.
+    pub fn beside(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None, last: None }
     }
 
     fn file(&mut self, name: &str, create: bool) -> io::Result<&File> {
@@ -130,7 +140,7 @@ impl Files for Folder {
 }
 
 /// Where nothing can be kept: a spool in memory.
-pub(super) struct Nowhere;
+pub(crate) struct Nowhere;
 
 fn nowhere<T>() -> io::Result<T> {
     Err(io::Error::other("there is no disk"))

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::super::files::Files;
+use super::Files;
 
-/// Shared by the spool that writes and the test that looks on.
+/// Shared by whoever writes and the test that looks on.
 #[derive(Clone, Default)]
 pub struct Fake(Arc<Mutex<World>>);
 

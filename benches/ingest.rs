@@ -1,0 +1,296 @@
+//! What a hub takes in from agents, over HTTPS on loopback.
+//!
+//! `cargo bench --bench ingest`: observations a second, JSON lines in gzip, through the whole intake (keys, limits, archive and store on
+//! the disk, correlator), beside a bare axum handler that unpacks and parses the same batches and drops them; both behind the same
+//! door, from the same clients, in one run. `… -- 50` for batches of so many.
+//!
+//! `cargo bench --bench ingest -- reconnect 6200`: so many agents, a connection and a key each, whose hub (a process of its own) was
+//! killed and comes back: how long each exchange takes, and the hub's memory at most. They come as agents do, within a minute, with two
+//! minutes of arrears each, and then report each of their checks.
+//!
+//! In `target/tmp`, on the disk of this machine.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::body::Bytes;
+use axum::routing::post;
+use linewatch::agent::schedule::Whose;
+use linewatch::agent::uplink::link::jitter;
+use linewatch::agent::workers::blank;
+use linewatch::agent::{clock, descriptors};
+use linewatch::hub::server::{self, Door};
+use linewatch::hub::service::{Options, start};
+use linewatch::observation::Phase;
+use linewatch::segments::{Entry, Record};
+use linewatch::store::{AgentRow, Credential, Store};
+use linewatch::uplink::batch;
+use linewatch::uplink::key::{AgentKey, agent_id};
+use linewatch::uplink::message::{BatchAnswer, SPOOL, STATE, State};
+use linewatch::uplink::ranges::Ranges;
+use linewatch::world::dice::mix;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+const CHECKS: u64 = 12;
+/// Agents in the first measurement, and batches of each: as many as one may send at once.
+const SENDERS: u64 = 24;
+const BATCHES: u64 = 38;
+
+fn practice(n: u64) -> String {
+    format!("G{n:05}")
+}
+
+/// A folder with the configuration of so many practices, a certificate, and a key for an agent at each.
+async fn stage(practices: u64, listen: &str) -> anyhow::Result<(PathBuf, String, Vec<String>)> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ingest");
+    let _fresh = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder)?;
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).to_owned();
+    let made = rcgen::generate_simple_self_signed([host])?;
+    std::fs::write(folder.join("hub.pem"), made.cert.pem())?;
+    std::fs::write(folder.join("hub.key"), made.signing_key.serialize_pem())?;
+    let mut text = format!(
+        "[icb]\ncode = \"QKS\"\nname = \"An ICB\"\ntimezone = \"Europe/London\"\n\
+         [hub]\nlisten = \"{listen}\"\ntls = {{ certificate = \"hub.pem\", key = \"hub.key\" }}\n\
+         [[network]]\nid = \"internet\"\nname = \"the internet\"\nthrough = []\n"
+    );
+    for n in 0..CHECKS {
+        write!(
+            text,
+            "[[probe]]\nid = \"web-{n}\"\nkind = \"tcp\"\nnetwork = \"internet\"\ntarget = \"127.0.0.1:9\"\n\
+             every = \"30s\"\ntimeout = \"5s\"\n"
+        )?;
+    }
+    for n in 0..practices {
+        writeln!(text, "[[practice]]\nods = \"{}\"\nname = \"A surgery\"", practice(n))?;
+    }
+    std::fs::write(folder.join("probes.toml"), text)?;
+    let store = Store::open(&folder.join("linewatch-data")).await?;
+    let (mut rows, mut bearers) = (Vec::new(), Vec::new());
+    for n in 0..practices {
+        let key = AgentKey::fresh()?;
+        let id = agent_id(&key.tag());
+        bearers.push(key.bearer(&id));
+        rows.push(Credential::Agent(AgentRow {
+            id,
+            practice: practice(n),
+            key: key.tag(),
+            next: None,
+            rotate: false,
+            enrolled_at: clock::now(),
+            revoked_at: None,
+        }));
+    }
+    store.record_credentials(&rows).await?;
+    store.close().await;
+    Ok((folder, made.cert.pem(), bearers))
+}
+
+/// A batch of the last seconds' checks, with all the phases of an HTTPS check that is fine.
+fn batch_of(agent: u64, first: u64, count: u64) -> anyhow::Result<Vec<u8>> {
+    let now = clock::now();
+    let record = |seq: u64| {
+        let mut seen = blank(now, &practice(agent), &format!("web-{}", seq % CHECKS));
+        let drawn = |part: u64| (mix(seq, part) % 30_000) as f64 / 1000.0;
+        seen.ms = 20.0 + drawn(0);
+        for (part, phase) in [(1, Phase::Dns), (2, Phase::Connect), (3, Phase::Tls), (4, Phase::FirstByte)] {
+            seen.phases_ms.set(phase, drawn(part));
+        }
+        Record { seq, entry: Entry::Seen(seen) }
+    };
+    Ok(batch::pack(&(first..first + count).map(record).collect::<Vec<_>>())?)
+}
+
+fn client(ca: &str, from: Option<IpAddr>) -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().no_proxy().http1_only().timeout(Duration::from_secs(60));
+    let ca = reqwest::Certificate::from_pem(ca.as_bytes())?;
+    Ok(builder.tls_certs_only([ca]).local_address(from).build()?)
+}
+
+async fn send(http: &reqwest::Client, hub: &str, bearer: &str, packed: Vec<u8>) -> anyhow::Result<bool> {
+    let state = serde_json::to_string(&State { at: clock::now(), ..State::default() })?;
+    let asked = http.post(format!("{hub}/api/v1/observations")).header("authorization", bearer);
+    let asked = asked.header("content-encoding", "gzip").header(SPOOL, "5001").header(STATE, state);
+    let answer = asked.body(packed).send().await?;
+    if answer.status().is_success() {
+        let _whole: BatchAnswer = answer.json().await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// All batches of all senders; observations a second, and how often a batch was put off.
+async fn pour(hub: &str, ca: &str, bearers: &[String], size: u64) -> anyhow::Result<(f64, u64)> {
+    let mut senders = Vec::new();
+    for (agent, bearer) in (0..).zip(bearers) {
+        let batches: Vec<Vec<u8>> =
+            (0..BATCHES).map(|n| batch_of(agent, n * size + 1, size)).collect::<Result<_, _>>()?;
+        senders.push((client(ca, None)?, bearer.clone(), batches));
+    }
+    let begun = Instant::now();
+    let tasks = senders.into_iter().map(|(http, bearer, batches)| {
+        let hub = hub.to_owned();
+        tokio::spawn(async move {
+            let mut put_off = 0;
+            for packed in batches {
+                while !send(&http, &hub, &bearer, packed.clone()).await? {
+                    put_off += 1;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+            anyhow::Ok(put_off)
+        })
+    });
+    let mut put_off = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        put_off += task.await??;
+    }
+    let all = bearers.len() as u64 * BATCHES * size;
+    Ok((all as f64 / begun.elapsed().as_secs_f64(), put_off))
+}
+
+/// The least that could be done with a batch.
+async fn bare(body: Bytes) -> axum::Json<BatchAnswer> {
+    let records = batch::unpack(&body).and_then(|text| batch::read(&text)).unwrap_or_default();
+    let acked: Ranges = records.iter().map(|record| record.seq).collect();
+    axum::Json(BatchAnswer {
+        acked,
+        at: clock::now(),
+        wait_ms: 0,
+        config: None,
+        rotate: false,
+        word: Vec::new(),
+    })
+}
+
+async fn ingest(size: u64) -> anyhow::Result<()> {
+    let (folder, ca, bearers) = stage(SENDERS, "127.0.0.1:0").await?;
+    let config =
+        linewatch::config::load(&folder.join("probes.toml")).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let tls = config.hub.tls.as_ref().map(server::tls).transpose()?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let bare_at = format!("https://{}", listener.local_addr()?);
+    let (_tls, tls) = watch::channel(tls);
+    let door = Door { listener, tls, connections_max: 1_000, per_peer_max: 1_000 };
+    let stop = CancellationToken::new();
+    let router = axum::Router::new().route("/api/v1/observations", post(bare));
+    let served = tokio::spawn(server::serve(door, router, stop.clone()));
+    let options = Options { whose: Whose::Hubs, ..Options::default() };
+    let hub = start(config, options).await?;
+    let hub_at = format!("https://{}", hub.address);
+    println!("{SENDERS} agents, {BATCHES} batches of {size} observations each");
+    // Once to warm up, and then each in turn.
+    pour(&bare_at, &ca, &bearers, size).await?;
+    let (before, _) = pour(&bare_at, &ca, &bearers, size).await?;
+    let (taken, put_off) = pour(&hub_at, &ca, &bearers, size).await?;
+    let (after, _) = pour(&bare_at, &ca, &bearers, size).await?;
+    let least = f64::midpoint(before, after);
+    println!("bare handler: {before:.0} and {after:.0} observations a second");
+    println!("hub: {taken:.0} a second, {:.2} of the bare handler's; {put_off} times put off", taken / least);
+    hub.stop().await;
+    let archived = std::fs::read_dir(folder.join("linewatch-data/observations"))?;
+    let bytes: u64 = archived.flatten().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+    println!("archive: {:.1} MiB", bytes as f64 / 1_048_576.0);
+    stop.cancel();
+    served.await?;
+    Ok(())
+}
+
+/// Starts the hub's process, and waits until it serves.
+async fn hub_process(folder: &Path) -> anyhow::Result<Child> {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let mut command = Command::new(env!("CARGO_BIN_EXE_linewatch"));
+    command.args(["hub", "--config"]).arg(folder.join("probes.toml")).env("RUST_LOG", "error");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
+    while let Some(line) = lines.next_line().await? {
+        if line.contains("page and API: ") {
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(child);
+        }
+    }
+    anyhow::bail!("the hub didn't start")
+}
+
+async fn reconnect(agents: u64) -> anyhow::Result<()> {
+    const WINDOW: Duration = Duration::from_secs(90);
+    descriptors::raise();
+    let listen = "127.77.0.1:9460";
+    let (folder, ca, bearers) = stage(agents, listen).await?;
+    hub_process(&folder).await?.kill().await?;
+    let child = hub_process(&folder).await?;
+    let begun = Instant::now();
+    let mut tasks = Vec::new();
+    for (agent, bearer) in (0..).zip(bearers) {
+        // Some networks' worth of sources, as behind an ICB's gateways.
+        let from = IpAddr::V4(Ipv4Addr::new(127, 77, 1, u8::try_from(agent % 8)? + 1));
+        let http = client(&ca, Some(from))?;
+        tasks.push(tokio::spawn(async move {
+            let hub = format!("https://{listen}");
+            let mut took = Vec::new();
+            // As long as an agent waits that has failed many times.
+            let mut due = begun + jitter(u32::MAX, mix(agent, 3));
+            let (mut seq, mut count) = (1, 4 * CHECKS);
+            while due < begun + WINDOW {
+                tokio::time::sleep_until(due.into()).await;
+                let packed = batch_of(agent, seq, count)?;
+                let asked = Instant::now();
+                let is_taken = send(&http, &hub, &bearer, packed).await.unwrap_or_default();
+                took.push((asked.elapsed(), is_taken));
+                if is_taken {
+                    (seq, count) = (seq + count, 1);
+                }
+                due = (due + Duration::from_millis(30_000 / CHECKS)).max(Instant::now());
+            }
+            anyhow::Ok(took)
+        }));
+    }
+    let (mut first, mut all, mut refused) = (Vec::new(), Vec::new(), 0_u64);
+    for task in tasks {
+        let took = task.await??;
+        first.extend(took.first().map(|(took, _)| *took));
+        refused += took.iter().filter(|(_, is_taken)| !is_taken).count() as u64;
+        all.extend(took.iter().map(|(took, _)| *took));
+    }
+    let pid = child.id().context("it lives")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
+    for (what, took) in [("first exchanges, with the handshake", &mut first), ("all exchanges", &mut all)] {
+        took.sort_unstable();
+        let at = |share: f64| {
+            took.get((took.len() as f64 * share) as usize).copied().unwrap_or_default().as_millis()
+        };
+        println!(
+            "{what}: {}, median {} ms, p99 {} ms, longest {} ms",
+            took.len(),
+            at(0.5),
+            at(0.99),
+            at(0.999_999)
+        );
+    }
+    println!("{agents} agents; {refused} refused or failed; the hub's memory at most {most}");
+    Ok(())
+}
+
+fn main() -> anyhow::Result<()> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let number = words.iter().find_map(|word| word.parse::<u64>().ok());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        if words.iter().any(|word| word == "reconnect") {
+            reconnect(number.unwrap_or(6_200)).await
+        } else {
+            ingest(number.unwrap_or(500)).await
+        }
+    })?;
+    let _tidy = std::fs::remove_dir_all(Path::new(env!("CARGO_TARGET_TMPDIR")).join("ingest"));
+    Ok(())
+}
