@@ -20,9 +20,14 @@ use crate::limits::BEAT_BODY_BYTES_MAX;
 /// For a router of whatever state.
 pub fn routes<S>(beats: Arc<Beats>) -> Router<S> {
     Router::new()
-        .route("/beat/{token}", get(beat).post(beat))
-        .route("/beat/{token}/{ending}", get(beat_with).post(beat_with))
+        .route("/beat/{token}", get(beat).post(beat).head(only_looked))
+        .route("/beat/{token}/{ending}", get(beat_with).post(beat_with).head(only_looked))
         .with_state(beats)
+}
+
+/// Whoever only looks whether an address is there, as scanners of mail do, hasn't done the work.
+async fn only_looked() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
 }
 
 pub async fn list(State(hub): State<Arc<Hub>>) -> Response {

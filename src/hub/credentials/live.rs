@@ -29,18 +29,27 @@ impl Live {
         self.budget.take(RATE, instant)
     }
 
-    /// It was heard. Its request is taken to have been under way for half of the last exchange: so much may the offset be wrong.
+    /// It was heard.
     pub fn hear(&mut self, state: State, now: At) {
-        let under_way_ms = i64::from(state.round_trip_ms) / 2;
-        self.clock_ahead_ms = Some(state.at.plus_millis(under_way_ms).millis_since(now));
+        self.clock_ahead_ms = Some(ahead_ms(&state, now));
         (self.heard, self.state) = (Some(now), Some(state));
     }
 }
 
+/// By how much an agent's clock is ahead. Its request is taken to have been under way for half of the last exchange: so much may
+/// this be wrong.
+pub fn ahead_ms(state: &State, now: At) -> i64 {
+    state.at.plus_millis(i64::from(state.round_trip_ms) / 2).millis_since(now)
+}
+
+/// Whether a clock that is so much ahead, or behind, is so far off that people should know, and that times are corrected.
+pub fn is_off(ahead_ms: i64) -> bool {
+    ahead_ms.unsigned_abs() > u64::try_from(CLOCK_FLAGGED.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Whether a clock is so far off that people should know.
 pub fn is_flagged(line: &AgentLine) -> bool {
-    let most = u64::try_from(CLOCK_FLAGGED.as_millis()).unwrap_or(u64::MAX);
-    line.revoked.is_none() && line.clock_ahead_ms.is_some_and(|ahead| ahead.unsigned_abs() > most)
+    line.revoked.is_none() && line.clock_ahead_ms.is_some_and(is_off)
 }
 
 /// One agent for people.

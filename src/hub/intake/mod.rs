@@ -4,6 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
+//! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | [`refusal`] | why a batch is refused |
 //! | [`keeper`] | the task that writes batches |
 //! | [`routes`] | `POST /api/v1/observations` |
@@ -11,6 +12,7 @@
 //! A batch is looked at from the outside in: how many ask from there, whose key it is, how often that agent asks, how long the body
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
+mod correction;
 pub mod keeper;
 pub mod refusal;
 pub mod routes;
@@ -27,7 +29,7 @@ use self::spool::Spool;
 use super::credentials::Who;
 use super::view::View;
 use crate::agent::workers::Report;
-use crate::estate::{NetworkIx, Vantage};
+use crate::estate::{Estate, NetworkIx, Vantage};
 use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK, SPOOLS_PER_AGENT_MAX};
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
@@ -46,6 +48,11 @@ pub struct Intake {
 /// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
 type Shared = Arc<tokio::sync::Mutex<Spool>>;
 type OfAgent = BTreeMap<String, (At, Shared)>;
+
+/// Whether agents ask this probe. Whether work was done isn't theirs to say.
+fn is_asked(estate: &Estate, probe: &str) -> bool {
+    estate.probe(probe).is_some_and(|ix| !estate.probes[ix.at()].ask.is_passive())
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +116,7 @@ impl Intake {
             }
         }
         let mut spool = spool.lock().await;
-        let mut plan = spool.plan(batch, state.floor)?;
+        let mut plan = spool.plan(batch, state.floor, |probe| is_asked(&view.estate, probe))?;
         // Room first: what is on the disk must find its way to the correlator.
         let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
         let room = reports.reserve_many(plan.fresh.len());
@@ -136,9 +143,12 @@ impl Intake {
         let practice = view.estate.practice(&who.practice);
         let (mut fresh, mut unknown) = (0, 0);
         for (place, seen) in room.zip(plan.fresh.iter().cloned()) {
-            let probe = view.estate.probe(&seen.probe);
+            let probe = view.estate.probe(&seen.probe).filter(|_| is_asked(&view.estate, &seen.probe));
             fresh += 1;
-            unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
+            if probe.is_none() && !seen.probe.starts_with('@') {
+                unknown += 1;
+                continue;
+            }
             let from = practice.map_or(Vantage::Hub, Vantage::Practice);
             // Of a practice that isn't in the list any more nothing is entered; the correlator counts it as unknown.
             let probe = probe.filter(|_| practice.is_some());

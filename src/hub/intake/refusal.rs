@@ -34,6 +34,8 @@ pub enum Refusal {
     OtherPractice { own: String, seqs: Ranges },
     #[error("these are from {at}, which can't be: is the agent's clock right?")]
     Time { at: At, seqs: Ranges },
+    #[error("these say that a check took {ms} ms, which can't be")]
+    Length { ms: f64, seqs: Ranges },
     #[error(transparent)]
     Gaps(#[from] TooManyGaps),
     #[error("there is no room for observations just now")]
@@ -74,7 +76,7 @@ impl Refusal {
             Self::Cut | Self::Unreadable(Unreadable::Truncated) => "truncated",
             Self::Unreadable(Unreadable::Bomb) => "bomb",
             Self::Unreadable(Unreadable::Lines) => "lines",
-            Self::Unreadable(Unreadable::Garbage { .. }) => "garbage",
+            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Length { .. } => "garbage",
             Self::OtherPractice { .. } => "other_practice",
             Self::Time { .. } => "time",
             Self::Gaps(_) => "gaps",
@@ -92,7 +94,7 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::OtherPractice { .. } => StatusCode::FORBIDDEN,
-            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Time { .. } => {
+            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Time { .. } | Self::Length { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Gaps(_) => StatusCode::CONFLICT,
@@ -105,6 +107,7 @@ impl Refusal {
         match self {
             Self::OtherPractice { seqs, .. }
             | Self::Time { seqs, .. }
+            | Self::Length { seqs, .. }
             | Self::Unreadable(Unreadable::Garbage { seqs, .. }) => seqs.clone(),
             _ => Ranges::new(),
         }
@@ -144,18 +147,26 @@ pub fn judge(batch: &[Record], own: &str, now: At) -> Result<(), Refusal> {
     }
     let sensible = now - BEHIND_MAX..now + AHEAD_MAX;
     let times = batch.iter().filter_map(|record| match &record.entry {
-        Entry::Seen(seen) if !sensible.contains(&seen.at) || !is_number(seen) => Some((record.seq, seen.at)),
+        Entry::Seen(seen) if !sensible.contains(&seen.at) => Some((record.seq, seen.at)),
         _ => None,
     });
     let odd: Vec<(u64, At)> = times.collect();
+    if let Some((_, at)) = odd.first() {
+        return Err(Refusal::Time { at: *at, seqs: odd.iter().map(|(seq, _)| *seq).collect() });
+    }
+    let lengths = batch.iter().filter_map(|record| match &record.entry {
+        Entry::Seen(seen) if !is_length(seen) => Some((record.seq, seen.ms)),
+        _ => None,
+    });
+    let odd: Vec<(u64, f64)> = lengths.collect();
     match odd.first() {
-        Some((_, at)) => Err(Refusal::Time { at: *at, seqs: odd.iter().map(|(seq, _)| *seq).collect() }),
+        Some((_, ms)) => Err(Refusal::Length { ms: *ms, seqs: odd.iter().map(|(seq, _)| *seq).collect() }),
         None => Ok(()),
     }
 }
 
 /// A length of time that a check can have.
-fn is_number(seen: &Observation) -> bool {
+fn is_length(seen: &Observation) -> bool {
     seen.ms.is_finite() && (0.0..=86_400_000.0).contains(&seen.ms)
 }
 
@@ -185,5 +196,14 @@ mod tests {
         let far = "2099-01-01T00:00:00Z".parse().expect("a time");
         let late = judge(&[fine, record(2, far, "G82002/westfield")], "G82002/westfield", now);
         assert!(matches!(&late, Err(Refusal::Time { seqs, .. }) if seqs.to_string() == "2-2"), "{late:?}");
+        let mut negative = record(3, now, "G82002");
+        if let Entry::Seen(seen) = &mut negative.entry {
+            seen.ms = -5.0;
+        }
+        let negative = judge(&[negative], "G82002", now);
+        assert!(
+            matches!(&negative, Err(Refusal::Length { seqs, .. }) if seqs.to_string() == "3-3"),
+            "{negative:?}"
+        );
     }
 }

@@ -9,9 +9,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Json, Response};
 use futures::StreamExt as _;
 
+use super::correction::correct;
 use super::refusal::{Refusal, judge};
 use crate::agent::clock;
 use crate::hub::credentials::Who;
+use crate::hub::credentials::live::ahead_ms;
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
@@ -67,17 +69,18 @@ async fn take(
     };
     let bytes = body(headers, pieces).await?;
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
-    let records = batch::read(&text)?;
+    // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
+    hub.credentials.heard(&who, state.clone(), now);
+    let mut records = batch::read(&text)?;
+    correct(&mut records, ahead_ms(&state, now), now);
     judge(&records, &who.practice, now)?;
     let view = hub.view();
     let task = {
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.
-        tokio::spawn(async move {
-            let taken = hub.intake.take((&who, &spool, &state), records, &view, clock::now()).await;
-            hub.credentials.heard(&who, state, now);
-            taken
-        })
+        tokio::spawn(
+            async move { hub.intake.take((&who, &spool, &state), records, &view, clock::now()).await },
+        )
     };
     let taken = task.await.map_err(|_| Refusal::Busy)??;
     hub.numbers.took(&taken);

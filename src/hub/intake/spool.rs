@@ -66,7 +66,13 @@ impl Spool {
     }
 
     /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
-    pub fn plan(&self, batch: Vec<Record>, floor: u64) -> Result<Plan, TooManyGaps> {
+    /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.
+    pub fn plan(
+        &self,
+        batch: Vec<Record>,
+        floor: u64,
+        asks: impl Fn(&str) -> bool,
+    ) -> Result<Plan, TooManyGaps> {
         let mut plan = Plan {
             fresh: Vec::new(),
             kept: self.kept.clone(),
@@ -100,7 +106,7 @@ impl Spool {
             }
             match entry {
                 Entry::Seen(seen) => {
-                    if !is_kept {
+                    if !is_kept && asks(&seen.probe) {
                         plan.transitions.extend(front.see(&seen));
                     }
                     if self.taken.contains(seq) {
@@ -185,7 +191,7 @@ mod tests {
     }
 
     fn both(spool: &mut Spool, batch: Vec<Record>, floor: u64) -> Plan {
-        let plan = spool.plan(batch, floor).expect("few gaps");
+        let plan = spool.plan(batch, floor, |_| true).expect("few gaps");
         spool.keep(&plan);
         spool.take(&plan);
         plan
@@ -205,7 +211,7 @@ mod tests {
     fn while_the_disk_fails_it_is_taken_once_and_not_acknowledged() {
         let mut spool = Spool::default();
         let batch: Vec<Record> = (1..=10).map(|seq| record(seq, true)).collect();
-        let plan = spool.plan(batch.clone(), 0).expect("few gaps");
+        let plan = spool.plan(batch.clone(), 0, |_| true).expect("few gaps");
         spool.take(&plan);
         assert!(spool.acked(&plan).is_empty());
         let later = both(&mut spool, batch, 0);
@@ -214,11 +220,28 @@ mod tests {
     }
 
     #[test]
+    fn of_probes_that_nobody_asks_no_state_is_kept() {
+        let mut spool = Spool::default();
+        let made_up = |seq: u64| {
+            let mut record = record(seq, true);
+            if let Entry::Seen(seen) = &mut record.entry {
+                seen.probe = format!("made-up-{seq}");
+            }
+            record
+        };
+        let plan =
+            spool.plan((1..=1_000).map(made_up).collect(), 0, |probe| probe == "web").expect("few gaps");
+        assert_eq!((plan.fresh.len(), plan.transitions.len()), (1_000, 0));
+        spool.keep(&plan);
+        assert!(spool.frontiers.iter().all(|front| front.states.is_empty()), "{:?}", spool.frontiers);
+    }
+
+    #[test]
     fn gaps_below_the_floor_cost_nothing_and_too_many_above_are_refused() {
         let mut spool = Spool::default();
         let gaps: Vec<Record> =
             (0..=2 * STRETCHES_MAX as u64).filter(|n| n % 2 == 0).map(|n| record(n + 2, true)).collect();
-        assert!(spool.plan(gaps.clone(), 0).is_err());
+        assert!(spool.plan(gaps.clone(), 0, |_| true).is_err());
         let last = gaps.last().expect("many").seq;
         both(&mut spool, gaps, last);
         assert_eq!(spool.kept.stretches(), 1);
