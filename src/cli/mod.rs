@@ -10,6 +10,7 @@ mod drill;
 mod enrol;
 mod hub;
 mod import;
+mod outbox;
 mod probe;
 mod reflector;
 pub(crate) mod replay;
@@ -51,6 +52,8 @@ enum Command {
     Why(why::Args),
     /// Let practice managers be told about an incident (with `practices = "after-approval"`)
     Approve(approve::Args),
+    /// Show what became of every notice: by what it left, when, and what the mail server said
+    Outbox(outbox::Args),
     /// Print the addresses that work asks for when it is done (heartbeats)
     Beats(beats::Args),
     /// Validate a configuration, and summarise its estate
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Outbox(args) => outbox::run(args),
         Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),

@@ -18,6 +18,7 @@ mod estate_file;
 pub(crate) mod fuzzing;
 mod handout;
 mod hints;
+mod mail;
 mod names;
 mod ods;
 mod practices;
@@ -49,8 +50,8 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings, TlsSettings, Tokens,
+    HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates,
+    RelaySettings, ScheduleSettings, TlsSettings, Tokens,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};

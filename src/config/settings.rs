@@ -54,18 +54,56 @@ impl HubSettings {
 /// `[mail]`
 #[derive(Debug, Clone)]
 pub struct MailSettings {
-    pub relay: String,
+    /// `linewatch <linewatch@icb.example>`, or the bare address.
+    pub from: String,
+    /// ICB staff who get the evidence; a service desk, at least.
+    pub staff: Vec<String>,
+    /// The mail servers, in the order in which they are used: the first unless it fails. At least one.
+    pub relays: Vec<RelaySettings>,
+}
+
+/// `[[mail.relay]]`, or the one that `[mail]` names itself.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    pub host: String,
     pub port: u16,
     pub security: MailSecurity,
     pub user: Option<String>,
     /// From `password_file` or the environment variable that `password_env` names; never from the file itself.
     pub password: Option<SecretString>,
-    /// `linewatch <linewatch@icb.example>`, or the bare address.
-    pub from: String,
-    /// ICB staff who get the evidence; a service desk, at least.
-    pub staff: Vec<String>,
     /// Extra roots to trust for the relay's certificate, PEM, already read.
     pub trust_pem: Option<String>,
+    /// The network, by id, that it is reached by, for people.
+    pub network: Option<String>,
+    pub rates: Rates,
+}
+
+impl RelaySettings {
+    /// A mail server spoken to in the clear and as fast as it goes: one on this machine.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self {
+            host: address.ip().to_string(),
+            port: address.port(),
+            security: MailSecurity::Plain,
+            user: None,
+            password: None,
+            trust_pem: None,
+            network: None,
+            rates: Rates::default(),
+        }
+    }
+
+    /// As people know it: `mail.example:587`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// How many messages one sender may hand over; `None`: as many as are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    pub per_minute: Option<u32>,
+    pub per_day: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

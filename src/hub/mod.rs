@@ -11,6 +11,7 @@
 //! | [`notes`] | what the hub has to say about itself |
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
+//! | [`outbox`] | what became of every notice |
 //! | [`beats`] | work that says that it was done, and its silence |
 //! | [`credentials`] | who may report: codes, keys, agents |
 //! | [`intake`] | what agents report |
@@ -34,6 +35,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod notes;
 pub mod numbers;
+pub mod outbox;
 pub mod pages;
 pub mod pages_words;
 pub mod pipeline;

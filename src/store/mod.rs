@@ -7,6 +7,7 @@
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `read.rs` | what is ever asked |
+//! | `outbox.rs` | what became of each notice, try by try |
 //! | `retention.rs` | what is removed when its time is over |
 //! | `error.rs` | what can be wrong, and how to mend it |
 //!
@@ -22,6 +23,7 @@ mod agents;
 mod arrears;
 mod error;
 mod open;
+mod outbox;
 mod read;
 mod retention;
 mod write;
@@ -43,6 +45,7 @@ use crate::time::At;
 pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
 use arrears::Arrears;
 pub use error::StoreError;
+pub use outbox::{Fate, RefusalRow, TryRow};
 pub use read::{Snapshot, Unsent};
 pub use retention::Pruned;
 pub use write::Settlement;

@@ -36,7 +36,8 @@ fn what_is_said_is_taken() {
     );
     let config = parse(&text).expect("a good file");
     let mail = config.mail.expect("mail");
-    assert_eq!((mail.port, mail.security), (25, MailSecurity::Plain));
+    let [relay] = &mail.relays[..] else { panic!("one relay") };
+    assert_eq!((relay.port, relay.security), (25, MailSecurity::Plain));
     assert_eq!(mail.staff, ["service.desk@icb.example"]);
     assert_eq!(config.hub.listen.to_string(), "[::1]:0");
     assert_eq!(config.notices.practices, PracticeNotices::AfterApproval);
@@ -71,7 +72,7 @@ fn a_password_comes_from_a_file_and_loses_its_line_end() {
     std::fs::write(dir.path().join("password"), "hunter2\n").expect("written");
     let text = format!("{GOOD}\n{MAIL}user = \"linewatch\"\npassword_file = \"password\"\n");
     let config = linewatch::config::parse("probes.toml", &text, dir.path()).expect("a good file");
-    let password = config.mail.and_then(|mail| mail.password).expect("a password");
+    let password = config.mail.and_then(|mail| mail.relays[0].password.clone()).expect("a password");
     assert_eq!(password.expose_secret(), "hunter2");
     let gone = text.replace("\"password\"", "\"nowhere\"");
     let errors = linewatch::config::parse("probes.toml", &gone, dir.path()).expect_err("no such file");
@@ -177,4 +178,54 @@ fn a_path_goes_to_a_port_or_takes_echoes() {
     assert_eq!(read("emis.example:443"), ("emis.example".to_owned(), Some(443), through));
     assert_eq!(read("2001:db8::1"), ("2001:db8::1".to_owned(), None, through));
     assert_eq!(read("[2001:db8::1]:443"), ("2001:db8::1".to_owned(), Some(443), through));
+}
+
+/// `[mail]` with several relays.
+fn relays(each: &str) -> String {
+    format!(
+        "{GOOD}\n[mail]\nfrom = \"linewatch@icb.example\"\nstaff = [\"service.desk@icb.example\"]\n{each}"
+    )
+}
+
+#[test]
+fn several_relays_keep_their_order_networks_and_rates() {
+    let text = relays(
+        "[[mail.relay]]\nhost = \"relay.hscn.example\"\nnetwork = \"hscn\"\nper_minute = 100\nper_day = 0\n\
+         [[mail.relay]]\nhost = \"relay.example\"\nsecurity = \"tls\"\n\
+         [[mail.relay]]\nhost = \"127.0.0.1\"\nsecurity = \"plain\"\n",
+    );
+    let mail = parse(&text).expect("a good file").mail.expect("mail");
+    let told: Vec<_> = mail
+        .relays
+        .iter()
+        .map(|relay| (relay.name(), relay.network.as_deref(), relay.rates.per_minute, relay.rates.per_day))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("relay.hscn.example:587".to_owned(), Some("hscn"), Some(100), None),
+            // What the usual providers take.
+            ("relay.example:465".to_owned(), None, Some(30), Some(10_000)),
+            // It queues by itself.
+            ("127.0.0.1:25".to_owned(), None, None, None),
+        ]
+    );
+}
+
+#[test]
+fn relays_that_could_be_meant_otherwise_are_refused() {
+    let one = "[[mail.relay]]\nhost = \"relay.example\"\n";
+    for (each, says) in [
+        (format!("user = \"x\"\n{one}"), "belongs to one of its relays"),
+        (format!("{one}{one}"), "named twice"),
+        (format!("{one}network = \"hsnc\"\n"), "no network is called \"hsnc\""),
+        (format!("{one}password = \"hunter2\"\n"), "doesn't belong in this file"),
+        (format!("{one}per_minute = -1\n"), "out of range"),
+        (one.repeat(9).replace("relay.example", "a.example"), "has 9 relays"),
+        ("[[mail.relay]]\nport = 25\n".to_owned(), "no `host`"),
+        ("relay = []\n".to_owned(), "has 0 relays"),
+    ] {
+        let errors = parse(&relays(&each)).expect_err("a mistake").to_string();
+        assert!(errors.contains(says) && !errors.contains("hunter2"), "{each}: {errors}");
+    }
 }

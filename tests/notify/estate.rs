@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use linewatch::config::{
-    Config, HubSettings, MailSecurity, MailSettings, NoticeSettings, PracticeNotices, ScheduleSettings,
+    Config, HubSettings, MailSettings, NoticeSettings, PracticeNotices, RelaySettings, ScheduleSettings,
     Tokens,
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
@@ -52,14 +52,9 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             tokens: Tokens::default(),
         },
         mail: Some(MailSettings {
-            relay: relay.ip().to_string(),
-            port: relay.port(),
-            security: MailSecurity::Plain,
-            user: None,
-            password: None,
             from: "linewatch <linewatch@icb.example>".to_owned(),
             staff: vec!["desk@icb.example".to_owned()],
-            trust_pem: None,
+            relays: vec![RelaySettings::plain(relay)],
         }),
         notices: NoticeSettings { practices: PracticeNotices::Auto },
         maintenance: Vec::new(),
@@ -117,6 +112,7 @@ pub fn resolved(opened: &Event) -> Event {
 pub fn impatient() -> Patience {
     Patience {
         connect: Duration::from_secs(2),
+        command: Duration::from_secs(2),
         send: Duration::from_secs(2),
         idle: Duration::from_millis(200),
         retry_first: Duration::from_millis(20),

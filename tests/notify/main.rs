@@ -6,6 +6,7 @@ mod delivery;
 mod disk;
 mod estate;
 mod relay;
+mod relays;
 mod store;
 mod storm;
 mod tls;
