@@ -17,7 +17,7 @@ use super::values;
 use crate::limits::{RELAY_PER_DAY, RELAY_PER_MINUTE, RELAY_RATE_MAX, RELAYS_MAX};
 
 /// Keys of `[mail]` itself.
-const MAIL_KEYS: [&str; 3] = ["relay", "from", "staff"];
+const MAIL_KEYS: [&str; 4] = ["relay", "from", "staff", "service"];
 
 /// Keys of a relay, beside its host: in `[[mail.relay]]`, or in `[mail]` where `relay` is the host.
 const RELAY_KEYS: [&str; 9] = [

@@ -4,9 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::estate::SharedSecret;
+use crate::notify::Channel;
 use crate::time::At;
 
 /// `[hub]`
@@ -125,6 +127,74 @@ impl MailSecurity {
             Self::Plain => 25,
         }
     }
+}
+
+/// What notices leave by beside the mail servers, and who gets them how.
+#[derive(Debug, Clone, Default)]
+pub struct WaySettings {
+    pub channels: Vec<ChannelSettings>,
+    pub contacts: Vec<ContactSettings>,
+    /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
+    pub mail_service: Option<String>,
+}
+
+/// `[[channel]]`
+#[derive(Clone)]
+pub struct ChannelSettings {
+    pub id: String,
+    pub kind: ChannelKind,
+    /// A secret, for some kinds.
+    pub url: Url,
+    /// Extra roots to trust for it, PEM, already read.
+    pub trust_pem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    /// JSON, signed.
+    Webhook { secret: SharedSecret },
+    /// Its API, version 2.
+    Alertmanager,
+    /// A workflow's webhook; an Adaptive Card.
+    Teams,
+    /// Text messages through GOV.UK Notify, or what speaks like it.
+    Sms { api_key: SharedSecret, template_id: String },
+}
+
+impl ChannelKind {
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Webhook { .. } => Channel::Webhook,
+            Self::Alertmanager => Channel::Alertmanager,
+            Self::Teams => Channel::Teams,
+            Self::Sms { .. } => Channel::Sms,
+        }
+    }
+}
+
+impl std::fmt::Debug for ChannelSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelSettings")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[[contact]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactSettings {
+    /// Who it is: an address of a practice or of staff.
+    pub email: String,
+    pub mobile: Option<String>,
+    /// In order; at least one.
+    pub ways: Vec<ContactWay>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactWay {
+    Email,
+    Sms,
 }
 
 /// `[notices]`

@@ -15,9 +15,10 @@ use super::secret;
 use super::section::{Section, section};
 use super::settings::{
     HubSettings, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, ScheduleSettings,
-    TlsSettings, Tokens,
+    TlsSettings, Tokens, WaySettings,
 };
 use super::values::{self, Refusal, refusal};
+use super::ways::ways;
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
@@ -29,6 +30,7 @@ use crate::time::At;
 pub(super) struct Settings {
     pub hub: HubSettings,
     pub mail: Option<MailSettings>,
+    pub ways: WaySettings,
     pub notices: NoticeSettings,
     pub maintenance: Vec<MaintenanceWindow>,
     pub schedule: ScheduleSettings,
@@ -44,6 +46,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         }
     }
     let mail = if root.has("mail") { Some(mail(reader, root, draft)) } else { None };
+    let ways = ways(reader, root, draft);
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
     let schedule = schedule(reader, root);
@@ -51,7 +54,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, notices, maintenance, schedule })
+    Some(Settings { hub, mail, ways, notices, maintenance, schedule })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.

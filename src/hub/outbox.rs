@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::api::problem;
 use super::state::Hub;
 use crate::agent::clock;
+use crate::notify::channel::hook_of;
 use crate::notify::notice::masked;
 use crate::notify::{NoticeKind, NoticeState, OutletStats, RelayHealth};
 use crate::store::{Fate, RefusalRow, TryRow};
@@ -144,7 +145,7 @@ impl NoticeLine {
             incident: notice.incident,
             kind: notice.kind,
             about: notice.audience.label(),
-            to: masked(&notice.recipient),
+            to: shown(&notice.recipient),
             due: notice.due,
             state,
             changed: changed_at,
@@ -162,6 +163,11 @@ impl TryLine {
 
 impl RefusedLine {
     fn of(RefusalRow { recipient, channel, since, last_at, refused, answer }: RefusalRow) -> Self {
-        Self { to: masked(&recipient), channel, since, last: last_at, refused, answer }
+        Self { to: shown(&recipient), channel, since, last: last_at, refused, answer }
     }
+}
+
+/// A channel by its name, a person's address masked.
+fn shown(recipient: &str) -> String {
+    if hook_of(recipient).is_some() { recipient.to_owned() } else { masked(recipient) }
 }

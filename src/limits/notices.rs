@@ -50,6 +50,27 @@ pub const RELAY_PER_DAY: u32 = 10_000;
 /// What may be configured instead; beyond it a rate means nothing.
 pub const RELAY_RATE_MAX: i64 = 1_000_000;
 
+/// Channels beside e-mail. Each costs a worker and a place in every plan of staff notices.
+pub const CHANNELS_MAX: usize = 16;
+
+/// Messages under way at once to one channel. They are few: staff notices, and texts to those who asked for them.
+pub const CHANNEL_CONNECTIONS: usize = 2;
+
+/// Longest for connecting to a channel, and for a whole request. Both together stay under the half minute after which nobody
+/// believes that an answer will come.
+pub const CHANNEL_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CHANNEL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What is read of a channel's answer: enough for its error in words.
+pub const CHANNEL_ANSWER_BYTES_MAX: usize = 4 * 1024;
+
+/// An alert ends by itself so long after it was last said, in case nobody is left to end it: the longest outage in Kent
+/// lasted five days.
+pub const ALERT_OPEN_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// Characters of a text message: two messages' worth, with room for the template's own words.
+pub const SMS_CHARS_MAX: usize = 250;
+
 /// Tries of one notice that are remembered, the latest. A notice is given up after a week of tries ten minutes apart, and
 /// the first and the last hundred tell the same story.
 pub const TRIES_KEPT: u32 = 100;

@@ -4,7 +4,7 @@
 //! the mark sends the notice again, with the same `Message-ID`: that much SMTP makes unavoidable.
 //!
 //! When a server as a whole fails, it is left alone for a while, then one worker knocks; meanwhile its notices leave by
-//! the next outlet of the channel, where there is one. A mail that is put off or refused is that mail's affair alone.
+//! the next outlet of the channel, where there is one. A notice that one way won't have leaves by the recipient's next. A mail that is put off or refused is that mail's affair alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Turn;
+use super::hook::{Hook, Message};
 use super::mail::mail;
 use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::queue::Pending;
-use super::shared::{OutletSettings, Settings, Shared, now};
+use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
-use super::words::{Context, letter};
+use super::words::{Context, Letter, letter};
+use crate::config::ContactSettings;
 use crate::store::Settlement;
 
 /// Takes notices as they become due for one outlet, until it is cancelled: at the end, or when a reload puts up other
@@ -29,9 +31,9 @@ pub(super) async fn work(
     outlet: usize,
     cancel: CancellationToken,
 ) {
-    let Some(OutletSettings { carrier: Some(relay), .. }) = settings.outlets.get(outlet) else { return };
+    let Some(OutletSettings { carrier: Some(carrier), .. }) = settings.outlets.get(outlet) else { return };
     let mut worker =
-        Worker { shared: &shared, settings: &settings, outlet, relay, cancel: &cancel, line: None };
+        Worker { shared: &shared, settings: &settings, outlet, carrier, cancel: &cancel, line: None };
     loop {
         // Listening begins before looking, so that what comes in between is heard.
         let woken = shared.wake.notified();
@@ -72,7 +74,7 @@ struct Worker<'a> {
     shared: &'a Shared,
     settings: &'a Settings,
     outlet: usize,
-    relay: &'a Relay,
+    carrier: &'a Carrier,
     cancel: &'a CancellationToken,
     line: Option<Line>,
 }
@@ -90,39 +92,65 @@ impl Worker<'_> {
     /// Finds out whether the server answers again, with nothing to deliver.
     async fn knock(&mut self) {
         self.line = None;
-        let news = match self.connect().await {
-            Ok(line) => {
-                self.line = Some(line);
-                News::Answers
-            }
-            Err(Trouble::Stopped) => News::None,
-            Err(trouble) => News::Failed(trouble.to_string()),
+        let news = match self.carrier {
+            Carrier::Relay(relay) => match self.connect(relay).await {
+                Ok(line) => {
+                    self.line = Some(line);
+                    News::Answers
+                }
+                Err(Trouble::Stopped) => News::None,
+                Err(trouble) => News::Failed(trouble.to_string()),
+            },
+            // There is nothing to ask without telling: the next message shows it.
+            Carrier::Hook(_) => News::Rested,
         };
         self.shared.heard(self.outlet, self.settings, None, news);
     }
 
     async fn deliver(&mut self, pending: Pending) {
-        let done = match self.shared.mail_for(&pending, self.settings) {
-            Ok(mail) => self.hand_over(&mail).await,
+        let done = match self.shared.letter_for(&pending, self.settings) {
+            Ok(letter) => match self.carrier {
+                Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
+                Carrier::Hook(hook) => self.post(hook, &pending, &letter).await,
+            },
             Err(why) => Err(Trouble::Unsendable(why)),
         };
         self.shared.settle(pending, self.outlet, self.settings, done).await;
     }
 
-    async fn connect(&self) -> Result<Line, Trouble> {
+    async fn mail(&mut self, relay: &Relay, notice: &Notice, letter: Letter) -> Result<String, Trouble> {
+        let Some(from) = &self.settings.from else {
+            return Err(Trouble::Unsendable("there is no sender".to_owned()));
+        };
+        match mail(notice, letter, from) {
+            Ok(mail) => self.hand_over(relay, &mail).await,
+            Err(error) => Err(Trouble::Unsendable(error.to_string())),
+        }
+    }
+
+    async fn post(&self, hook: &Hook, pending: &Pending, letter: &Letter) -> Result<String, Trouble> {
+        let is_them =
+            |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
+        let contact = self.settings.contacts.iter().find(is_them);
+        let mobile = contact.and_then(|contact| contact.mobile.as_deref());
+        let message = Message { notice: &pending.notice, event: &pending.event, letter, mobile };
+        hook.post(&message, now()).await
+    }
+
+    async fn connect(&self, relay: &Relay) -> Result<Line, Trouble> {
         // Nothing is lost by breaking off here, so stopping doesn't wait for a silent server.
         tokio::select! {
-            line = self.relay.connect(self.shared.patience.connect) => line,
+            line = relay.connect(self.shared.patience.connect) => line,
             () = self.cancel.cancelled() => Err(Trouble::Stopped),
         }
     }
 
     /// Gives the server's answer.
-    async fn hand_over(&mut self, mail: &lettre::Message) -> Result<String, Trouble> {
+    async fn hand_over(&mut self, relay: &Relay, mail: &lettre::Message) -> Result<String, Trouble> {
         loop {
             let mut line = match self.line.take() {
                 Some(line) => line,
-                None => self.connect().await?,
+                None => self.connect(relay).await?,
             };
             let was_used = line.used;
             match line.send(mail, &self.shared.patience).await {
@@ -144,8 +172,7 @@ impl Worker<'_> {
 }
 
 impl Shared {
-    fn mail_for(&self, pending: &Pending, settings: &Settings) -> Result<lettre::Message, String> {
-        let from = settings.from.as_ref().ok_or("there is no sender")?;
+    fn letter_for(&self, pending: &Pending, settings: &Settings) -> Result<Letter, String> {
         let (open, awaits_approval, refused) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
@@ -160,8 +187,7 @@ impl Shared {
             awaits_approval,
             refused: &refused,
         };
-        let letter = letter(&pending.notice, &context).map_err(|error| error.to_string())?;
-        mail(&pending.notice, letter, from).map_err(|error| error.to_string())
+        letter(&pending.notice, &context).map_err(|error| error.to_string())
     }
 
     /// Records what became of an attempt, everywhere.
@@ -197,6 +223,10 @@ impl Shared {
         let why = answer.clone();
         let result = match outcome {
             TryOutcome::Accepted => Outcome::Accepted,
+            // There may be another way to the same person.
+            TryOutcome::Refused | TryOutcome::Unsendable if pending.ways.len() > 1 => {
+                Outcome::Deferred { why }
+            }
             TryOutcome::Refused | TryOutcome::Unsendable => Outcome::Rejected { why },
             TryOutcome::Deferred | TryOutcome::Unknown if notice.due + self.patience.give_up <= now => {
                 Outcome::Rejected { why: format!("given up; last: {why}") }
@@ -204,8 +234,12 @@ impl Shared {
             TryOutcome::Deferred | TryOutcome::Unknown => Outcome::Deferred { why },
         };
         let plate = settings.outlets.get(outlet).map(|outlet| &outlet.plate);
-        let tried =
-            plate.map(|plate| Try { channel: plate.channel, via: plate.name.to_string(), outcome, answer });
+        let tried = plate.map(|plate| Try {
+            channel: plate.way.channel,
+            via: plate.name.to_string(),
+            outcome,
+            answer,
+        });
         self.conclude(notice, pending.attempts.saturating_add(1), tried, result).await;
     }
 
@@ -231,8 +265,13 @@ impl Shared {
         // An error is the store's to report; it keeps what it couldn't write.
         drop(self.store.settle(settlement).await);
         if let Outcome::Deferred { .. } = outcome {
-            let again = at + self.patience.retry(&notice.id, attempts);
-            self.dispatch().queue.retry(notice, again, attempts);
+            let is_refused = tried
+                .as_ref()
+                .is_some_and(|tried| matches!(tried.outcome, TryOutcome::Refused | TryOutcome::Unsendable));
+            let queue = &mut self.dispatch().queue;
+            if !(is_refused && queue.next_way(notice, at, attempts)) {
+                queue.retry(notice, at + self.patience.retry(&notice.id, attempts), attempts);
+            }
         } else {
             if let Outcome::Rejected { .. } = outcome {
                 self.ledger().undelivered(notice);

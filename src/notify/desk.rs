@@ -128,8 +128,8 @@ impl Desk {
         });
         let ledger = Ledger::restore(&left.open);
         let shared = Arc::new(Shared::new(config, store, patience, ledger, &sent_before));
-        if !shared.settings().mail {
-            tracing::warn!("there is no [mail] section: nobody will be told of anything");
+        if shared.settings().outlets.is_empty() {
+            tracing::warn!("there is no [mail] section and no [[channel]]: nobody will be told of anything");
         }
         let cancel = cancel.child_token();
         let tasks = Tasks { set: JoinSet::new(), crew: cancel.child_token(), cancel: cancel.clone() };
@@ -167,7 +167,7 @@ impl Desk {
             if let Some(why) = &outlet.plate.unusable {
                 tracing::error!("{} cannot be used as it is configured: {why}", outlet.plate.name);
             }
-            for _ in 0..limits::SMTP_CONNECTIONS {
+            for _ in 0..outlet.workers {
                 let (shared, crew) = (Arc::clone(&self.shared), tasks.crew.clone());
                 tasks.set.spawn(delivery::work(shared, Arc::clone(&settings), at, crew));
             }
@@ -281,11 +281,12 @@ impl Desk {
     }
 
     fn push(&self, notice: Notice, event: Arc<Event>, attempts: u32) {
+        let ways = self.shared.ways(&notice);
         let queue = &mut self.shared.dispatch().queue;
         if queue.len() >= limits::OUTBOX_LOADED_MAX {
             self.overflow.store(true, Ordering::Relaxed);
         } else {
-            queue.push(Pending { notice, event, attempts, channel: Channel::Email });
+            queue.push(Pending { notice, event, attempts, ways });
         }
     }
 
@@ -330,12 +331,11 @@ async fn fetch_more(shared: &Shared, overflow: &AtomicBool) {
     match shared.store.unsent().await {
         Ok(unsent) => {
             overflow.store(unsent.len() >= limits::OUTBOX_LOADED_MAX, Ordering::Relaxed);
-            let mut dispatch = shared.dispatch();
             for unsent in unsent {
                 let crate::store::Unsent { notice, event, attempts } = unsent;
-                dispatch.queue.push(Pending { notice, event, attempts, channel: Channel::Email });
+                let ways = shared.ways(&notice);
+                shared.dispatch().queue.push(Pending { notice, event, attempts, ways });
             }
-            drop(dispatch);
             shared.wake.notify_waiters();
         }
         Err(error) => tracing::error!("notices that were left on the disk cannot be read: {error}"),

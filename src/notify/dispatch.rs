@@ -71,18 +71,18 @@ impl Dispatch {
             }
             Leave::Speak => {}
         }
-        let channel = own.plate.channel;
-        let mut before = self.outlets[..outlet].iter().filter(|other| other.plate.channel == channel);
+        let way = own.plate.way.clone();
+        let mut before = self.outlets[..outlet].iter().filter(|other| other.plate.way == way);
         if let Some(open) = before.find(|other| other.is_open(since_start)) {
             let closes = open.keeps_waiting_from().map(|from| from.saturating_sub(since_start));
             return Turn::Wait(closes.map(|wait| wait.max(Duration::from_millis(1))));
         }
-        match self.queue.take(channel, now.at) {
+        match self.queue.take(&way, now.at) {
             Some(pending) => {
                 self.outlets[outlet].begin(&pending.notice.id, since_start);
                 Turn::Send(Box::new(pending))
             }
-            None => Turn::Wait(self.queue.next_ready(channel).map(|at| {
+            None => Turn::Wait(self.queue.next_ready(&way).map(|at| {
                 let ms = u64::try_from(at.millis_since(now.at)).unwrap_or(0);
                 // The wall clock may be set meanwhile.
                 Duration::from_millis(ms).clamp(Duration::from_millis(1), limits::DESK_CHORES_EVERY)

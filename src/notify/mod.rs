@@ -20,12 +20,14 @@
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
 //! | `smtp.rs` | the conversation with the mail server |
+//! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
 mod allowance;
 pub mod channel;
 mod delivery;
 pub mod desk;
 mod dispatch;
+mod hook;
 mod mail;
 pub mod notice;
 mod outlet;

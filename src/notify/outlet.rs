@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::allowance::Allowance;
-use super::channel::Channel;
+use super::channel::Way;
 use super::desk::RelayHealth;
 use super::patience::Patience;
 use crate::config::Rates;
@@ -35,7 +35,7 @@ pub(super) struct Moment {
 pub(super) struct Plate {
     /// As people know it: `mail.example:587`.
     pub name: Arc<str>,
-    pub channel: Channel,
+    pub way: Way,
     pub rates: Rates,
     /// Why it can't be used as it is configured.
     pub unusable: Option<String>,
@@ -71,6 +71,8 @@ pub(super) enum News {
     /// It was knocked at, and answered.
     Answers,
     Failed(String),
+    /// There is no knocking at it: after its rest it is tried with a message.
+    Rested,
     /// Nothing was learnt.
     None,
 }
@@ -172,6 +174,10 @@ impl Outlet {
                 // How often it failed stays known until it has taken something.
                 self.standing = Standing::Probation;
                 self.failing.take().map(|(since, _)| Turned::WorksAgain { since })
+            }
+            News::Rested => {
+                self.standing = Standing::Probation;
+                None
             }
             News::Failed(why) => self.failed(why, now, patience),
             News::None => {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::channel::Channel;
+use super::channel::Way;
 use super::notice::{Audience, Notice, NoticeState};
 use crate::incident::Event;
 use crate::time::At;
@@ -20,15 +20,21 @@ pub(super) struct Pending {
     pub event: Arc<Event>,
     /// How often it has been tried.
     pub attempts: u32,
-    /// What it leaves by next.
-    pub channel: Channel,
+    /// What it may leave by, in order; the first is what it leaves by next. At least one.
+    pub ways: Vec<Way>,
+}
+
+impl Pending {
+    fn way(&self) -> &Way {
+        self.ways.first().unwrap_or(&Way::EMAIL)
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     lanes: BTreeMap<LaneKey, Lane>,
     /// The lanes whose first notice isn't under way, by what it leaves by, and when.
-    ready: BTreeMap<Channel, BTreeMap<Turn, LaneKey>>,
+    ready: BTreeMap<Way, BTreeMap<Turn, LaneKey>>,
     /// By incident and id; they wait for an approval.
     held: BTreeMap<String, BTreeMap<String, Pending>>,
     /// Every notice that is queued or held, and its lane.
@@ -51,7 +57,7 @@ enum Rank {
 struct Lane {
     waiting: VecDeque<Pending>,
     /// Where it stands in [`Queue::ready`]; `None` while its first notice is under way.
-    ready: Option<(Channel, Turn)>,
+    ready: Option<(Way, Turn)>,
 }
 
 /// The queue in numbers.
@@ -97,19 +103,19 @@ impl Queue {
         }
     }
 
-    /// The next notice to leave by a channel, which is under way until [`Self::done`] or [`Self::retry`] is called with
+    /// The next notice to leave by a way, which is under way until [`Self::done`] or [`Self::retry`] is called with
     /// it.
-    pub(super) fn take(&mut self, channel: Channel, now: At) -> Option<Pending> {
-        let ready = self.ready.get_mut(&channel)?;
+    pub(super) fn take(&mut self, way: &Way, now: At) -> Option<Pending> {
+        let ready = self.ready.get_mut(way)?;
         let first = ready.first_entry().filter(|first| first.key().0 <= now)?;
         let lane = self.lanes.get_mut(&first.remove())?;
         lane.ready = None;
         lane.waiting.front().cloned()
     }
 
-    /// When the next notice may leave by a channel.
-    pub(super) fn next_ready(&self, channel: Channel) -> Option<At> {
-        self.ready.get(&channel)?.first_key_value().map(|((at, ..), _)| *at)
+    /// When the next notice may leave by a way.
+    pub(super) fn next_ready(&self, way: &Way) -> Option<At> {
+        self.ready.get(way)?.first_key_value().map(|((at, ..), _)| *at)
     }
 
     /// Nothing more becomes of a notice that was under way.
@@ -131,6 +137,21 @@ impl Queue {
             first.attempts = attempts;
             self.make_ready(at, key);
         }
+    }
+
+    /// A notice that was under way, and can't leave as it was tried, is to leave by its next way. False: it has none.
+    pub(super) fn next_way(&mut self, notice: &Notice, at: At, attempts: u32) -> bool {
+        let Some(key) = self.known.get(&notice.id).cloned() else { return false };
+        let Some(first) = self.lanes.get_mut(&key).and_then(|lane| lane.waiting.front_mut()) else {
+            return false;
+        };
+        if first.notice.id != notice.id || first.ways.len() < 2 {
+            return false;
+        }
+        first.ways.remove(0);
+        first.attempts = attempts;
+        self.make_ready(at, key);
+        true
     }
 
     /// Takes a notice out again. False when it is under way, or not here.
@@ -171,12 +192,12 @@ impl Queue {
     pub(super) fn take_due_before(&mut self, before: At) -> Vec<Pending> {
         let mut taken = Vec::new();
         for lane in self.lanes.values_mut() {
-            if let (Some(ready), Some(first)) = (lane.ready, lane.waiting.front())
+            if let (Some(ready), Some(first)) = (&lane.ready, lane.waiting.front())
                 && first.notice.due < before
             {
                 taken.push(first.clone());
+                forget(&mut self.ready, ready);
                 lane.ready = None;
-                forget(&mut self.ready, &ready);
             }
         }
         taken
@@ -214,13 +235,14 @@ impl Queue {
         let rank = if first.notice.audience == Audience::Staff { Rank::Staff } else { Rank::Practices };
         let turn = (at, rank, self.next_number);
         self.next_number += 1;
-        lane.ready = Some((first.channel, turn));
-        self.ready.entry(first.channel).or_default().insert(turn, key);
+        let way = first.way().clone();
+        lane.ready = Some((way.clone(), turn));
+        self.ready.entry(way).or_default().insert(turn, key);
     }
 }
 
-fn forget(ready: &mut BTreeMap<Channel, BTreeMap<Turn, LaneKey>>, (channel, turn): &(Channel, Turn)) {
-    if let Some(ready) = ready.get_mut(channel) {
+fn forget(ready: &mut BTreeMap<Way, BTreeMap<Turn, LaneKey>>, (way, turn): &(Way, Turn)) {
+    if let Some(ready) = ready.get_mut(way) {
         ready.remove(turn);
     }
 }
@@ -250,11 +272,11 @@ mod tests {
             due: At::from_millis(due),
             state: NoticeState::Queued,
         };
-        Pending { notice, event: Arc::new(event), attempts: 0, channel: Channel::Email }
+        Pending { notice, event: Arc::new(event), attempts: 0, ways: vec![Way::EMAIL] }
     }
 
     fn take(queue: &mut Queue, now: i64) -> Option<Notice> {
-        queue.take(Channel::Email, At::from_millis(now)).map(|pending| pending.notice)
+        queue.take(&Way::EMAIL, At::from_millis(now)).map(|pending| pending.notice)
     }
 
     #[test]
@@ -269,7 +291,7 @@ mod tests {
         assert_eq!(take(&mut queue, 10), None, "the resolution waits");
         queue.retry(&opening, At::from_millis(50), 1);
         assert_eq!(take(&mut queue, 49), None);
-        assert_eq!(queue.next_ready(Channel::Email), Some(At::from_millis(50)));
+        assert_eq!(queue.next_ready(&Way::EMAIL), Some(At::from_millis(50)));
         let opening = take(&mut queue, 50).expect("its second chance");
         queue.done(&opening);
         assert_eq!(take(&mut queue, 50).expect("now").id, "a-back");
@@ -293,13 +315,13 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(pending("a", "a@x.example", 0));
         queue.push(pending("a2", "a@x.example", 0));
-        assert!(queue.take(Channel::Email, At::default()).is_some());
+        assert!(queue.take(&Way::EMAIL, At::default()).is_some());
         assert!(!queue.withdraw(&pending("a", "a@x.example", 0).notice));
         assert!(queue.withdraw(&pending("a2", "a@x.example", 0).notice));
         queue.push(pending("b", "b@x.example", 100));
         queue.push(pending("b2", "b@x.example", 200));
         assert!(queue.withdraw(&pending("b", "b@x.example", 0).notice));
-        assert_eq!(queue.next_ready(Channel::Email), Some(At::from_millis(200)));
+        assert_eq!(queue.next_ready(&Way::EMAIL), Some(At::from_millis(200)));
         assert!(!queue.withdraw(&pending("b", "b@x.example", 0).notice));
     }
 
@@ -309,10 +331,10 @@ mod tests {
         let mut held = pending("a", "a@x.example", 0);
         held.notice.state = NoticeState::Held;
         queue.push(held);
-        assert!(queue.take(Channel::Email, At::from_millis(9)).is_none());
+        assert!(queue.take(&Way::EMAIL, At::from_millis(9)).is_none());
         assert_eq!(queue.counts(At::from_millis(9)).held, 1);
         assert_eq!(queue.release("2026-03-16-1"), 1);
-        assert!(queue.take(Channel::Email, At::from_millis(9)).is_some());
+        assert!(queue.take(&Way::EMAIL, At::from_millis(9)).is_some());
     }
 
     #[test]

@@ -7,15 +7,18 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
-use super::channel::Channel;
+use super::channel::{Channel, Way, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats, RelayHealth};
 use super::dispatch::{Dispatch, Turn};
+use super::hook::Hook;
 use super::notice::{Delivery, Notice, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, Turned};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;
-use crate::config::{Config, MailSettings, MaintenanceWindow, PracticeNotices};
+use crate::config::{
+    Config, ContactSettings, MailSettings, MaintenanceWindow, PracticeNotices, Rates, WaySettings,
+};
 use crate::estate::Estate;
 use crate::limits;
 use crate::store::Store;
@@ -46,6 +49,9 @@ pub(super) struct Settings {
     pub mail: bool,
     /// Whom the notices are from; `None` where that isn't known.
     pub from: Option<Mailbox>,
+    pub contacts: Vec<ContactSettings>,
+    /// The service that is the practices' own e-mail.
+    pub mail_service: Option<String>,
     /// In the order in which they are used.
     pub outlets: Vec<OutletSettings>,
 }
@@ -56,7 +62,15 @@ pub(super) struct OutletSettings {
     /// The network that it is reached by, where that is said.
     pub network: Option<String>,
     /// `None` where it can't be used.
-    pub carrier: Option<Relay>,
+    pub carrier: Option<Carrier>,
+    /// Messages under way at once.
+    pub workers: usize,
+}
+
+/// What speaks to an outlet.
+pub(super) enum Carrier {
+    Relay(Relay),
+    Hook(Hook),
 }
 
 /// Notices since the start, by what became of an attempt.
@@ -90,12 +104,19 @@ impl Settings {
         Self {
             number,
             estate: config.estate.clone(),
-            staff: config.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default(),
+            staff: staff_of(config),
             practices: config.notices.practices,
             maintenance: config.maintenance.clone(),
             mail: config.mail.is_some(),
             from,
-            outlets: config.mail.iter().flat_map(|mail| relays(mail, unusable.as_deref())).collect(),
+            contacts: config.ways.contacts.clone(),
+            mail_service: config.ways.mail_service.clone(),
+            outlets: config
+                .mail
+                .iter()
+                .flat_map(|mail| relays(mail, unusable.as_deref()))
+                .chain(hooks(&config.ways))
+                .collect(),
         }
     }
 
@@ -134,15 +155,38 @@ fn relays(mail: &MailSettings, unusable: Option<&str>) -> Vec<OutletSettings> {
             OutletSettings {
                 plate: Plate {
                     name: relay.name().into(),
-                    channel: Channel::Email,
+                    way: Way::EMAIL,
                     rates: relay.rates,
                     unusable: made.as_ref().err().cloned(),
                 },
                 network: relay.network.clone(),
-                carrier: made.ok(),
+                carrier: made.ok().map(Carrier::Relay),
+                workers: limits::SMTP_CONNECTIONS,
             }
         })
         .collect()
+}
+
+fn hooks(ways: &WaySettings) -> impl Iterator<Item = OutletSettings> {
+    ways.channels.iter().map(|settings| {
+        let made = Hook::new(settings);
+        let channel = settings.kind.channel();
+        let way = match channel {
+            Channel::Sms => Way::SMS,
+            _ => Way { channel, hook: Some(settings.id.as_str().into()) },
+        };
+        OutletSettings {
+            plate: Plate {
+                name: settings.id.as_str().into(),
+                way,
+                rates: Rates::default(),
+                unusable: made.as_ref().err().cloned(),
+            },
+            network: None,
+            carrier: made.ok().map(Carrier::Hook),
+            workers: limits::CHANNEL_CONNECTIONS,
+        }
+    })
 }
 
 impl Shared {
@@ -191,6 +235,13 @@ impl Shared {
         lock(&self.dispatch)
     }
 
+    /// What a notice may leave by, as things stand.
+    pub(super) fn ways(&self, notice: &Notice) -> Vec<Way> {
+        let settings = self.settings();
+        let service = settings.mail_service.as_deref();
+        ways_of(notice, &settings.contacts, service, self.ledger().open())
+    }
+
     fn moment(&self) -> Moment {
         Moment { at: now(), since_start: self.started.elapsed() }
     }
@@ -232,7 +283,8 @@ impl Shared {
 
     /// Tells everybody who listens what became of a notice. `tried`: by which outlet, and its answer.
     pub(super) fn publish(&self, notice: &Notice, tried: Option<&Try>, at: At, outcome: Outcome) {
-        let channel = tried.map_or(Channel::Email, |tried| tried.channel);
+        let own = || hook_of(&notice.recipient).map_or(Channel::Email, |(channel, _)| channel);
+        let channel = tried.map_or_else(own, |tried| tried.channel);
         {
             let mut tallies = lock(&self.tally);
             let tally = tallies.entry(channel).or_default();
@@ -280,7 +332,7 @@ impl Shared {
             let dispatch = self.dispatch();
             let stats = |(outlet, settings): (&super::outlet::Outlet, &OutletSettings)| OutletStats {
                 name: outlet.plate.name.to_string(),
-                channel: outlet.plate.channel.as_str(),
+                channel: outlet.plate.way.channel.as_str(),
                 network: settings.network.clone(),
                 health: outlet.health(),
             };

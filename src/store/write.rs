@@ -296,6 +296,7 @@ async fn journal_notice(
     outcome: &str,
     why: Option<&String>,
 ) -> Result<(), sqlx::Error> {
+    // What was never tried was meant as e-mail, or is a channel's own and says so in its tries.
     let channel = tried.map_or(Channel::Email, |tried| tried.channel);
     let body = json!({
         "notice": kind.as_str(), "channel": channel.as_str(), "for": audience.label(), "outcome": outcome, "why": why,

@@ -59,6 +59,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         notices: NoticeSettings { practices: PracticeNotices::Auto },
         maintenance: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
+        ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),
     }
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Rates;
 use crate::incident::Event;
-use crate::notify::channel::Channel;
+use crate::notify::channel::Way;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::notify::policy::tests::event;
 use crate::time::At;
@@ -129,7 +129,7 @@ impl Play {
         let mut dispatch = Dispatch::default();
         let plate = |n: usize| Plate {
             name: format!("relay-{n}.example:587").into(),
-            channel: Channel::Email,
+            way: Way::EMAIL,
             rates,
             unusable: None,
         };
@@ -170,7 +170,7 @@ impl Play {
             state: NoticeState::Queued,
         };
         let event = Arc::new(event);
-        self.dispatch.queue.push(Pending { notice, event, attempts: 0, channel: Channel::Email });
+        self.dispatch.queue.push(Pending { notice, event, attempts: 0, ways: vec![Way::EMAIL] });
         self.wake_all();
     }
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use super::servers::Url;
-use crate::config::{Config, MailSettings, RelaySettings};
+use crate::config::{Config, MailSettings, RelaySettings, WaySettings};
 use crate::estate::{
     Ask, DnsTransport, Estate, HostPort, HttpVersion, IcmpAsk, Matching, PathAsk, ProbeIx, TcpAsk, UdpAsk,
 };
@@ -82,6 +82,7 @@ pub fn rewrite(config: &Config, places: &Places<'_>) -> Result<Config, NotLoopba
         Some(mail) => (mail.from.clone(), mail.staff.clone()),
         None => ("linewatch <linewatch@icb.example>".to_owned(), vec!["service-desk@icb.example".to_owned()]),
     };
+    moved.ways = WaySettings::default();
     moved.mail = Some(MailSettings { from, staff, relays: vec![RelaySettings::plain(places.mail)] });
     refuse_others(&moved)?;
     Ok(moved)
