@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
-        Command::Outbox(args) => outbox::run(args),
+        Command::Outbox(args) => outbox::run(&args),
         Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// Exit status: 0 fine, 1 a notice was refused, or something that notices leave by fails, 3 nobody answers.
-pub fn run(args: Args) -> anyhow::Result<Exit> {
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
     block_on(async {
         let client = Client::new(&args.place)?;
         let mut query = vec![("unsent", if args.unsent { "true" } else { "false" })];

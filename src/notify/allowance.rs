@@ -41,7 +41,7 @@ impl Allowance {
             let recent = self.minute.iter().filter(|sent| **sent + MINUTE > now);
             let excess = recent.clone().count().checked_sub(usize::try_from(most).unwrap_or(usize::MAX))?;
             // When as many have grown old that there is room for one.
-            recent.clone().nth(excess).map(|sent| *sent + MINUTE - now)
+            recent.clone().nth(excess).map(|sent| (*sent + MINUTE).saturating_sub(now))
         });
         let day = self.rates.per_day.and_then(|most| {
             let recent = self.hours.iter().filter(|(began, _)| *began + HOUR + DAY > now);
@@ -50,7 +50,7 @@ impl Allowance {
             for (began, sent) in recent {
                 match excess.checked_sub(*sent) {
                     Some(less) => excess = less,
-                    None => return Some(*began + HOUR + DAY - now),
+                    None => return Some((*began + HOUR + DAY).saturating_sub(now)),
                 }
             }
             None

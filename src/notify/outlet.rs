@@ -118,7 +118,7 @@ impl Outlet {
         }
         match self.standing {
             Standing::Resting { until } if until <= now => Leave::Knock,
-            Standing::Resting { until } => Leave::Wait(Some(until - now)),
+            Standing::Resting { until } => Leave::Wait(Some(until.saturating_sub(now))),
             Standing::Knocking | Standing::Trial => Leave::Wait(None),
             Standing::Fine | Standing::Probation => match self.allowance.wait(now) {
                 Some(wait) => Leave::Wait(Some(wait)),

@@ -171,13 +171,11 @@ impl Line {
         let content = mail.formatted();
         let content = String::from_utf8_lossy(&content);
         self.announce(mail.envelope(), &content, patience.command).await?;
-        match timeout(patience.send, self.connection.command(Content(&content))).await {
-            Ok(taken) => self.settled(taken, About::Content).await.map(|answer| line_of(&answer)),
-            Err(_) => {
-                let waited = patience.send.as_secs_f64();
-                Err((Trouble::Unknown(format!("no answer within {waited} s of the mail")), false))
-            }
-        }
+        let Ok(taken) = timeout(patience.send, self.connection.command(Content(&content))).await else {
+            let waited = patience.send.as_secs_f64();
+            return Err((Trouble::Unknown(format!("no answer within {waited} s of the mail")), false));
+        };
+        self.settled(taken, About::Content).await.map(|answer| line_of(&answer))
     }
 
     /// Everything that comes before the mail itself.
@@ -215,13 +213,11 @@ impl Line {
         about: About,
         patience: Duration,
     ) -> Result<(), (Trouble, bool)> {
-        match timeout(patience, self.connection.command(command)).await {
-            Ok(answer) => self.settled(answer, about).await.map(drop),
-            Err(_) => {
-                let waited = patience.as_secs_f64();
-                Err((Trouble::Relay(format!("silent for {waited} s in the middle of a mail")), false))
-            }
-        }
+        let Ok(answer) = timeout(patience, self.connection.command(command)).await else {
+            let waited = patience.as_secs_f64();
+            return Err((Trouble::Relay(format!("silent for {waited} s in the middle of a mail")), false));
+        };
+        self.settled(answer, about).await.map(drop)
     }
 
     /// Sorts an answer. After a refusal the server is told to forget the mail, so that the connection can go on.

@@ -229,3 +229,46 @@ fn relays_that_could_be_meant_otherwise_are_refused() {
         assert!(errors.contains(says) && !errors.contains("hunter2"), "{each}: {errors}");
     }
 }
+
+/// A file whose channel has its address and secret in files beside it.
+fn with_channel(text: &str) -> Result<linewatch::config::Config, linewatch::config::Errors> {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, holds) in [
+        ("url", "https://hooks.example/workflow?sig=hunter2\n"),
+        ("clear", "http://hooks.example/workflow?sig=hunter2\n"),
+        ("key", "0123456789abcdef\n"),
+    ] {
+        std::fs::write(dir.path().join(name), holds).expect("written");
+    }
+    linewatch::config::parse("probes.toml", &format!("{GOOD}\n{text}"), dir.path())
+}
+
+#[test]
+fn channels_and_contacts_are_read_and_their_addresses_stay_secret() {
+    let config = with_channel(
+        "[[channel]]\nid = \"desk\"\nkind = \"webhook\"\nurl_file = \"url\"\nsecret_file = \"key\"\n\
+         [[channel]]\nid = \"notify\"\nkind = \"sms\"\nsecret_file = \"key\"\ntemplate_id = \"f33517ff\"\n\
+         [[contact]]\nemail = \"manager@g82002.example\"\nmobile = \"07700 900001\"\nways = [\"sms\", \"email\"]\n",
+    )
+    .expect("a good file");
+    assert_eq!(config.ways.channels.len(), 2);
+    assert_eq!(config.ways.channels[1].url.as_str(), "https://api.notifications.service.gov.uk/");
+    assert_eq!(config.ways.contacts[0].mobile.as_deref(), Some("07700900001"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let good = "[[channel]]\nid = \"ops\"\nkind = \"teams\"\nurl_file = \"url\"\n";
+    let contact = "[[contact]]\nemail = \"a@b.example\"\n";
+    for (text, says) in [
+        (good.replace("\"url\"", "\"clear\""), "in the clear"),
+        (good.replace("url_file", "url"), "doesn't belong in this file"),
+        (format!("{good}{good}"), "another [[channel]]"),
+        (good.replace("teams", "webhook"), "no `secret_file`"),
+        (good.replace("teams", "pigeon"), "none of the words"),
+        (format!("{contact}ways = [\"sms\"]\nmobile = \"07700900001\"\n"), "no [[channel]] of kind \"sms\""),
+        (format!("{contact}mobile = \"none\"\n"), "not a telephone number"),
+        (format!("{contact}{contact}"), "another [[contact]]"),
+        (format!("{MAIL}service = \"nhsmial\"\n"), "no service is called"),
+    ] {
+        let errors = with_channel(&text).expect_err("a mistake").to_string();
+        assert!(errors.contains(says) && !errors.contains("hunter2"), "{text}: {errors}");
+    }
+}

@@ -5,6 +5,7 @@
 mod delivery;
 mod disk;
 mod estate;
+mod hooks;
 mod relay;
 mod relays;
 mod store;

@@ -229,7 +229,7 @@ impl Play {
                     self.wake_all();
                 }
                 Doing::Sending { pending, end, kept } => {
-                    self.ended(outlet, *pending, end, kept);
+                    self.ended(outlet, &pending, end, kept);
                     self.wake_all();
                 }
             }
@@ -242,7 +242,7 @@ impl Play {
         self.dispatch.heard(outlet, 1, notice, news, now, &self.patience);
     }
 
-    fn ended(&mut self, outlet: usize, pending: Pending, end: End, kept: bool) {
+    fn ended(&mut self, outlet: usize, pending: &Pending, end: End, kept: bool) {
         let notice = &pending.notice;
         if kept {
             *self.copies.entry(notice.id.clone()).or_default() += 1;
