@@ -255,6 +255,14 @@ fn channels_and_contacts_are_read_and_their_addresses_stay_secret() {
     assert_eq!(config.ways.channels[1].url.as_str(), "https://api.notifications.service.gov.uk/");
     assert_eq!(config.ways.contacts[0].mobile.as_deref(), Some("07700900001"));
     assert!(!format!("{config:?}").contains("hunter2"));
+    for key in ["workflow?sig=hunter2", "services/T0001/hunter2hunter2hunter2"] {
+        let text =
+            format!("[[channel]]\nid = \"ops\"\nkind = \"teams\"\nurl = \"https://hooks.example/{key}\"\n");
+        let errors = with_channel(&text).expect_err("a secret in the file");
+        let shown: String =
+            errors.iter().map(|problem| format!("{problem}{}", problem.excerpt(false))).collect();
+        assert!(shown.contains("hooks.example") && !shown.contains("hunter2"), "{shown}");
+    }
     let good = "[[channel]]\nid = \"ops\"\nkind = \"teams\"\nurl_file = \"url\"\n";
     let contact = "[[contact]]\nemail = \"a@b.example\"\n";
     for (text, says) in [
