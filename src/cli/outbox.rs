@@ -78,17 +78,11 @@ fn words(outbox: &Outbox) -> Result<String, fmt::Error> {
         }
     }
     if !outbox.refused.is_empty() {
-        out += "\nThese are refused whatever is sent; mend their addresses:\n";
+        out += "\nRefused when they were last tried; look at their addresses:\n";
         for each in &outbox.refused {
-            writeln!(
-                out,
-                "  {} ({}), {} times since {}: {}",
-                plain(&each.to),
-                plain(&each.channel),
-                each.refused,
-                each.since,
-                plain(&each.answer)
-            )?;
+            let (to, channel, answer) = (plain(&each.to), plain(&each.channel), plain(&each.answer));
+            let often = if each.refused == 1 { "once".to_owned() } else { format!("{} times", each.refused) };
+            writeln!(out, "  {to} ({channel}), {often} since {}: {answer}", each.since)?;
         }
     }
     Ok(out)
