@@ -18,7 +18,12 @@ const PURE: &[&str] = &[
     "src/correlate/",
     "src/notify/policy/",
     // Beside the core, and pure as well:
+    "src/notify/allowance.rs",
+    "src/notify/channel.rs",
+    "src/notify/dispatch.rs",
+    "src/notify/dispatch/",
     "src/notify/notice.rs",
+    "src/notify/outlet.rs",
     "src/notify/patience.rs",
     "src/notify/queue.rs",
     "src/notify/words/",

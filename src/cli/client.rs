@@ -161,7 +161,16 @@ impl Client {
 
     /// `segments` are put into the path as they are, each escaped.
     pub async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
-        self.ask(Method::GET, segments, None::<&()>).await
+        self.get_with(segments, &[]).await
+    }
+
+    /// The same with a query: keys and values, escaped.
+    pub async fn get_with<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        self.ask(Method::GET, segments, query, None::<&()>).await
     }
 
     /// Changes something.
@@ -170,18 +179,22 @@ impl Client {
         segments: &[&str],
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        self.ask(Method::POST, segments, Some(body)).await
+        self.ask(Method::POST, segments, &[], Some(body)).await
     }
 
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         segments: &[&str],
+        query: &[(&str, &str)],
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let place = self.base.to_string();
         let mut request = self.http.request(method, url);

@@ -12,6 +12,7 @@ mod hub;
 mod import;
 mod notices;
 mod observations;
+mod outbox;
 mod probe;
 mod reflector;
 pub(crate) mod replay;
@@ -56,6 +57,8 @@ enum Command {
     Approve(approve::Args),
     /// Show what people would get to read
     Notices(notices::Args),
+    /// Show what became of every notice: by what it left, when, and what the mail server said
+    Outbox(outbox::Args),
     /// Print the addresses that work asks for when it is done (heartbeats)
     Beats(beats::Args),
     /// Validate a configuration, and summarise its estate
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Notices(args) => notices::run(args),
+        Command::Outbox(args) => outbox::run(&args),
         Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),

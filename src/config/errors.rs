@@ -337,7 +337,23 @@ fn without_secret(line: &str) -> &str {
         let mut secrets = line.match_indices(word).map(|(at, word)| at + word.len());
         secrets.find(|end| line[*end..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('='))
     });
-    ends.min().map_or(line, |end| &line[..end])
+    ends.chain(secret_of_url(line)).min().map_or(line, |end| &line[..end])
+}
+
+/// Where a URL begins to be a key by itself, as the address of a chat's webhook is: its query, or a long word in its path.
+fn secret_of_url(line: &str) -> Option<usize> {
+    /// Longer than the words that people put into paths, and shorter than any key.
+    const WORD_CHARS: usize = 20;
+    let path = line.find("://").and_then(|at| line[at + 3..].find('/').map(|slash| at + 3 + slash))?;
+    let query = line[path..].find('?').map(|at| path + at);
+    let mut word = path;
+    let long = line[path..].char_indices().find_map(|(at, c)| {
+        if !c.is_ascii_alphanumeric() {
+            word = path + at + c.len_utf8();
+        }
+        (path + at + 1 >= word + WORD_CHARS).then_some(word)
+    });
+    query.into_iter().chain(long).min()
 }
 
 /// A control character in a hostile file must not reach the terminal as itself, nor one that reorders text.

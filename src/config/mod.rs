@@ -18,6 +18,7 @@ mod estate_file;
 pub(crate) mod fuzzing;
 mod handout;
 mod hints;
+mod mail;
 mod names;
 mod ods;
 mod practices;
@@ -34,6 +35,7 @@ mod settings_file;
 mod summary;
 mod unready;
 mod values;
+mod ways;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -49,8 +51,9 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    Deadline, HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings, TlsSettings, Tokens,
+    ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, HubSettings, MailSecurity,
+    MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings,
+    TlsSettings, Tokens, WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
@@ -67,6 +70,8 @@ pub struct Config {
     pub estate: Estate,
     pub hub: HubSettings,
     pub mail: Option<MailSettings>,
+    /// What else notices leave by.
+    pub ways: WaySettings,
     pub notices: NoticeSettings,
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
@@ -143,9 +148,9 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, notices, maintenance, deadlines, schedule } = settings?;
+    let settings_file::Settings { hub, mail, ways, notices, maintenance, deadlines, schedule } = settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, notices, maintenance, deadlines, schedule, handout })
+    Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, handout })
 }
 
 /// A file's bytes, or why not, in words.

@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 13] = [
+pub(super) const TOP_KEYS: [&str; 15] = [
     "icb",
     "component",
     "network",
@@ -23,6 +23,8 @@ pub(super) const TOP_KEYS: [&str; 13] = [
     "practices",
     "hub",
     "mail",
+    "channel",
+    "contact",
     "notices",
     "maintenance",
     "deadline",

@@ -4,11 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 
 use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
 use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
+use crate::notify::Channel;
 use crate::time::At;
 
 /// `[hub]`
@@ -61,18 +63,56 @@ impl HubSettings {
 /// `[mail]`
 #[derive(Debug, Clone)]
 pub struct MailSettings {
-    pub relay: String,
+    /// `linewatch <linewatch@icb.example>`, or the bare address.
+    pub from: String,
+    /// ICB staff who get the evidence; a service desk, at least.
+    pub staff: Vec<String>,
+    /// The mail servers, in the order in which they are used: the first unless it fails. At least one.
+    pub relays: Vec<RelaySettings>,
+}
+
+/// `[[mail.relay]]`, or the one that `[mail]` names itself.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    pub host: String,
     pub port: u16,
     pub security: MailSecurity,
     pub user: Option<String>,
     /// From `password_file` or the environment variable that `password_env` names; never from the file itself.
     pub password: Option<SecretString>,
-    /// `linewatch <linewatch@icb.example>`, or the bare address.
-    pub from: String,
-    /// ICB staff who get the evidence; a service desk, at least.
-    pub staff: Vec<String>,
     /// Extra roots to trust for the relay's certificate, PEM, already read.
     pub trust_pem: Option<String>,
+    /// The network, by id, that it is reached by, for people.
+    pub network: Option<String>,
+    pub rates: Rates,
+}
+
+impl RelaySettings {
+    /// A mail server spoken to in the clear and as fast as it goes: one on this machine.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self {
+            host: address.ip().to_string(),
+            port: address.port(),
+            security: MailSecurity::Plain,
+            user: None,
+            password: None,
+            trust_pem: None,
+            network: None,
+            rates: Rates::default(),
+        }
+    }
+
+    /// As people know it: `mail.example:587`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// How many messages one sender may hand over; `None`: as many as are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    pub per_minute: Option<u32>,
+    pub per_day: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +134,74 @@ impl MailSecurity {
             Self::Plain => 25,
         }
     }
+}
+
+/// What notices leave by beside the mail servers, and who gets them how.
+#[derive(Debug, Clone, Default)]
+pub struct WaySettings {
+    pub channels: Vec<ChannelSettings>,
+    pub contacts: Vec<ContactSettings>,
+    /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
+    pub mail_service: Option<String>,
+}
+
+/// `[[channel]]`
+#[derive(Clone)]
+pub struct ChannelSettings {
+    pub id: String,
+    pub kind: ChannelKind,
+    /// A secret, for some kinds.
+    pub url: Url,
+    /// Extra roots to trust for it, PEM, already read.
+    pub trust_pem: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    /// JSON, signed.
+    Webhook { secret: SharedSecret },
+    /// Its API, version 2.
+    Alertmanager,
+    /// A workflow's webhook; an Adaptive Card.
+    Teams,
+    /// Text messages through GOV.UK Notify, or what speaks like it.
+    Sms { api_key: SharedSecret, template_id: String },
+}
+
+impl ChannelKind {
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Webhook { .. } => Channel::Webhook,
+            Self::Alertmanager => Channel::Alertmanager,
+            Self::Teams => Channel::Teams,
+            Self::Sms { .. } => Channel::Sms,
+        }
+    }
+}
+
+impl std::fmt::Debug for ChannelSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelSettings")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[[contact]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactSettings {
+    /// Who it is: an address of a practice or of staff.
+    pub email: String,
+    pub mobile: Option<String>,
+    /// In order; at least one.
+    pub ways: Vec<ContactWay>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactWay {
+    Email,
+    Sms,
 }
 
 /// `[notices]`

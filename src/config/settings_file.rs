@@ -1,6 +1,5 @@
 //! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -8,16 +7,18 @@ use toml::de::DeValue;
 
 use super::errors::Placed;
 use super::estate_file::{Draft, sections, via};
+use super::mail::mail;
 use super::names::{Names, shorten};
-use super::probes::{certificates, one_of, trust};
+use super::probes::{certificates, one_of};
 use super::reader::{Reader, described};
 use super::secret;
 use super::section::{Section, section};
 use super::settings::{
-    Deadline, HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings, TlsSettings, Tokens,
+    Deadline, HubSettings, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
+    ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
 use super::values::{self, Refusal, refusal};
+use super::ways::ways;
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
@@ -29,6 +30,7 @@ use crate::time::At;
 pub(super) struct Settings {
     pub hub: HubSettings,
     pub mail: Option<MailSettings>,
+    pub ways: WaySettings,
     pub notices: NoticeSettings,
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
@@ -44,7 +46,8 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
             work.secret.clone_from(&beat_secret);
         }
     }
-    let mail = if root.has("mail") { Some(mail(reader, root)) } else { None };
+    let mail = if root.has("mail") { Some(mail(reader, root, draft)) } else { None };
+    let ways = ways(reader, root, draft);
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
     let deadlines = deadlines(reader, root, draft);
@@ -53,7 +56,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, notices, maintenance, deadlines, schedule })
+    Some(Settings { hub, mail, ways, notices, maintenance, deadlines, schedule })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
@@ -155,112 +158,6 @@ fn keep(text: &str) -> Result<Duration, Refusal> {
         return refusal(format!("{text:?} is under a day"), "write \"1d\" or more");
     }
     Ok(keep)
-}
-
-/// Keys of `[mail]`.
-const MAIL_KEYS: [&str; 9] =
-    ["relay", "port", "security", "user", "password_file", "password_env", "from", "staff", "trust_file"];
-
-fn mail(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<MailSettings> {
-    let section = root.table(reader, "mail")?;
-    section.refuse_unknown_but(reader, &MAIL_KEYS, |key| key == "password");
-    if let Some((key, _)) = section.entries().into_iter().find(|(key, _)| key.value == "password") {
-        reader.refuse(
-            key.span,
-            "a password doesn't belong in this file, which others may read",
-            "put it into a file that only linewatch can read and write password_file = \"…\", or into an environment variable and write password_env = \"LINEWATCH_MAIL_PASSWORD\"",
-        );
-    }
-    let relay = section.need(reader, "relay", values::host);
-    let security = section.value(reader, "security", |text| one_of(text, &["starttls", "tls", "plain"]));
-    let security = match security.as_ref().map(|word| word.value.as_str()) {
-        Some("tls") => MailSecurity::Tls,
-        Some("plain") => MailSecurity::Plain,
-        _ => MailSecurity::StartTls,
-    };
-    let port = section.integer(reader, "port", 1..=65535);
-    let port = port.and_then(|port| u16::try_from(port.value).ok()).unwrap_or(security.port());
-    let user = section.value(reader, "user", values::line);
-    let password = password(reader, &section);
-    if let (Some(user), false) =
-        (&user, section.has("password_file") || section.has("password_env") || section.has("password"))
-    {
-        reader.refuse(
-            user.span,
-            "there is a user, but no password",
-            "add password_file = \"…\" or password_env = \"…\", or leave the user out",
-        );
-    }
-    if let (Some(_), None, false) = (&password, &user, section.has("user")) {
-        section.missing(reader, "user");
-    }
-    if let (Some(user), MailSecurity::Plain, Some(relay)) = (&user, security, &relay)
-        && !is_loopback(&relay.value)
-    {
-        reader.refuse(
-            user.span,
-            "with security = \"plain\" the password would travel unencrypted",
-            "write security = \"starttls\" or \"tls\", or leave the user out",
-        );
-    }
-    let from = section.need(reader, "from", values::mailbox);
-    if !section.has("staff") {
-        section.missing(reader, "staff");
-    }
-    let staff = section.text_or_texts(reader, "staff");
-    if let (Some([]), Some(value)) = (staff.as_deref(), section.raw("staff")) {
-        reader.refuse(value.span, "`staff` is empty", "name a service desk, at least: it gets the evidence");
-    }
-    let mut desk: Vec<String> = Vec::new();
-    for address in staff.unwrap_or_default() {
-        if let Some(address) = reader.judge("staff", address, values::email)
-            && !desk.contains(&address.value)
-        {
-            desk.push(address.value);
-        }
-    }
-    let trust_pem = section.text(reader, "trust_file").and_then(|name| trust(reader, name));
-    Some(MailSettings {
-        relay: relay?.value,
-        port,
-        security,
-        user: user.map(|user| user.value),
-        password,
-        from: from?.value,
-        staff: desk,
-        trust_pem,
-    })
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn password(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SecretString> {
-    let file = section.text(reader, "password_file");
-    let variable = section.text(reader, "password_env");
-    if let (Some(_), Some(variable)) = (file, variable) {
-        reader.refuse(variable.span, "the password is named twice", "keep password_file or password_env");
-        return None;
-    }
-    let (text, place, key) = if let Some(name) = file {
-        (side_file(reader, "password_file", name)?, name, "password_file")
-    } else {
-        let name = variable?;
-        let Ok(text) = std::env::var(name.value) else {
-            let message = format!("`password_env`: {:?} is not set", shorten(name.value));
-            reader.refuse(name.span, message, "set this environment variable, or use password_file");
-            return None;
-        };
-        (text, name, "password_env")
-    };
-    let word = text.trim_end_matches(['\n', '\r']);
-    if word.is_empty() || word.contains(['\n', '\r']) {
-        let message = format!("`{key}`: what {:?} holds is not a password", shorten(place.value));
-        reader.refuse(place.span, message, "it must hold the password alone, on one line");
-        return None;
-    }
-    Some(SecretString::from(word))
 }
 
 fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {

@@ -21,6 +21,7 @@ use super::guard::{self, Refused};
 use super::headers::with_headers;
 use super::intake;
 use super::metrics;
+use super::outbox;
 use super::pages;
 use super::server::{Encrypted, Peer};
 use super::state::Hub;
@@ -96,6 +97,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/incidents/{id}/why", get(why))
         .route("/api/v1/incidents/{id}/approve", post(approve))
+        .route("/api/v1/outbox", get(outbox::list))
         .route("/metrics", get(scrape))
         .route("/api/v1/beats", get(beats::routes::list))
         .merge(credentials::routes::of_people())

@@ -229,13 +229,26 @@ fn fresh(cell: &Cell, probe: &crate::estate::Probe, now: At) -> bool {
 fn notices(out: &mut String, desk: &DeskStats) {
     let name = "linewatch_notices_total";
     describe(out, name, "What became of notices since the start.", "counter");
-    for (outcome, count) in [
-        ("accepted", desk.accepted),
-        ("deferred", desk.deferred),
-        ("rejected", desk.rejected),
-        ("withheld", desk.withheld),
-    ] {
-        sample(out, name, &[("channel", "email"), ("outcome", outcome)], count);
+    for (channel, tally) in &desk.tallies {
+        for (outcome, count) in [
+            ("accepted", tally.accepted),
+            ("deferred", tally.deferred),
+            ("rejected", tally.rejected),
+            ("withheld", tally.withheld),
+        ] {
+            sample(out, name, &[("channel", channel.as_str()), ("outcome", outcome)], count);
+        }
+    }
+    let name = "linewatch_outlet_ok";
+    describe(
+        out,
+        name,
+        "1 when notices can leave by this mail server or other outlet, 0 when it fails.",
+        "gauge",
+    );
+    for outlet in &desk.outlets {
+        let is_ok = u8::from(outlet.health == RelayHealth::Fine);
+        sample(out, name, &[("channel", outlet.channel), ("outlet", &outlet.name)], is_ok);
     }
 }
 

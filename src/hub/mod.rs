@@ -12,6 +12,7 @@
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
 //! | [`asks`] | what agents are asked to ask now |
+//! | [`outbox`] | what became of every notice |
 //! | [`beats`] | work that says that it was done, and its silence |
 //! | [`credentials`] | who may report: codes, keys, agents |
 //! | [`intake`] | what agents report |
@@ -36,6 +37,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod notes;
 pub mod numbers;
+pub mod outbox;
 pub mod pages;
 pub mod pages_words;
 pub mod pipeline;

@@ -22,7 +22,7 @@ use crate::agent::workers::Report;
 use crate::config::Handout;
 use crate::correlate::Explanation;
 use crate::limits::{EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
-use crate::notify::{Desk, RelayHealth};
+use crate::notify::{Desk, OutletStats, RelayHealth};
 use crate::store::{Store, StoreHealth};
 
 /// One running hub, as its readers see it.
@@ -72,8 +72,9 @@ impl Hub {
                 ),
             ),
         }
-        match self.desk.stats().relay {
-            RelayHealth::None | RelayHealth::Fine => self.notes.clear(About::Mail),
+        let desk = self.desk.stats();
+        match desk.relay {
+            RelayHealth::None | RelayHealth::Fine => self.note_outlets(&desk.outlets),
             RelayHealth::Unusable { why } => self.notes.set(
                 About::Mail,
                 clock::now(),
@@ -98,6 +99,23 @@ impl Hub {
             }
         }
         self.notes.list(clock::now())
+    }
+
+    /// Mails leave; what can't be used is said all the same, before the last of them fails too.
+    fn note_outlets(&self, outlets: &[OutletStats]) {
+        let failing = outlets.iter().find_map(|outlet| match &outlet.health {
+            RelayHealth::None | RelayHealth::Fine => None,
+            RelayHealth::Unusable { why } => Some((clock::now(), outlet, why)),
+            RelayHealth::Failing { since, why } => Some((*since, outlet, why)),
+        });
+        match failing {
+            None => self.notes.clear(About::Mail),
+            Some((since, outlet, why)) => self.notes.set(
+                About::Mail,
+                since,
+                format!("{} can't be used ({why}). Notices leave by another.", outlet.name),
+            ),
+        }
     }
 
     pub fn scrape(&self) -> Scrape {

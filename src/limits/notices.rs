@@ -30,7 +30,7 @@ pub const MERGE_HOLD: Duration = Duration::from_secs(2);
 /// mistake in the configuration, and then people are told sooner.
 pub const MAINTENANCE_CHAIN_MAX: usize = 100;
 
-/// Mails under way at once. Four keep a mail server on the same continent busy (some 100 mails a second), and are
+/// Mails under way at once to one mail server. Four keep a mail server on the same continent busy (some 100 mails a second), and are
 /// fewer than any relay's limit for one client.
 pub const SMTP_CONNECTIONS: usize = 4;
 
@@ -38,7 +38,54 @@ pub const SMTP_CONNECTIONS: usize = 4;
 /// purpose), shorter than anybody wants to wait for the next attempt.
 pub const SMTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Longest for handing one mail over. A server that scans mails before it answers may take a minute; cutting it
+/// Longest for each answer before the mail itself is handed over. A server that says nothing now hasn't got it, so the next
+/// one may; with the longest connecting this stays under the half minute within which another server shall take it.
+pub const SMTP_COMMAND_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A message that is under way for so long makes the others leave by the next outlet. Longer than a server that scans mails
+/// usually takes, and well under the half minute within which another one shall take over.
+pub const OUTLET_STALLED_AFTER: Duration = Duration::from_secs(15);
+
+/// Mail servers that mails may leave by. One for each network, and a spare for each.
+pub const RELAYS_MAX: usize = 8;
+
+/// Mails a minute and recipients a day that a mail server is given where nothing is configured: what Exchange Online, and
+/// with it NHSmail, takes from one sender.
+pub const RELAY_PER_MINUTE: u32 = 30;
+pub const RELAY_PER_DAY: u32 = 10_000;
+
+/// What may be configured instead; beyond it a rate means nothing.
+pub const RELAY_RATE_MAX: i64 = 1_000_000;
+
+/// Channels beside e-mail. Each costs a worker and a place in every plan of staff notices.
+pub const CHANNELS_MAX: usize = 16;
+
+/// Messages under way at once to one channel. They are few: staff notices, and texts to those who asked for them.
+pub const CHANNEL_CONNECTIONS: usize = 2;
+
+/// Longest for connecting to a channel, and for a whole request. Both together stay under the half minute after which nobody
+/// believes that an answer will come.
+pub const CHANNEL_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CHANNEL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What is read of a channel's answer: enough for its error in words.
+pub const CHANNEL_ANSWER_BYTES_MAX: usize = 4 * 1024;
+
+/// An alert ends by itself so long after it was last said, in case nobody is left to end it: the longest outage in Kent
+/// lasted five days.
+pub const ALERT_OPEN_FOR: Duration = Duration::from_hours(7 * 24);
+
+/// Characters of a text message: two messages' worth, with room for the template's own words.
+pub const SMS_CHARS_MAX: usize = 250;
+
+/// Tries of one notice that are remembered, the latest. A notice is given up after a week of tries ten minutes apart, and
+/// the first and the last hundred tell the same story.
+pub const TRIES_KEPT: u32 = 100;
+
+/// Notices in one answer of the outbox, the latest: twice as many as a county's worst minute plans.
+pub const OUTBOX_LISTED_MAX: usize = 1_000;
+
+/// Longest for handing one mail over, once the server has asked for it. A server that scans mails before it answers may take a minute; cutting it
 /// short would send the mail twice.
 pub const SMTP_SEND_TIMEOUT: Duration = Duration::from_secs(90);
 

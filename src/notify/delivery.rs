@@ -1,31 +1,42 @@
-//! The delivery: a few workers that hand notices to the mail server, one connection each.
+//! The delivery: a few workers for each outlet, which hand notices over, one connection each.
 //!
 //! A notice is marked as accepted only after the server has said so. A process that dies between the server's word and
 //! the mark sends the notice again, with the same `Message-ID`: that much SMTP makes unavoidable.
 //!
-//! When the server as a whole fails, it is left alone for a while, then one worker tries; the others wait for how that
-//! ends. A mail that is put off or refused is that mail's affair alone.
+//! When a server as a whole fails, it is left alone for a while, then one worker knocks; meanwhile its notices leave by
+//! the next outlet of the channel, where there is one. A notice that one way won't have leaves by the recipient's next. A mail that is put off or refused is that mail's affair alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::mail::{mail, message_id};
-use super::notice::{Notice, Outcome, masked};
+use super::dispatch::Turn;
+use super::hook::{Hook, Message};
+use super::mail::mail;
+use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
+use super::outlet::News;
 use super::policy::promise;
 use super::queue::Pending;
-use super::shared::{Next, RelayNews, Settings, Shared, now};
+use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
-use super::words::{Context, letter};
+use super::words::{Context, Letter, letter};
+use crate::config::ContactSettings;
 use crate::incident::Event;
 use crate::store::Settlement;
 
-/// Takes notices as they become due, until it is cancelled.
-pub(super) async fn work(shared: Arc<Shared>, cancel: CancellationToken) {
-    let mut worker = Worker { shared, cancel: cancel.clone(), line: None };
+/// Takes notices as they become due for one outlet, until it is cancelled: at the end, or when a reload puts up other
+/// outlets.
+pub(super) async fn work(
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    outlet: usize,
+    cancel: CancellationToken,
+) {
+    let Some(OutletSettings { carrier: Some(carrier), .. }) = settings.outlets.get(outlet) else { return };
+    let mut worker =
+        Worker { shared: &shared, settings: &settings, outlet, carrier, cancel: &cancel, line: None };
     loop {
-        let shared = Arc::clone(&worker.shared);
         // Listening begins before looking, so that what comes in between is heard.
         let woken = shared.wake.notified();
         tokio::pin!(woken);
@@ -33,9 +44,10 @@ pub(super) async fn work(shared: Arc<Shared>, cancel: CancellationToken) {
         if cancel.is_cancelled() {
             break;
         }
-        match shared.next() {
-            Next::Send(pending, settings) => worker.deliver(pending, &settings).await,
-            Next::Wait(wait) => {
+        match shared.turn(outlet, &settings) {
+            Turn::Send(pending) => worker.deliver(*pending).await,
+            Turn::Knock => worker.knock().await,
+            Turn::Wait(wait) => {
                 let idle = worker.line.is_some().then_some(shared.patience.idle);
                 let until = [wait, idle].into_iter().flatten().min();
                 tokio::select! {
@@ -60,64 +72,100 @@ async fn sleep(time: Option<Duration>) {
     }
 }
 
-struct Worker {
-    shared: Arc<Shared>,
-    cancel: CancellationToken,
-    /// The connection, and the number of the settings that it was made with.
-    line: Option<(Line, u64)>,
+struct Worker<'a> {
+    shared: &'a Shared,
+    settings: &'a Settings,
+    outlet: usize,
+    carrier: &'a Carrier,
+    cancel: &'a CancellationToken,
+    line: Option<Line>,
 }
 
 /// How long the server is given to answer a goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-impl Worker {
+impl Worker<'_> {
     async fn hang_up(&mut self) {
-        if let Some((line, _)) = self.line.take() {
+        if let Some(line) = self.line.take() {
             line.close(GOODBYE).await;
         }
     }
 
-    async fn deliver(&mut self, pending: Box<Pending>, settings: &Settings) {
-        let Ok(relay) = &settings.relay else {
-            // The section went away between taking and looking.
-            self.shared.queue().retry(&pending.notice, pending.notice.due, pending.attempts);
-            self.shared.relay_news(RelayNews::None);
-            return;
+    /// Finds out whether the server answers again, with nothing to deliver.
+    async fn knock(&mut self) {
+        self.line = None;
+        let news = match self.carrier {
+            Carrier::Relay(relay) => match self.connect(relay).await {
+                Ok(line) => {
+                    self.line = Some(line);
+                    News::Answers
+                }
+                Err(Trouble::Stopped) => News::None,
+                Err(trouble) => News::Failed(trouble.to_string()),
+            },
+            // There is nothing to ask without telling: the next message shows it.
+            Carrier::Hook(_) => News::Rested,
         };
-        let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
-        let done = match self.shared.mail_for(&pending, &earlier, settings, relay) {
-            Ok(mail) => self.hand_over(relay, settings.number, &mail).await,
-            Err(why) => Err(Trouble::Unsendable(why)),
-        };
-        self.shared.settle(*pending, relay, done).await;
+        self.shared.heard(self.outlet, self.settings, None, news);
     }
 
-    async fn hand_over(&mut self, relay: &Relay, number: u64, mail: &lettre::Message) -> Result<(), Trouble> {
-        if self.line.as_ref().is_some_and(|(_, made_with)| *made_with != number) {
-            self.hang_up().await;
+    async fn deliver(&mut self, pending: Pending) {
+        let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
+        let done = match self.shared.letter_for(&pending, &earlier, self.settings) {
+            Ok(letter) => match self.carrier {
+                Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
+                Carrier::Hook(hook) => self.post(hook, &pending, &letter).await,
+            },
+            Err(why) => Err(Trouble::Unsendable(why)),
+        };
+        self.shared.settle(pending, self.outlet, self.settings, done).await;
+    }
+
+    async fn mail(&mut self, relay: &Relay, notice: &Notice, letter: Letter) -> Result<String, Trouble> {
+        let Some(from) = &self.settings.from else {
+            return Err(Trouble::Unsendable("there is no sender".to_owned()));
+        };
+        match mail(notice, letter, from) {
+            Ok(mail) => self.hand_over(relay, &mail).await,
+            Err(error) => Err(Trouble::Unsendable(error.to_string())),
         }
-        let patience = self.shared.patience;
+    }
+
+    async fn post(&self, hook: &Hook, pending: &Pending, letter: &Letter) -> Result<String, Trouble> {
+        let is_them =
+            |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
+        let contact = self.settings.contacts.iter().find(is_them);
+        let mobile = contact.and_then(|contact| contact.mobile.as_deref());
+        let message = Message { notice: &pending.notice, event: &pending.event, letter, mobile };
+        hook.post(&message, now()).await
+    }
+
+    async fn connect(&self, relay: &Relay) -> Result<Line, Trouble> {
+        // Nothing is lost by breaking off here, so stopping doesn't wait for a silent server.
+        tokio::select! {
+            line = relay.connect(self.shared.patience.connect) => line,
+            () = self.cancel.cancelled() => Err(Trouble::Stopped),
+        }
+    }
+
+    /// Gives the server's answer.
+    async fn hand_over(&mut self, relay: &Relay, mail: &lettre::Message) -> Result<String, Trouble> {
         loop {
-            let mut line = if let Some((line, _)) = self.line.take() {
-                line
-            } else {
-                // Nothing is lost by breaking off here, so stopping doesn't wait for a silent server.
-                tokio::select! {
-                    line = relay.connect(patience.connect) => line?,
-                    () = self.cancel.cancelled() => return Err(Trouble::Stopped),
-                }
+            let mut line = match self.line.take() {
+                Some(line) => line,
+                None => self.connect(relay).await?,
             };
             let was_used = line.used;
-            match line.send(mail, patience.send).await {
-                Ok(()) => {
-                    self.line = Some((line, number));
-                    return Ok(());
+            match line.send(mail, &self.shared.patience).await {
+                Ok(answer) => {
+                    self.line = Some(line);
+                    return Ok(answer);
                 }
                 // It was closed while it lay idle; a new one will tell whether anything is wrong.
                 Err((Trouble::Relay(_), false)) if was_used => {}
                 Err((trouble, reusable)) => {
                     if reusable {
-                        self.line = Some((line, number));
+                        self.line = Some(line);
                     }
                     return Err(trouble);
                 }
@@ -127,13 +175,12 @@ impl Worker {
 }
 
 impl Shared {
-    fn mail_for(
+    fn letter_for(
         &self,
         pending: &Pending,
         earlier: &[Event],
         settings: &Settings,
-        relay: &Relay,
-    ) -> Result<lettre::Message, String> {
+    ) -> Result<Letter, String> {
         let (open, awaits_approval, refused) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
@@ -156,65 +203,68 @@ impl Shared {
             ),
             deadlines: &settings.deadlines,
         };
-        let letter = letter(&pending.notice, &context).map_err(|error| error.to_string())?;
-        mail(&pending.notice, letter, &relay.from).map_err(|error| error.to_string())
+        letter(&pending.notice, &context).map_err(|error| error.to_string())
     }
 
     /// Records what became of an attempt, everywhere.
-    async fn settle(&self, pending: Pending, relay: &Relay, done: Result<(), Trouble>) {
+    async fn settle(
+        &self,
+        pending: Pending,
+        outlet: usize,
+        settings: &Settings,
+        done: Result<String, Trouble>,
+    ) {
         let now = now();
         let notice = &pending.notice;
         // The address may be in the server's answer; the journal and the log have no addresses.
-        let scrub = |why: &str| why.replace(&notice.recipient, &masked(&notice.recipient));
-        let outcome = match done {
-            Ok(()) => {
-                self.relay_news(RelayNews::Fine);
-                Outcome::Accepted
-            }
-            Err(Trouble::Refused(why)) => {
-                self.relay_news(RelayNews::Fine);
-                Outcome::Rejected { why: scrub(&why) }
-            }
-            Err(Trouble::Later(why)) => {
-                self.relay_news(RelayNews::Fine);
-                Outcome::Deferred { why: scrub(&why) }
-            }
-            Err(Trouble::Unknown(why)) => {
-                self.relay_news(RelayNews::Failed(scrub(&why)));
-                Outcome::Deferred { why: scrub(&why) }
-            }
-            Err(Trouble::Unsendable(why)) => {
-                self.relay_news(RelayNews::None);
-                Outcome::Rejected { why: scrub(&why) }
-            }
-            Err(Trouble::Stopped) => {
-                self.queue().retry(notice, notice.due, pending.attempts);
-                self.relay_news(RelayNews::None);
-                return;
-            }
+        let scrub = |why: &str| without_address(why, &notice.recipient);
+        let (news, outcome, answer) = match done {
+            Ok(answer) => (News::Works, TryOutcome::Accepted, scrub(&answer)),
+            Err(Trouble::Refused(why)) => (News::Works, TryOutcome::Refused, scrub(&why)),
+            Err(Trouble::Later(why)) => (News::Works, TryOutcome::Deferred, scrub(&why)),
+            Err(Trouble::Unknown(why)) => (News::Failed(scrub(&why)), TryOutcome::Unknown, scrub(&why)),
+            Err(Trouble::Unsendable(why)) => (News::None, TryOutcome::Unsendable, scrub(&why)),
             // Not this notice's affair: it keeps its place and its number of attempts.
-            Err(Trouble::Relay(why)) => {
-                self.queue().retry(notice, notice.due, pending.attempts);
-                self.relay_news(RelayNews::Failed(scrub(&why)));
+            Err(trouble @ (Trouble::Stopped | Trouble::Relay(_))) => {
+                self.dispatch().queue.retry(notice, notice.due, pending.attempts);
+                let news = match trouble {
+                    Trouble::Relay(why) => News::Failed(scrub(&why)),
+                    _ => News::None,
+                };
+                self.heard(outlet, settings, Some(&notice.id), news);
                 return;
             }
         };
-        let attempts = pending.attempts.saturating_add(1);
-        let outcome = match outcome {
-            Outcome::Deferred { why } if notice.due + self.patience.give_up <= now => {
+        self.heard(outlet, settings, Some(&notice.id), news);
+        let why = answer.clone();
+        let result = match outcome {
+            TryOutcome::Accepted => Outcome::Accepted,
+            // There may be another way to the same person.
+            TryOutcome::Refused | TryOutcome::Unsendable if pending.ways.len() > 1 => {
+                Outcome::Deferred { why }
+            }
+            TryOutcome::Refused | TryOutcome::Unsendable => Outcome::Rejected { why },
+            TryOutcome::Deferred | TryOutcome::Unknown if notice.due + self.patience.give_up <= now => {
                 Outcome::Rejected { why: format!("given up; last: {why}") }
             }
-            other => other,
+            TryOutcome::Deferred | TryOutcome::Unknown => Outcome::Deferred { why },
         };
-        self.conclude(notice, message_id(&notice.id, &relay.from), attempts, outcome).await;
+        let plate = settings.outlets.get(outlet).map(|outlet| &outlet.plate);
+        let tried = plate.map(|plate| Try {
+            channel: plate.way.channel,
+            via: plate.name.to_string(),
+            outcome,
+            answer,
+        });
+        self.conclude(notice, pending.attempts.saturating_add(1), tried, result).await;
     }
 
     /// An outcome goes to the store, the ledger, the queue, and whoever listens.
     pub(super) async fn conclude(
         &self,
         notice: &Notice,
-        message_id: String,
         attempts: u32,
+        tried: Option<Try>,
         outcome: Outcome,
     ) {
         let settlement = Settlement {
@@ -224,20 +274,44 @@ impl Shared {
             kind: notice.kind,
             audience: notice.audience.clone(),
             attempts,
+            tried: tried.clone(),
             outcome: outcome.clone(),
         };
         let at = settlement.at;
         // An error is the store's to report; it keeps what it couldn't write.
         drop(self.store.settle(settlement).await);
         if let Outcome::Deferred { .. } = outcome {
-            self.queue().retry(notice, at + self.patience.retry(&notice.id, attempts), attempts);
+            let is_refused = tried
+                .as_ref()
+                .is_some_and(|tried| matches!(tried.outcome, TryOutcome::Refused | TryOutcome::Unsendable));
+            let queue = &mut self.dispatch().queue;
+            if !(is_refused && queue.next_way(notice, at, attempts)) {
+                queue.retry(notice, at + self.patience.retry(&notice.id, attempts), attempts);
+            }
         } else {
             if let Outcome::Rejected { .. } = outcome {
                 self.ledger().undelivered(notice);
             }
-            self.queue().done(notice);
+            self.dispatch().queue.done(notice);
         }
         self.wake.notify_waiters();
-        self.publish(notice, message_id, at, outcome);
+        self.publish(notice, tried.as_ref(), at, outcome);
     }
+}
+
+/// What somebody said, with the recipient's address masked, however it is written there.
+fn without_address(said: &str, address: &str) -> String {
+    let (lower, address_lower) = (said.to_ascii_lowercase(), address.to_ascii_lowercase());
+    if address.is_empty() || !lower.contains(&address_lower) {
+        return said.to_owned();
+    }
+    let mut out = String::with_capacity(said.len());
+    let mut rest = 0;
+    for (at, found) in lower.match_indices(&address_lower) {
+        out.push_str(&said[rest..at]);
+        out.push_str(&masked(address));
+        rest = at + found.len();
+    }
+    out.push_str(&said[rest..]);
+    out
 }

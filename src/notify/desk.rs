@@ -1,18 +1,20 @@
 //! The thing that the hub talks to: it plans notices, records them, and has them delivered.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::mail::message_id;
+use super::channel::Channel;
 use super::notice::{Delivery, Notice, NoticeState, Outcome};
 use super::patience::Patience;
 use super::policy::Ledger;
 use super::queue::Pending;
-use super::shared::{Shared, now};
+use super::shared::{Shared, Tally, now};
 use crate::config::Config;
 use crate::incident::Event;
 use crate::store::{Settlement, Snapshot, Store, StoreError, Unsent};
@@ -27,8 +29,16 @@ pub struct Desk {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Notices were left on the disk for want of room in memory.
     overflow: Arc<AtomicBool>,
-    tasks: JoinSet<()>,
+    tasks: Mutex<Tasks>,
     cancel: DropGuard,
+}
+
+/// What runs for the desk.
+struct Tasks {
+    set: JoinSet<()>,
+    /// Ends the workers of the present outlets, and of no others.
+    crew: CancellationToken,
+    cancel: CancellationToken,
 }
 
 /// What an approval did.
@@ -57,7 +67,24 @@ pub struct DeskStats {
     pub deferred: u64,
     pub rejected: u64,
     pub withheld: u64,
+    /// The mail servers taken together: mails leave while one of them works.
     pub relay: RelayHealth,
+    /// What notices leave by, in the order in which it is used.
+    pub outlets: Vec<OutletStats>,
+    /// Attempts since the start, by channel.
+    pub tallies: BTreeMap<Channel, Tally>,
+}
+
+/// One outlet, for status and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutletStats {
+    /// `mail.example:587`
+    pub name: String,
+    /// `email`
+    pub channel: &'static str,
+    /// The network that it is reached by, where that is configured.
+    pub network: Option<String>,
+    pub health: RelayHealth,
 }
 
 /// Whether the mail server can be spoken to.
@@ -95,34 +122,57 @@ impl Desk {
             tracing::error!("starting without what an earlier run left: {error}");
             Snapshot::default()
         });
-        let shared = Arc::new(Shared::new(config, store, patience, Ledger::restore(&left.open)));
-        let settings = shared.settings();
-        if !settings.mail {
-            tracing::warn!("there is no [mail] section: nobody will be told of anything");
-        } else if let Err(why) = &settings.relay {
-            tracing::error!("notices stay in the outbox, because [mail] cannot be used: {why}");
+        let sent_before = store.accepted_since(now() - DAY).await.unwrap_or_else(|error| {
+            tracing::error!("what left in the last day does not count towards the relays' limits: {error}");
+            BTreeMap::new()
+        });
+        let ledger = Ledger::restore(&left.open);
+        let shared = Arc::new(Shared::new(config, store, patience, ledger, &sent_before));
+        if shared.settings().outlets.is_empty() {
+            tracing::warn!("there is no [mail] section and no [[channel]]: nobody will be told of anything");
         }
         let cancel = cancel.child_token();
-        let mut desk = Self {
+        let tasks = Tasks { set: JoinSet::new(), crew: cancel.child_token(), cancel: cancel.clone() };
+        let desk = Self {
             overflow: Arc::new(AtomicBool::new(left.unsent.len() >= limits::OUTBOX_LOADED_MAX)),
             shared,
             turn: Arc::default(),
-            tasks: JoinSet::new(),
+            tasks: Mutex::new(tasks),
             cancel: cancel.clone().drop_guard(),
         };
         if !left.unsent.is_empty() {
             tracing::info!(notices = left.unsent.len(), "an earlier run left notices to deliver");
         }
         for unsent in left.unsent {
-            let Unsent { notice, event, attempts } = unsent;
-            push(&desk.shared, &desk.overflow, Pending { notice, event, attempts });
-        }
-        for _ in 0..limits::SMTP_CONNECTIONS {
-            desk.tasks.spawn(delivery::work(Arc::clone(&desk.shared), cancel.clone()));
+            push(&desk.shared, &desk.overflow, unsent);
         }
         let at_work = (Arc::clone(&desk.shared), Arc::clone(&desk.overflow), Arc::clone(&desk.turn));
-        desk.tasks.spawn(chores(at_work, cancel));
+        desk.tasks().set.spawn(chores(at_work, cancel));
+        desk.sign_on();
         desk
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Workers for the outlets that there are now. Those of others end when they have nothing in hand.
+    fn sign_on(&self) {
+        let settings = self.shared.settings();
+        let mut tasks = self.tasks();
+        tasks.crew.cancel();
+        tasks.crew = tasks.cancel.child_token();
+        // Workers of earlier reloads that have ended.
+        while tasks.set.try_join_next().is_some() {}
+        for (at, outlet) in settings.outlets.iter().enumerate() {
+            if let Some(why) = &outlet.plate.unusable {
+                tracing::error!("{} cannot be used as it is configured: {why}", outlet.plate.name);
+            }
+            for _ in 0..outlet.workers {
+                let (shared, crew) = (Arc::clone(&self.shared), tasks.crew.clone());
+                tasks.set.spawn(delivery::work(shared, Arc::clone(&settings), at, crew));
+            }
+        }
     }
 
     /// Plans the notices of an event, records both, and wakes the delivery. Never waits for the mail server; waits
@@ -137,7 +187,7 @@ impl Desk {
         let mut withdrawn = Vec::new();
         for (notice, why) in plan.withdrawn {
             // What is on its way already can't be called back.
-            if self.shared.queue().withdraw(&notice) || notice.due > now() {
+            if self.shared.dispatch().queue.withdraw(&notice) || notice.due > now() {
                 withdrawn.push(Settlement {
                     at: event.at,
                     notice: notice.id.clone(),
@@ -145,6 +195,7 @@ impl Desk {
                     kind: notice.kind,
                     audience: notice.audience.clone(),
                     attempts: 0,
+                    tried: None,
                     outcome: Outcome::Withheld { why: why.clone() },
                 });
                 self.withheld(&notice, why);
@@ -159,11 +210,7 @@ impl Desk {
                 let why = why.clone();
                 self.withheld(&notice, why);
             } else {
-                push(
-                    &self.shared,
-                    &self.overflow,
-                    Pending { notice, event: Arc::clone(&event), attempts: 0 },
-                );
+                push(&self.shared, &self.overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
             }
         }
         self.shared.wake.notify_waiters();
@@ -176,7 +223,7 @@ impl Desk {
         let _turn = self.turn.lock().await;
         let recorded = self.shared.store.approve(incident, by, now()).await;
         let ledger = self.shared.ledger().approve(incident);
-        let released = self.shared.queue().release(incident);
+        let released = self.shared.dispatch().queue.release(incident);
         self.shared.wake.notify_waiters();
         match (recorded, ledger) {
             (Err(error), None) => Err(error),
@@ -202,12 +249,14 @@ impl Desk {
     /// Goes on with another configuration. What is planned stays planned.
     pub fn reload(&self, config: &Config) {
         self.shared.reload(config);
+        self.sign_on();
     }
 
     /// Stops in good order. Nothing is drained: what is queued is in the store. Mails that are being handed over are
     /// waited for, [`limits::DESK_STOP_GRACE`] at most.
     pub async fn stop(self) {
-        let Self { shared, mut tasks, cancel, .. } = self;
+        let Self { shared, tasks, cancel, .. } = self;
+        let mut tasks = tasks.into_inner().unwrap_or_else(PoisonError::into_inner).set;
         cancel.disarm().cancel();
         shared.wake.notify_waiters();
         let stopped = tokio::time::timeout(limits::DESK_STOP_GRACE, async {
@@ -233,18 +282,12 @@ impl Desk {
     }
 
     fn withheld(&self, notice: &Notice, why: String) {
-        let id = message_id_of(&self.shared, notice);
-        self.shared.publish(notice, id, now(), Outcome::Withheld { why });
+        self.shared.publish(notice, None, now(), Outcome::Withheld { why });
     }
 }
 
-/// The `Message-ID` that a notice has or would have had.
-fn message_id_of(shared: &Shared, notice: &Notice) -> String {
-    match &shared.settings().relay {
-        Ok(relay) => message_id(&notice.id, &relay.from),
-        Err(_) => format!("<{}@localhost>", notice.id),
-    }
-}
+/// What counts towards an outlet's day.
+const DAY: Duration = Duration::from_hours(24);
 
 /// What the desk shares with its chores: its state, whether notices are left on the disk, and whose turn it is to plan.
 type AtWork = (Arc<Shared>, Arc<AtomicBool>, Arc<tokio::sync::Mutex<()>>);
@@ -265,19 +308,21 @@ async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
             remind(&shared, &overflow).await;
         }
         give_up(&shared).await;
-        if overflow.load(Ordering::Relaxed) && shared.queue().is_drained() {
+        if overflow.load(Ordering::Relaxed) && shared.dispatch().queue.is_drained() {
             fetch_more(&shared, &overflow).await;
         }
     }
 }
 
 /// Takes a notice into memory, or leaves it on the disk where there is no room.
-fn push(shared: &Shared, overflow: &AtomicBool, pending: Pending) {
-    let mut queue = shared.queue();
+fn push(shared: &Shared, overflow: &AtomicBool, unsent: Unsent) {
+    let Unsent { notice, event, attempts } = unsent;
+    let ways = shared.ways(&notice);
+    let queue = &mut shared.dispatch().queue;
     if queue.len() >= limits::OUTBOX_LOADED_MAX {
         overflow.store(true, Ordering::Relaxed);
     } else {
-        queue.push(pending);
+        queue.push(Pending { notice, event, attempts, ways });
     }
 }
 
@@ -288,7 +333,7 @@ async fn remind(shared: &Shared, overflow: &AtomicBool) {
     for (event, notices) in reminded {
         drop(shared.store.record_plan(&event, &notices, &[]).await);
         for notice in notices {
-            push(shared, overflow, Pending { notice, event: Arc::clone(&event), attempts: 0 });
+            push(shared, overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
         }
         shared.wake.notify_waiters();
     }
@@ -296,12 +341,11 @@ async fn remind(shared: &Shared, overflow: &AtomicBool) {
 
 /// Gives up what couldn't be delivered for too long.
 async fn give_up(shared: &Shared) {
-    let too_old = shared.queue().take_due_before(now() - shared.patience.give_up);
+    let too_old = shared.dispatch().queue.take_due_before(now() - shared.patience.give_up);
     for pending in too_old {
         let days = shared.patience.give_up.as_secs() / 86_400;
         let why = format!("given up: the mail server could not be used for {days} days");
-        let id = message_id_of(shared, &pending.notice);
-        shared.conclude(&pending.notice, id, pending.attempts, Outcome::Rejected { why }).await;
+        shared.conclude(&pending.notice, pending.attempts, None, Outcome::Rejected { why }).await;
     }
 }
 
@@ -310,11 +354,11 @@ async fn fetch_more(shared: &Shared, overflow: &AtomicBool) {
     match shared.store.unsent().await {
         Ok(unsent) => {
             overflow.store(unsent.len() >= limits::OUTBOX_LOADED_MAX, Ordering::Relaxed);
-            let mut queue = shared.queue();
             for unsent in unsent {
-                queue.push(Pending { notice: unsent.notice, event: unsent.event, attempts: unsent.attempts });
+                let crate::store::Unsent { notice, event, attempts } = unsent;
+                let ways = shared.ways(&notice);
+                shared.dispatch().queue.push(Pending { notice, event, attempts, ways });
             }
-            drop(queue);
             shared.wake.notify_waiters();
         }
         Err(error) => tracing::error!("notices that were left on the disk cannot be read: {error}"),

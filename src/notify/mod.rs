@@ -10,7 +10,11 @@
 //! | [`policy`] | who is told what, when; pure |
 //! | [`words`] | what they read; pure |
 //! | [`rehearsal`] | what would be written if something happened; pure |
+//! | [`channel`] | by what they leave; pure |
 //! | `queue.rs` | the order in which notices leave; pure |
+//! | `dispatch.rs` | which leaves next by which outlet; pure |
+//! | `outlet.rs` | whether an outlet may be spoken to; pure |
+//! | `allowance.rs` | how many messages it takes in a minute and in a day; pure |
 //! | [`patience`] | how long to wait before the next attempt; pure |
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
 //! | `shared.rs` | what the desk and its workers share |
@@ -18,12 +22,18 @@
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
 //! | `smtp.rs` | the conversation with the mail server |
+//! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
+mod allowance;
+pub mod channel;
 mod delivery;
 pub mod desk;
+mod dispatch;
 mod earlier;
+mod hook;
 mod mail;
 pub mod notice;
+mod outlet;
 pub mod patience;
 pub mod policy;
 mod queue;
@@ -32,6 +42,8 @@ mod shared;
 mod smtp;
 pub mod words;
 
-pub use desk::{Approved, Desk, DeskStats, RelayHealth};
-pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome};
+pub use channel::Channel;
+pub use desk::{Approved, Desk, DeskStats, OutletStats, RelayHealth};
+pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use patience::Patience;
+pub use shared::Tally;

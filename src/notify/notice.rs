@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::channel::Channel;
 use crate::incident::EventKind;
 use crate::time::At;
 
@@ -126,6 +127,8 @@ pub struct Delivery {
     pub kind: NoticeKind,
     /// `email`.
     pub channel: &'static str,
+    /// By which outlet it was tried, and the answer; `None`: it wasn't.
+    pub tried: Option<Try>,
     pub audience: Audience,
     /// With its angle brackets.
     pub message_id: String,
@@ -152,6 +155,46 @@ impl Outcome {
             Self::Deferred { .. } => "deferred",
             Self::Rejected { .. } => "rejected",
             Self::Withheld { .. } => "withheld",
+        }
+    }
+}
+
+/// One attempt to hand a notice over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Try {
+    pub channel: Channel,
+    /// The outlet: `mail.example:587`.
+    pub via: String,
+    /// Of the attempt; the notice itself may leave another way.
+    pub outcome: TryOutcome,
+    /// What the other side said, on one line and without the recipient's address.
+    pub answer: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TryOutcome {
+    /// The other side took responsibility for it.
+    Accepted,
+    /// Not now.
+    Deferred,
+    /// It won't have it, or the recipient isn't known there.
+    Refused,
+    /// It was handed over, and no answer came: it may arrive twice.
+    Unknown,
+    /// It couldn't be put together.
+    Unsendable,
+}
+
+impl TryOutcome {
+    /// The word in the store and the outbox.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Unsendable => "unsendable",
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::limits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     pub connect: Duration,
+    /// For each answer before the mail itself.
+    pub command: Duration,
     pub send: Duration,
     pub idle: Duration,
     pub retry_first: Duration,
@@ -22,6 +24,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             connect: limits::SMTP_CONNECT_TIMEOUT,
+            command: limits::SMTP_COMMAND_TIMEOUT,
             send: limits::SMTP_SEND_TIMEOUT,
             idle: limits::SMTP_IDLE,
             retry_first: limits::MAIL_RETRY_FIRST,

@@ -1,18 +1,26 @@
 //! What the desk and its workers share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
 
-use super::desk::{DeskStats, RelayHealth};
+use super::channel::{Channel, Way, hook_of, staff_of, ways_of};
+use super::desk::{DeskStats, OutletStats, RelayHealth};
+use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
-use super::notice::{Delivery, Notice, Outcome, masked};
+use super::hook::Hook;
+use super::notice::{Delivery, Notice, Outcome, Try, masked};
+use super::outlet::{Moment, News, Plate, Turned};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
-use super::queue::{Pending, Queue};
 use super::smtp::Relay;
-use crate::config::{Config, Deadline, MaintenanceWindow, PracticeNotices};
+use crate::config::{
+    Config, ContactSettings, Deadline, MailSettings, MaintenanceWindow, PracticeNotices, Rates, WaySettings,
+};
 use crate::estate::Estate;
 use crate::limits;
 use crate::store::Store;
@@ -23,18 +31,18 @@ pub(super) struct Shared {
     pub patience: Patience,
     /// Something may be due sooner than it seemed.
     pub wake: Notify,
+    started: Instant,
     settings: RwLock<Arc<Settings>>,
     ledger: Mutex<Ledger>,
-    queue: Mutex<Queue>,
-    gate: Mutex<Gate>,
-    tally: Mutex<Tally>,
+    dispatch: Mutex<Dispatch>,
+    tally: Mutex<BTreeMap<Channel, Tally>>,
     deliveries: broadcast::Sender<Delivery>,
     pub earlier: Earlier,
 }
 
 /// What the configuration says, as far as the desk is concerned.
 pub(super) struct Settings {
-    /// Counts reloads, so that a connection of another configuration isn't used.
+    /// Counts reloads.
     pub number: u64,
     pub estate: Estate,
     pub staff: Vec<String>,
@@ -44,42 +52,39 @@ pub(super) struct Settings {
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
     pub mail: bool,
-    /// The mail server; an error when the section can't be used.
-    pub relay: Result<Relay, String>,
+    /// Whom the notices are from; `None` where that isn't known.
+    pub from: Option<Mailbox>,
+    pub contacts: Vec<ContactSettings>,
+    /// The service that is the practices' own e-mail.
+    pub mail_service: Option<String>,
+    /// In the order in which they are used.
+    pub outlets: Vec<OutletSettings>,
 }
 
-/// Whether the mail server may be spoken to.
-#[derive(Default)]
-struct Gate {
-    failing: Option<(At, String)>,
-    /// In a row.
-    failures: u32,
-    rest_until: Option<Instant>,
-    /// A worker finds out whether the server is back.
-    trying: bool,
+/// One outlet, and how to speak to it.
+pub(super) struct OutletSettings {
+    pub plate: Plate,
+    /// The network that it is reached by, where that is said.
+    pub network: Option<String>,
+    /// `None` where it can't be used.
+    pub carrier: Option<Carrier>,
+    /// Messages under way at once.
+    pub workers: usize,
 }
 
-/// What an attempt says about the mail server as a whole.
-pub(super) enum RelayNews {
-    Fine,
-    Failed(String),
-    None,
+/// What speaks to an outlet.
+pub(super) enum Carrier {
+    Relay(Relay),
+    Hook(Hook),
 }
 
-/// What a worker does next.
-pub(super) enum Next {
-    Send(Box<Pending>, Arc<Settings>),
-    /// At most this long; `None`: until it is woken.
-    Wait(Option<Duration>),
-}
-
-/// Since the start.
-#[derive(Default, Clone, Copy)]
-struct Tally {
-    accepted: u64,
-    deferred: u64,
-    rejected: u64,
-    withheld: u64,
+/// Notices since the start, by what became of an attempt.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub accepted: u64,
+    pub deferred: u64,
+    pub rejected: u64,
+    pub withheld: u64,
 }
 
 /// The edge of the pure core: where the desk reads the clock.
@@ -93,20 +98,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Settings {
     pub(super) fn new(config: &Config, number: u64) -> Self {
-        let relay = match &config.mail {
-            Some(mail) => Relay::new(mail),
-            None => Err(super::policy::NO_MAIL.to_owned()),
+        let from = config.mail.as_ref().map(|mail| {
+            mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))
+        });
+        let (from, unusable) = match from {
+            Some(Ok(from)) => (Some(from), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
         };
         Self {
             number,
             estate: config.estate.clone(),
-            staff: config.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default(),
+            staff: staff_of(config),
             practices: config.notices.practices,
             update_every: config.notices.update_every,
             maintenance: config.maintenance.clone(),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
-            relay,
+            from,
+            contacts: config.ways.contacts.clone(),
+            mail_service: config.ways.mail_service.clone(),
+            outlets: config
+                .mail
+                .iter()
+                .flat_map(|mail| relays(mail, unusable.as_deref()))
+                .chain(hooks(&config.ways))
+                .collect(),
+        }
+    }
+
+    pub(super) fn plates(&self) -> Vec<Plate> {
+        self.outlets.iter().map(|outlet| outlet.plate.clone()).collect()
+    }
+
+    /// The `Message-ID` that a notice has or would have had.
+    pub(super) fn message_id(&self, notice: &str) -> String {
+        match &self.from {
+            Some(from) => super::mail::message_id(notice, from),
+            None => format!("<{notice}@localhost>"),
         }
     }
 
@@ -122,17 +151,73 @@ impl Settings {
     }
 }
 
+/// The relays of `[mail]`; `unusable`: why none of them can be used.
+fn relays(mail: &MailSettings, unusable: Option<&str>) -> Vec<OutletSettings> {
+    mail.relays
+        .iter()
+        .map(|relay| {
+            let made = match unusable {
+                None => Relay::new(relay),
+                Some(why) => Err(why.to_owned()),
+            };
+            OutletSettings {
+                plate: Plate {
+                    name: relay.name().into(),
+                    way: Way::EMAIL,
+                    rates: relay.rates,
+                    unusable: made.as_ref().err().cloned(),
+                },
+                network: relay.network.clone(),
+                carrier: made.ok().map(Carrier::Relay),
+                workers: limits::SMTP_CONNECTIONS,
+            }
+        })
+        .collect()
+}
+
+fn hooks(ways: &WaySettings) -> impl Iterator<Item = OutletSettings> {
+    ways.channels.iter().map(|settings| {
+        let made = Hook::new(settings);
+        let channel = settings.kind.channel();
+        let way = match channel {
+            Channel::Sms => Way::SMS,
+            _ => Way { channel, hook: Some(settings.id.as_str().into()) },
+        };
+        OutletSettings {
+            plate: Plate {
+                name: settings.id.as_str().into(),
+                way,
+                rates: Rates::default(),
+                unusable: made.as_ref().err().cloned(),
+            },
+            network: None,
+            carrier: made.ok().map(Carrier::Hook),
+            workers: limits::CHANNEL_CONNECTIONS,
+        }
+    })
+}
+
 impl Shared {
-    pub(super) fn new(config: &Config, store: Store, patience: Patience, ledger: Ledger) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        store: Store,
+        patience: Patience,
+        ledger: Ledger,
+        sent_before: &BTreeMap<String, u32>,
+    ) -> Self {
+        let settings = Settings::new(config, 0);
+        let mut dispatch = Dispatch::default();
+        dispatch.put_up(settings.number, settings.plates(), sent_before);
         Self {
             store,
             patience,
             wake: Notify::new(),
-            settings: RwLock::new(Arc::new(Settings::new(config, 0))),
+            started: Instant::now(),
+            settings: RwLock::new(Arc::new(settings)),
             ledger: Mutex::new(ledger),
-            queue: Mutex::new(Queue::default()),
-            gate: Mutex::new(Gate::default()),
-            tally: Mutex::new(Tally::default()),
+            dispatch: Mutex::new(dispatch),
+            // There from the start, so that a counter that stays at nought can be seen to.
+            tally: Mutex::new(BTreeMap::from([(Channel::Email, Tally::default())])),
             deliveries: broadcast::channel(limits::DELIVERY_NEWS).0,
             earlier: Earlier::default(),
         }
@@ -145,9 +230,9 @@ impl Shared {
     pub(super) fn reload(&self, config: &Config) {
         let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
         *settings = Arc::new(Settings::new(config, settings.number + 1));
-        drop(settings);
         // The new server, or the mended section, is tried at once.
-        *lock(&self.gate) = Gate::default();
+        self.dispatch().put_up(settings.number, settings.plates(), &BTreeMap::new());
+        drop(settings);
         self.wake.notify_waiters();
     }
 
@@ -155,72 +240,63 @@ impl Shared {
         lock(&self.ledger)
     }
 
-    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
+    pub(super) fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
+        lock(&self.dispatch)
+    }
+
+    /// What a notice may leave by, as things stand.
+    pub(super) fn ways(&self, notice: &Notice) -> Vec<Way> {
+        let settings = self.settings();
+        let service = settings.mail_service.as_deref();
+        ways_of(notice, &settings.contacts, service, self.ledger().open())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: now(), since_start: self.started.elapsed() }
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Delivery> {
         self.deliveries.subscribe()
     }
 
-    pub(super) fn next(&self) -> Next {
-        let settings = self.settings();
-        if settings.relay.is_err() {
-            return Next::Wait(None);
+    /// What a worker of this outlet does next.
+    pub(super) fn turn(&self, outlet: usize, settings: &Settings) -> Turn {
+        let now = self.moment();
+        let mut dispatch = self.dispatch();
+        let turn = dispatch.turn(outlet, settings.number, now);
+        let is_closed = dispatch.outlets().get(outlet).is_some_and(|outlet| !outlet.is_open(now.since_start));
+        drop(dispatch);
+        if matches!(turn, Turn::Send(_)) && is_closed {
+            // That was the last of its allowance: the next outlet's workers wait for that.
+            self.wake.notify_waiters();
         }
-        let mut gate = lock(&self.gate);
-        if gate.failures > 0 {
-            if gate.trying {
-                return Next::Wait(None);
-            }
-            let rest = gate.rest_until.map(|until| until.saturating_duration_since(Instant::now()));
-            if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
-                return Next::Wait(Some(rest));
-            }
-        }
-        let now = now();
-        let mut queue = self.queue();
-        match queue.take(now) {
-            Some(pending) => {
-                gate.trying = gate.failures > 0;
-                Next::Send(Box::new(pending), settings)
-            }
-            None => Next::Wait(queue.next_ready().map(|at| {
-                let ms = u64::try_from(at.millis_since(now)).unwrap_or(0);
-                // The wall clock may be set meanwhile.
-                Duration::from_millis(ms).clamp(Duration::from_millis(1), limits::DESK_CHORES_EVERY)
-            })),
-        }
+        turn
     }
 
-    pub(super) fn relay_news(&self, news: RelayNews) {
-        let mut gate = lock(&self.gate);
-        gate.trying = false;
-        match news {
-            RelayNews::None => {}
-            RelayNews::Fine => {
-                if let Some((since, _)) = &gate.failing {
-                    tracing::warn!("the mail server takes mails again; it had failed since {since}");
-                }
-                *gate = Gate::default();
+    /// What an attempt (of `notice`, or `None`: a knock) says about its outlet.
+    pub(super) fn heard(&self, outlet: usize, settings: &Settings, notice: Option<&str>, news: News) {
+        let now = self.moment();
+        let turned = self.dispatch().heard(outlet, settings.number, notice, news, now, &self.patience);
+        let name = settings.outlets.get(outlet).map_or("", |outlet| &*outlet.plate.name);
+        match turned {
+            None => {}
+            Some(Turned::Failing { why }) => {
+                tracing::error!("{name} cannot be used; notices wait, or leave another way: {why}");
             }
-            RelayNews::Failed(why) => {
-                gate.failures = gate.failures.saturating_add(1);
-                gate.rest_until = Some(Instant::now() + self.patience.rest(gate.failures));
-                if gate.failing.is_none() {
-                    tracing::error!("the mail server cannot be used; notices wait in the outbox: {why}");
-                }
-                let since = gate.failing.as_ref().map_or_else(now, |(since, _)| *since);
-                gate.failing = Some((since, why));
+            Some(Turned::WorksAgain { since }) => {
+                tracing::warn!("{name} answers again; it had failed since {since}");
             }
         }
-        drop(gate);
         self.wake.notify_waiters();
     }
 
-    pub(super) fn publish(&self, notice: &Notice, message_id: String, at: At, outcome: Outcome) {
+    /// Tells everybody who listens what became of a notice. `tried`: by which outlet, and its answer.
+    pub(super) fn publish(&self, notice: &Notice, tried: Option<&Try>, at: At, outcome: Outcome) {
+        let own = || hook_of(&notice.recipient).map_or(Channel::Email, |(channel, _)| channel);
+        let channel = tried.map_or_else(own, |tried| tried.channel);
         {
-            let mut tally = lock(&self.tally);
+            let mut tallies = lock(&self.tally);
+            let tally = tallies.entry(channel).or_default();
             let count = match outcome {
                 Outcome::Accepted => &mut tally.accepted,
                 Outcome::Deferred { .. } => &mut tally.deferred,
@@ -230,14 +306,17 @@ impl Shared {
             *count += 1;
         }
         let to = masked(&notice.recipient);
+        let via = tried.map_or("", |tried| &*tried.via);
         let (incident, kind, about) = (&notice.incident, notice.kind.as_str(), notice.audience.label());
         match &outcome {
             Outcome::Accepted => {
-                tracing::info!(incident, kind, about, to, "notice accepted by the mail server");
+                tracing::info!(incident, kind, about, to, via, "notice accepted");
             }
-            Outcome::Deferred { why } => tracing::info!(incident, kind, about, to, why, "notice put off"),
+            Outcome::Deferred { why } => {
+                tracing::info!(incident, kind, about, to, via, why, "notice put off");
+            }
             Outcome::Rejected { why } => {
-                tracing::warn!(incident, kind, about, to, why, "notice not delivered");
+                tracing::warn!(incident, kind, about, to, via, why, "notice not delivered");
             }
             Outcome::Withheld { why } => tracing::info!(incident, kind, about, to, why, "notice withheld"),
         }
@@ -246,9 +325,10 @@ impl Shared {
             notice: notice.id.clone(),
             incident: notice.incident.clone(),
             kind: notice.kind,
-            channel: "email",
+            channel: channel.as_str(),
             audience: notice.audience.clone(),
-            message_id,
+            message_id: self.settings().message_id(&notice.id),
+            tried: tried.cloned(),
             outcome,
         };
         // Fails only when nobody listens.
@@ -256,28 +336,54 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> DeskStats {
-        let counts = self.queue().counts(now());
-        let tally = *lock(&self.tally);
+        let settings = self.settings();
+        let (counts, outlets) = {
+            let dispatch = self.dispatch();
+            let stats = |(outlet, settings): (&super::outlet::Outlet, &OutletSettings)| OutletStats {
+                name: outlet.plate.name.to_string(),
+                channel: outlet.plate.way.channel.as_str(),
+                network: settings.network.clone(),
+                health: outlet.health(),
+            };
+            let outlets: Vec<_> = dispatch.outlets().iter().zip(&settings.outlets).map(stats).collect();
+            (dispatch.queue.counts(now()), outlets)
+        };
+        let tallies = lock(&self.tally).clone();
+        let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum();
         DeskStats {
             queued: counts.queued,
             waiting: counts.waiting,
             held: counts.held,
             oldest: counts.oldest,
-            accepted: tally.accepted,
-            deferred: tally.deferred,
-            rejected: tally.rejected,
-            withheld: tally.withheld,
-            relay: self.relay_health(),
+            accepted: sum(|tally| tally.accepted),
+            deferred: sum(|tally| tally.deferred),
+            rejected: sum(|tally| tally.rejected),
+            withheld: sum(|tally| tally.withheld),
+            relay: if settings.mail { mail_health(&outlets) } else { RelayHealth::None },
+            outlets,
+            tallies,
         }
     }
+}
 
-    fn relay_health(&self) -> RelayHealth {
-        let settings = self.settings();
-        match (&settings.relay, &lock(&self.gate).failing) {
-            _ if !settings.mail => RelayHealth::None,
-            (Err(why), _) => RelayHealth::Unusable { why: why.clone() },
-            (Ok(_), Some((since, why))) => RelayHealth::Failing { since: *since, why: why.clone() },
-            (Ok(_), None) => RelayHealth::Fine,
+/// Whether mails can leave: they can while one relay works.
+fn mail_health(outlets: &[OutletStats]) -> RelayHealth {
+    let mut relays = outlets.iter().filter(|outlet| outlet.channel == Channel::Email.as_str());
+    let mut worst = RelayHealth::None;
+    loop {
+        match relays.next().map(|relay| &relay.health) {
+            Some(RelayHealth::Fine) => return RelayHealth::Fine,
+            Some(RelayHealth::Failing { since, why }) => {
+                // Mails wait since the last of them began to fail; its reason is the news.
+                if !matches!(&worst, RelayHealth::Failing { since: other, .. } if other >= since) {
+                    worst = RelayHealth::Failing { since: *since, why: why.clone() };
+                }
+            }
+            Some(health @ RelayHealth::Unusable { .. }) if worst == RelayHealth::None => {
+                worst = health.clone();
+            }
+            Some(_) => {}
+            None => return worst,
         }
     }
 }

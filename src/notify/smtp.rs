@@ -8,16 +8,18 @@ use std::fmt;
 use std::time::Duration;
 
 use lettre::address::Envelope;
-use lettre::message::{Mailbox, Message};
+use lettre::message::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use crate::config::{MailSecurity, MailSettings};
+use super::patience::Patience;
+use crate::config::{MailSecurity, RelaySettings};
 
 /// A mail server and how to speak to it.
 #[derive(Clone)]
@@ -27,58 +29,75 @@ pub(super) struct Relay {
     security: MailSecurity,
     tls: Option<TlsParameters>,
     credentials: Option<Credentials>,
-    pub(super) from: Mailbox,
     hello: ClientId,
 }
 
 /// Why a mail didn't leave, sorted by what follows from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
-    /// The mail server as a whole: nothing is sent for a while.
+    /// The mail server as a whole: nothing is sent by it for a while, and it hasn't got this mail.
+    #[error("{0}")]
     Relay(String),
     /// Nobody knows whether this mail was taken: the server is left alone, and the mail waits behind others.
+    #[error("{0}")]
     Unknown(String),
     /// This mail, for now.
+    #[error("{0}")]
     Later(String),
     /// This mail, for good: the server said so.
+    #[error("{0}")]
     Refused(String),
     /// This mail, for good: it can't even be put together.
+    #[error("{0}")]
     Unsendable(String),
     /// The process is about to end; nothing was tried.
+    #[error("linewatch is about to stop")]
     Stopped,
 }
 
 impl Relay {
     /// # Errors
     ///
-    /// A fragment that says which setting of `[mail]` can't be used.
-    pub(super) fn new(mail: &MailSettings) -> Result<Self, String> {
-        let from =
-            mail.from.parse().map_err(|_| format!("from = \"{}\" is not an e-mail address", mail.from))?;
-        let tls = match mail.security {
+    /// A fragment that says which setting of the relay can't be used.
+    pub(super) fn new(relay: &RelaySettings) -> Result<Self, String> {
+        let tls = match relay.security {
             MailSecurity::Plain => None,
-            MailSecurity::StartTls | MailSecurity::Tls => Some(tls(mail)?),
+            MailSecurity::StartTls | MailSecurity::Tls => Some(tls(relay)?),
         };
-        let credentials = match (&mail.user, &mail.password) {
+        let credentials = match (&relay.user, &relay.password) {
             (Some(user), Some(password)) => {
                 Some(Credentials::new(user.clone(), password.expose_secret().to_owned()))
             }
             _ => None,
         };
         Ok(Self {
-            host: mail.relay.clone(),
-            port: mail.port,
-            security: mail.security,
+            host: relay.host.clone(),
+            port: relay.port,
+            security: relay.security,
             tls,
             credentials,
-            from,
             hello: ClientId::default(),
         })
     }
 
     /// Connects, secures the connection and signs in.
     pub(super) async fn connect(&self, patience: Duration) -> Result<Line, Trouble> {
-        match timeout(patience, self.try_connect()).await {
+        let implicit = match self.security {
+            MailSecurity::Tls => self.tls.clone(),
+            MailSecurity::StartTls | MailSecurity::Plain => None,
+        };
+        let address = (self.host.as_str(), self.port);
+        let dialled = AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, implicit, None);
+        self.settle_in(dialled, patience).await
+    }
+
+    /// The same from a connection that is being made.
+    async fn settle_in(
+        &self,
+        dialled: impl Future<Output = Result<AsyncSmtpConnection, Error>>,
+        patience: Duration,
+    ) -> Result<Line, Trouble> {
+        match timeout(patience, self.secure(dialled)).await {
             Ok(line) => line,
             Err(_) => Err(Trouble::Relay(format!(
                 "{}:{} was silent for {} s while connecting",
@@ -89,25 +108,16 @@ impl Relay {
         }
     }
 
-    async fn try_connect(&self) -> Result<Line, Trouble> {
+    async fn secure(
+        &self,
+        dialled: impl Future<Output = Result<AsyncSmtpConnection, Error>>,
+    ) -> Result<Line, Trouble> {
         let at = |step: &str, error: &Error| Trouble::Relay(self.at(step, error));
-        let implicit = match self.security {
-            MailSecurity::Tls => self.tls.clone(),
-            MailSecurity::StartTls | MailSecurity::Plain => None,
-        };
-        let mut connection = AsyncSmtpConnection::connect_tokio1(
-            (self.host.as_str(), self.port),
-            None,
-            &self.hello,
-            implicit,
-            None,
-        )
-        .await
-        .map_err(|error| at("connecting", &error))?;
+        let mut connection = dialled.await.map_err(|error| at("connecting", &error))?;
         if let (MailSecurity::StartTls, Some(tls)) = (self.security, &self.tls) {
             if !connection.can_starttls() {
                 return Err(Trouble::Relay(format!(
-                    "{}:{} does not offer STARTTLS; nothing is sent in the clear unless [mail] says security = \"plain\"",
+                    "{}:{} does not offer STARTTLS; nothing is sent in the clear unless the relay has security = \"plain\"",
                     self.host, self.port
                 )));
             }
@@ -127,6 +137,18 @@ impl Relay {
     }
 }
 
+/// How long the server is given to forget a mail that it refused; a connection on which it doesn't is dropped.
+const RESET: Duration = Duration::from_secs(2);
+
+/// What an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    Sender,
+    Recipient,
+    /// The mail itself, which is out of our hands.
+    Content,
+}
+
 /// A connection that is ready for a mail.
 pub(super) struct Line {
     connection: AsyncSmtpConnection,
@@ -135,22 +157,34 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Hands one mail over. After anything but a refusal the connection must not be used again: `false` beside the
-    /// trouble says so.
-    pub(super) async fn send(&mut self, mail: &Message, patience: Duration) -> Result<(), (Trouble, bool)> {
+    /// Hands one mail over; gives the server's answer. After anything but a refusal the connection must not be used again:
+    /// `false` beside the trouble says so.
+    ///
+    /// Until the mail itself goes over, silence means that the server hasn't got it, and is short; after that, nobody
+    /// knows, and it is given its time.
+    pub(super) async fn send(
+        &mut self,
+        mail: &Message,
+        patience: &Patience,
+    ) -> Result<String, (Trouble, bool)> {
         self.used = true;
-        let sent =
-            timeout(patience, self.try_send(mail.envelope(), &String::from_utf8_lossy(&mail.formatted())))
-                .await;
-        match sent {
-            Ok(sent) => sent,
-            Err(_) => {
-                Err((Trouble::Unknown(format!("no answer within {} s", patience.as_secs_f64())), false))
-            }
-        }
+        let content = mail.formatted();
+        let content = String::from_utf8_lossy(&content);
+        self.announce(mail.envelope(), &content, patience.command).await?;
+        let Ok(taken) = timeout(patience.send, self.connection.command(Content(&content))).await else {
+            let waited = patience.send.as_secs_f64();
+            return Err((Trouble::Unknown(format!("no answer within {waited} s of the mail")), false));
+        };
+        self.settled(taken, About::Content).await.map(|answer| line_of(&answer))
     }
 
-    async fn try_send(&mut self, envelope: &Envelope, content: &str) -> Result<(), (Trouble, bool)> {
+    /// Everything that comes before the mail itself.
+    async fn announce(
+        &mut self,
+        envelope: &Envelope,
+        content: &str,
+        patience: Duration,
+    ) -> Result<(), (Trouble, bool)> {
         let server = self.connection.server_info();
         let mut options = Vec::new();
         let addresses = envelope.to().iter().chain(envelope.from());
@@ -166,34 +200,51 @@ impl Line {
         if !content.is_ascii() && server.supports_feature(Extension::EightBitMime) {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
-        let from = Mail::new(envelope.from().cloned(), options);
-        let opened = self.connection.command(from).await;
-        self.settled(opened.map(drop), false).await?;
+        self.command(Mail::new(envelope.from().cloned(), options), About::Sender, patience).await?;
         for to in envelope.to() {
-            let named = self.connection.command(Rcpt::new(to.clone(), Vec::new())).await;
-            self.settled(named.map(drop), false).await?;
+            self.command(Rcpt::new(to.clone(), Vec::new()), About::Recipient, patience).await?;
         }
-        let invited = self.connection.command(Data).await;
-        self.settled(invited.map(drop), false).await?;
-        let taken = self.connection.command(Content(content)).await;
-        self.settled(taken.map(drop), true).await
+        self.command(Data, About::Recipient, patience).await
+    }
+
+    async fn command(
+        &mut self,
+        command: impl fmt::Display,
+        about: About,
+        patience: Duration,
+    ) -> Result<(), (Trouble, bool)> {
+        let Ok(answer) = timeout(patience, self.connection.command(command)).await else {
+            let waited = patience.as_secs_f64();
+            return Err((Trouble::Relay(format!("silent for {waited} s in the middle of a mail")), false));
+        };
+        self.settled(answer, about).await.map(drop)
     }
 
     /// Sorts an answer. After a refusal the server is told to forget the mail, so that the connection can go on.
-    async fn settled(&mut self, answer: Result<(), Error>, handed_over: bool) -> Result<(), (Trouble, bool)> {
-        let Err(error) = answer else { return Ok(()) };
+    async fn settled(
+        &mut self,
+        answer: Result<Response, Error>,
+        about: About,
+    ) -> Result<Response, (Trouble, bool)> {
+        let error = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
         let why = with_causes(&error);
         let Some(code) = error.status().map(u16::from) else {
             // The connection broke. Once the mail was handed over, nobody knows what became of it.
-            let trouble = if handed_over { Trouble::Unknown(why) } else { Trouble::Relay(why) };
+            let is_known = about != About::Content;
+            let trouble = if is_known { Trouble::Relay(why) } else { Trouble::Unknown(why) };
             return Err((trouble, false));
         };
         match code {
             // It is going away, or wants us to sign in or to encrypt: that isn't about this mail.
             421 | 454 | 530 | 534 | 535 | 538 => return Err((Trouble::Relay(why), false)),
+            // It won't have us as a sender, whoever the recipient: losing every notice to that helps nobody.
+            500.. if about == About::Sender => return Err((Trouble::Relay(why), false)),
             _ => {}
         }
-        let reusable = self.connection.command(Rset).await.is_ok();
+        let reusable = timeout(RESET, self.connection.command(Rset)).await.is_ok_and(|done| done.is_ok());
         let trouble = if error.is_permanent() { Trouble::Refused(why) } else { Trouble::Later(why) };
         Err((trouble, reusable))
     }
@@ -221,14 +272,14 @@ impl fmt::Display for Content<'_> {
     }
 }
 
-fn tls(mail: &MailSettings) -> Result<TlsParameters, String> {
-    let mut tls = TlsParameters::builder(mail.relay.clone());
-    if let Some(pem) = &mail.trust_pem {
+fn tls(relay: &RelaySettings) -> Result<TlsParameters, String> {
+    let mut tls = TlsParameters::builder(relay.host.clone());
+    if let Some(pem) = &relay.trust_pem {
         let roots = Certificate::from_pem(pem.as_bytes())
             .map_err(|_| "trust_pem holds something that is not a certificate".to_owned())?;
         tls = tls.add_root_certificate(roots);
     }
-    tls.build().map_err(|error| format!("TLS for {} cannot be set up: {}", mail.relay, with_causes(&error)))
+    tls.build().map_err(|error| format!("TLS for {} cannot be set up: {}", relay.host, with_causes(&error)))
 }
 
 /// An error and what is behind it, on one line.
@@ -242,20 +293,23 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
+    one_line(&text)
+}
+
+/// What a server said, as one line that can be shown.
+pub(super) fn one_line(text: &str) -> String {
     let line: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WHY_CHARS_MAX).collect();
     line.trim().to_owned()
+}
+
+/// `250 2.0.0 Ok: queued as 4F2B1`
+fn line_of(answer: &Response) -> String {
+    one_line(&format!("{} {}", answer.code(), answer.first_line().unwrap_or_default()))
 }
 
 /// A server's answer may be long; this much of it explains enough.
 const WHY_CHARS_MAX: usize = 300;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_that_is_a_dot_does_not_end_the_mail() {
-        assert_eq!(Content("a\r\n.\r\n.b\r\nc.").to_string(), "a\r\n..\r\n..b\r\nc.\r\n.\r\n");
-    }
-}
+mod tests;

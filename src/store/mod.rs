@@ -8,6 +8,7 @@
 //! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `read.rs` | what is ever asked |
+//! | `outbox.rs` | what became of each notice, try by try |
 //! | `retention.rs` | what is removed when its time is over |
 //! | `error.rs` | what can be wrong, and how to mend it |
 //!
@@ -24,6 +25,7 @@ mod archive;
 mod arrears;
 mod error;
 mod open;
+mod outbox;
 mod read;
 mod retention;
 mod write;
@@ -45,6 +47,7 @@ use crate::time::At;
 pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
 use arrears::Arrears;
 pub use error::StoreError;
+pub use outbox::{Fate, RefusalRow, TryRow};
 pub use read::{Snapshot, Unsent};
 pub use retention::Pruned;
 pub use write::Settlement;

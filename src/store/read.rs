@@ -213,7 +213,7 @@ fn unsent(row: &SqliteRow) -> Result<Unsent, sqlx::Error> {
     Ok(Unsent { notice: notice(row)?, event: Arc::new(event(row)?), attempts: row.try_get("attempts")? })
 }
 
-fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
+pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
     let practices: Option<String> = row.try_get("practices")?;
     let why = || row.try_get::<Option<String>, _>("why").map(Option::unwrap_or_default);
     let state: &str = row.try_get("state")?;

@@ -3,7 +3,7 @@
 //! | what | kept |
 //! |---|---|
 //! | journal, resolved incidents, changes of checks | `[hub] keep`, 400 days unless told otherwise |
-//! | outbox rows, the only place with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
+//! | outbox rows and refusals, the only places with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
 //! | enrolment codes, revoked agents and what was taken of their spools | 90 days after they were of any use |
 //! | everything about an open incident, and notices not yet sent | until it is over |
 
@@ -87,6 +87,10 @@ async fn remove_rows(tx: &mut Tx, before: i64, addresses_before: i64) -> Result<
     .execute(&mut **tx)
     .await?
     .rows_affected();
+    sqlx::query("DELETE FROM refusals WHERE last_at < ?")
+        .bind(addresses_before.max(before))
+        .execute(&mut **tx)
+        .await?;
     sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")
         .bind(before)
         .execute(&mut **tx)

@@ -8,9 +8,9 @@ use serde_json::json;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
-use super::{BeatRow, Transition};
+use super::{BeatRow, Transition, outbox};
 use crate::incident::{Event, EventKind};
-use crate::notify::{Audience, Notice, NoticeKind, NoticeState, Outcome};
+use crate::notify::{Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::time::At;
 
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Settlement {
     pub audience: Audience,
     /// How often it has been tried.
     pub attempts: u32,
+    /// The last attempt, where this is of one.
+    pub tried: Option<Try>,
     /// Without the recipient's address: it goes into the journal.
     pub outcome: Outcome,
 }
@@ -176,8 +178,8 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<(), sqlx:
     .execute(&mut **tx)
     .await?;
     if added.rows_affected() > 0 && notice.state.is_final() {
-        journal_notice(tx, at, &notice.incident, notice.kind, &notice.audience, notice.state.as_str(), why)
-            .await?;
+        let (incident, kind, audience) = (&notice.incident, notice.kind, &notice.audience);
+        journal_notice(tx, at, incident, kind, audience, None, notice.state.as_str(), why).await?;
     }
     Ok(())
 }
@@ -201,17 +203,16 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     .bind(&settlement.notice)
     .execute(&mut **tx)
     .await?;
-    if changed.rows_affected() > 0 && state != "queued" {
-        journal_notice(
-            tx,
-            settlement.at,
-            &settlement.incident,
-            settlement.kind,
-            &settlement.audience,
-            state,
-            why,
-        )
-        .await?;
+    if changed.rows_affected() == 0 {
+        return Ok(());
+    }
+    if let Some(tried) = &settlement.tried {
+        outbox::record_try(tx, settlement, tried).await?;
+    }
+    if state != "queued" {
+        let tried = settlement.tried.as_ref();
+        let (incident, kind, audience) = (&settlement.incident, settlement.kind, &settlement.audience);
+        journal_notice(tx, settlement.at, incident, kind, audience, tried, state, why).await?;
     }
     Ok(())
 }
@@ -284,17 +285,22 @@ async fn record_beats(tx: &mut Tx, heard_until: At, beats: &[BeatRow], all: bool
         .map(drop)
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a column of the journal's line")]
 async fn journal_notice(
     tx: &mut Tx,
     at: At,
     incident: &str,
     kind: NoticeKind,
     audience: &Audience,
+    tried: Option<&Try>,
     outcome: &str,
     why: Option<&String>,
 ) -> Result<(), sqlx::Error> {
+    // What was never tried was meant as e-mail, or is a channel's own and says so in its tries.
+    let channel = tried.map_or(Channel::Email, |tried| tried.channel);
     let body = json!({
-        "notice": kind.as_str(), "channel": "email", "for": audience.label(), "outcome": outcome, "why": why,
+        "notice": kind.as_str(), "channel": channel.as_str(), "for": audience.label(), "outcome": outcome, "why": why,
+        "via": tried.map(|tried| &tried.via), "answer": tried.map(|tried| &tried.answer),
     })
     .to_string();
     journal(tx, at, "notice", incident, &body).await.map(drop)

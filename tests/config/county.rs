@@ -37,7 +37,7 @@ fn forty_practices_two_of_them_behind_another_firewall() {
 #[test]
 fn nothing_in_it_can_leave_this_machine() {
     let config = county();
-    let mut hosts: Vec<String> = vec![config.mail.as_ref().expect("mail").relay.clone()];
+    let mut hosts: Vec<String> = vec![config.mail.as_ref().expect("mail").relays[0].host.clone()];
     hosts.push(config.hub.listen.ip().to_string());
     hosts.extend(
         config.estate.practices.iter().filter_map(|practice| practice.source).map(|ip| ip.to_string()),

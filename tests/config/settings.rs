@@ -36,7 +36,8 @@ fn what_is_said_is_taken() {
     );
     let config = parse(&text).expect("a good file");
     let mail = config.mail.expect("mail");
-    assert_eq!((mail.port, mail.security), (25, MailSecurity::Plain));
+    let [relay] = &mail.relays[..] else { panic!("one relay") };
+    assert_eq!((relay.port, relay.security), (25, MailSecurity::Plain));
     assert_eq!(mail.staff, ["service.desk@icb.example"]);
     assert_eq!(config.hub.listen.to_string(), "[::1]:0");
     assert_eq!(config.notices.practices, PracticeNotices::AfterApproval);
@@ -71,7 +72,7 @@ fn a_password_comes_from_a_file_and_loses_its_line_end() {
     std::fs::write(dir.path().join("password"), "hunter2\n").expect("written");
     let text = format!("{GOOD}\n{MAIL}user = \"linewatch\"\npassword_file = \"password\"\n");
     let config = linewatch::config::parse("probes.toml", &text, dir.path()).expect("a good file");
-    let password = config.mail.and_then(|mail| mail.password).expect("a password");
+    let password = config.mail.and_then(|mail| mail.relays[0].password.clone()).expect("a password");
     assert_eq!(password.expose_secret(), "hunter2");
     let gone = text.replace("\"password\"", "\"nowhere\"");
     let errors = linewatch::config::parse("probes.toml", &gone, dir.path()).expect_err("no such file");
@@ -196,4 +197,105 @@ fn a_path_goes_to_a_port_or_takes_echoes() {
     assert_eq!(read("emis.example:443"), ("emis.example".to_owned(), Some(443), through));
     assert_eq!(read("2001:db8::1"), ("2001:db8::1".to_owned(), None, through));
     assert_eq!(read("[2001:db8::1]:443"), ("2001:db8::1".to_owned(), Some(443), through));
+}
+
+/// `[mail]` with several relays.
+fn relays(each: &str) -> String {
+    format!(
+        "{GOOD}\n[mail]\nfrom = \"linewatch@icb.example\"\nstaff = [\"service.desk@icb.example\"]\n{each}"
+    )
+}
+
+#[test]
+fn several_relays_keep_their_order_networks_and_rates() {
+    let text = relays(
+        "[[mail.relay]]\nhost = \"relay.hscn.example\"\nnetwork = \"hscn\"\nper_minute = 100\nper_day = 0\n\
+         [[mail.relay]]\nhost = \"relay.example\"\nsecurity = \"tls\"\n\
+         [[mail.relay]]\nhost = \"127.0.0.1\"\nsecurity = \"plain\"\n",
+    );
+    let mail = parse(&text).expect("a good file").mail.expect("mail");
+    let told: Vec<_> = mail
+        .relays
+        .iter()
+        .map(|relay| (relay.name(), relay.network.as_deref(), relay.rates.per_minute, relay.rates.per_day))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("relay.hscn.example:587".to_owned(), Some("hscn"), Some(100), None),
+            // What the usual providers take.
+            ("relay.example:465".to_owned(), None, Some(30), Some(10_000)),
+            // It queues by itself.
+            ("127.0.0.1:25".to_owned(), None, None, None),
+        ]
+    );
+}
+
+#[test]
+fn relays_that_could_be_meant_otherwise_are_refused() {
+    let one = "[[mail.relay]]\nhost = \"relay.example\"\n";
+    for (each, says) in [
+        (format!("user = \"x\"\n{one}"), "belongs to one of its relays"),
+        (format!("{one}{one}"), "named twice"),
+        (format!("{one}network = \"hsnc\"\n"), "no network is called \"hsnc\""),
+        (format!("{one}password = \"hunter2\"\n"), "doesn't belong in this file"),
+        (format!("{one}per_minute = -1\n"), "out of range"),
+        (one.repeat(9).replace("relay.example", "a.example"), "has 9 relays"),
+        ("[[mail.relay]]\nport = 25\n".to_owned(), "no `host`"),
+        ("relay = []\n".to_owned(), "has 0 relays"),
+    ] {
+        let errors = parse(&relays(&each)).expect_err("a mistake").to_string();
+        assert!(errors.contains(says) && !errors.contains("hunter2"), "{each}: {errors}");
+    }
+}
+
+/// A file whose channel has its address and secret in files beside it.
+fn with_channel(text: &str) -> Result<linewatch::config::Config, linewatch::config::Errors> {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, holds) in [
+        ("url", "https://hooks.example/workflow?sig=hunter2\n"),
+        ("clear", "http://hooks.example/workflow?sig=hunter2\n"),
+        ("key", "0123456789abcdef\n"),
+    ] {
+        std::fs::write(dir.path().join(name), holds).expect("written");
+    }
+    linewatch::config::parse("probes.toml", &format!("{GOOD}\n{text}"), dir.path())
+}
+
+#[test]
+fn channels_and_contacts_are_read_and_their_addresses_stay_secret() {
+    let config = with_channel(
+        "[[channel]]\nid = \"desk\"\nkind = \"webhook\"\nurl_file = \"url\"\nsecret_file = \"key\"\n\
+         [[channel]]\nid = \"notify\"\nkind = \"sms\"\nsecret_file = \"key\"\ntemplate_id = \"f33517ff\"\n\
+         [[contact]]\nemail = \"manager@g82002.example\"\nmobile = \"07700 900001\"\nways = [\"sms\", \"email\"]\n",
+    )
+    .expect("a good file");
+    assert_eq!(config.ways.channels.len(), 2);
+    assert_eq!(config.ways.channels[1].url.as_str(), "https://api.notifications.service.gov.uk/");
+    assert_eq!(config.ways.contacts[0].mobile.as_deref(), Some("07700900001"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for key in ["workflow?sig=hunter2", "services/T0001/hunter2hunter2hunter2"] {
+        let text =
+            format!("[[channel]]\nid = \"ops\"\nkind = \"teams\"\nurl = \"https://hooks.example/{key}\"\n");
+        let errors = with_channel(&text).expect_err("a secret in the file");
+        let shown: String =
+            errors.iter().map(|problem| format!("{problem}{}", problem.excerpt(false))).collect();
+        assert!(shown.contains("hooks.example") && !shown.contains("hunter2"), "{shown}");
+    }
+    let good = "[[channel]]\nid = \"ops\"\nkind = \"teams\"\nurl_file = \"url\"\n";
+    let contact = "[[contact]]\nemail = \"a@b.example\"\n";
+    for (text, says) in [
+        (good.replace("\"url\"", "\"clear\""), "in the clear"),
+        (good.replace("url_file", "url"), "doesn't belong in this file"),
+        (format!("{good}{good}"), "another [[channel]]"),
+        (good.replace("teams", "webhook"), "no `secret_file`"),
+        (good.replace("teams", "pigeon"), "none of the words"),
+        (format!("{contact}ways = [\"sms\"]\nmobile = \"07700900001\"\n"), "no [[channel]] of kind \"sms\""),
+        (format!("{contact}mobile = \"none\"\n"), "not a telephone number"),
+        (format!("{contact}{contact}"), "another [[contact]]"),
+        (format!("{MAIL}service = \"nhsmial\"\n"), "no service is called"),
+    ] {
+        let errors = with_channel(&text).expect_err("a mistake").to_string();
+        assert!(errors.contains(says) && !errors.contains("hunter2"), "{text}: {errors}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use linewatch::config::{Config, MailSecurity, MailSettings};
+use linewatch::config::{Config, MailSettings, RelaySettings};
 use linewatch::estate::{Ask, DnsCompare, DnsFlag, DnsTransport, HostPort, Matching, TlsPeer};
 use linewatch::world::loopback::County;
 use linewatch::world::loopback::rewrite::{NotLoopback, refuse_others};
@@ -40,7 +40,7 @@ async fn every_target_moves_and_what_is_asked_stays() {
     assert!(plain.connect_to.as_ref().is_some_and(|place| place.host == "127.0.0.1"), "{plain:?}");
     // The kernel answers echoes on loopback by itself: no stand-in could break them.
     assert!(matches!(after.estate.probes[ICMP.at()].ask, Ask::Udp(_)));
-    assert_eq!(after.mail.as_ref().map(|mail| mail.relay.as_str()), Some("127.0.0.1"));
+    assert_eq!(after.mail.as_ref().map(|mail| mail.relays[0].host.as_str()), Some("127.0.0.1"));
     assert_eq!(after.hub.listen.to_string(), "127.0.0.1:0");
     county.stop().await;
 }
@@ -119,15 +119,12 @@ async fn refuses_anything_that_leads_out() {
         }),
         ("source", |config, _| config.estate.practices[1].source = Some([10, 0, 0, 1].into())),
         ("relay", |config, out| {
+            let mut relay = RelaySettings::plain(([127, 0, 0, 1], 25).into());
+            relay.host = out.host;
             config.mail = Some(MailSettings {
-                relay: out.host,
-                port: 25,
-                security: MailSecurity::Plain,
-                user: None,
-                password: None,
                 from: "a@b.example".to_owned(),
                 staff: Vec::new(),
-                trust_pem: None,
+                relays: vec![RelaySettings::plain(([127, 0, 0, 1], 25).into()), relay],
             });
         }),
         ("page", |config, _| config.hub.listen = ([0, 0, 0, 0], 0).into()),

@@ -126,6 +126,7 @@ pub fn config() -> Config {
         maintenance: Vec::new(),
         deadlines: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
+        ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),
     }
 }

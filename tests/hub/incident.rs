@@ -88,6 +88,18 @@ async fn a_firewall_that_fails_is_told_everywhere_in_the_same_words() {
     assert!(text.contains("What convicts") && text.contains("firewall fw-a"), "{text}");
     assert_eq!(command(&bench, &["why", "2001-01-01-1"]).await.0, 2);
 
+    let (exit, json) = command(&bench, &["outbox", &id, "--json"]).await;
+    assert_eq!(exit, 0, "without [mail] nothing fails");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert!(
+        json["notices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|notice| notice["incident"] == Value::String(id.clone()))
+    );
+    assert_eq!(json["outlets"], Value::Array(Vec::new()));
+
     bench.script.mend();
     let resolved = Bench::event(&mut events, EventKind::Resolved).await;
     assert_eq!(resolved.incident, id);

@@ -192,8 +192,8 @@ async fn a_password_that_is_refused_is_the_servers_affair_and_stays_secret() {
     })
     .await;
     let config = with_mail(config(1, relay.address), |mail| {
-        mail.user = Some("linewatch".to_owned());
-        mail.password = Some("correct horse".to_owned().into());
+        mail.relays[0].user = Some("linewatch".to_owned());
+        mail.relays[0].password = Some("correct horse".to_owned().into());
     });
     let (desk, ..) = desk(&config).await;
     desk.tell(&opened(1)).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use linewatch::config::{
-    Config, HubSettings, MailSecurity, MailSettings, NoticeSettings, ScheduleSettings, Tokens,
+    Config, HubSettings, MailSettings, NoticeSettings, RelaySettings, ScheduleSettings, Tokens,
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
@@ -52,20 +52,16 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
             tokens: Tokens::default(),
         },
         mail: Some(MailSettings {
-            relay: relay.ip().to_string(),
-            port: relay.port(),
-            security: MailSecurity::Plain,
-            user: None,
-            password: None,
             from: "linewatch <linewatch@icb.example>".to_owned(),
             staff: vec!["desk@icb.example".to_owned()],
-            trust_pem: None,
+            relays: vec![RelaySettings::plain(relay)],
         }),
         // The stories are told at fixed times, long ago.
         notices: NoticeSettings { update_every: None, ..NoticeSettings::default() },
         maintenance: Vec::new(),
         deadlines: Vec::new(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
+        ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),
     }
 }
@@ -119,6 +115,7 @@ pub fn resolved(opened: &Event) -> Event {
 pub fn impatient() -> Patience {
     Patience {
         connect: Duration::from_secs(2),
+        command: Duration::from_secs(2),
         send: Duration::from_secs(2),
         idle: Duration::from_millis(200),
         retry_first: Duration::from_millis(20),

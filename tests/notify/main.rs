@@ -5,7 +5,9 @@
 mod delivery;
 mod disk;
 mod estate;
+mod hooks;
 mod relay;
+mod relays;
 mod store;
 mod storm;
 mod tls;

@@ -38,6 +38,7 @@ fn accepted(notice: &Notice) -> Settlement {
         kind: notice.kind,
         audience: notice.audience.clone(),
         attempts: 1,
+        tried: None,
         outcome: Outcome::Accepted,
     }
 }

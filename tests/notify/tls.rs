@@ -36,9 +36,10 @@ async fn desk(config: &Config) -> (Desk, TempDir) {
 
 fn starttls(relay: &Relay, trust_pem: Option<String>) -> Config {
     with_mail(config(1, relay.address), |mail| {
-        "localhost".clone_into(&mut mail.relay);
-        mail.security = MailSecurity::StartTls;
-        mail.trust_pem = trust_pem;
+        let relay = &mut mail.relays[0];
+        "localhost".clone_into(&mut relay.host);
+        relay.security = MailSecurity::StartTls;
+        relay.trust_pem = trust_pem;
     })
 }
 

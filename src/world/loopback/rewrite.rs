@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use super::servers::Url;
-use crate::config::{Config, MailSecurity, MailSettings};
+use crate::config::{Config, MailSettings, RelaySettings, WaySettings};
 use crate::estate::{
     Ask, DnsTransport, Estate, HostPort, HttpVersion, IcmpAsk, Matching, PathAsk, ProbeIx, TcpAsk, UdpAsk,
 };
@@ -82,16 +82,8 @@ pub fn rewrite(config: &Config, places: &Places<'_>) -> Result<Config, NotLoopba
         Some(mail) => (mail.from.clone(), mail.staff.clone()),
         None => ("linewatch <linewatch@icb.example>".to_owned(), vec!["service-desk@icb.example".to_owned()]),
     };
-    moved.mail = Some(MailSettings {
-        relay: places.mail.ip().to_string(),
-        port: places.mail.port(),
-        security: MailSecurity::Plain,
-        user: None,
-        password: None,
-        from,
-        staff,
-        trust_pem: None,
-    });
+    moved.ways = WaySettings::default();
+    moved.mail = Some(MailSettings { from, staff, relays: vec![RelaySettings::plain(places.mail)] });
     refuse_others(&moved)?;
     Ok(moved)
 }
@@ -215,8 +207,8 @@ pub fn refuse_others(config: &Config) -> Result<(), NotLoopback> {
         let source = practice.source.map_or_else(|| "not set".to_owned(), |source| source.to_string());
         loopback(&source, || format!("the source of practice {}", practice.id))?;
     }
-    if let Some(mail) = &config.mail {
-        loopback(&mail.relay, || "the mail relay".to_owned())?;
+    for relay in config.mail.iter().flat_map(|mail| &mail.relays) {
+        loopback(&relay.host, || "the mail relay".to_owned())?;
     }
     loopback(&config.hub.listen.ip().to_string(), || "the status page".to_owned())
 }
