@@ -3,6 +3,7 @@
 mod again;
 mod beats;
 mod config;
+mod evidence;
 mod notices;
 mod onsite;
 mod paths;
@@ -18,6 +19,7 @@ mod world;
 pub use again::*;
 pub use beats::*;
 pub use config::*;
+pub use evidence::*;
 pub use notices::*;
 pub use onsite::*;
 pub use paths::*;

@@ -26,6 +26,7 @@ mod probe_kinds;
 mod probes;
 mod questions;
 mod reader;
+mod report_file;
 mod rtp;
 mod secret;
 mod section;
@@ -57,6 +58,7 @@ pub use unready::{Unready, unready};
 
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;
+use crate::report::CoreHours;
 use errors::{Placed, Report, Source, Span};
 use reader::Reader;
 use section::{Section, TOP_KEYS};
@@ -71,6 +73,8 @@ pub struct Config {
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
     pub schedule: ScheduleSettings,
+    /// Which hours count as core hours: `[report]`.
+    pub core_hours: CoreHours,
     /// What agents at practices are told of it.
     pub handout: Arc<Handout>,
 }
@@ -141,9 +145,9 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, notices, maintenance, schedule } = settings?;
+    let settings_file::Settings { hub, mail, notices, maintenance, schedule, core_hours } = settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, notices, maintenance, schedule, handout })
+    Some(Config { estate, hub, mail, notices, maintenance, schedule, core_hours, handout })
 }
 
 /// A file's bytes, or why not, in words.

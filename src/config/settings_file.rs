@@ -1,4 +1,4 @@
-//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]` and `[schedule]`, read.
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]` and `[schedule]`, read; `[report]` is in `report_file.rs`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::estate_file::{Draft, sections, via};
 use super::names::{Names, shorten};
 use super::probes::{certificates, one_of, trust};
 use super::reader::{Reader, described};
+use super::report_file::core_hours;
 use super::secret;
 use super::section::{Section, section};
 use super::settings::{
@@ -22,6 +23,7 @@ use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
 use crate::limits::{CONFIG_LIST_MAX, SCHEDULE_CONCURRENCY_MAX};
+use crate::report::CoreHours;
 use crate::time::At;
 
 /// All settings.
@@ -32,6 +34,7 @@ pub(super) struct Settings {
     pub notices: NoticeSettings,
     pub maintenance: Vec<MaintenanceWindow>,
     pub schedule: ScheduleSettings,
+    pub core_hours: CoreHours,
 }
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
@@ -47,11 +50,12 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
     let schedule = schedule(reader, root);
+    let core_hours = core_hours(reader, root);
     let mail = match mail {
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, notices, maintenance, schedule })
+    Some(Settings { hub, mail, notices, maintenance, schedule, core_hours })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.

@@ -172,6 +172,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (told, to_tell) = mpsc::channel(EVENT_QUEUE);
     let (transitions, to_record) = mpsc::channel(TRANSITION_QUEUE);
     let ledger = Arc::new(Ledger::new(&estate));
+    ledger
+        .owe(&estate, &store.failing_checks().await.context("the last changes of checks could not be read")?);
     let blank = crate::correlate::Correlator::new(estate.clone()).picture();
     let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger, 0));
     let (picture, picture_seen) = watch::channel(view.picture.clone());

@@ -260,7 +260,7 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
         failure: Some(Failure::Timeout),
         path: Some(linewatch::probe::path::unknown("no permission")),
     };
-    store.record_transitions(&[transition.clone(), transition]).await.expect("the disk takes it");
+    store.record_transitions(start, &[transition.clone(), transition]).await.expect("the disk takes it");
 
     let early = store.prune(start + 89 * DAY, hub.keep, hub.keep_addresses).await.expect("it works");
     assert_eq!(early, linewatch::store::Pruned::default());

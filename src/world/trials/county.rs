@@ -248,6 +248,7 @@ impl Maker {
             name,
             owner: None,
             contact: None,
+            target_percent: None,
             addresses: Vec::new(),
         });
         ix
