@@ -65,7 +65,7 @@ async fn whatever_is_changed_taken_out_put_in_or_swapped_is_found_where_it_was_d
         (7, "UPDATE journal SET body = replace(body, 'stopped', 'started') WHERE seq = 7"),
         (3, "DELETE FROM journal WHERE seq = 2"),
         (1, "DELETE FROM journal WHERE seq <= 2; UPDATE journal SET seq = seq - 2"),
-        (4, "UPDATE journal SET seq = 99 WHERE seq = 3; UPDATE journal SET seq = 3 WHERE seq = 4"),
+        (3, "UPDATE journal SET seq = 99 WHERE seq = 3; UPDATE journal SET seq = 3 WHERE seq = 4"),
         // Two entries that say the same but for their times change places, hashes and all.
         (
             2,

@@ -6,6 +6,7 @@ mod journal;
 mod kent;
 mod random;
 mod restart;
+mod year;
 
 use std::path::Path;
 

@@ -195,7 +195,11 @@ async fn an_event_is_recorded_with_all_its_notices_or_not_at_all() {
     sqlx::query("ALTER TABLE away RENAME TO notices").execute(&other).await.expect("a mended store");
     store.flush().await.expect("what waited is written");
     assert_eq!(store.health(), StoreHealth::Fine);
-    assert_eq!(count(dir.path(), "SELECT count(*) FROM journal").await, 1);
+    assert_eq!(
+        count(dir.path(), "SELECT count(*) FROM journal").await,
+        2,
+        "the event, and that notices were planned"
+    );
     assert_eq!(store.notices_of(&event.incident).await.expect("an answer"), notices);
 }
 
