@@ -198,7 +198,9 @@ fn heads(dir: &Path, daily: bool, json: bool) -> anyhow::Result<Exit> {
             eprintln!("linewatch: nothing has been written into the journal yet");
             return Ok(Exit::BadNews);
         }
-        print(json, &lines, || Ok(lines.iter().map(|line| format!("{}\n", plain(&line.head))).collect()))?;
+        print(json, &lines, || {
+            Ok(lines.iter().map(|line| plain(&line.head)).collect::<Vec<_>>().join("\n"))
+        })?;
         Ok(Exit::Fine)
     })
 }

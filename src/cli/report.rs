@@ -63,6 +63,7 @@ struct Vouched<'a, T> {
 }
 
 /// Exit status: 0 written, 1 written, and the journal isn't sound; 2 wrong usage; 3 it could not be read or written.
+#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let config = match config_or_say(&args.config) {
         Ok(config) => config,

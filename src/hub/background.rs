@@ -51,14 +51,14 @@ pub async fn record(
     let mut failing = false;
     loop {
         let done = tokio::select! {
-            batch = batches.recv() => match batch {
-                Some(batch) => store.record_transitions(clock::now(), &batch).await,
-                None => {
+            batch = batches.recv() => {
+                let Some(batch) = batch else {
                     // An error is the store's to report.
                     drop(store.record_measuring(clock::now(), Turn::Stopped).await);
                     return;
-                }
-            },
+                };
+                store.record_transitions(clock::now(), &batch).await
+            }
             _ = measured.tick() => {
                 let turn = std::mem::replace(&mut turn, Turn::GoesOn);
                 let noted = store.record_measuring(clock::now(), turn).await;

@@ -28,7 +28,7 @@ pub(super) struct Row {
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 10.0;
-const TOP: f64 = 24.0;
+const TOP: f64 = 6.0;
 
 impl Scale<'_> {
     fn x(&self, at: At) -> f64 {

@@ -31,8 +31,7 @@ pub fn is_bank_holiday(day: Date) -> bool {
         // The substitute of New Year's Day.
         (1, 2 | 3) => monday,
         // Of Christmas Day and Boxing Day: the next weekdays that are neither.
-        (12, 27) => monday || tuesday,
-        (12, 28) => monday || tuesday,
+        (12, 27 | 28) => monday || tuesday,
         _ => false,
     };
     let mondays = monday
@@ -50,6 +49,7 @@ pub fn is_bank_holiday(day: Date) -> bool {
 }
 
 /// Easter Sunday in the Gregorian calendar: the "anonymous" rule (Nature, 1876).
+#[expect(clippy::many_single_char_names, reason = "the letters are the rule's own")]
 fn easter(year: i16) -> Option<Date> {
     let y = i32::from(year);
     let (a, b, c) = (y % 19, y / 100, y % 100);

@@ -231,9 +231,11 @@ pub fn period_html(
     let timeline_left_out = worst.len().saturating_sub(REPORT_BARS_MAX);
     worst.truncate(REPORT_BARS_MAX);
     worst.sort_by_key(|line| line.since.utc);
-    let unmeasured = ground.facts.not_measured(from, to);
-    let mut rows =
-        vec![Row { label: "not measured".to_owned(), no_answer: Spans::default(), not_measured: unmeasured }];
+    let not_measured = ground.facts.not_measured(from, to);
+    let mut rows: Vec<Row> = Vec::new();
+    if !not_measured.is_empty() {
+        rows.push(Row { label: "not measured".to_owned(), no_answer: Spans::default(), not_measured });
+    }
     rows.extend(worst.iter().map(|line| Row {
         label: shortened(&line.cause),
         no_answer: Spans::one(line.since.utc, line.resolved.as_ref().map_or(to, |at| at.utc)).clip(from, to),
@@ -351,7 +353,7 @@ fn headline(figures: &IncidentFigures) -> String {
 /// A practice's services laid on one another.
 fn row(practice: &PracticeFigures) -> Row {
     let all = |of: fn(&ServiceFigures) -> &[Stretch]| -> Spans {
-        let stretches = practice.services.iter().flat_map(|service| of(service));
+        let stretches = practice.services.iter().flat_map(of);
         Spans::new(stretches.map(|span| (span.from.utc, span.to.utc)).collect())
     };
     let no_answer = all(|service| &service.no_answer);
@@ -514,7 +516,7 @@ fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -208,18 +208,14 @@ impl<'a> Story<'a> {
         network: NetworkIx,
         service: Option<ServiceIx>,
     ) -> Option<Measure> {
-        match service {
-            Some(service) => {
-                let id = &ground.estate.services[service.at()].id;
-                let named = self.events.iter().any(|event| event.services.contains(id));
-                named.then_some(Measure::Service(service))
-            }
-            None => {
-                let id = &ground.estate.networks[network.at()].id;
-                let hit = self.events.iter().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
-                hit.then_some(Measure::Network(network))
-            }
+        if let Some(service) = service {
+            let id = &ground.estate.services[service.at()].id;
+            let named = self.events.iter().any(|event| event.services.contains(id));
+            return named.then_some(Measure::Service(service));
         }
+        let id = &ground.estate.networks[network.at()].id;
+        let hit = self.events.iter().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
+        hit.then_some(Measure::Network(network))
     }
 
     pub fn causes(&self, ground: &Ground<'_>) -> Vec<NamedCause> {
