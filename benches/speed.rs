@@ -150,6 +150,7 @@ fn estate(practices: usize) -> Estate {
             kind: kind.to_owned(),
             owner: None,
             contact: None,
+            target_percent: None,
             addresses: Vec::new(),
         });
         ix

@@ -82,7 +82,7 @@ pub struct Icb {
 }
 
 /// Anything that can fail and take checks with it, declared by the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Component {
     pub id: String,
     /// The operator's word: `firewall`, `carrier`, `gateway`, …
@@ -90,6 +90,8 @@ pub struct Component {
     pub name: String,
     pub owner: Option<String>,
     pub contact: Option<String>,
+    /// The availability that its owner has promised, in hundredths: 99.9.
+    pub target_percent: Option<f64>,
     /// Where its hops answer, for naming those of a traced path. No two components have one in common.
     pub addresses: Vec<Prefix>,
 }

@@ -19,6 +19,8 @@
 //! | [`correlate`] | observations in, incident events out; pure |
 //! | [`incident`] | a cause over time: the events that everything downstream reads |
 //! | [`notify`] | who is told what, when, in which words; and the thin senders |
+//! | [`journal`] | the hash chain behind the evidence, its signed heads, and what finds that it was changed |
+//! | [`report`] | what was measured, as evidence: figures, HTML, CSV; pure |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
 //! | [`chance`] | bytes that nobody outside can guess |
@@ -49,11 +51,13 @@ mod folder;
 pub mod fuzzing;
 pub mod hub;
 pub mod incident;
+pub mod journal;
 pub mod limits;
 pub mod notify;
 pub mod observation;
 pub mod probe;
 pub mod reflector;
+pub mod report;
 pub mod segments;
 pub mod store;
 pub mod time;

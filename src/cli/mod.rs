@@ -10,12 +10,14 @@ mod drill;
 mod enrol;
 mod hub;
 mod import;
+mod journal;
 mod notices;
 mod observations;
 mod outbox;
 mod probe;
 mod reflector;
 pub(crate) mod replay;
+mod report;
 mod run;
 mod simulate;
 mod status;
@@ -75,6 +77,10 @@ enum Command {
     Observations(observations::Args),
     /// Put recorded observations through the correlator
     Replay(replay::Args),
+    /// What was measured of an incident or a period, as evidence: HTML, CSV or JSON
+    Report(report::Args),
+    /// Check the record behind the evidence, and print its signed head
+    Journal(journal::Args),
     /// Make practices.csv from the NHS's list of practices
     Import(import::Args),
 }
@@ -125,6 +131,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Observations(args) => observations::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Journal(args) => journal::run(args),
         Command::Import(args) => import::run(args),
     };
     match done {

@@ -136,12 +136,16 @@ pub(super) fn declare(reader: &mut Reader<'_>, names: &mut Names, section: &Sect
 fn components(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
     let mut taken = Taken::default();
     for section in sections(reader, root, "component", COMPONENTS_MAX) {
-        section.refuse_unknown(reader, &["id", "kind", "name", "owner", "contact", "address", "addresses"]);
+        section.refuse_unknown(
+            reader,
+            &["id", "kind", "name", "owner", "contact", "target", "address", "addresses"],
+        );
         let id = declare(reader, &mut draft.component_names, &section);
         let kind = section.need(reader, "kind", values::component_kind);
         let name = section.need(reader, "name", values::line);
         let owner = section.value(reader, "owner", values::line);
         let contact = section.value(reader, "contact", values::line);
+        let target = section.number(reader, "target", 0.0..=100.0);
         let address = section.value(reader, "address", values::host);
         let addresses = taken.addresses(reader, &section, id.as_deref());
         let Some(id) = id else { continue };
@@ -156,6 +160,7 @@ fn components(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut Draft) {
             name: name.map(|name| name.value).unwrap_or_default(),
             owner: owner.map(|owner| owner.value),
             contact: contact.map(|contact| contact.value),
+            target_percent: target.map(|target| target.value),
             addresses,
         });
     }

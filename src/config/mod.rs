@@ -27,6 +27,7 @@ mod probe_kinds;
 mod probes;
 mod questions;
 mod reader;
+mod report_file;
 mod rtp;
 mod secret;
 mod section;
@@ -60,6 +61,7 @@ pub use unready::{Unready, unready};
 
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;
+use crate::report::CoreHours;
 use errors::{Placed, Report, Source, Span};
 use reader::Reader;
 use section::{Section, TOP_KEYS};
@@ -78,6 +80,8 @@ pub struct Config {
     /// The earliest first.
     pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
+    /// Which hours count as core hours: `[report]`.
+    pub core_hours: CoreHours,
     /// What agents at practices are told of it.
     pub handout: Arc<Handout>,
 }
@@ -148,9 +152,10 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, ways, notices, maintenance, deadlines, schedule } = settings?;
+    let settings_file::Settings { hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours } =
+        settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, handout })
+    Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours, handout })
 }
 
 /// A file's bytes, or why not, in words.

@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 15] = [
+pub(super) const TOP_KEYS: [&str; 16] = [
     "icb",
     "component",
     "network",
@@ -29,6 +29,7 @@ pub(super) const TOP_KEYS: [&str; 15] = [
     "maintenance",
     "deadline",
     "schedule",
+    "report",
 ];
 
 /// One table of the file.

@@ -1,4 +1,4 @@
-//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read.
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read; `[report]` is in `report_file.rs`.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::mail::mail;
 use super::names::{Names, shorten};
 use super::probes::{certificates, one_of};
 use super::reader::{Reader, described};
+use super::report_file::core_hours;
 use super::secret;
 use super::section::{Section, section};
 use super::settings::{
@@ -23,6 +24,7 @@ use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
 use crate::limits::{ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
+use crate::report::CoreHours;
 use crate::time::At;
 
 /// All settings.
@@ -35,6 +37,7 @@ pub(super) struct Settings {
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
+    pub core_hours: CoreHours,
 }
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.
@@ -52,11 +55,12 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     let maintenance = maintenance(reader, root, draft);
     let deadlines = deadlines(reader, root, draft);
     let schedule = schedule(reader, root);
+    let core_hours = core_hours(reader, root);
     let mail = match mail {
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, ways, notices, maintenance, deadlines, schedule })
+    Some(Settings { hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.

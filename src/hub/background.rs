@@ -13,8 +13,9 @@ use crate::agent::clock;
 use crate::archive::keeping::Settings as Keeping;
 use crate::config::HubSettings;
 use crate::incident::Event;
-use crate::limits::PRUNE_EVERY;
-use crate::store::{Store, Transition};
+use crate::journal::body::Turn;
+use crate::limits::{MEASURED_EVERY, PRUNE_EVERY};
+use crate::store::{Store, StoreError, Transition};
 
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub async fn tell(hub: Arc<Hub>, mut events: mpsc::Receiver<Event>) {
     }
 }
 
-/// Records the changes of checks, and now and then removes what has been kept for long enough.
+/// Records the changes of checks, and that somebody is there to measure; signs the journal's head each day, and now and then
+/// removes what has been kept for long enough.
 pub async fn record(
     store: Store,
     mut batches: mpsc::Receiver<Vec<Transition>>,
@@ -46,13 +48,25 @@ pub async fn record(
 ) {
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut measured = tokio::time::interval(MEASURED_EVERY);
+    measured.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turn = Turn::Started;
     let mut failing = false;
     loop {
         let done = tokio::select! {
-            batch = batches.recv() => match batch {
-                Some(batch) => store.record_transitions(&batch).await,
-                None => return,
-            },
+            batch = batches.recv() => {
+                let Some(batch) = batch else {
+                    // An error is the store's to report.
+                    drop(store.record_measuring(clock::now(), Turn::Stopped).await);
+                    return;
+                };
+                store.record_transitions(clock::now(), &batch).await
+            }
+            _ = measured.tick() => {
+                let turn = std::mem::replace(&mut turn, Turn::GoesOn);
+                let noted = store.record_measuring(clock::now(), turn).await;
+                noted.and(sign_head(&store).await)
+            }
             _ = prune.tick() => {
                 let Retention { keep, keep_addresses, .. } = *retention.borrow();
                 store.prune(clock::now(), keep, keep_addresses).await.map(|pruned| {
@@ -70,6 +84,14 @@ pub async fn record(
             Err(_) => {}
         }
     }
+}
+
+/// The first time each day. The line goes to the log as well, which often leaves the machine.
+async fn sign_head(store: &Store) -> Result<(), StoreError> {
+    if let Some(head) = store.sign_head(clock::now()).await? {
+        tracing::info!("the journal's head of today: {head}");
+    }
+    Ok(())
 }
 
 /// Runs a task that must not end before it is told to. When it does, `ended` is said, so that the process

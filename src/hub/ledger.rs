@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::estate::{Estate, PracticeIx, ProbeIx, Vantage};
-use crate::observation::{Failure, Observation, PathSeen, Phase};
+use crate::observation::{Failure, HUB, Observation, PathSeen, Phase};
 use crate::time::At;
 
 /// The last results of one estate's checks. One writer, the pipeline; readers copy a row at a time, so that
@@ -27,6 +27,8 @@ pub struct Cell {
     pub ok: bool,
     /// The whole check.
     pub seconds: f32,
+    /// It failed when linewatch last ended: its first result is news either way, since nobody measured between.
+    owed: bool,
     /// By phase, in the order of [`Phase::ALL`]; NaN: not reached.
     phases_seconds: [f32; Phase::ALL.len()],
 }
@@ -42,8 +44,13 @@ pub enum Entered {
 }
 
 impl Cell {
-    const EMPTY: Self =
-        Self { at: None, ok: false, seconds: f32::NAN, phases_seconds: [f32::NAN; Phase::ALL.len()] };
+    const EMPTY: Self = Self {
+        at: None,
+        ok: false,
+        seconds: f32::NAN,
+        owed: false,
+        phases_seconds: [f32::NAN; Phase::ALL.len()],
+    };
 
     /// Phases that were reached, with their seconds.
     pub fn phases(&self) -> impl Iterator<Item = (Phase, f32)> + '_ {
@@ -90,6 +97,24 @@ impl Ledger {
         next
     }
 
+    /// These checks, by practice and probe, failed when linewatch last ended.
+    pub fn owe(&self, estate: &Estate, failing: &[(String, String)]) {
+        let practices: HashMap<&str, usize> = estate
+            .practices
+            .iter()
+            .enumerate()
+            .map(|(row, practice)| (practice.id.as_str(), row + 1))
+            .collect();
+        let mut cells = self.lock();
+        for (practice, probe) in failing {
+            let row = if practice == HUB { Some(0) } else { practices.get(&**practice).copied() };
+            let place = row.zip(estate.probe(probe)).map(|(row, probe)| row * self.probes + probe.at());
+            if let Some(cell) = place.and_then(|place| cells.get_mut(place)) {
+                cell.owed = true;
+            }
+        }
+    }
+
     /// Enters a result.
     pub fn enter(&self, from: Vantage, probe: ProbeIx, seen: &Observation) -> Entered {
         // What is late has no result yet.
@@ -104,11 +129,12 @@ impl Ledger {
         if cell.at.is_some_and(|at| at > seen.at) {
             return Entered::Ignored;
         }
-        let turned = if cell.at.is_some() { cell.ok != seen.ok } else { !seen.ok };
+        let turned = if cell.at.is_some() { cell.ok != seen.ok } else { !seen.ok || cell.owed };
         *cell = Cell {
             at: Some(seen.at),
             ok: seen.ok,
             seconds: seconds(seen.ms),
+            owed: false,
             phases_seconds: Phase::ALL.map(|phase| seen.phases_ms.get(phase).map_or(f32::NAN, seconds)),
         };
         if turned || seen.path.is_some() {
@@ -216,6 +242,17 @@ mod tests {
         let cell = ledger.row(FIRST)[0];
         assert!(cell.ok && (cell.seconds - 0.25).abs() < 1e-6);
         assert_eq!(cell.phases().collect::<Vec<_>>(), [(Phase::Connect, 0.2)]);
+    }
+
+    #[test]
+    fn the_first_result_after_a_restart_is_news_where_the_last_one_before_it_was_a_failure() {
+        let estate = estate(&["G82002"], &["web", "dns"]);
+        let ledger = Ledger::new(&estate);
+        let failing = [("G82002", "web"), ("G82009", "web"), ("G82002", "gone")];
+        ledger.owe(&estate, &failing.map(|(practice, probe)| (practice.to_owned(), probe.to_owned())));
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(0, None)), Entered::Turned);
+        assert_eq!(ledger.enter(FIRST, WEB, &seen(1, None)), Entered::Same);
+        assert_eq!(ledger.enter(FIRST, ProbeIx(1), &seen(0, None)), Entered::Same);
     }
 
     #[test]

@@ -176,6 +176,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
     let keeper = Keeper::start(store.clone(), &config.hub.data, notes.clone(), retained.clone()).await;
     let ledger = Arc::new(Ledger::new(&estate));
+    ledger
+        .owe(&estate, &store.failing_checks().await.context("the last changes of checks could not be read")?);
     let blank = crate::correlate::Correlator::new(estate.clone()).picture();
     let view = Arc::new(View::new(estate.clone(), Arc::new(blank), ledger, 0));
     let (picture, picture_seen) = watch::channel(view.picture.clone());

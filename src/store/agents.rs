@@ -10,9 +10,11 @@ use sqlx::sqlite::SqliteRow;
 use tokio::time::timeout;
 
 use super::archive::put_position;
-use super::write::{Tx, journal, record_transition};
+use super::journal::append;
+use super::write::{Tx, record_transitions};
 use super::{Store, StoreError, StoreHealth, Transition};
 use crate::archive::Position;
+use crate::journal::body::AGENT;
 use crate::limits;
 use crate::time::At;
 use crate::uplink::key::Tag;
@@ -118,7 +120,7 @@ impl Store {
                     Credential::Agent(row) => put_agent(tx, row).await?,
                     // It belongs to no incident.
                     Credential::Journal { at, body } => {
-                        journal(tx, *at, "agent", "", body).await?;
+                        append(tx, *at, AGENT, "", body).await?;
                     }
                 }
             }
@@ -133,11 +135,9 @@ impl Store {
             put_position(tx, archive).await?;
             for batch in batches {
                 put_spool(tx, &batch.spool).await?;
-                for transition in &batch.transitions {
-                    record_transition(tx, transition).await?;
-                }
+                record_transitions(tx, batch.spool.last_heard, &batch.transitions).await?;
                 for body in &batch.journal {
-                    journal(tx, batch.spool.last_heard, "agent", "", body).await?;
+                    append(tx, batch.spool.last_heard, AGENT, "", body).await?;
                 }
             }
             Ok(())
@@ -162,10 +162,10 @@ impl Store {
     }
 
     /// One transaction that is on the disk when this returns, or not at all.
-    pub(super) async fn commit_now(
+    pub(super) async fn commit_now<T>(
         &self,
-        work: impl AsyncFnOnce(&mut Tx) -> Result<(), sqlx::Error>,
-    ) -> Result<(), StoreError> {
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
         if let Some(StoreHealth::Failing { why, .. }) = &self.inner.memory {
             return Err(StoreError::Other { file: self.inner.file.clone(), why: why.clone() });
         }
@@ -177,7 +177,7 @@ impl Store {
             let writer = &self.inner.writer;
             let mut tx = writer.begin().await?;
             match work(&mut tx).await {
-                Ok(()) => writer.commit(tx).await,
+                Ok(answer) => writer.commit(tx).await.map(|()| answer),
                 Err(error) => {
                     writer.roll_back(tx).await;
                     Err(error)
@@ -185,7 +185,7 @@ impl Store {
             }
         })
         .await;
-        self.judge(done.map(|done| done.map(|()| false))).map(drop)
+        self.judge(done)
     }
 }
 

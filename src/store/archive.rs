@@ -2,7 +2,8 @@
 
 use sqlx::Row;
 
-use super::write::{Tx, journal};
+use super::journal::append as journal;
+use super::write::Tx;
 use super::{Store, StoreError};
 use crate::archive::Position;
 use crate::time::At;

@@ -35,7 +35,8 @@ impl Arrears {
     pub(super) fn push(&mut self, write: Write) {
         if self.waiting.len() >= limits::STORE_ARREARS_MAX {
             self.lost += 1;
-            let oldest = self.waiting.iter().position(|(_, write)| matches!(write, Write::Transitions(_)));
+            let oldest =
+                self.waiting.iter().position(|(_, write)| matches!(write, Write::Transitions { .. }));
             match oldest {
                 Some(oldest) => drop(self.waiting.remove(oldest)),
                 None => return,
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     fn transitions() -> Write {
-        Write::Transitions([].into())
+        Write::Transitions { at: At::default(), transitions: [].into() }
     }
 
     fn approval() -> Write {
@@ -130,7 +131,7 @@ mod tests {
         arrears.push(transitions());
         assert!(arrears.written(up_to));
         assert_eq!(arrears.waiting.len(), 1);
-        assert!(matches!(arrears.waiting[0].1, Write::Transitions(_)));
+        assert!(matches!(arrears.waiting[0].1, Write::Transitions { .. }));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub enum StoreError {
     Slow { file: PathBuf, waited_s: u64 },
     #[error("cannot use {}: {why}", file.display())]
     Other { file: PathBuf, why: String },
+    #[error("{} was written by an older linewatch, whose journal is no chain yet; start this one on it once", file.display())]
+    Older { file: PathBuf },
     #[error("there is no incident {0}; `linewatch status` lists those that are open")]
     UnknownIncident(String),
 }

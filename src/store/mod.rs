@@ -7,6 +7,8 @@
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
 //! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
+//! | `journal.rs` | the chain: what is appended, taken up, removed, signed |
+//! | `reading.rs` | the journal of a folder, read from outside |
 //! | `read.rs` | what is ever asked |
 //! | `outbox.rs` | what became of each notice, try by try |
 //! | `retention.rs` | what is removed when its time is over |
@@ -24,9 +26,11 @@ mod agents;
 mod archive;
 mod arrears;
 mod error;
+mod journal;
 mod open;
 mod outbox;
 mod read;
+mod reading;
 mod retention;
 mod write;
 
@@ -39,6 +43,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::incident::Event;
+use crate::journal::JournalKey;
 use crate::limits;
 use crate::notify::Notice;
 use crate::observation::{Failure, Observation, PathSeen};
@@ -49,6 +54,7 @@ use arrears::Arrears;
 pub use error::StoreError;
 pub use outbox::{Fate, RefusalRow, TryRow};
 pub use read::{Snapshot, Unsent};
+pub use reading::JournalReader;
 pub use retention::Pruned;
 pub use write::Settlement;
 use write::{Write, Writer};
@@ -69,6 +75,8 @@ struct Inner {
     arrears: Mutex<Arrears>,
     /// Why this store is in memory, when it is.
     memory: Option<StoreHealth>,
+    /// What heads are signed with; not in memory, where there is nothing to vouch for.
+    key: Option<JournalKey>,
     /// Keeps a second process out of the folder for as long as it lives.
     _lock: Option<open::FolderLock>,
 }
@@ -164,11 +172,12 @@ impl Store {
 
     /// Records changes of checks. An error means that they are kept in memory and written when the disk is
     /// back; they are the first to be given up when memory has no room.
-    pub async fn record_transitions(&self, transitions: &[Transition]) -> Result<(), StoreError> {
+    /// `at`: now, which the journal sets beside the checks' own times.
+    pub async fn record_transitions(&self, at: At, transitions: &[Transition]) -> Result<(), StoreError> {
         if transitions.is_empty() {
             return Ok(());
         }
-        self.write(Write::Transitions(transitions.into())).await
+        self.write(Write::Transitions { at, transitions: transitions.into() }).await
     }
 
     /// Records that the hub hears beats until now, and those that are new. `all`: these are all that there are, and others
@@ -238,14 +247,14 @@ impl Store {
         self.judge(done)
     }
 
-    /// Notes whether the disk took a write; `done`: whether more waits.
-    fn judge(&self, done: Result<Result<bool, sqlx::Error>, Elapsed>) -> Result<bool, StoreError> {
+    /// Notes whether the disk took a write.
+    fn judge<T>(&self, done: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, StoreError> {
         let error = match done {
-            Ok(Ok(more)) => {
+            Ok(Ok(answer)) => {
                 if let Some(was) = self.arrears(Arrears::is_fine) {
                     tracing::warn!(file = %self.inner.file.display(), "the store takes writes again, after: {was}");
                 }
-                return Ok(more);
+                return Ok(answer);
             }
             Ok(Err(error)) => StoreError::of(&self.inner.file, &error),
             Err(_) => StoreError::Slow {

@@ -13,8 +13,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Row, SqlitePool};
 
 use super::arrears::Arrears;
+use super::journal::adopt;
 use super::write::Writer;
 use super::{Inner, Store, StoreError, StoreHealth};
+use crate::journal::JournalKey;
 use crate::limits;
 use crate::time::At;
 
@@ -46,11 +48,17 @@ impl Store {
         check(&file, &writer).await?;
         MIGRATIONS.run(&writer).await.map_err(|error| StoreError::of_migration(&file, &error))?;
         prove_writable(&writer).await.map_err(|error| of(&error))?;
+        // Without the key the journal is kept all the same; only its heads can't be signed.
+        let key = JournalKey::read_or_make(dir);
+        let key =
+            key.inspect_err(|error| tracing::error!("the journal's heads can't be signed: {error}")).ok();
+        let writer = Writer::new(writer);
+        adopt(&writer, key.as_ref(), At::from(jiff::Timestamp::now())).await.map_err(|error| of(&error))?;
         let readers = pool(limits::STORE_READERS)
             .connect_with(options.read_only(true))
             .await
             .map_err(|error| of(&error))?;
-        Ok(Self::over(&file, writer, readers, None, Some(lock)))
+        Ok(Self::over(&file, writer, readers, None, key, Some(lock)))
     }
 
     /// Opens the store in `dir`, or, when that can't be done, one in memory that lasts as long as the process;
@@ -75,23 +83,25 @@ impl Store {
             since: At::from(jiff::Timestamp::now()),
             why: format!("{because}; until linewatch is started again, everything is kept in memory only"),
         };
-        Self::over(&dir.join("linewatch.db"), pool.clone(), pool, Some(health), None)
+        Self::over(&dir.join("linewatch.db"), Writer::new(pool.clone()), pool, Some(health), None, None)
     }
 
     fn over(
         file: &Path,
-        writer: SqlitePool,
+        writer: Writer,
         readers: SqlitePool,
         memory: Option<StoreHealth>,
+        key: Option<JournalKey>,
         lock: Option<FolderLock>,
     ) -> Self {
         let inner = Inner {
             file: file.to_owned(),
-            writer: Writer::new(writer),
+            writer,
             readers,
             turn: tokio::sync::Mutex::new(()),
             arrears: Mutex::new(Arrears::default()),
             memory,
+            key,
             _lock: lock,
         };
         Self { inner: Arc::new(inner) }

@@ -242,7 +242,7 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
 }
 
 /// The words in the columns are those of the JSON forms.
-fn word<T: DeserializeOwned>(word: &str) -> Result<T, sqlx::Error> {
+pub(super) fn word<T: DeserializeOwned>(word: &str) -> Result<T, sqlx::Error> {
     serde_json::from_value(word.into()).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 

@@ -2,13 +2,14 @@
 //!
 //! | what | kept |
 //! |---|---|
-//! | journal, resolved incidents, changes of checks | `[hub] keep`, 400 days unless told otherwise |
+//! | journal (how its chain bears that: `journal.rs`), resolved incidents, changes of checks | `[hub] keep`, 400 days unless told otherwise |
 //! | outbox rows and refusals, the only places with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
 //! | enrolment codes, revoked agents and what was taken of their spools | 90 days after they were of any use |
 //! | everything about an open incident, and notices not yet sent | until it is over |
 
 use std::time::Duration;
 
+use super::journal::remove_before;
 use super::write::Tx;
 use super::{Store, StoreError};
 use crate::limits::CREDENTIALS_KEPT;
@@ -33,13 +34,14 @@ impl Store {
         keep: Duration,
         keep_addresses: Duration,
     ) -> Result<Pruned, StoreError> {
-        self.remove(now - keep, now - keep_addresses, now - CREDENTIALS_KEPT)
+        self.remove(now, now - keep, now - keep_addresses, now - CREDENTIALS_KEPT)
             .await
             .map_err(|error| StoreError::of(&self.inner.file, &error))
     }
 
     async fn remove(
         &self,
+        now: At,
         before: At,
         addresses_before: At,
         credentials_before: At,
@@ -47,7 +49,7 @@ impl Store {
         let _turn = self.inner.turn.lock().await;
         let writer = &self.inner.writer;
         let mut tx = writer.begin().await?;
-        let removed = remove_rows(&mut tx, before.as_millis(), addresses_before.as_millis()).await;
+        let removed = remove_rows(&mut tx, now, before, addresses_before).await;
         let removed = match removed {
             Ok(pruned) => remove_credentials(&mut tx, credentials_before).await.map(|()| pruned),
             Err(error) => Err(error),
@@ -77,42 +79,34 @@ async fn remove_credentials(tx: &mut Tx, before: At) -> Result<(), sqlx::Error> 
     Ok(())
 }
 
-async fn remove_rows(tx: &mut Tx, before: i64, addresses_before: i64) -> Result<Pruned, sqlx::Error> {
+async fn remove_rows(tx: &mut Tx, now: At, before: At, addresses_before: At) -> Result<Pruned, sqlx::Error> {
     // Outbox rows are all that an address is in, and never outlive their incident's own record.
     let notices = sqlx::query(
         "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held')
          AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)",
     )
-    .bind(addresses_before.max(before))
+    .bind(addresses_before.max(before).as_millis())
     .execute(&mut **tx)
     .await?
     .rows_affected();
     sqlx::query("DELETE FROM refusals WHERE last_at < ?")
-        .bind(addresses_before.max(before))
+        .bind(addresses_before.max(before).as_millis())
         .execute(&mut **tx)
         .await?;
     sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")
-        .bind(before)
+        .bind(before.as_millis())
         .execute(&mut **tx)
         .await?;
-    let journal = sqlx::query(
-        "DELETE FROM journal WHERE at < ?
-         AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)
-         AND incident NOT IN (SELECT incident FROM notices WHERE state IN ('queued', 'held'))",
-    )
-    .bind(before)
-    .execute(&mut **tx)
-    .await?
-    .rows_affected();
+    let journal = remove_before(tx, now, before).await?;
     let incidents = sqlx::query(
         "DELETE FROM incidents WHERE resolved_at < ? AND id NOT IN (SELECT incident FROM journal)",
     )
-    .bind(before)
+    .bind(before.as_millis())
     .execute(&mut **tx)
     .await?
     .rows_affected();
     let transitions = sqlx::query("DELETE FROM transitions WHERE at < ?")
-        .bind(before)
+        .bind(before.as_millis())
         .execute(&mut **tx)
         .await?
         .rows_affected();

@@ -4,22 +4,45 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::Serialize;
 use serde_json::json;
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
+use super::journal::{append as journal, append_checks, record_measuring};
 use super::{BeatRow, Transition, outbox};
 use crate::incident::{Event, EventKind};
+use crate::journal::body::{self, NoticeFate, Planned, PlannedNotice, Turn};
 use crate::notify::{Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::time::At;
 
 #[derive(Debug, Clone)]
 pub(super) enum Write {
-    Event { event: Arc<Event>, notices: Arc<[Notice]>, settled: Arc<[Settlement]> },
+    Event {
+        event: Arc<Event>,
+        notices: Arc<[Notice]>,
+        settled: Arc<[Settlement]>,
+    },
     Settle(Arc<Settlement>),
-    Transitions(Arc<[Transition]>),
-    Approve { incident: Arc<str>, by: Arc<str>, at: At },
-    Beats { heard_until: At, beats: Arc<[BeatRow]>, all: bool },
+    /// `at`: when the hub had them.
+    Transitions {
+        at: At,
+        transitions: Arc<[Transition]>,
+    },
+    Measuring {
+        at: At,
+        turn: Turn,
+    },
+    Approve {
+        incident: Arc<str>,
+        by: Arc<str>,
+        at: At,
+    },
+    Beats {
+        heard_until: At,
+        beats: Arc<[BeatRow]>,
+        all: bool,
+    },
 }
 
 /// What became of a notice.
@@ -95,19 +118,23 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
         match write {
             Write::Event { event, notices, settled } => {
                 record_event(tx, event).await?;
+                let mut planned = Vec::new();
                 for notice in notices.iter() {
-                    record_notice(tx, event.at, notice).await?;
+                    if record_notice(tx, event.at, notice).await? && !notice.state.is_final() {
+                        planned.push(planned_notice(notice));
+                    }
+                }
+                if !planned.is_empty() {
+                    let body = body_of(&Planned { planned })?;
+                    journal(tx, event.at, body::NOTICES, &event.incident, &body).await?;
                 }
                 for settlement in settled.iter() {
                     settle(tx, settlement).await?;
                 }
             }
             Write::Settle(settlement) => settle(tx, settlement).await?,
-            Write::Transitions(transitions) => {
-                for transition in transitions.iter() {
-                    record_transition(tx, transition).await?;
-                }
-            }
+            Write::Transitions { at, transitions } => record_transitions(tx, *at, transitions).await?,
+            Write::Measuring { at, turn } => record_measuring(tx, *at, *turn).await?,
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
             Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
         }
@@ -126,8 +153,8 @@ async fn record_event(tx: &mut Tx, event: &Event) -> Result<(), sqlx::Error> {
     if known.is_some() {
         return Ok(());
     }
-    let body = serde_json::to_string(event).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let seq = journal(tx, event.at, "event", &event.incident, &body).await?;
+    let body = body_of(event)?;
+    let seq = journal(tx, event.at, body::EVENT, &event.incident, &body).await?;
     sqlx::query("INSERT INTO events (incident, at, kind, seq) VALUES (?, ?, ?, ?)")
         .bind(&event.incident)
         .bind(event.at.as_millis())
@@ -149,7 +176,17 @@ async fn record_event(tx: &mut Tx, event: &Event) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<(), sqlx::Error> {
+fn planned_notice(notice: &Notice) -> PlannedNotice {
+    PlannedNotice {
+        notice: notice.kind.as_str().to_owned(),
+        whom: notice.audience.label(),
+        state: notice.state.as_str().to_owned(),
+        due: notice.due,
+    }
+}
+
+/// True when it wasn't there before.
+async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sqlx::Error> {
     let practices = match &notice.audience {
         Audience::Staff => None,
         Audience::Practices(practices) => Some(practices.join(",")),
@@ -177,11 +214,12 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<(), sqlx:
     .bind(at.as_millis())
     .execute(&mut **tx)
     .await?;
-    if added.rows_affected() > 0 && notice.state.is_final() {
+    let is_new = added.rows_affected() > 0;
+    if is_new && notice.state.is_final() {
         let (incident, kind, audience) = (&notice.incident, notice.kind, &notice.audience);
         journal_notice(tx, at, incident, kind, audience, None, notice.state.as_str(), why).await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error> {
@@ -217,7 +255,23 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-pub(super) async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<(), sqlx::Error> {
+/// Changes of checks, for whoever asks what one check was like, and those that are new into the journal as well.
+pub(super) async fn record_transitions(
+    tx: &mut Tx,
+    at: At,
+    transitions: &[Transition],
+) -> Result<(), sqlx::Error> {
+    let mut new = Vec::with_capacity(transitions.len());
+    for transition in transitions {
+        if record_transition(tx, transition).await? {
+            new.push(transition);
+        }
+    }
+    append_checks(tx, at, new, false).await
+}
+
+/// True when it wasn't there before.
+async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<bool, sqlx::Error> {
     let path = transition.path.as_ref().map(serde_json::to_string).transpose();
     let path = path.map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
@@ -232,7 +286,7 @@ pub(super) async fn record_transition(tx: &mut Tx, transition: &Transition) -> R
     .bind(path)
     .execute(&mut **tx)
     .await
-    .map(drop)
+    .map(|done| done.rows_affected() > 0)
 }
 
 async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sqlx::Error> {
@@ -255,7 +309,7 @@ async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sq
     .execute(&mut **tx)
     .await?;
     let body = json!({ "by": by, "released": released.rows_affected() }).to_string();
-    journal(tx, at, "approval", incident, &body).await.map(drop)
+    journal(tx, at, body::APPROVAL, incident, &body).await.map(drop)
 }
 
 async fn record_beats(tx: &mut Tx, heard_until: At, beats: &[BeatRow], all: bool) -> Result<(), sqlx::Error> {
@@ -298,29 +352,20 @@ async fn journal_notice(
 ) -> Result<(), sqlx::Error> {
     // What was never tried was meant as e-mail, or is a channel's own and says so in its tries.
     let channel = tried.map_or(Channel::Email, |tried| tried.channel);
-    let body = json!({
-        "notice": kind.as_str(), "channel": channel.as_str(), "for": audience.label(), "outcome": outcome, "why": why,
-        "via": tried.map(|tried| &tried.via), "answer": tried.map(|tried| &tried.answer),
-    })
-    .to_string();
-    journal(tx, at, "notice", incident, &body).await.map(drop)
+    let body = body_of(&NoticeFate {
+        notice: kind.as_str().to_owned(),
+        channel: channel.as_str().to_owned(),
+        whom: audience.label(),
+        outcome: outcome.to_owned(),
+        why: why.cloned(),
+        via: tried.map(|tried| tried.via.clone()),
+        answer: tried.map(|tried| tried.answer.clone()),
+    })?;
+    journal(tx, at, body::NOTICE, incident, &body).await.map(drop)
 }
 
-pub(super) async fn journal(
-    tx: &mut Tx,
-    at: At,
-    subject: &str,
-    incident: &str,
-    body: &str,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query("INSERT INTO journal (at, subject, incident, body) VALUES (?, ?, ?, ?)")
-        .bind(at.as_millis())
-        .bind(subject)
-        .bind(incident)
-        .bind(body)
-        .execute(&mut **tx)
-        .await
-        .map(|done| done.last_insert_rowid())
+fn body_of(body: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(body).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 pub(super) const fn event_word(kind: EventKind) -> &'static str {

@@ -10,6 +10,7 @@ use linewatch::estate::{
     Ask, DnsAsk, EgressAsk, Estate, HostPort, HttpAsk, Icb, IcmpAsk, Network, NetworkIx, Practice,
     PracticeIx, Probe, ProbeIx, TcpAsk, UdpAsk, Vantage,
 };
+use linewatch::report::CoreHours;
 use linewatch::world::faults::Fate;
 use linewatch::world::loopback::weather::Weather;
 
@@ -125,6 +126,7 @@ pub fn config() -> Config {
         notices: NoticeSettings::default(),
         maintenance: Vec::new(),
         deadlines: Vec::new(),
+        core_hours: CoreHours::default(),
         schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
         ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),

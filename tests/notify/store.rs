@@ -196,7 +196,11 @@ async fn an_event_is_recorded_with_all_its_notices_or_not_at_all() {
     sqlx::query("ALTER TABLE away RENAME TO notices").execute(&other).await.expect("a mended store");
     store.flush().await.expect("what waited is written");
     assert_eq!(store.health(), StoreHealth::Fine);
-    assert_eq!(count(dir.path(), "SELECT count(*) FROM journal").await, 1);
+    assert_eq!(
+        count(dir.path(), "SELECT count(*) FROM journal").await,
+        2,
+        "the event, and that notices were planned"
+    );
     assert_eq!(store.notices_of(&event.incident).await.expect("an answer"), notices);
 }
 
@@ -261,7 +265,7 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
         failure: Some(Failure::Timeout),
         path: Some(linewatch::probe::path::unknown("no permission")),
     };
-    store.record_transitions(&[transition.clone(), transition]).await.expect("the disk takes it");
+    store.record_transitions(start, &[transition.clone(), transition]).await.expect("the disk takes it");
 
     let early = store.prune(start + 89 * DAY, hub.keep, hub.keep_addresses).await.expect("it works");
     assert_eq!(early, linewatch::store::Pruned::default());

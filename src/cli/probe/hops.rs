@@ -63,6 +63,7 @@ mod tests {
                 name: "ICB internet firewall, Maidstone".into(),
                 owner: None,
                 contact: None,
+                target_percent: None,
                 addresses: vec!["10.20.0.1".parse().expect("an address")],
             }],
             networks: Vec::new(),

@@ -17,6 +17,7 @@ fn estate() -> Estate {
         name: name.to_owned(),
         owner: owner.map(str::to_owned),
         contact: owner.map(|_| "01622 000000".to_owned()),
+        target_percent: None,
         addresses: Vec::new(),
     };
     let service =

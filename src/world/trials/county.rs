@@ -249,6 +249,7 @@ impl Maker {
             name,
             owner: None,
             contact: None,
+            target_percent: None,
             addresses: Vec::new(),
         });
         ix

@@ -22,6 +22,7 @@ fn estate() -> Estate {
         name: name.to_owned(),
         owner: None,
         contact: None,
+        target_percent: None,
         addresses: vec![block.parse::<Prefix>().expect("a block")],
     };
     Estate {

@@ -1,0 +1,179 @@
+//! `linewatch report`: what was measured of an incident or a period, as evidence.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::client::{block_on, plain};
+use super::{Exit, config_or_say};
+use crate::agent::clock;
+use crate::config::Config;
+use crate::journal::Checked;
+use crate::report::{
+    Facts, Filter, Ground, IncidentFigures, PeriodFigures, Planned, incident_csv, incident_html, period_csv,
+    period_html,
+};
+use crate::store::JournalReader;
+use crate::time::At;
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("about").required(true).multiple(true).args(["incident", "from"])))]
+pub struct Args {
+    /// Of one incident, by its id: `2026-03-16-1`
+    #[arg(conflicts_with_all = ["from", "to", "practice", "supplier"])]
+    incident: Option<String>,
+    /// Of a period: its first day (`2026-03-01`), or a moment (`2026-03-01T08:00:00Z`)
+    #[arg(long, value_name = "DAY|TIME")]
+    from: Option<String>,
+    /// Its last day, or the moment before which it ends [default: now]
+    #[arg(long, value_name = "DAY|TIME", requires = "from")]
+    to: Option<String>,
+    /// Of one practice, by ODS code
+    #[arg(long, value_name = "ODS", requires = "from")]
+    practice: Option<String>,
+    /// Of one supplier: the `owner` of components
+    #[arg(long, value_name = "NAME", requires = "from")]
+    supplier: Option<String>,
+    /// The configuration: names, list sizes, owners, targets, core hours
+    #[arg(long, value_name = "FILE", default_value = "probes.toml")]
+    config: PathBuf,
+    /// The data folder [default: `[hub] data` of the configuration]. It is read from the disk, whether linewatch runs or not
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// As a table for spreadsheets, one line a stretch of time
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// As JSON, with everything
+    #[arg(long)]
+    json: bool,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// The figures, and what vouches for them.
+#[derive(Serialize)]
+struct Vouched<'a, T> {
+    made: At,
+    measured_by: String,
+    record: &'a Checked,
+    report: &'a T,
+}
+
+/// Exit status: 0 written, 1 written, and the journal isn't sound; 2 wrong usage; 3 it could not be read or written.
+#[expect(clippy::needless_pass_by_value, reason = "every command takes its arguments by value")]
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let config = match config_or_say(&args.config) {
+        Ok(config) => config,
+        Err(exit) => return Ok(exit),
+    };
+    let now = clock::now();
+    let dir = args.data.as_deref().unwrap_or(&config.hub.data);
+    let (facts, record) = block_on(gather(dir, &config, now))?;
+    let planned: Vec<Planned> = config.maintenance.iter().map(planned).collect();
+    let ground =
+        Ground { estate: &config.estate, facts: &facts, hours: &config.core_hours, planned: &planned, now };
+    let made = match make(&args, &ground, &record) {
+        Ok(made) => made?,
+        Err(wrong) => {
+            eprintln!("linewatch: {}", plain(&wrong));
+            return Ok(Exit::Usage);
+        }
+    };
+    write(args.out.as_deref(), &made)?;
+    if !record.is_sound() {
+        eprint!("linewatch: {}", super::journal::words(&record)?);
+        return Ok(Exit::BadNews);
+    }
+    Ok(Exit::Fine)
+}
+
+async fn gather(dir: &Path, config: &Config, now: At) -> anyhow::Result<(Facts, Checked)> {
+    let mut journal = JournalReader::open(dir).await?;
+    let mut gatherer = Facts::gatherer(&config.estate);
+    let measured_until = journal.measured_until().await?;
+    let record = journal.walk(None, |entry| gatherer.take(entry)).await?;
+    journal.close().await;
+    Ok((gatherer.end(measured_until, now), record))
+}
+
+/// The report; or what is wrong with the question.
+fn make(args: &Args, ground: &Ground<'_>, record: &Checked) -> Result<anyhow::Result<Vec<u8>>, String> {
+    let made = ground.now;
+    let measured_by = format!("linewatch {}", env!("CARGO_PKG_VERSION"));
+    if let Some(id) = &args.incident {
+        let figures = IncidentFigures::new(ground, id).ok_or_else(|| {
+            format!("the journal has no incident {id}; `linewatch report --from DAY` lists those of a period")
+        })?;
+        return Ok(match (args.json, args.csv) {
+            (true, _) => json(&Vouched { made, measured_by, record, report: &figures }),
+            (false, true) => incident_csv(&figures).map_err(Into::into),
+            (false, false) => {
+                incident_html(ground, &figures, record).map(String::into_bytes).map_err(Into::into)
+            }
+        });
+    }
+    let zone = &ground.estate.icb.timezone;
+    let from = match &args.from {
+        Some(text) => moment(text, zone, false)?,
+        None => return Err("which incident, or from when? --from DAY".to_owned()),
+    };
+    let to = args.to.as_deref().map_or(Ok(made), |text| moment(text, zone, true))?;
+    if from >= to {
+        return Err("the period ends before it begins, or hasn't begun yet".to_owned());
+    }
+    let practice = match &args.practice {
+        Some(id) => Some(ground.estate.practice(id).ok_or_else(|| format!("there is no practice {id}"))?),
+        None => None,
+    };
+    if let Some(owner) = &args.supplier
+        && !ground.estate.components.iter().any(|component| component.owner.as_ref() == Some(owner))
+    {
+        return Err(format!(
+            "no component has the owner {owner:?}; `owner` in [[component]] says who answers for it"
+        ));
+    }
+    let filter = Filter { practice, supplier: args.supplier.clone() };
+    let figures = PeriodFigures::new(ground, from, to, &filter);
+    Ok(match (args.json, args.csv) {
+        (true, _) => json(&Vouched { made, measured_by, record, report: &figures }),
+        (false, true) => period_csv(&figures).map_err(Into::into),
+        (false, false) => period_html(ground, &figures, record).map(String::into_bytes).map_err(Into::into),
+    })
+}
+
+fn json(report: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(report)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// A day in local time, from its beginning or to its end; or a moment.
+fn moment(text: &str, zone: &jiff::tz::TimeZone, is_end: bool) -> Result<At, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let day = text.parse::<jiff::civil::Date>().ok();
+    let day = if is_end { day.and_then(|day| day.tomorrow().ok()) } else { day };
+    let midnight = day.and_then(|day| day.to_zoned(zone.clone()).ok());
+    let midnight = midnight.ok_or_else(|| {
+        format!("{text:?} is neither a day such as 2026-03-01 nor a time such as 2026-03-01T08:00:00Z")
+    })?;
+    Ok(At::from(midnight.timestamp()))
+}
+
+fn planned(work: &crate::config::MaintenanceWindow) -> Planned {
+    Planned { from: work.from, to: work.to, what: work.what.clone(), reason: work.reason.clone() }
+}
+
+fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
+    if let Some(file) = out {
+        return std::fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()));
+    }
+    match std::io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

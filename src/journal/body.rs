@@ -1,0 +1,115 @@
+//! What stands in the journal's entries: their subjects, and the JSON of those that are read again.
+//!
+//! | subject | what it says |
+//! |---|---|
+//! | `event` | an event of an incident, as [`crate::incident::Event`] |
+//! | `checks` | changes of checks, each with the time of the check; the entry's own time is when the hub had them |
+//! | `notices` | notices that were planned, and wait or are held |
+//! | `notice` | what became of a notice |
+//! | `approval`, `agent` | what an operator did |
+//! | `measuring` | that linewatch began or ended, or didn't run, and from when |
+//! | `retention` | what was removed because its time was over |
+//! | `journal` | where the chain begins |
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{Failure, PathSeen};
+use crate::time::At;
+
+pub const EVENT: &str = "event";
+pub const CHECKS: &str = "checks";
+pub const NOTICES: &str = "notices";
+pub const NOTICE: &str = "notice";
+pub const APPROVAL: &str = "approval";
+pub const AGENT: &str = "agent";
+pub const MEASURING: &str = "measuring";
+pub const RETENTION: &str = "retention";
+pub const JOURNAL: &str = "journal";
+
+/// `checks`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checks {
+    /// They were recorded before there was a chain: what they were until then, nothing vouches for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    pub checks: Vec<Change>,
+}
+
+/// A check that changed from fine to failing or back: `[at, practice, probe, ok, failure, path]`, short because there are
+/// hundreds of thousands a year.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change(pub At, pub String, pub String, pub bool, pub Option<Failure>, pub Option<PathSeen>);
+
+/// `notice`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeFate {
+    /// `opening`, `update`, `back`, …
+    pub notice: String,
+    pub channel: String,
+    /// Practices' ids with commas between, or `staff`.
+    #[serde(rename = "for")]
+    pub whom: String,
+    /// `accepted`, `rejected`, `withheld`.
+    pub outcome: String,
+    pub why: Option<String>,
+    /// The relay or channel that it left by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// What that said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// `notices`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    pub planned: Vec<PlannedNotice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNotice {
+    pub notice: String,
+    #[serde(rename = "for")]
+    pub whom: String,
+    /// `queued`, `held`.
+    pub state: String,
+    pub due: At,
+}
+
+/// `measuring`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measuring {
+    pub measuring: Turn,
+    /// Nothing was measured from then until the entry's own time; `None`: nothing is known of before.
+    pub nothing_since: Option<At>,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    Started,
+    Stopped,
+    /// It goes on, after it stood still or the machine slept.
+    GoesOn,
+}
+
+/// `retention`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// What is older than this may go.
+    pub before: At,
+    /// Entries that went this time.
+    pub removed: u64,
+    /// All up to this number have gone without a trace; what is kept hangs on its hash.
+    pub begins_after: i64,
+}
+
+/// `journal`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Entries of an earlier version that the chain took up as they were.
+    pub adopted: u64,
+    /// The journal's own, for heads.
+    pub public_key: Option<String>,
+}

@@ -1,0 +1,25 @@
+//! Bounds of the journal and of reports (`journal`, `store::journal`, `report`).
+
+use std::time::Duration;
+
+/// Faults of a journal that are told one by one. Whoever finds twenty needs no list of the rest.
+pub const JOURNAL_FAULTS_MAX: usize = 20;
+
+/// Changes of checks in one entry. When everything fails at once there are 75,000; an entry of 500 is some 40 KiB, which
+/// no reader minds.
+pub const CHECKS_PER_ENTRY: usize = 500;
+
+/// Entries that are read, sealed or removed at a time: some megabytes in memory.
+pub const JOURNAL_PAGE: u32 = 1_000;
+
+/// From one note that linewatch is there to measure to the next. What a crash leaves unknown is as long as this.
+pub const MEASURED_EVERY: Duration = Duration::from_secs(10);
+
+/// Longer without such a note than this, and the time between counts as not measured: three were missed.
+pub const MEASURED_GAP: Duration = Duration::from_secs(30);
+
+/// Lines of one table in a report to be read. A county's incident has some hundreds; beyond, CSV and JSON have all.
+pub const REPORT_ROWS_MAX: usize = 2_000;
+
+/// Bars of one timeline: more than a printed page has room for can't be told apart.
+pub const REPORT_BARS_MAX: usize = 60;

@@ -1,0 +1,103 @@
+//! Figures for a spreadsheet: one line a stretch of time, or one a practice and service.
+
+use csv::Writer;
+
+use super::incident::{IncidentFigures, Stretch};
+use super::period::PeriodFigures;
+
+/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured.
+pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
+    let mut out = Writer::from_writer(Vec::new());
+    out.write_record([
+        "incident",
+        "practice",
+        "name",
+        "registered_patients",
+        "service",
+        "service_name",
+        "what",
+        "from_utc",
+        "from_local",
+        "to_utc",
+        "to_local",
+        "goes_on",
+        "minutes",
+        "core_minutes",
+    ])?;
+    for practice in &figures.practices {
+        for service in &practice.services {
+            let last = service.no_answer.len().checked_sub(1);
+            let goes_on = |place: usize| service.to.is_none() && Some(place) == last;
+            let no_answer =
+                service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
+            let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
+            for (what, Stretch { from, to, core_ms }, goes_on) in no_answer.chain(unknown) {
+                out.write_record([
+                    &figures.incident,
+                    &cell(&practice.id),
+                    &cell(&practice.name),
+                    &practice.patients.map(|patients| patients.to_string()).unwrap_or_default(),
+                    &cell(&service.id),
+                    &cell(&service.name),
+                    &what.to_owned(),
+                    &from.utc.to_string(),
+                    &from.local,
+                    &to.utc.to_string(),
+                    &to.local,
+                    &(if goes_on { "yes" } else { "no" }).to_owned(),
+                    &minutes(to.utc.millis_since(from.utc)),
+                    &minutes(*core_ms),
+                ])?;
+            }
+        }
+    }
+    finish(out)
+}
+
+/// One line for each service at each practice that was affected.
+pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
+    let mut out = Writer::from_writer(Vec::new());
+    out.write_record([
+        "from_utc",
+        "to_utc",
+        "practice",
+        "name",
+        "registered_patients",
+        "service",
+        "service_name",
+        "incidents",
+        "minutes",
+        "core_minutes",
+        "not_measured_minutes",
+    ])?;
+    for total in &figures.practices {
+        out.write_record([
+            &figures.from.utc.to_string(),
+            &figures.to.utc.to_string(),
+            &cell(&total.practice),
+            &cell(&total.name),
+            &total.patients.map(|patients| patients.to_string()).unwrap_or_default(),
+            &cell(&total.service),
+            &cell(&total.service_name),
+            &total.incidents.to_string(),
+            &minutes(total.no_answer_ms),
+            &minutes(total.no_answer_core_ms),
+            &minutes(total.not_measured_ms),
+        ])?;
+    }
+    finish(out)
+}
+
+fn finish(out: Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
+    out.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// To the thousandth: the milliseconds that were measured, no more.
+fn minutes(ms: i64) -> String {
+    format!("{:.3}", ms as f64 / 60_000.0)
+}
+
+/// A spreadsheet takes what begins with one of these for a formula.
+fn cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}

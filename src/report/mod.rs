@@ -1,0 +1,56 @@
+//! Evidence: from what stands in the journal to figures that somebody can claim with. Nothing here guesses: what wasn't
+//! measured is said to be so, and counts neither as an outage nor as none.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `facts.rs` | the journal's entries → what is known |
+//! | `spans.rs` | stretches of time, and what they have in common |
+//! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
+//! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
+//! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
+//! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `names.rs` | what people call things, and times as they read them |
+//! | `html.rs`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
+//!
+//! All of it is pure. **What counts as no answer**: a service at a practice doesn't answer while at least one of its checks
+//! there fails; the checks of a network that belong to no service speak for the network. A failure begins when the first check
+//! that failed began, and ends when the first that was fine began: each end is known to one interval of the check. To an
+//! incident belong the failures of services that it names at practices that it named while they lasted: what fails by
+//! everyday bad luck elsewhere doesn't.
+
+mod chart;
+mod csv;
+mod facts;
+mod holidays;
+mod hours;
+mod html;
+mod incident;
+mod measured;
+mod names;
+mod period;
+mod spans;
+
+pub use csv::{incident_csv, period_csv};
+pub use facts::{Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
+pub use holidays::is_bank_holiday;
+pub use hours::CoreHours;
+pub use html::{incident_html, period_html};
+pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
+pub use names::Moment;
+pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal};
+pub use spans::Spans;
+
+use crate::estate::Estate;
+use crate::time::At;
+
+/// What every figure is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    pub estate: &'a Estate,
+    pub facts: &'a Facts,
+    pub hours: &'a CoreHours,
+    /// Planned work that the configuration has.
+    pub planned: &'a [Planned],
+    /// What hasn't ended by then goes on.
+    pub now: At,
+}
