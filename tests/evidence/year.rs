@@ -43,7 +43,7 @@ async fn a_year_of_the_whole_country_is_reported_in_ten_seconds() {
         let midnight = begin.plus_millis(day * 24 * HOUR_MS);
         let mut turned = Vec::new();
         let mut number = 0;
-        let mut fails = |turned: &mut Vec<Transition>, practice: usize, probe: usize, from: At, to: At| {
+        let fails = |turned: &mut Vec<Transition>, practice: usize, probe: usize, from: At, to: At| {
             for (at, ok) in [(from, false), (to, true)] {
                 let mut change = super::change(at, &estate.practices[practice].id, ok);
                 change.probe.clone_from(&estate.probes[probe].id);
@@ -117,9 +117,9 @@ async fn a_year_of_the_whole_country_is_reported_in_ten_seconds() {
          {:.2} s, figures {:.2} s, page of {} KB {:.2} s; in all {:.2} s",
         record.entries,
         read.as_secs_f64(),
-        (reckoned - read).as_secs_f64(),
+        reckoned.saturating_sub(read).as_secs_f64(),
         html.len() / 1000,
-        (all - reckoned).as_secs_f64(),
+        all.saturating_sub(reckoned).as_secs_f64(),
         all.as_secs_f64()
     );
     assert_eq!(figures.incidents.len(), incidents);
