@@ -3,10 +3,11 @@
 //! Unlike incidents and notices, nothing of this waits in memory for a disk that doesn't take it: a code or a key that a power
 //! cut makes void again must not have been given out, and a batch that isn't on the disk is the agent's to send again.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 use tokio::time::timeout;
 
 use super::archive::put_position;
@@ -133,8 +134,8 @@ impl Store {
     pub async fn record_batches(&self, batches: &[BatchRow], archive: Position) -> Result<(), StoreError> {
         self.commit_now(async |tx| {
             put_position(tx, archive).await?;
+            put_spools(tx, batches.iter().map(|batch| &batch.spool)).await?;
             for batch in batches {
-                put_spool(tx, &batch.spool).await?;
                 record_transitions(tx, batch.spool.last_heard, &batch.transitions).await?;
                 for body in &batch.journal {
                     append(tx, batch.spool.last_heard, AGENT, "", body).await?;
@@ -225,24 +226,33 @@ async fn put_agent(tx: &mut Tx, row: &AgentRow) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
-async fn put_spool(tx: &mut Tx, row: &SpoolRow) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard) VALUES (?, ?, ?, ?)")
-        .bind(&row.agent)
-        .bind(&row.spool)
-        .bind(row.taken.to_string())
-        .bind(row.last_heard.as_millis())
-        .execute(&mut **tx)
-        .await?;
-    // Only of a spool that is new can there be one too many.
-    sqlx::query(
-        "DELETE FROM agent_spools WHERE agent = ?1 AND spool NOT IN
-         (SELECT spool FROM agent_spools WHERE agent = ?1 ORDER BY last_heard DESC LIMIT ?2)",
-    )
-    .bind(&row.agent)
-    .bind(i64::try_from(limits::SPOOLS_PER_AGENT_MAX).unwrap_or(i64::MAX))
-    .execute(&mut **tx)
-    .await
-    .map(drop)
+/// All in two statements: a hub with thousands of agents commits some hundred batches at once, and what each statement costs by itself
+/// would be most of it. Of two of one spool the later has more in it.
+async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Result<(), sqlx::Error> {
+    let latest: BTreeMap<(&str, &str), &SpoolRow> =
+        rows.map(|row| ((row.agent.as_str(), row.spool.as_str()), row)).collect();
+    if latest.is_empty() {
+        return Ok(());
+    }
+    let mut insert =
+        QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard) ");
+    insert.push_values(latest.values(), |mut values, row| {
+        values.push_bind(&row.agent).push_bind(&row.spool);
+        values.push_bind(row.taken.to_string()).push_bind(row.last_heard.as_millis());
+    });
+    insert.build().execute(&mut **tx).await?;
+    // Of each agent the spools that were heard last.
+    let mut delete = QueryBuilder::<Sqlite>::new(
+        "DELETE FROM agent_spools WHERE (agent, spool) IN (SELECT agent, spool FROM (SELECT agent, spool,
+         row_number() OVER (PARTITION BY agent ORDER BY last_heard DESC) AS place FROM agent_spools WHERE agent IN (",
+    );
+    let mut agents = delete.separated(", ");
+    for (agent, _) in latest.keys() {
+        agents.push_bind(*agent);
+    }
+    delete.push(")) WHERE place > ");
+    delete.push_bind(i64::try_from(limits::SPOOLS_PER_AGENT_MAX).unwrap_or(i64::MAX)).push(")");
+    delete.build().execute(&mut **tx).await.map(drop)
 }
 
 fn tag(row: &SqliteRow, column: &str) -> Result<Option<Tag>, sqlx::Error> {
@@ -286,4 +296,52 @@ fn spool(row: &SqliteRow) -> Result<SpoolRow, sqlx::Error> {
         taken: taken.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         last_heard: At::from_millis(row.try_get("last_heard")?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_keeps_each_agents_latest_spools_and_the_archives_position() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).await.expect("a store");
+        let ids = ["0123456789ab", "ba9876543210"];
+        let agent = |id: &str| {
+            let (id, practice) = (id.to_owned(), "G82003".to_owned());
+            let (key, enrolled_at) = (Tag::from_bytes([7; 32]), At::default());
+            Credential::Agent(AgentRow {
+                id,
+                practice,
+                key,
+                next: None,
+                rotate: false,
+                enrolled_at,
+                revoked_at: None,
+            })
+        };
+        store.record_credentials(&ids.map(agent)).await.expect("a disk");
+        let most = limits::SPOOLS_PER_AGENT_MAX;
+        let rows = |from: usize| -> Vec<BatchRow> {
+            let batch = |(id, n): (&str, usize)| {
+                let at = At::from_millis(i64::try_from(n).expect("few"));
+                let (agent, spool) = (id.to_owned(), format!("spool{n}"));
+                let spool =
+                    SpoolRow { agent, spool, taken: [n as u64].into_iter().collect(), last_heard: at };
+                BatchRow { spool, transitions: Vec::new(), journal: Vec::new() }
+            };
+            ids.iter().flat_map(|id| (from..from + most).map(|n| (*id, n))).map(batch).collect()
+        };
+        for from in [0, 3] {
+            let position = Position { volume: 1, bytes: from as u64 + 1 };
+            store.record_batches(&rows(from), position).await.expect("a disk");
+        }
+        let kept = store.agents().await.expect("a disk").spools;
+        assert_eq!(kept.len(), 2 * most);
+        assert!(kept.iter().all(|row| row.last_heard >= At::from_millis(3)), "{kept:?}");
+        assert!(kept.iter().all(|row| row.spool == format!("spool{}", row.last_heard.as_millis())));
+        assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 1, bytes: 4 }));
+        store.record_batches(&[], Position { volume: 2, bytes: 9 }).await.expect("a disk");
+        assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 2, bytes: 9 }));
+    }
 }

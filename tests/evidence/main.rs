@@ -1,6 +1,6 @@
 //! Evidence that stands: a journal in which every change shows, and reports whose minutes are those of the truth.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod journal;
 mod kent;
