@@ -1,7 +1,7 @@
 //! `icmp`: several echoes to one host; their loss and their round trips.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::nonce::nonce;
+use super::outlet;
 use super::stragglers::Stragglers;
 use super::trail::{Trail, millis};
 use crate::estate::{HostPort, IcmpAsk};
@@ -65,7 +66,7 @@ impl Pings {
         if echoed.some_are_out() {
             self.stragglers.leave(way, id, socket, echoed);
         }
-        judged
+        judged.map_err(|fault| outlet::judge(fault, Some(SocketAddr::new(host, 0)), None, source))
     }
 
     fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<(u16, Arc<dyn Echo>), Fault> {

@@ -34,6 +34,8 @@ rules! {
     // What is the same for every kind.
     /// This machine can ask at all.
     CanAsk = "can_ask", None;
+    /// This machine has a way to the target: a route, and a cable that is in.
+    HasWay = "has_way", None;
     /// The whole check ends in time.
     InTime = "in_time", Some("timeout");
     /// The target's name has an address.

@@ -1,6 +1,7 @@
 //! How far a check has got. A check is cut off at its deadline wherever it stands, so what it has learned by
 //! then (the phase, the times, the facts) lies outside of it, here.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +72,16 @@ impl Trail {
     /// The phase under way, if any.
     pub(super) fn phase(&self) -> Option<Phase> {
         self.state().current.map(|(phase, _)| phase)
+    }
+
+    /// The last phase entered.
+    pub(super) fn last_phase(&self) -> Option<Phase> {
+        self.state().last
+    }
+
+    /// Who answered, or was asked last.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.state().facts.peer
     }
 
     /// Writes a phase's time that was measured elsewhere.

@@ -68,6 +68,17 @@ every = "30s"
 timeout = "3s"
 "#;
 
+const EGRESS: &str = r#"
+[[probe]]
+id = "egress"
+kind = "egress"
+network = "internet"
+target = "10.9.0.2:4433"
+tcp_open = ["4433"]
+every = "30s"
+timeout = "1s"
+"#;
+
 fn addresses(path: &Value) -> Vec<&str> {
     let hops = path["hops"].as_array().expect("hops");
     hops.iter().map(|hop| hop["address"].as_str().unwrap_or("*")).collect()
@@ -218,11 +229,37 @@ fn a_machine_without_a_way_says_so_of_itself() {
         );
         assert!(sentence(&path).contains("before the first router"), "{path}");
     }
+    // Nor is it anybody's outage, whatever is asked and however.
+    county.estate(&(PROBES.to_owned() + PATHS + EGRESS));
+    for probe in ["tcp", "udp", "dns", "icmp", "egress", "way"] {
+        let seen = county.observed(probe);
+        assert_eq!(seen["failure"], "local", "{probe}: {seen}");
+        assert!(seen["detail"].as_str().is_some_and(|said| said.contains("no route")), "{probe}: {seen}");
+    }
     // And so does one whose router is away, where nobody says anything but the machine's own kernel.
     county.ip("client", "route add default via 10.1.0.77");
     let (_, path) = county.path_of("udp");
     assert!(matches!(path["stopped"].as_str(), Some("unreachable" | "silent")), "{path}");
     assert_eq!(addresses(&path).len(), 0, "{path}");
+}
+
+#[test]
+fn a_cable_that_is_out_is_this_machines_own_and_a_routers_word_is_not() {
+    let Some(county) = County::new() else { return };
+    county.estate(PROBES);
+    county.ip("r2", "route add unreachable 10.9.0.2/32");
+    let seen = county.observed("tcp");
+    assert_eq!(seen["failure"], "unreachable", "{seen}");
+    // The other end of the client's cable: it keeps its address and its routes.
+    county.ip("r1", "link set to-client down");
+    for probe in ["tcp", "udp", "dns", "icmp"] {
+        let seen = county.observed(probe);
+        assert_eq!(seen["failure"], "local", "{probe}: {seen}");
+        assert!(
+            seen["detail"].as_str().is_some_and(|said| said.contains("cable is out: to-r1")),
+            "{probe}: {seen}"
+        );
+    }
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
     let always = |text: &str| (text.to_owned(), None);
     match rule {
         Rule::CanAsk => always("this machine can ask: it has the address, the rights and the descriptors"),
+        Rule::HasWay => always("this machine has a way out: a route to the address, and a cable that is in"),
         Rule::InTime => {
             let seconds = probe.timeout.as_secs_f64();
             (format!("the whole check ends within {seconds} s"), Some(format!("\"{seconds}s\"")))

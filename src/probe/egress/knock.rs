@@ -76,13 +76,13 @@ impl Found {
     }
 
     /// What an operating system's error says about the port.
-    fn of(error: &io::Error, to: SocketAddr) -> Self {
+    fn of(error: &io::Error, to: SocketAddr, source: Option<IpAddr>) -> Self {
         // An IPv6 firewall's "administratively prohibited" is the same error as no permission here. Towards IPv4
         // it is always this machine's.
         if to.is_ipv6() && error.raw_os_error() == Some(Errno::EACCES as i32) {
             return Self::Prohibited;
         }
-        let fault = Fault::io(error, &format!("asking {to}"));
+        let fault = socket::failed(error, &format!("asking {to}"), to, source);
         match fault.failure {
             Failure::Timeout => Self::Dropped,
             Failure::Refused => Self::Refused,
@@ -141,7 +141,7 @@ impl Asker {
 
     pub(super) async fn connect(&self, to: SocketAddr) -> Result<TcpStream, Found> {
         let socket = socket::stream(to, self.source).map_err(Found::Local)?;
-        socket.connect(to).await.map_err(|error| Found::of(&error, to))
+        socket.connect(to).await.map_err(|error| Found::of(&error, to, self.source))
     }
 
     /// One question and its answer on a connection.
@@ -154,7 +154,7 @@ impl Asker {
         let question = key.question(Kind::Short, nonce, clock, &self.ports, 0);
         let to = SocketAddr::new(self.host, stream.peer_addr().map_or(0, |peer| peer.port()));
         if let Err(error) = stream.write_all(&question).await {
-            return Found::of(&error, to);
+            return Found::of(&error, to, self.source);
         }
         let mut frame = Vec::with_capacity(ANSWER_BYTES);
         loop {
@@ -166,7 +166,7 @@ impl Asker {
                 Ok(_) if frame.len() >= HEAD_BYTES && length(&frame).is_none() => return Found::Intercepted,
                 Ok(_) if frame.len() >= ANSWER_BYTES => break,
                 Ok(_) => {}
-                Err(error) => return Found::of(&error, to),
+                Err(error) => return Found::of(&error, to, self.source),
             }
         }
         heard(key, &frame, &[nonce], clock).unwrap_or(Found::Intercepted)
@@ -188,13 +188,13 @@ impl Asker {
             let clock = unix_seconds();
             let question = key.question(Kind::Short, nonce, clock, &self.ports, 0);
             if let Err(error) = socket.send(&question).await {
-                return Found::of(&error, to).into();
+                return Found::of(&error, to, self.source).into();
             }
             let wait_until = if turn == EGRESS_DATAGRAMS { until } else { begun + share * turn };
             while let Ok(received) = timeout_at(wait_until, socket.recv(&mut buffer)).await {
                 let answer = match received {
                     Ok(bytes) => heard(key, buffer.get(..bytes).unwrap_or_default(), &asked, clock),
-                    Err(error) => return Found::of(&error, to).into(),
+                    Err(error) => return Found::of(&error, to, self.source).into(),
                 };
                 if let Some(found) = answer {
                     return Heard { found, connect_ms: None, answer_ms: Some(millis(begun.elapsed())) };
