@@ -169,6 +169,16 @@ pub(super) fn millis(length: Duration) -> f64 {
     round(length.as_secs_f64() * 1000.0)
 }
 
+/// The middle one of some times, or what is between the two in the middle. `sorted`: from the shortest to the longest.
+pub(super) fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(sorted.get(middle.checked_sub(1)?)?.midpoint(upper))
+}
+
 fn round(ms: f64) -> f64 {
     (ms * 1000.0).round() / 1000.0
 }
@@ -205,6 +215,13 @@ mod tests {
         let answer = trail.end_at(Some(Ok(())), begun + ms(100));
         assert!(answer.ok && answer.phase.is_none());
         assert_eq!((answer.phases_ms.connect, answer.phases_ms.first_byte), (Some(80.0), Some(20.0)));
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[1.0, 2.0]), Some(1.5));
     }
 
     #[test]

@@ -180,6 +180,20 @@ fn a_firewall_that_says_no_is_named() {
 }
 
 #[test]
+fn an_egress_check_names_the_router_that_prohibits_a_port() {
+    let Some(county) = County::new() else { return };
+    county.estate(EGRESS);
+    county.ip("r2", "route add prohibit 10.9.0.2/32");
+    let (_, said) = county.linewatch(&["probe", "egress", "--json", "--practice", "G82002"]);
+    let object: Value = serde_json::from_str(&said).expect(&said);
+    assert_eq!(object["observation"]["failure"], "unreachable", "{said}");
+    let port = &object["facts"]["egress"]["ports"][0];
+    assert_eq!((&port["found"], &port["by"]), (&"prohibited".into(), &"10.20.0.2".into()), "{said}");
+    let (_, said) = county.linewatch(&["probe", "egress", "--practice", "G82002"]);
+    assert!(said.contains("says 10.20.0.2") || said.contains("dropped"), "{said}");
+}
+
+#[test]
 fn a_router_without_a_way_on_says_so() {
     let Some(county) = County::new() else { return };
     county.estate(PROBES);
@@ -252,6 +266,16 @@ fn a_cable_that_is_out_is_this_machines_own_and_a_routers_word_is_not() {
     assert_eq!(seen["failure"], "unreachable", "{seen}");
     // The other end of the client's cable: it keeps its address and its routes.
     county.ip("r1", "link set to-client down");
+    // The kernel says so of the near end within a second.
+    let begun = std::time::Instant::now();
+    let is_in = || {
+        let output =
+            county.command("client", "ip").args(["link", "show", "up", "to-r1"]).output().expect("it ran");
+        String::from_utf8_lossy(&output.stdout).contains("state UP")
+    };
+    while is_in() {
+        assert!(begun.elapsed().as_secs() < 30, "the cable is still in");
+    }
     for probe in ["tcp", "udp", "dns", "icmp"] {
         let seen = county.observed(probe);
         assert_eq!(seen["failure"], "local", "{probe}: {seen}");
