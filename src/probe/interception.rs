@@ -115,10 +115,9 @@ pub(super) fn judge(seen: &Evidence<'_>) -> Option<Rule> {
         // Who decrypts on the machines of a practice has its root put into their stores first.
         Standing::TrustedHere => {
             return match (seen.is_pinned, product(seen.issuers)) {
-                (Some(true), _) => None,
+                (Some(true), _) | (None, None) => None,
                 (_, Some(product)) => Some(Rule::Product(product)),
                 (Some(false), None) => Some(Rule::NotPinned),
-                (None, None) => None,
             };
         }
         Standing::UnknownIssuer => {}

@@ -131,7 +131,7 @@ mod tests {
         assert!(said.contains("eth0") && said.contains("10.1.0.2"), "{said}");
         assert_eq!(without_cable(&[out.clone(), inside.clone()], Some(OURS)), None);
         assert_eq!(
-            without_cable(&[out.clone()], Some(IpAddr::from([10, 1, 0, 3]))),
+            without_cable(std::slice::from_ref(&out), Some(IpAddr::from([10, 1, 0, 3]))),
             None,
             "no address of ours"
         );

@@ -119,7 +119,7 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
         Rule::OwnPage => {
             let hosts: Vec<String> = web(ask)
                 .map_or_else(Vec::new, |http| http.redirects_to.iter().map(|host| quoted(host)).collect());
-            let to = hosts.iter().map(|host| format!(", or to {host}")).collect::<String>();
+            let to = if hosts.is_empty() { String::new() } else { format!(", or to {}", any_of(&hosts)) };
             (format!("redirects lead to hosts of the same organisation{to}"), listed(&hosts))
         }
         Rule::KnownPages => {
