@@ -20,6 +20,11 @@ pub struct At(i64);
 #[error("\"{0}\" is not an RFC 3339 time such as 2026-03-16T07:12:03.120Z")]
 pub struct NotATime(String);
 
+/// A length of time in whole milliseconds, as times are reckoned with.
+pub fn whole_millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl At {
     /// The latest moment that anything is reckoned with: over a hundred million years short of what fits, so that
     /// a timer set from it still lies in its future. Were it not so, a timer due at the very end of time would

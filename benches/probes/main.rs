@@ -22,7 +22,9 @@ pub use plain::{ADDRESSES, address};
 use serve::Doors;
 
 /// What is asked.
-const KINDS: [&str; 6] = ["icmp", "udp", "tcp", "dns", "http", "https"];
+const KINDS: [&str; 7] = ["icmp", "udp", "tcp", "dns", "http", "https", ANEW];
+/// `https`, each time for another name, so that no chain has been verified before.
+const ANEW: &str = "https-anew";
 const CONCURRENCY: usize = 32;
 
 /// What a prober did.
@@ -160,6 +162,7 @@ fn linewatch(kind: &str, time: Duration) -> Work {
                 tokio::spawn(async move {
                     let mut checks = 0;
                     while begun.elapsed() < time {
+                        unknown(&mut probe.ask, nth, checks);
                         let answer = prober.ask(&probe, None).await;
                         assert!(answer.ok, "{answer:?}");
                         checks += 1;
@@ -176,6 +179,15 @@ fn linewatch(kind: &str, time: Duration) -> Work {
     })
 }
 
+/// Asks for a name that nobody has asked for, where it is asked for by name.
+fn unknown(ask: &mut Ask, nth: usize, check: u64) {
+    if let Ask::Http(ask) = ask
+        && let Some(name) = &mut ask.sni
+    {
+        *name = format!("{nth}-{check}{}", serve::BELOW);
+    }
+}
+
 fn spread(ask: &mut Ask, nth: usize) {
     match ask {
         Ask::Tcp(ask) => ask.target.host = address(nth),
@@ -186,12 +198,13 @@ fn spread(ask: &mut Ask, nth: usize) {
 
 fn ask(kind: &str, doors: &Doors) -> Ask {
     let at = |port: u16| HostPort { host: "127.0.0.1".to_owned(), port };
-    let web = |tls: bool, port: u16| {
+    let web = |tls: bool, port: u16, sni: Option<String>| {
         Ask::Http(HttpAsk {
             url: format!("{}://127.0.0.1:{port}/", if tls { "https" } else { "http" }),
             tls,
             certificate_days_min: Some(1),
             trust_pem: tls.then(|| doors.pem.clone()),
+            sni,
             ..HttpAsk::default()
         })
     };
@@ -200,8 +213,9 @@ fn ask(kind: &str, doors: &Doors) -> Ask {
         "udp" => Ask::Udp(UdpAsk { target: at(doors.udp), send: "ping".to_owned(), expect: None }),
         "tcp" => Ask::Tcp(TcpAsk::to(at(doors.tcp))),
         "dns" => Ask::Dns(DnsAsk::new(at(doors.dns), "anchor.example", "A")),
-        "http" => web(false, doors.http),
-        "https" => web(true, doors.https),
+        "http" => web(false, doors.http, None),
+        "https" => web(true, doors.https, None),
+        ANEW => web(true, doors.https, Some(format!("first{}", serve::BELOW))),
         other => panic!("no such kind: {other}"),
     }
 }

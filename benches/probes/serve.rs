@@ -47,10 +47,14 @@ impl Doors {
     }
 }
 
+/// The certificate is for every name below this, too.
+pub const BELOW: &str = ".anew.example";
+
 /// Until standard input ends.
 pub fn serve() {
     let key = rcgen::KeyPair::generate().expect("an ECDSA key");
-    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+    let params =
+        rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), format!("*{BELOW}")]).expect("parameters");
     let certificate = params.self_signed(&key).expect("a certificate");
     let pem = certificate.pem();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

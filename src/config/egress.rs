@@ -49,13 +49,14 @@ pub(super) fn ask(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Optio
     let [Some(mut tcp_open), Some(udp_open), Some(tcp_blocked), Some(udp_blocked)] = lists else {
         return None;
     };
-    // The reflector's own port is one that must be open, unless the policy says otherwise.
+    // The reflector's own port is one that must be open.
     if let Some(port) = target.value.port
         && !tcp_open.contains(&port)
         && !tcp_blocked.contains(&port)
     {
         tcp_open.insert(0, port);
     }
+    let own_is_blocked = target.value.port.is_some_and(|port| tcp_blocked.contains(&port));
     let count = tcp_open.len() + udp_open.len() + tcp_blocked.len() + udp_blocked.len();
     let mut sound = true;
     let mut refuse = |message: String, help: &str| {
@@ -74,6 +75,20 @@ pub(super) fn ask(reader: &mut Reader<'_>, section: &Section<'_>, timeout: Optio
         refuse(
             "this probe names no port".to_owned(),
             "add tcp_open = [\"443\", \"5060-5061\"], udp_open, tcp_blocked or udp_blocked",
+        );
+    }
+    if own_is_blocked {
+        refuse(
+            "`target` names the port at which the reflector must answer, and `tcp_blocked` has it too"
+                .to_owned(),
+            "take it out of `tcp_blocked`, or write the host alone as `target` and ports that pass in `tcp_open`",
+        );
+    }
+    if count > 0 && !own_is_blocked && tcp_open.is_empty() && udp_open.is_empty() {
+        refuse(
+            "nothing shows that the reflector is there when all ports of this probe must be blocked"
+                .to_owned(),
+            "add one that passes: tcp_open = [\"443\"], or `target` with its port",
         );
     }
     if count > EGRESS_PORTS_MAX {

@@ -113,6 +113,8 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "url" => "\"https://accurx.example/\"",
         "record" => "\"A\"",
         "kind" => "\"firewall\" or whatever kind it is",
+        // A network's roles, or the one router of a `path` probe.
+        "through" if wanted == "a text in quotes" => "\"10.20.0.1\"",
         "through" => "[\"carrier\", \"firewall\"]",
         "email" | "staff" => "[\"service.desk@icb.example\"]",
         "from" => "\"linewatch@icb.example\"",

@@ -19,7 +19,7 @@ use super::values::{self, Refusal, refusal};
 use crate::estate::{ClientIdentity, Family, HttpAsk, HttpVersion, IssuerPin};
 
 /// Known for both kinds.
-pub(super) const KEYS: [&str; 4] = ["family", "host", "blocked_body", "redirects_private"];
+pub(super) const KEYS: [&str; 5] = ["family", "host", "blocked_body", "redirects_private", "redirects_to"];
 /// Known where there is TLS.
 pub(super) const TLS_KEYS: [&str; 6] =
     ["version", "sni", "proxy", "client_certificate", "client_key", "issuer"];
@@ -45,6 +45,12 @@ pub(super) fn extend(reader: &mut Reader<'_>, section: &Section<'_>, ask: &mut H
         .collect();
     blocked_body(reader, section, ask);
     redirects_private(reader, section, ask);
+    let hosts = section.text_or_texts(reader, "redirects_to").unwrap_or_default();
+    ask.redirects_to = hosts
+        .into_iter()
+        .filter_map(|host| reader.judge("redirects_to", host, bare_host))
+        .map(|host| host.value)
+        .collect();
 }
 
 fn proxy(reader: &mut Reader<'_>, section: &Section<'_>, ask: &mut HttpAsk) {
@@ -228,6 +234,17 @@ fn tls_name(text: &str) -> Result<String, Refusal> {
         );
     }
     Ok(name.trim_end_matches('.').to_owned())
+}
+
+/// A host as redirects are compared with it. A URL or a port is what people copy.
+fn bare_host(text: &str) -> Result<String, Refusal> {
+    match values::host(text) {
+        Ok(host) => Ok(host.trim_end_matches('.').to_ascii_lowercase()),
+        Err(_) => refusal(
+            format!("{:?} is not a host", shorten(text)),
+            "write the host alone, such as login.example: redirects to it and to all below it are then permitted",
+        ),
+    }
 }
 
 /// What may stand in a `Host` header.

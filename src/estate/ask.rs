@@ -190,6 +190,8 @@ pub struct HttpAsk {
     pub blocked_body: Vec<String>,
     /// Redirects may lead further inside than the service itself stands.
     pub redirects_private: bool,
+    /// Hosts of others that redirects may lead to, with all below them.
+    pub redirects_to: Vec<String>,
 }
 
 /// IPv4 or IPv6.

@@ -6,6 +6,11 @@ use std::time::Duration;
 /// services send under 8 KiB; cookies and content policies of the worst reach 20.
 pub const PROBE_HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes that a check of a web server reads of one answer in all: head, body, and whatever stands between and around them
+/// (provisional answers, the ends of chunks, frames of HTTP/2). Beyond them the answer is `protocol`: without it, an endless
+/// "100 Continue" is read at the speed of the line until the deadline. A body read to its bound in chunks of one byte has 1.5 MiB.
+pub const PROBE_HTTP_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// Bytes of an HTTP body that a check reads; it hangs up after them. The text that a check looks for stands
 /// in the first page of HTML, and 512 checks at once must not need more than 128 MiB.
 pub const PROBE_BODY_BYTES_MAX: usize = 256 * 1024;

@@ -32,7 +32,7 @@ pub const EGRESS_PORTS_MAX: usize = 64;
 /// Ports that one `egress` check asks at once. More would look like a port scan to the firewall that it judges.
 pub const EGRESS_PORTS_AT_ONCE: usize = 8;
 
-/// Sockets of all `egress` checks of this process together. In a fault that drops everything, 6,200 practices that
+/// Sockets of all `egress` checks of this process together; each has a second descriptor while it connects. In a fault that drops everything, 6,200 practices that
 /// ask every five minutes hold some 250; who finds no free one says so, and convicts nobody.
 pub const EGRESS_SOCKETS_MAX: usize = 256;
 

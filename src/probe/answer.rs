@@ -274,13 +274,17 @@ pub struct PortFacts {
     /// `open` or `blocked`.
     pub must: &'static str,
     /// `passes`, `dropped`, `silent` (it connects, and nothing comes back), `refused`, `reset`, `hung_up`,
-    /// `prohibited` (an ICMP message says that there is no way), `intercepted`, `clock`, `busy`, `not_asked`.
+    /// `prohibited` (an ICMP message says that there is no way), `intercepted`, `clock`, `busy`, `other_secret` (the reflector's),
+    /// `not_asked`.
     pub found: &'static str,
     /// Whether this is what must be.
     pub as_it_must: bool,
     /// The reflector doesn't listen there, so nothing can be said about the firewall.
     #[serde(skip_serializing_if = "is_false")]
     pub unserved: bool,
+    /// The router that says that it is prohibited, or that there is no way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<IpAddr>,
     /// Until the answer, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<f64>,

@@ -97,7 +97,7 @@ fn judge(error: &io::Error) -> (Failure, String) {
         };
         let words = match errno {
             Errno::EMFILE => {
-                "this process has no file descriptors left; raise LimitNOFILE or lower `concurrency_max`"
+                "this process has no file descriptors left; raise LimitNOFILE or lower `concurrency`"
                     .to_owned()
             }
             Errno::ENFILE => "this machine has no file descriptors left; raise fs.file-max".to_owned(),

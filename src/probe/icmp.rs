@@ -1,7 +1,7 @@
 //! `icmp`: several echoes to one host; their loss and their round trips.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -13,8 +13,9 @@ use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::nonce::nonce;
+use super::outlet;
 use super::stragglers::Stragglers;
-use super::trail::{Trail, millis};
+use super::trail::{Trail, median, millis};
 use crate::estate::{HostPort, IcmpAsk};
 use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_SPACING_MAX};
 use crate::observation::{Failure, Phase};
@@ -65,7 +66,7 @@ impl Pings {
         if echoed.some_are_out() {
             self.stragglers.leave(way, id, socket, echoed);
         }
-        judged
+        judged.map_err(|fault| outlet::judge(fault, Some(SocketAddr::new(host, 0)), None, source))
     }
 
     fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<(u16, Arc<dyn Echo>), Fault> {
@@ -276,15 +277,6 @@ fn jitter(times: &[f64]) -> Option<f64> {
     Some((sum / steps as f64 * 1000.0).round() / 1000.0)
 }
 
-fn median(sorted: &[f64]) -> Option<f64> {
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
-    }
-    Some(sorted.get(middle.checked_sub(1)?)?.midpoint(upper))
-}
-
 pub(super) fn not_permitted() -> Fault {
     Fault::local(
         "this machine permits no ICMP sockets: run `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, \
@@ -484,12 +476,5 @@ mod tests {
         pings.next_id.store(65_000, Ordering::Relaxed);
         let ids: std::collections::BTreeSet<u16> = (0..1_000).map(|_| pings.id()).collect();
         assert!(ids.len() == 1_000 && !ids.contains(&0), "{} different ones", ids.len());
-    }
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0]), Some(3.0));
-        assert_eq!(median(&[1.0, 2.0]), Some(1.5));
     }
 }

@@ -94,8 +94,7 @@ pub(super) enum Rule {
 /// What a handshake showed, as far as the rule needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Evidence<'a> {
-    /// Its chain leads to a root that is trusted.
-    pub(super) is_trusted: bool,
+    pub(super) standing: Standing,
     pub(super) is_for_the_name: bool,
     /// It names itself as its issuer.
     pub(super) is_self_signed: bool,
@@ -110,9 +109,18 @@ pub(super) struct Evidence<'a> {
 
 /// Whether somebody decrypts, and by which rule; `None`: nothing says so.
 pub(super) fn judge(seen: &Evidence<'_>) -> Option<Rule> {
-    if seen.is_trusted {
-        // An authority that this machine trusts is no stranger, unless the operator says that only others will do.
-        return (seen.is_pinned == Some(false)).then_some(Rule::NotPinned);
+    match seen.standing {
+        // An authority that everybody trusts is no stranger, unless the operator says that only others will do.
+        Standing::Trusted => return (seen.is_pinned == Some(false)).then_some(Rule::NotPinned),
+        // Who decrypts on the machines of a practice has its root put into their stores first.
+        Standing::TrustedHere => {
+            return match (seen.is_pinned, product(seen.issuers)) {
+                (Some(true), _) | (None, None) => None,
+                (_, Some(product)) => Some(Rule::Product(product)),
+                (Some(false), None) => Some(Rule::NotPinned),
+            };
+        }
+        Standing::UnknownIssuer => {}
     }
     if !seen.is_for_the_name || seen.is_self_signed || seen.is_pinned == Some(true) {
         return None;
@@ -123,7 +131,8 @@ pub(super) fn judge(seen: &Evidence<'_>) -> Option<Rule> {
     if seen.is_pinned == Some(false) {
         return Some(Rule::NotPinned);
     }
-    if has_word(seen.issuers, &PUBLIC).is_some() {
+    let issuers = in_small_letters(seen.issuers);
+    if PUBLIC.iter().any(|word| issuers.contains(word)) {
         return None;
     }
     if seen.others >= OTHERS_MIN {
@@ -132,13 +141,14 @@ pub(super) fn judge(seen: &Evidence<'_>) -> Option<Rule> {
     (0..YOUNG_MS).contains(&seen.age_ms).then_some(Rule::Young)
 }
 
-fn product(issuers: &[String]) -> Option<&'static str> {
-    PRODUCTS.iter().find(|(word, _)| has_word(issuers, &[word]).is_some()).map(|(_, product)| *product)
+/// The maker of a product that decrypts and that one of these issuers has the name of.
+pub(super) fn product(issuers: &[String]) -> Option<&'static str> {
+    let issuers = in_small_letters(issuers);
+    PRODUCTS.iter().find(|(word, _)| issuers.contains(word)).map(|(_, product)| *product)
 }
 
-fn has_word<'w>(issuers: &[String], words: &[&'w str]) -> Option<&'w str> {
-    let issuers: Vec<String> = issuers.iter().map(|issuer| issuer.to_lowercase()).collect();
-    words.iter().copied().find(|word| issuers.iter().any(|issuer| issuer.contains(word)))
+fn in_small_letters(issuers: &[String]) -> String {
+    issuers.join("\n").to_lowercase()
 }
 
 /// Issuers that weren't trusted, and the organisations whose hosts they vouched for: a firewall shows the same one for
@@ -168,7 +178,10 @@ impl Issuers {
 /// How a chain was judged by the verifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
+    /// By everybody, or because the operator said so.
     Trusted,
+    /// By this machine's own store, and not by everybody.
+    TrustedHere,
     /// Nothing is wrong with it but who signed it.
     UnknownIssuer,
 }
@@ -196,15 +209,14 @@ pub(super) fn examine(
     let issuers: Vec<String> =
         path.iter().map(|certificate| one_line(&certificate.issuer().to_string())).collect();
     let is_pinned = (!pins.is_empty()).then(|| pins.iter().any(|pin| is_met(pin, &path, &issuers)));
-    let is_trusted = standing == Standing::Trusted;
     let is_self_signed = own.issuer().as_raw() == own.subject().as_raw();
     let is_for_the_name = is_for(chain.first()?, host);
-    let is_stranger = !is_trusted && !is_self_signed && is_for_the_name;
+    let is_stranger = standing == Standing::UnknownIssuer && !is_self_signed && is_for_the_name;
     let others = if is_stranger { known.meet(issuers.first()?, host) } else { 0 };
     let made = At::from_millis(own.validity().not_before.timestamp().saturating_mul(1000));
     let age_ms = now.millis_since(made);
     let rule = judge(&Evidence {
-        is_trusted,
+        standing,
         is_for_the_name,
         is_self_signed,
         issuers: &issuers,
@@ -213,13 +225,24 @@ pub(super) fn examine(
         others,
     });
     let name = short(own.issuer());
-    let fault = rule.map(|rule| intercepted(rule, host, &name, pins, age_ms));
+    let fault = rule.map(|rule| intercepted(rule, standing, host, &name, pins, age_ms));
     let product = product(&issuers).map(str::to_owned);
     Some((Issuer { name, is_pinned, product }, fault))
 }
 
-fn intercepted(rule: Rule, host: &str, issuer: &str, pins: &[IssuerPin], age_ms: i64) -> Fault {
+fn intercepted(
+    rule: Rule,
+    standing: Standing,
+    host: &str,
+    issuer: &str,
+    pins: &[IssuerPin],
+    age_ms: i64,
+) -> Fault {
     let why = match rule {
+        Rule::Product(product) if standing == Standing::TrustedHere => format!(
+            ", which this machine trusts and the public does not, and has the name of {product}: it decrypts TLS; if it is \
+             meant to, pin it with `issuer`"
+        ),
         Rule::NotPinned => {
             format!(", not by the pinned {}: something between decrypts TLS", written(pins))
         }
@@ -337,7 +360,7 @@ mod tests {
         let firewall = ["CN=FortiGate CA, O=Fortinet".to_owned()];
         let public = ["C=US, O=Let's Encrypt, CN=R11".to_owned()];
         let base = Evidence {
-            is_trusted: false,
+            standing: Standing::UnknownIssuer,
             is_for_the_name: true,
             is_self_signed: false,
             issuers: &private,
@@ -345,7 +368,8 @@ mod tests {
             age_ms: YEAR,
             others: 0,
         };
-        let trusted = Evidence { is_trusted: true, ..base };
+        let trusted = Evidence { standing: Standing::Trusted, ..base };
+        let here = Evidence { standing: Standing::TrustedHere, ..base };
         for (what, seen, rule) in [
             ("trusted, no pins", trusted, None),
             ("trusted and as pinned", Evidence { is_pinned: Some(true), ..trusted }, None),
@@ -354,7 +378,18 @@ mod tests {
                 Evidence { is_pinned: Some(false), ..trusted },
                 Some(Rule::NotPinned),
             ),
-            ("a firewall that this machine trusts", Evidence { issuers: &firewall, ..trusted }, None),
+            ("a product's name under a public root", Evidence { issuers: &firewall, ..trusted }, None),
+            (
+                "a firewall that this machine trusts",
+                Evidence { issuers: &firewall, ..here },
+                Some(Rule::Product("Fortinet")),
+            ),
+            (
+                "the same, and the operator wants it",
+                Evidence { issuers: &firewall, is_pinned: Some(true), ..here },
+                None,
+            ),
+            ("an authority of the county's own", here, None),
             ("an old certificate of a private authority", base, None),
             (
                 "one that nobody pinned, for the name",
@@ -446,8 +481,17 @@ mod tests {
     #[test]
     fn the_detail_says_who_and_by_which_rule() {
         let pins = [IssuerPin::Named("DigiCert".to_owned())];
-        let detail =
-            |rule| intercepted(rule, "accurx.example", "FortiGate CA (Fortinet)", &pins, 5 * HOUR).detail;
+        let detail = |rule| {
+            intercepted(
+                rule,
+                Standing::UnknownIssuer,
+                "accurx.example",
+                "FortiGate CA (Fortinet)",
+                &pins,
+                5 * HOUR,
+            )
+            .detail
+        };
         assert_eq!(
             detail(Rule::NotPinned),
             "the certificate of accurx.example is issued by FortiGate CA (Fortinet), not by the pinned DigiCert: something between decrypts TLS"

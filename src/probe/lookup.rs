@@ -122,10 +122,12 @@ impl Lookup {
             if let Some(fault) = dns::refusal(reply.message.metadata.response_code, name) {
                 return Err(fault);
             }
-            found.extend(reply.message.answers.iter().filter_map(|answer| match &answer.data {
-                RData::A(address) => Some(IpAddr::V4(address.0)),
-                RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-                _ => None,
+            found.extend(dns::owned(&reply.message, name, record).iter().filter_map(|answer| {
+                match &answer.data {
+                    RData::A(address) => Some(IpAddr::V4(address.0)),
+                    RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+                    _ => None,
+                }
             }));
             if !found.is_empty() {
                 break;

@@ -21,6 +21,11 @@ const CLIENT: u8 = 0x23;
 const PACKET_BYTES: usize = 48;
 /// Seconds from 1900, where NTP counts from, to 1970.
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
+/// Root delay and dispersion beyond which a server's time is worth nothing (`MAXDISP` of RFC 5905).
+const ROOT_DISTANCE_MAX_S: f64 = 16.0;
+/// By how much the server may seem to have kept the question longer than this machine waited for the answer: Windows' clock
+/// ticks each 15.6 ms, and both of its times may be off by a tick.
+const TICKS_MS: f64 = 32.0;
 /// Seconds of one era: its counter of seconds has 32 bits.
 const ERA_S: i64 = 1 << 32;
 
@@ -45,6 +50,7 @@ pub(super) async fn ask(
         let Some(reply) = Reply::read(buffer.get(..length).unwrap_or_default(), token) else { continue };
         trail.rest();
         let round_trip = millis(begun.elapsed());
+        reply.is_possible(round_trip)?;
         let clock = reply.clock(sent, round_trip);
         trail.note(|facts| facts.clock = Some(clock.clone()));
         return judge(ask, &reply, &clock);
@@ -69,6 +75,12 @@ struct Reply {
     /// When it got the question and sent the answer, milliseconds since 1970.
     received_ms: f64,
     sent_ms: f64,
+    /// When its clock was last set; `None`: it doesn't say.
+    set_ms: Option<f64>,
+    /// Half of the way to the reference clock and back, and how far the server may be off besides.
+    root_distance_s: f64,
+    /// One of the two times is zero, which stands for none.
+    has_no_time: bool,
 }
 
 impl Reply {
@@ -86,7 +98,34 @@ impl Reply {
             reference: [packet[12], packet[13], packet[14], packet[15]],
             received_ms: unix_ms_of(at(32)?),
             sent_ms: unix_ms_of(at(40)?),
+            set_ms: Some(at(16)?).filter(|stamp| *stamp != [0; 8]).map(unix_ms_of),
+            root_distance_s: short_s(packet, 4) / 2.0 + short_s(packet, 8),
+            has_no_time: [at(32)?, at(40)?].contains(&[0; 8]),
         })
+    }
+
+    /// Whether a clock can say this at all (RFC 5905, 8 and 9.2). One that isn't set, and a server that won't tell, say so
+    /// otherwise.
+    fn is_possible(&self, round_trip_ms: f64) -> Result<(), Fault> {
+        if self.stratum == 0 || self.leap == 3 {
+            return Ok(());
+        }
+        let kept_ms = self.sent_ms - self.received_ms;
+        let impossible = if self.has_no_time {
+            "no time at all, as zeros".to_owned()
+        } else if kept_ms < -TICKS_MS {
+            "that it answered before it was asked".to_owned()
+        } else if kept_ms > round_trip_ms + TICKS_MS {
+            format!("that it took {kept_ms:.0} ms to answer, which came within {round_trip_ms:.0} ms")
+        } else if self.set_ms.is_some_and(|set_ms| set_ms > self.sent_ms + TICKS_MS) {
+            "that its clock was last set in its own future".to_owned()
+        } else if self.root_distance_s >= ROOT_DISTANCE_MAX_S {
+            format!("that it may be off by {:.0} s", self.root_distance_s)
+        } else {
+            return Ok(());
+        };
+        Err(Fault::new(Failure::Protocol, format!("the server says {impossible}: that is no time"))
+            .in_phase(Phase::FirstByte))
     }
 
     /// `asked_ms`: when this machine asked, by its own clock.
@@ -146,6 +185,12 @@ fn unix_ms() -> f64 {
     jiff::Timestamp::now().as_microsecond() as f64 / 1000.0
 }
 
+/// NTP's short format: seconds and 2^-16 seconds.
+fn short_s(packet: &[u8; PACKET_BYTES], from: usize) -> f64 {
+    let bytes = packet.get(from..from + 4).and_then(|bytes| bytes.try_into().ok());
+    f64::from(u32::from_be_bytes(bytes.unwrap_or_default())) / 65_536.0
+}
+
 /// An NTP timestamp: seconds and 2^-32 seconds since 1900, in the era nearest to now (the first ends in 2036).
 fn unix_ms_of(bytes: [u8; 8]) -> f64 {
     let stamp = u64::from_be_bytes(bytes);
@@ -169,7 +214,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
         offset_max: Some(std::time::Duration::from_secs(1)),
         stratum_max: 15,
     };
-    let verdict = judge(&ask, &reply, &clock);
+    let verdict = reply.is_possible(50.0).and_then(|()| judge(&ask, &reply, &clock));
     if verdict.is_ok() {
         assert!((1..=15).contains(&reply.stratum) && reply.leap != 3 && clock.offset_ms.abs() <= 1000.0);
     }
@@ -238,6 +283,38 @@ mod tests {
             let clock = reply.clock(ASKED_MS, 1.0);
             let fault = judge(&ask(None), &reply, &clock).expect_err("wrong");
             assert!(fault.detail.contains(says), "{}", fault.detail);
+        }
+    }
+
+    #[test]
+    fn times_that_no_clock_can_tell_are_none() {
+        let said = |bytes: &[u8]| Reply::read(bytes, 7).expect("an answer").is_possible(20.0);
+        let good = answer(7, 0x24, 2, ASKED_MS + 5.0, ASKED_MS + 6.0);
+        assert_eq!(said(&good), Ok(()));
+        let with = |from: usize, bytes: &[u8]| {
+            let mut packet = good.clone();
+            packet[from..from + bytes.len()].copy_from_slice(bytes);
+            packet
+        };
+        for (what, bytes, says) in [
+            ("both zero", with(32, &[0; 16]), "as zeros"),
+            ("no transmit time", with(40, &[0; 8]), "as zeros"),
+            ("no receive time", with(32, &[0; 8]), "as zeros"),
+            ("before it was asked", with(40, &stamp(ASKED_MS - 1000.0)), "before it was asked"),
+            ("longer than we waited", with(40, &stamp(ASKED_MS + 2000.0)), "within 20 ms"),
+            ("set in the future", with(16, &stamp(ASKED_MS + 60_000.0)), "own future"),
+            ("far from its reference", with(8, &17_u32.wrapping_shl(16).to_be_bytes()), "off by 17 s"),
+        ] {
+            let fault = said(&bytes).expect_err(what);
+            assert_eq!(fault.failure, Failure::Protocol, "{what}");
+            assert!(fault.detail.contains(says), "{what}: {}", fault.detail);
+        }
+        let coarse = answer(7, 0x24, 2, ASKED_MS + 15.6, ASKED_MS);
+        assert_eq!(said(&coarse), Ok(()), "a clock that ticks slowly");
+        assert_eq!(said(&with(16, &stamp(ASKED_MS - 60_000.0))), Ok(()), "set a minute ago");
+        // Who won't tell, or doesn't know, leaves the times out; the verdict has words for that.
+        for packet in [answer(7, 0x24, 0, 0.0, 0.0), answer(7, 0xe4, 2, 0.0, 0.0)] {
+            assert_eq!(said(&packet), Ok(()));
         }
     }
 

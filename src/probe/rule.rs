@@ -34,6 +34,8 @@ rules! {
     // What is the same for every kind.
     /// This machine can ask at all.
     CanAsk = "can_ask", None;
+    /// This machine has a way to the target: a route, and a cable that is in.
+    HasWay = "has_way", None;
     /// The whole check ends in time.
     InTime = "in_time", Some("timeout");
     /// The target's name has an address.
@@ -68,8 +70,8 @@ rules! {
     Redirects = "redirects", Some("redirects");
     /// Redirects lead no further inside than the service stands.
     RedirectsPrivate = "redirects_private", Some("redirects_private");
-    /// A redirect that isn't followed leads to nobody else.
-    OwnPage = "own_page", Some("redirects");
+    /// Redirects lead to nobody else.
+    OwnPage = "own_page", Some("redirects_to");
     /// The page isn't one of those that filters and portals are known by.
     KnownPages = "known_pages", Some("expect_body");
     /// Nor has it the operator's own mark of such pages.

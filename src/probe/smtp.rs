@@ -77,16 +77,20 @@ fn starts_tls(when: SmtpTls, offers: &[String]) -> Result<bool, Fault> {
     let offered = offers.iter().any(|offer| {
         offer.split_whitespace().next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("STARTTLS"))
     });
+    // Whatever this check wants of TLS: the next one's mail goes in clear, and nobody would know.
+    if !offered && offers.iter().any(|offer| is_masked(offer)) {
+        return Err(Fault::new(
+            Failure::Intercepted,
+            "a firewall on the way masks the server's STARTTLS, so that it can read the mail: switch its SMTP inspection off",
+        ));
+    }
     match when {
         SmtpTls::FromStart | SmtpTls::Never => Ok(false),
         SmtpTls::IfOffered => Ok(offered),
         SmtpTls::StartTls if offered => Ok(true),
-        SmtpTls::StartTls if offers.iter().any(|offer| is_masked(offer)) => Err(Fault::new(
-            Failure::Intercepted,
-            "a firewall on the way masks the server's STARTTLS, so that it can read the mail: switch its SMTP inspection off",
-        )
-        .by(Rule::Starttls)),
-        SmtpTls::StartTls => Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS").by(Rule::Starttls)),
+        SmtpTls::StartTls => {
+            Err(Fault::new(Failure::WrongAnswer, "the server does not offer STARTTLS").by(Rule::Starttls))
+        }
     }
 }
 
@@ -204,6 +208,10 @@ mod tests {
         assert_eq!(wants(&["PIPELINING", "XXXXXXXA"]), Err(Failure::Intercepted));
         assert_eq!(wants(&["XEXCH50", "XCLIENT NAME"]), Err(Failure::WrongAnswer));
         assert_eq!(starts_tls(SmtpTls::IfOffered, &offers(&["SIZE"])).ok(), Some(false));
+        for when in [SmtpTls::IfOffered, SmtpTls::Never, SmtpTls::StartTls] {
+            let fault = starts_tls(when, &offers(&["SIZE", "XXXXXXXA"])).expect_err("whatever is wanted");
+            assert_eq!(fault.failure, Failure::Intercepted, "{when:?}");
+        }
     }
 
     proptest! {

@@ -1,41 +1,56 @@
 //! Sockets bound to the practice's own address, and connections within the time that is left.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use super::fault::Fault;
+use super::outlet;
+use super::rule::Rule;
 use super::trail::Trail;
 use crate::observation::Failure;
 
 /// Connects to the first of these addresses that answers. The time left is shared evenly among those not yet
-/// tried, so that one silent address of two doesn't take it all. The failure is that of the last one.
+/// tried, so that one silent address of two doesn't take it all. The failure is that of the last one that this machine has a
+/// route to.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     source: Option<IpAddr>,
     trail: &Trail,
 ) -> Result<TcpStream, Fault> {
     let mut failed = Fault::new(Failure::NoAnswer, "the name has no address");
+    // An address to which this machine has no route (IPv6, mostly) says nothing while there is another.
+    let mut unrouted = None;
+    let mut asked = None;
     for (tried, &address) in addresses.iter().enumerate() {
         trail.note(|facts| facts.peer = Some(address));
         let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
         let attempt = connect_one(address, source);
-        failed = if left == 1 {
+        let tried = if left == 1 {
             // The check's own deadline bounds the last attempt: whatever is left is its share.
-            match attempt.await {
-                Ok(stream) => return Ok(stream),
-                Err(fault) => fault,
-            }
+            attempt.await
         } else {
-            match tokio::time::timeout(trail.time_left() / left, attempt).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(fault)) if fault.failure == Failure::Local => return Err(fault),
-                Ok(Err(fault)) => fault,
-                Err(_) => Fault::new(Failure::Timeout, format!("connecting to {address}: no answer")),
-            }
+            let within = tokio::time::timeout(trail.time_left() / left, attempt).await;
+            within.unwrap_or_else(|_| {
+                Err(Fault::new(Failure::Timeout, format!("connecting to {address}: no answer")))
+            })
         };
+        match tried {
+            Ok(stream) => return Ok(stream),
+            Err(fault) if fault.rule == Rule::HasWay => unrouted = Some(fault),
+            Err(fault) if fault.failure == Failure::Local => return Err(fault),
+            Err(fault) => (failed, asked) = (fault, Some(address)),
+        }
     }
-    Err(failed)
+    match (asked, unrouted) {
+        (Some(asked), _) => {
+            trail.note(|facts| facts.peer = Some(asked));
+            Err(failed)
+        }
+        (None, Some(unrouted)) => Err(unrouted),
+        (None, None) => Err(failed),
+    }
 }
 
 /// A socket for a connection to `address`, bound to the source.
@@ -58,7 +73,7 @@ async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpS
     let stream = stream(address, source)?
         .connect(address)
         .await
-        .map_err(|error| Fault::io(&error, &format!("connecting to {address}")))?;
+        .map_err(|error| failed(&error, &format!("connecting to {address}"), address, source))?;
     // Small messages, each waited for: Nagle's algorithm would only add its own delay to the measurement.
     stream.set_nodelay(true).map_err(|error| Fault::io(&error, "setting up the connection"))?;
     Ok(stream)
@@ -77,6 +92,15 @@ pub(super) async fn datagrams(address: SocketAddr, source: Option<IpAddr>) -> Re
     };
     let socket =
         UdpSocket::bind(SocketAddr::new(from, 0)).await.map_err(|error| Fault::bind(&error, source))?;
-    socket.connect(address).await.map_err(|error| Fault::io(&error, &format!("addressing {address}")))?;
+    let addressing = |error: &_| failed(error, &format!("addressing {address}"), address, source);
+    socket.connect(address).await.map_err(|error| addressing(&error))?;
     Ok(socket)
+}
+
+/// What an error of asking this address means: a router's word that there is no way there is the line's, and this machine's
+/// own, for want of a route, is `local`.
+pub(super) fn failed(error: &io::Error, what: &str, to: SocketAddr, source: Option<IpAddr>) -> Fault {
+    let fault = Fault::io(error, what);
+    let unreachable = fault.failure == Failure::Unreachable;
+    unreachable.then(|| outlet::no_route(to, source)).flatten().unwrap_or(fault)
 }

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::certificate;
 use super::fault::{self, Fault};
-use super::interception::{self, Issuers, Standing};
+use super::interception::{self, Standing};
 use super::rule::Rule;
 use super::talk::Tools;
 use super::trail::Trail;
@@ -78,8 +78,9 @@ pub(super) async fn handshake(
     let seen = recorder.seen();
     let described = certificate::describe(&seen.chain);
     let days_left = described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())));
+    let issuers: Vec<String> = described.iter().map(|certificate| certificate.issuer.clone()).collect();
     trail.note(|facts| facts.certificates = described);
-    let intercepted = examined(&seen, hello, tools.issuers, trail);
+    let (issuer, intercepted) = examined(&seen, &issuers, hello, tools, trail);
     match outcome {
         Ok(stream) => {
             let version = stream.get_ref().1.protocol_version();
@@ -95,7 +96,7 @@ pub(super) async fn handshake(
             }
         }
         Err(error) => Err(match (&seen.distrust, fault::inner::<rustls::Error>(&error)) {
-            (Some(why), _) => intercepted.unwrap_or_else(|| distrusted(why, host)),
+            (Some(why), _) => intercepted.unwrap_or_else(|| distrusted(why, host, issuer.as_deref())),
             (None, Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
                 if hello.protocols == HTTP_2 =>
             {
@@ -119,18 +120,34 @@ pub(super) fn days_suffice(days_min: Option<u32>, days_left: Option<i64>) -> Res
     }
 }
 
-/// Notes who issued the certificate, and finds out whether somebody decrypts.
-fn examined(seen: &Seen, hello: &Hello<'_>, known: &Issuers, trail: &Trail) -> Option<Fault> {
+/// Notes who issued the certificate, and finds out whether somebody decrypts. Gives the issuer's name, too. `issuers`: all that the
+/// chain names, true or not.
+fn examined(
+    seen: &Seen,
+    issuers: &[String],
+    hello: &Hello<'_>,
+    tools: &Tools<'_>,
+    trail: &Trail,
+) -> (Option<String>, Option<Fault>) {
     let standing = match seen.distrust {
+        // A root that the operator gave is one that is meant. Of the machine's own it is asked only where something hangs on it.
+        None if hello.trust_pem.is_none()
+            && interception::product(issuers).is_some()
+            && !tools.trust.is_public(&seen.chain, hello.host) =>
+        {
+            Standing::TrustedHere
+        }
         None => Standing::Trusted,
         Some(CertificateError::UnknownIssuer | CertificateError::BadSignature) => Standing::UnknownIssuer,
         // Expired, revoked, for another name: it says by itself what is wrong with it.
-        Some(_) => return None,
+        Some(_) => return (None, None),
     };
     let now = At::from(jiff::Timestamp::now());
-    let (issuer, fault) = interception::examine(&seen.chain, standing, hello.host, hello.pins, known, now)?;
+    let examined = interception::examine(&seen.chain, standing, hello.host, hello.pins, tools.issuers, now);
+    let Some((issuer, fault)) = examined else { return (None, None) };
+    let name = issuer.name.clone();
     trail.note(|facts| facts.issuer = Some(issuer));
-    fault
+    (Some(name), fault)
 }
 
 fn no_second(host: &str) -> Fault {

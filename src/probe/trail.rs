@@ -1,6 +1,7 @@
 //! How far a check has got. A check is cut off at its deadline wherever it stands, so what it has learned by
 //! then (the phase, the times, the facts) lies outside of it, here.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +72,16 @@ impl Trail {
     /// The phase under way, if any.
     pub(super) fn phase(&self) -> Option<Phase> {
         self.state().current.map(|(phase, _)| phase)
+    }
+
+    /// The last phase entered.
+    pub(super) fn last_phase(&self) -> Option<Phase> {
+        self.state().last
+    }
+
+    /// Who answered, or was asked last.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.state().facts.peer
     }
 
     /// Writes a phase's time that was measured elsewhere.
@@ -158,6 +169,16 @@ pub(super) fn millis(length: Duration) -> f64 {
     round(length.as_secs_f64() * 1000.0)
 }
 
+/// The middle one of some times, or what is between the two in the middle. `sorted`: from the shortest to the longest.
+pub(super) fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(sorted.get(middle.checked_sub(1)?)?.midpoint(upper))
+}
+
 fn round(ms: f64) -> f64 {
     (ms * 1000.0).round() / 1000.0
 }
@@ -194,6 +215,13 @@ mod tests {
         let answer = trail.end_at(Some(Ok(())), begun + ms(100));
         assert!(answer.ok && answer.phase.is_none());
         assert_eq!((answer.phases_ms.connect, answer.phases_ms.first_byte), (Some(80.0), Some(20.0)));
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[1.0, 2.0]), Some(1.5));
     }
 
     #[test]

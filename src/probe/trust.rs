@@ -28,6 +28,8 @@ pub struct NoTrust(#[source] rustls::client::VerifierBuilderError);
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     platform: Arc<dyn ServerCertVerifier>,
+    /// Mozilla's roots: what everybody trusts, whatever this machine's keeper has added here.
+    public: Arc<dyn ServerCertVerifier>,
     /// By the PEM text.
     given: Mutex<HashMap<String, Arc<dyn ServerCertVerifier>>>,
 }
@@ -40,20 +42,22 @@ impl Trust {
         // tenth less than with SHA-384.
         provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
         let provider = Arc::new(provider);
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let public: Arc<dyn ServerCertVerifier> =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .build()
+                .map_err(NoTrust)?;
         let platform: Arc<dyn ServerCertVerifier> = match rustls_platform_verifier::Verifier::new(Arc::clone(
             &provider,
         )) {
             Ok(platform) => Arc::new(platform),
             Err(error) => {
                 tracing::warn!(%error, "this machine has no root certificates; using Mozilla's, built in");
-                let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-                WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
-                    .build()
-                    .map_err(NoTrust)?
+                Arc::<dyn ServerCertVerifier>::clone(&public)
             }
         };
         let platform = Arc::new(Vouched::new(platform));
-        Ok(Self { provider, platform, given: Mutex::default() })
+        Ok(Self { provider, platform, public, given: Mutex::default() })
     }
 
     /// A configuration for one handshake, and the recorder that sees its chain. Sessions aren't resumed: a resumed
@@ -77,6 +81,14 @@ impl Trust {
         config.resumption = Resumption::disabled();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok((config, recorder))
+    }
+
+    /// Whether this chain leads to a root that everybody trusts, and not only this machine.
+    pub(super) fn is_public(&self, chain: &[CertificateDer<'_>], host: &str) -> bool {
+        let (Some((own, others)), Ok(name)) = (chain.split_first(), ServerName::try_from(host)) else {
+            return false;
+        };
+        self.public.verify_server_cert(own, others, &name, &[], UnixTime::now()).is_ok()
     }
 
     fn of_given(&self, pem: &str) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
@@ -169,7 +181,7 @@ impl ServerCertVerifier for Recorder {
 }
 
 /// Why a chain isn't trusted, in the contract's words and a person's.
-pub(super) fn distrusted(why: &CertificateError, name: &str) -> Fault {
+pub(super) fn distrusted(why: &CertificateError, name: &str, issuer: Option<&str>) -> Fault {
     let (failure, words) = match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             (Failure::Expired, "a certificate of its chain has expired".to_owned())
@@ -183,7 +195,8 @@ pub(super) fn distrusted(why: &CertificateError, name: &str) -> Fault {
             (Failure::Untrusted, "its certificate is for another name".to_owned())
         }
         CertificateError::UnknownIssuer => {
-            (Failure::Untrusted, "its certificate comes from an issuer that is not trusted here".to_owned())
+            let issuer = issuer.unwrap_or("an issuer");
+            (Failure::Untrusted, format!("its certificate comes from {issuer}, which is not trusted here"))
         }
         // Somebody's root that bears the name of one that is trusted, without its key.
         CertificateError::BadSignature => {
@@ -216,7 +229,9 @@ mod tests {
             (CertificateError::NotValidForName, Failure::Untrusted),
             (CertificateError::BadSignature, Failure::Untrusted),
         ] {
-            assert_eq!(distrusted(&why, "accurx.example").failure, failure, "{why:?}");
+            assert_eq!(distrusted(&why, "accurx.example", None).failure, failure, "{why:?}");
         }
+        let named = distrusted(&CertificateError::UnknownIssuer, "accurx.example", Some("Box in the cellar"));
+        assert!(named.detail.contains("comes from Box in the cellar"), "{}", named.detail);
     }
 }

@@ -42,6 +42,44 @@ pub const QUESTION_BYTES_MIN: usize = HEAD_BYTES + 1 + 3 * EGRESS_PORTS_MAX + TA
 /// A question's name: drawn at random, so that an answer can't be one to somebody else's question.
 pub type Nonce = [u8; 16];
 
+/// Why a reflector hangs up, where it can't sign that: in a head alone. Anybody on the way could say it, so it convicts
+/// nobody and clears nobody; it only keeps a check from convicting a firewall of what isn't its doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// The question is signed with another secret.
+    Foreign,
+    /// There are more connections than it takes.
+    Crowded,
+}
+
+/// A refusal to a question with this nonce; zeros, where none was read.
+pub fn refusal(why: Unsigned, nonce: &Nonce) -> [u8; HEAD_BYTES] {
+    let mut frame = [0; HEAD_BYTES];
+    let kind = match why {
+        Unsigned::Foreign => 0xf0,
+        Unsigned::Crowded => 0xf1,
+    };
+    let bytes = u16::try_from(HEAD_BYTES).unwrap_or_default().to_be_bytes();
+    let parts = [&MAGIC[..], &[VERSION, kind], &bytes, nonce];
+    for (to, from) in frame.iter_mut().zip(parts.concat()) {
+        *to = from;
+    }
+    frame
+}
+
+/// Reads a refusal. `None`: it is none, or to another question.
+pub fn read_refusal(frame: &[u8], nonce: &Nonce) -> Option<Unsigned> {
+    [Unsigned::Foreign, Unsigned::Crowded].into_iter().find(|why| {
+        let to_anybody = *why == Unsigned::Crowded && frame == refusal(*why, &[0; 16]);
+        to_anybody || frame == refusal(*why, nonce)
+    })
+}
+
+/// The nonce in a frame's head; zeros, where there is none.
+pub(super) fn nonce_of(frame: &[u8]) -> Nonce {
+    frame.get(8..24).and_then(|nonce| nonce.try_into().ok()).unwrap_or_default()
+}
+
 /// What a question wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -82,6 +120,11 @@ pub struct Saw {
 }
 
 impl Saw {
+    #[cfg(test)]
+    pub(crate) fn of_test() -> Self {
+        Self { source: SocketAddr::from(([192, 0, 2, 7], 40_000)), bytes: 64, serves: u64::MAX }
+    }
+
     /// Whether the reflector listens on the port that stood at this place of the question's list.
     pub fn serves(&self, place: usize) -> bool {
         u32::try_from(place).ok().and_then(|place| self.serves.checked_shr(place)).is_some_and(|b| b & 1 == 1)
@@ -355,6 +398,21 @@ mod tests {
         let frame = key.question(Kind::Full, [7; 16], 1000, &[], 1472);
         let question = key.read_question(&frame).expect("a question");
         assert_eq!(key.answer(&question, peer(), 1000, |_| true).map(|answer| answer.len()), Some(1472));
+    }
+
+    #[test]
+    fn a_refusal_is_to_its_own_question_and_shorter_than_any() {
+        let (mine, other) = ([7; 16], [8; 16]);
+        let foreign = refusal(Unsigned::Foreign, &mine);
+        assert!(foreign.len() < QUESTION_BYTES_MIN);
+        assert_eq!(read_refusal(&foreign, &mine), Some(Unsigned::Foreign));
+        assert_eq!(read_refusal(&foreign, &other), None);
+        assert_eq!(read_refusal(&foreign[..31], &mine), None);
+        assert_eq!(length(&foreign), None, "no signed frame begins like it");
+        for to in [mine, [0; 16]] {
+            assert_eq!(read_refusal(&refusal(Unsigned::Crowded, &to), &mine), Some(Unsigned::Crowded));
+        }
+        assert_eq!(read_refusal(&refusal(Unsigned::Crowded, &other), &mine), None);
     }
 
     #[test]

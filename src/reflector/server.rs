@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::frame::{HEAD_BYTES, Key, Refused, length};
+use super::frame::{HEAD_BYTES, Key, Refused, Unsigned, length, nonce_of, refusal};
 use super::limiter::{Held, Limiter, Nonces, Rate};
 use super::ports::{Port, Transport};
 use super::train::{self, is_packet};
@@ -80,11 +80,11 @@ counted! {
     answered_rtp: "packets of telephone-like trains answered",
     connections: "TCP connections taken",
     malformed: "that were no question of this format: no answer",
-    forged: "that were not signed with the secret: no answer",
+    forged: "that were not signed with the secret: told so over TCP, no answer over UDP",
     untimely: "whose clock is too far from ours: told so over TCP, no answer over UDP",
     repeated: "that had been asked before, word for word: no answer",
     limited: "above the rate: told so over TCP, no answer over UDP",
-    crowded: "connections closed because there were too many",
+    crowded: "connections above what is taken: told so, and closed",
     slow: "connections that did not ask, or did not take their answer, in time",
     unsent: "answers that could not be sent",
 }
@@ -110,6 +110,7 @@ pub(super) struct Shared {
     answers: Mutex<Limiter>,
     doors: Mutex<Limiter>,
     nonces: Mutex<Nonces>,
+    untimely: Mutex<Nonces>,
     /// How many trains may begin; and what has arrived of those that have.
     departures: Mutex<Limiter>,
     trains: Mutex<Trains>,
@@ -228,6 +229,7 @@ impl Shared {
             answers: Mutex::new(limiter(per_second)),
             doors: Mutex::new(limiter(per_second)),
             nonces: Mutex::default(),
+            untimely: Mutex::default(),
             departures: Mutex::new(limiter(per_second * REFLECTOR_TRAINS_SHARE)),
             trains: Mutex::default(),
             epoch: Instant::now(),
@@ -250,7 +252,10 @@ impl Shared {
             if transport == Transport::Udp {
                 return None;
             }
-        } else if !lock(&self.nonces).is_new(question.nonce, now) {
+        }
+        // Those of wrong clocks are remembered apart: old recordings must not push out the questions of today.
+        let asked = if timely { &self.nonces } else { &self.untimely };
+        if !lock(asked).is_new(question.nonce, now) {
             count(&counters.repeated);
             return None;
         }
@@ -270,6 +275,20 @@ impl Shared {
             self.key.answer_untimely(&question, clock)
         };
         frame.map(|frame| Said { frame, keep: timely && allowed })
+    }
+
+    /// What a question above the rate of connections is answered with; of the same length whoever signed it.
+    fn answer_busy(&self, frame: &[u8]) -> Vec<u8> {
+        let told = self.counted(self.key.read_question(frame)).and_then(|question| {
+            count(&self.counters.limited);
+            self.key.answer_busy(&question, unix_seconds())
+        });
+        told.unwrap_or_else(|| refusal(Unsigned::Crowded, &nonce_of(frame)).to_vec())
+    }
+
+    /// Whether it is a question, signed with another secret than ours.
+    fn is_foreign(&self, frame: &[u8]) -> bool {
+        matches!(self.key.read_question(frame), Err(Refused::Forged))
     }
 
     /// Reads a packet of a train and decides whether it is answered. `now`: when it arrived.
@@ -381,15 +400,22 @@ async fn connections(
     loop {
         match listener.accept().await {
             Ok((stream, source)) => {
-                let allowed = lock(&shared.doors).allows(source.ip(), Instant::now());
-                let Some(place) = Stranger::admit(&shared, source.ip()).filter(|_| allowed) else {
+                let Some(place) = Stranger::admit(&shared, source.ip()) else {
                     count(&shared.counters.crowded);
+                    // Fits into the buffer of a new connection, or isn't worth waiting for.
+                    drop(stream.try_write(&refusal(Unsigned::Crowded, &[0; 16])));
                     continue;
                 };
-                count(&shared.counters.connections);
+                let allowed = lock(&shared.doors).allows(source.ip(), Instant::now());
                 let shared = Arc::clone(&shared);
                 tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
-                    connection(stream, source, &shared, place).await;
+                    if allowed {
+                        count(&shared.counters.connections);
+                        connection(stream, source, &shared, place).await;
+                    } else {
+                        count(&shared.counters.crowded);
+                        turned_away(stream, &shared, place).await;
+                    }
                 }));
             }
             Err(error) => {
@@ -442,6 +468,16 @@ async fn connection(mut stream: TcpStream, source: SocketAddr, shared: &Shared, 
     }
 }
 
+/// Above the rate: whoever asks is told that it is too much, so that no firewall is convicted of our being busy.
+async fn turned_away(mut stream: TcpStream, shared: &Shared, _stranger: Stranger) {
+    let mut buffer = Vec::new();
+    let Ok(Ok(true)) = timeout(REFLECTOR_READ_TIMEOUT, read_frame(&mut stream, &mut buffer)).await else {
+        return;
+    };
+    let told = shared.answer_busy(&buffer);
+    drop(timeout(REFLECTOR_READ_TIMEOUT, stream.write_all(&told)).await);
+}
+
 /// One question and its answer. `None`: there was no question, or none that is answered; the connection ends.
 async fn exchange(
     stream: &mut TcpStream,
@@ -462,7 +498,13 @@ async fn exchange(
         // Hung up: a port scanner, or a check that only connects.
         Err(_) => return None,
     }
-    let answer = shared.answer(buffer, source, Transport::Tcp)?;
+    let Some(answer) = shared.answer(buffer, source, Transport::Tcp) else {
+        // Only who has proved its source is told; and it learns no more than that this is a reflector.
+        if shared.is_foreign(buffer) {
+            drop(stream.try_write(&refusal(Unsigned::Foreign, &nonce_of(buffer))));
+        }
+        return None;
+    };
     match timeout(REFLECTOR_READ_TIMEOUT, stream.write_all(&answer.frame)).await {
         Ok(Ok(())) => count(&shared.counters.answered_tcp),
         Ok(Err(_)) => {

@@ -5,7 +5,7 @@
 //! before.
 
 use crate::estate::Estate;
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::world::dice::{mix, unit};
 
 /// How rough. All off: [`Rough::NONE`].
@@ -95,7 +95,7 @@ impl RoughLuck {
             seed,
             probes,
             begins,
-            every_ms: estate.probes.iter().map(|probe| millis(probe.every).max(1)).collect(),
+            every_ms: estate.probes.iter().map(|probe| whole_millis(probe.every).max(1)).collect(),
             crowded: (0..rows).map(|row| unit(mix(mix(seed, 3), row as u64))).collect(),
             blip: rough.blips_a_day / 24.0 / probes.max(1) as f64,
         }
@@ -221,10 +221,6 @@ fn busy(at_ms: i64) -> f64 {
     let hour = at_ms.rem_euclid(DAY_MS) as f64 / HOUR_MS as f64;
     let hump = |top: f64, half_width: f64| (1.0 - ((hour - top) / half_width).powi(2)).max(0.0);
     hump(9.5, 2.5).max(0.8 * hump(15.0, 3.0))
-}
-
-fn millis(length: std::time::Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

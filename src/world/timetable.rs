@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::world::scenario::{Fault, Scenario, Window};
 
 /// Which of a scenario's two sets of times counts.
@@ -54,7 +54,7 @@ impl Timetable {
             Clock::Drill { .. } if story > 0.0 => lasts(window, scenario.drill_length) / story,
             _ => 1.0,
         };
-        let scaled = |length: Duration| millis(length.mul_f64(compressed)).max(1);
+        let scaled = |length: Duration| whole_millis(length.mul_f64(compressed)).max(1);
         let from = (origin + window.from).as_millis();
         Some(Self {
             from,
@@ -125,10 +125,6 @@ impl Timetable {
         let back = self.recovery.iter().rev().find(|(from, _)| now >= *from).map_or(0.0, |(_, share)| *share);
         rank.back >= back
     }
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

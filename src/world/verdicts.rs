@@ -2,10 +2,9 @@
 //! the right signature, over when the fault is over, and nothing else.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::incident::{Cause, Event, EventKind};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::world::faults::World;
 use crate::world::scenario::{Expected, Hit, Scenario, Target, Verdict};
 
@@ -116,7 +115,7 @@ fn judge_verdict(
     }
     let mut notes = vec![format!("named after {}", length(delay_ms))];
     if let Some(within) = verdict.named_within
-        && delay_ms > millis(within)
+        && delay_ms > whole_millis(within)
     {
         return failed(format!("named after {}, too late", length(delay_ms)));
     }
@@ -147,7 +146,7 @@ fn judge_verdict(
             }
         }
         let after_ms = last.map_or(0, |at| at.millis_since(end));
-        if after_ms > millis(within) {
+        if after_ms > whole_millis(within) {
             return failed(format!("resolved {} after the fault ended, too late", length(after_ms)));
         }
         if after_ms < 0 {
@@ -202,7 +201,7 @@ fn targets(target: &Target, id: &str) -> bool {
 }
 
 fn describe(verdict: &Verdict) -> String {
-    let within = verdict.named_within.map(|within| format!(" within {}", length(millis(within))));
+    let within = verdict.named_within.map(|within| format!(" within {}", length(whole_millis(within))));
     let several =
         (verdict.incidents_max != 1).then(|| format!(", at most {} incidents", verdict.incidents_max));
     format!("{}{}{}", causes(&verdict.cause), within.unwrap_or_default(), several.unwrap_or_default())
@@ -210,10 +209,6 @@ fn describe(verdict: &Verdict) -> String {
 
 fn causes(group: &[Cause]) -> String {
     group.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A length for people: `12.4 s`, `3 min 20 s`, `2 h 5 min`, `5 d 4 h`.

@@ -17,7 +17,7 @@ use crate::correlate::Wish;
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB, Observation, PhaseTimes};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::world::faults::World;
 use crate::world::noise::{Luck, Outcome};
 use crate::world::reports::{Delivered, Parcel, Reports};
@@ -369,8 +369,8 @@ fn rings(world: &World, begin: At, hub_asks: bool) -> Vec<Ring> {
     let estate = world.estate();
     let mut slots: BTreeMap<i64, Vec<(i64, u32, u32)>> = BTreeMap::new();
     let mut add = |row: usize, asker: &str, probe: usize, id: &str, every: Duration| {
-        let every_ms = millis(every).max(1);
-        let slot = (millis(phase(asker, id, every)), index(row), index(probe));
+        let every_ms = whole_millis(every).max(1);
+        let slot = (whole_millis(phase(asker, id, every)), index(row), index(probe));
         slots.entry(every_ms).or_default().push(slot);
     };
     for (row, practice) in estate.practices.iter().enumerate() {
@@ -408,8 +408,4 @@ fn vantage(world: &World, row: u32) -> Vantage {
 
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

@@ -53,16 +53,16 @@ fn a_policy_is_read() {
 fn a_target_is_enough_and_a_host_with_ports_too() {
     let ask = good("target = \"127.80.0.1:8443\"");
     assert_eq!((ask.tcp_open.as_slice(), ask.secret), (&[8443][..], None));
-    let ask = good("target = \"127.80.0.1\"\ntcp_blocked = [\"25\"]");
-    assert_eq!((ask.target.host.as_str(), ask.tcp_open.len()), ("127.80.0.1", 0));
-    let ask = good("target = \"127.80.0.1:25\"\ntcp_blocked = [\"25\"]");
-    assert!(ask.tcp_open.is_empty(), "a policy that blocks the target's own port is taken at its word");
+    let ask = good("target = \"127.80.0.1\"\ntcp_open = [\"443\"]\ntcp_blocked = [\"25\"]");
+    assert_eq!((ask.target.host.as_str(), ask.target.port), ("127.80.0.1", 443));
 }
 
 #[test]
 fn mistakes_are_named_with_the_way_out() {
     for (keys, says) in [
         ("target = \"127.80.0.1\"", "names no port"),
+        ("target = \"127.80.0.1\"\ntcp_blocked = [\"25\"]", "nothing shows that the reflector is there"),
+        ("target = \"127.80.0.1:25\"\ntcp_blocked = [\"25\"]", "`tcp_blocked` has it too"),
         ("target = \"127.80.0.1:443\"\nudp_open = \"53\"", "need the reflector's secret"),
         ("target = \"127.80.0.1:443\"\nidle = \"3s\"", "need the reflector's secret"),
         ("target = \"127.80.0.1:443\"\nsecret_file = \"secret\"\nmtu = 1500", "there is no udp_open"),

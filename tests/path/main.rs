@@ -68,6 +68,17 @@ every = "30s"
 timeout = "3s"
 "#;
 
+const EGRESS: &str = r#"
+[[probe]]
+id = "egress"
+kind = "egress"
+network = "internet"
+target = "10.9.0.2:4433"
+tcp_open = ["4433"]
+every = "30s"
+timeout = "1s"
+"#;
+
 fn addresses(path: &Value) -> Vec<&str> {
     let hops = path["hops"].as_array().expect("hops");
     hops.iter().map(|hop| hop["address"].as_str().unwrap_or("*")).collect()
@@ -169,6 +180,20 @@ fn a_firewall_that_says_no_is_named() {
 }
 
 #[test]
+fn an_egress_check_names_the_router_that_prohibits_a_port() {
+    let Some(county) = County::new() else { return };
+    county.estate(EGRESS);
+    county.ip("r2", "route add prohibit 10.9.0.2/32");
+    let (_, said) = county.linewatch(&["probe", "egress", "--json", "--practice", "G82002"]);
+    let object: Value = serde_json::from_str(&said).expect(&said);
+    assert_eq!(object["observation"]["failure"], "unreachable", "{said}");
+    let port = &object["facts"]["egress"]["ports"][0];
+    assert_eq!((&port["found"], &port["by"]), (&"prohibited".into(), &"10.20.0.2".into()), "{said}");
+    let (_, said) = county.linewatch(&["probe", "egress", "--practice", "G82002"]);
+    assert!(said.contains("says 10.20.0.2") || said.contains("dropped"), "{said}");
+}
+
+#[test]
 fn a_router_without_a_way_on_says_so() {
     let Some(county) = County::new() else { return };
     county.estate(PROBES);
@@ -218,11 +243,47 @@ fn a_machine_without_a_way_says_so_of_itself() {
         );
         assert!(sentence(&path).contains("before the first router"), "{path}");
     }
+    // Nor is it anybody's outage, whatever is asked and however.
+    county.estate(&(PROBES.to_owned() + PATHS + EGRESS));
+    for probe in ["tcp", "udp", "dns", "icmp", "egress", "way"] {
+        let seen = county.observed(probe);
+        assert_eq!(seen["failure"], "local", "{probe}: {seen}");
+        assert!(seen["detail"].as_str().is_some_and(|said| said.contains("no route")), "{probe}: {seen}");
+    }
     // And so does one whose router is away, where nobody says anything but the machine's own kernel.
     county.ip("client", "route add default via 10.1.0.77");
     let (_, path) = county.path_of("udp");
     assert!(matches!(path["stopped"].as_str(), Some("unreachable" | "silent")), "{path}");
     assert_eq!(addresses(&path).len(), 0, "{path}");
+}
+
+#[test]
+fn a_cable_that_is_out_is_this_machines_own_and_a_routers_word_is_not() {
+    let Some(county) = County::new() else { return };
+    county.estate(PROBES);
+    county.ip("r2", "route add unreachable 10.9.0.2/32");
+    let seen = county.observed("tcp");
+    assert_eq!(seen["failure"], "unreachable", "{seen}");
+    // The other end of the client's cable: it keeps its address and its routes.
+    county.ip("r1", "link set to-client down");
+    // The kernel says so of the near end within a second.
+    let begun = std::time::Instant::now();
+    let is_in = || {
+        let output =
+            county.command("client", "ip").args(["link", "show", "up", "to-r1"]).output().expect("it ran");
+        String::from_utf8_lossy(&output.stdout).contains("state UP")
+    };
+    while is_in() {
+        assert!(begun.elapsed().as_secs() < 30, "the cable is still in");
+    }
+    for probe in ["tcp", "udp", "dns", "icmp"] {
+        let seen = county.observed(probe);
+        assert_eq!(seen["failure"], "local", "{probe}: {seen}");
+        assert!(
+            seen["detail"].as_str().is_some_and(|said| said.contains("cable is out: to-r1")),
+            "{probe}: {seen}"
+        );
+    }
 }
 
 #[test]

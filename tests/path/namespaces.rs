@@ -202,6 +202,12 @@ impl County {
         running
     }
 
+    /// `linewatch probe ID --json`.
+    pub fn observed(&self, probe: &str) -> serde_json::Value {
+        let (_, said) = self.linewatch(&["probe", probe, "--json", "--practice", "G82002"]);
+        serde_json::from_str::<serde_json::Value>(&said).expect(&said)["observation"].take()
+    }
+
     /// `linewatch probe ID --json`, its `path`, and whether the check is fine.
     pub fn path_of(&self, probe: &str) -> (bool, serde_json::Value) {
         let (_, said) = self.linewatch(&["probe", probe, "--path", "--json", "--practice", "G82002"]);

@@ -58,8 +58,36 @@ async fn a_redirect_to_somebody_else_is_a_block_page_unless_it_is_permitted() {
 async fn a_service_on_the_inside_may_lead_to_the_inside() {
     let there = servers::http(page("200 OK", "all is well")).await;
     let found = format!("HTTP/1.1 302 Found\r\nLocation: http://{there}/\r\nContent-Length: 0\r\n\r\n");
-    let answer = asked(found, HttpAsk { redirects_max: 3, ..get("http://accurx.example/") }).await;
+    let question = HttpAsk { redirects_max: 3, ..get("http://accurx.example/") };
+    // An address is nobody's name, so it has to be named.
+    let answer = asked(found.clone(), question.clone()).await;
+    assert_eq!(failed(&answer), (Some(Failure::BlockedPage), Some(Phase::FirstByte)), "{answer:?}");
+    assert!(detail(&answer).contains("redirects_to = \"127.0.0.1\""), "{answer:?}");
+    let named = HttpAsk { redirects_to: vec!["127.0.0.1".to_owned()], ..question.clone() };
+    let answer = asked(found.clone(), named).await;
     assert!(answer.ok, "{answer:?}");
+    let proven = |text: &str| HttpAsk { expect_body: Some(text.to_owned()), ..question.clone() };
+    assert!(asked(found.clone(), proven("is well")).await.ok, "the page proves itself");
+    let answer = asked(found, proven("Sign in")).await;
+    assert_eq!(answer.failure, Some(Failure::BlockedPage), "{answer:?}");
+    assert!(
+        detail(&answer).contains(&format!("redirected to http://{there}/, which: \"Sign in\" is not")),
+        "{answer:?}"
+    );
+}
+
+/// The portal of a network that takes every connection, and whose own host is away.
+#[tokio::test]
+async fn a_portal_that_is_away_is_a_portal_all_the_same() {
+    let closed = servers::ClosedTcp::new();
+    let portal = format!("http://{}/login", closed.address);
+    let found = format!("HTTP/1.1 302 Found\r\nLocation: {portal}\r\nContent-Length: 0\r\n\r\n");
+    let question = HttpAsk { redirects_max: 3, ..get("http://accurx.example/") };
+    for question in [question.clone(), HttpAsk { expect_body: Some("Sign in".to_owned()), ..question }] {
+        let answer = asked(found.clone(), question).await;
+        assert_eq!(failed(&answer), (Some(Failure::BlockedPage), Some(Phase::FirstByte)), "{answer:?}");
+        assert!(detail(&answer).contains(&portal), "{answer:?}");
+    }
 }
 
 /// A name server that knows `127.0.0.1` and `::1`, and counts questions by their type.

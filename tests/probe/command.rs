@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use super::servers;
+use super::servers::{self, Authority, Farewell};
 
 /// An estate of one practice, whose checks go to these loopback ports.
 fn configuration(dir: &Path, open: u16, closed: u16, source: &str) -> std::path::PathBuf {
@@ -47,7 +47,20 @@ timeout = "20s"
 }
 
 async fn linewatch(config: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
+    linewatch_trusting(None, config, args).await
+}
+
+/// On a machine whose store has these roots alone.
+async fn linewatch_trusting(
+    roots: Option<&Path>,
+    config: &Path,
+    args: &[&str],
+) -> (Option<i32>, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"));
+    if let Some(roots) = roots {
+        command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+    }
+    let Output { status, stdout, stderr } = command
         .arg("probe")
         .args(args)
         .arg("--config")
@@ -99,6 +112,35 @@ async fn each_outcome_has_its_words_and_its_exit_status() {
     let (code, out, _) = linewatch(&config, &["open", "--practice", "G82002"]).await;
     assert_eq!(code, Some(3), "{out}");
     assert!(out.contains("COULD NOT ASK") && out.contains("192.0.2.7"), "{out}");
+}
+
+#[tokio::test]
+async fn a_firewall_that_decrypts_is_named_though_this_machine_trusts_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let roots = dir.path().join("roots.pem");
+    for (issuer, pin, code, says) in [
+        (
+            "FortiGate CA",
+            "",
+            Some(1),
+            "which this machine trusts and the public does not, and has the name of Fortinet",
+        ),
+        ("FortiGate CA", "issuer = \"FortiGate CA\"", Some(0), "OK: open is fine"),
+        ("County Root", "", Some(0), "OK: open is fine"),
+    ] {
+        let authority = Authority::named(issuer);
+        std::fs::write(&roots, authority.pem()).expect("written");
+        let page = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well";
+        let server = servers::https(authority.issue("127.0.0.1", 90), page, Farewell::Polite).await;
+        let config = configuration(dir.path(), 1, 1, "127.0.0.3");
+        let text = std::fs::read_to_string(&config).expect("written");
+        let url = format!("kind = \"https\"\n{pin}\nurl = \"https://127.0.0.1:{}/\"", server.port());
+        let text = text.replace("kind = \"http\"", &url).replace("url = \"http://127.0.0.1:1/\"\n", "");
+        std::fs::write(&config, text).expect("written");
+        let (ended, out, error) = linewatch_trusting(Some(&roots), &config, &["open"]).await;
+        assert_eq!(ended, code, "{issuer}, {pin}: {out}{error}");
+        assert!(out.contains(says), "{issuer}, {pin}: {out}");
+    }
 }
 
 #[tokio::test]

@@ -130,12 +130,13 @@ async fn a_closed_udp_port_refuses() {
 }
 
 #[tokio::test]
-async fn another_secret_is_hung_up_on() {
+async fn another_secret_is_said_so_and_convicts_nobody() {
     let server = start([127, 0, 5, 8], 1, 0, 500).await;
     let mut question = of(&server);
     question.secret = Some(SharedSecret::new("incorrect horse battery").expect("a secret"));
     let answer = ask(Ask::Egress(question), LONG).await;
-    assert_eq!(failed(&answer), (Some(Failure::Reset), Some(Phase::FirstByte)), "{answer:?}");
+    assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+    assert_eq!(ports(&answer)[0].found, "other_secret");
     assert!(detail(&answer).contains("another secret") && !detail(&answer).contains("horse"), "{answer:?}");
 }
 
@@ -155,9 +156,23 @@ async fn somebody_else_answers_in_its_place() {
     question.udp_open = vec![names.port()];
     let answer = ask(Ask::Egress(question.clone()), Duration::from_secs(1)).await;
     assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::FirstByte)), "{answer:?}");
-    // Nothing of ours gets out where somebody else answers: that is blocked.
+    // Nothing of ours gets out where somebody else answers: that is blocked, once something shows that the reflector is there.
     question.udp_blocked = std::mem::take(&mut question.udp_open);
-    assert!(ask(Ask::Egress(question), Duration::from_secs(1)).await.ok);
+    let answer = ask(Ask::Egress(question.clone()), Duration::from_secs(1)).await;
+    assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+    let server = start([127, 0, 5, 12], 1, 0, 500).await;
+    question.target = HostPort { host: server.ip.to_string(), port: server.tcp[0] };
+    question.tcp_open.clone_from(&server.tcp);
+    let answer = ask(Ask::Egress(question), Duration::from_secs(1)).await;
+    assert!(!ports(&answer)[0].unserved && ports(&answer)[1].found != "passes", "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_reflectors_own_rate_convicts_nobody() {
+    let server = start([127, 0, 5, 13], 4, 0, 1).await;
+    let answer = ask(Ask::Egress(of(&server)), LONG).await;
+    assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+    assert!(detail(&answer).contains("--max-per-second"), "{answer:?}");
 }
 
 #[tokio::test]

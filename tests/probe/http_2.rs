@@ -121,7 +121,7 @@ async fn bytes_that_are_not_the_second_version_are_protocol() {
 }
 
 #[tokio::test]
-async fn floods_of_control_frames_end_at_the_deadline() {
+async fn floods_of_control_frames_end_at_the_deadline_or_at_the_bound() {
     const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
     // An interim answer (100) to the first request, again and again: an index, then the status as a literal.
@@ -130,9 +130,9 @@ async fn floods_of_control_frames_end_at_the_deadline() {
     for piece in [SETTINGS, PING, INTERIM] {
         let question = says_bytes(&authority, SETTINGS, piece).await;
         let answer = ask(Ask::Http(question), std::time::Duration::from_millis(700)).await;
-        assert_eq!(
-            failed(&answer),
-            (Some(Failure::Timeout), Some(Phase::FirstByte)),
+        // Whichever comes first: how fast h2 reads each of them is its own affair.
+        assert!(
+            matches!(failed(&answer), (Some(Failure::Timeout | Failure::Protocol), Some(Phase::FirstByte))),
             "{piece:?}: {answer:?}"
         );
     }

@@ -183,6 +183,7 @@ async fn leading_to(public: &Authority, there: std::net::SocketAddr) -> HttpAsk 
         connect_to: Some(host_port(here)),
         trust_pem: Some(public.pem()),
         redirects_max: 3,
+        redirects_to: vec!["127.0.0.1".to_owned()],
         ..get("https://accurx.example/")
     }
 }

@@ -7,7 +7,7 @@ use linewatch::estate::SharedSecret;
 use linewatch::limits::{
     REFLECTOR_CLOCK_SKEW_MAX, REFLECTOR_FRAME_BYTES_MAX, REFLECTOR_STRANGERS_PER_SOURCE_MAX,
 };
-use linewatch::reflector::frame::{ANSWER_BYTES, Answer, Key, Kind, Nonce, Says};
+use linewatch::reflector::frame::{ANSWER_BYTES, Answer, Key, Kind, Nonce, Says, Unsigned, read_refusal};
 use linewatch::reflector::ports::{Port, Transport};
 use linewatch::reflector::{Counted, Counters, Options, Reflector};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -169,6 +169,41 @@ async fn a_recorded_question_is_answered_once() {
 }
 
 #[tokio::test]
+async fn an_old_recording_is_told_the_time_once() {
+    let server = start([127, 0, 0, 1], 1, 0, 500).await;
+    let recorded = question(1, now() - 3600);
+    let mut first = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert_eq!(asked_over(&mut first, &recorded).await.says, Says::Untimely);
+    let mut again = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    again.write_all(&recorded).await.expect("sent");
+    assert!(matches!(again.read(&mut [0]).await, Ok(0) | Err(_)), "and no second time");
+    assert_eq!(server.counted(|counted| counted.repeated == 1).await.answered_tcp, 1);
+}
+
+/// What a check convicts nobody of: it is told that there are too many, or that its secret is another one.
+#[tokio::test]
+async fn connections_above_the_rate_are_told_so() {
+    let server = start([127, 0, 0, 1], 1, 0, 1).await;
+    // A source may have one at once.
+    let mut first = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert!(matches!(asked_over(&mut first, &question(1, now())).await.says, Says::Saw(_)));
+    let mut second = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    assert_eq!(asked_over(&mut second, &question(2, now())).await.says, Says::Busy);
+    assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "and let go of");
+
+    let stranger = Key::new(&SharedSecret::new("incorrect horse battery").expect("a secret"));
+    let asked = stranger.question(Kind::Short, [3; 16], now(), &[], 0);
+    let server = start([127, 0, 0, 1], 1, 0, 500).await;
+    let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
+    stream.write_all(&asked).await.expect("sent");
+    let mut told = Vec::new();
+    stream.read_to_end(&mut told).await.expect("told, and let go of");
+    assert_eq!(read_refusal(&told, &[3; 16]), Some(Unsigned::Foreign));
+    assert!(told.len() < asked.len(), "nothing is amplified");
+    assert_eq!(read_refusal(&told, &[4; 16]), None, "to that question alone");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_is_told_over_tcp_and_the_connection_ends() {
     let server = start([127, 0, 0, 1], 1, 0, 500).await;
     let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
@@ -228,7 +263,9 @@ async fn strangers_that_say_nothing_are_bounded() {
     }
     server.counted(|counted| counted.connections == REFLECTOR_STRANGERS_PER_SOURCE_MAX as u64).await;
     let mut late = TcpStream::connect(server.tcp_at()).await.expect("the kernel takes it");
-    assert!(matches!(late.read(&mut [0]).await, Ok(0) | Err(_)), "and the reflector lets go of it");
+    let mut told = Vec::new();
+    late.read_to_end(&mut told).await.expect("the reflector lets go of it");
+    assert_eq!(read_refusal(&told, &[7; 16]), Some(Unsigned::Crowded), "and says why");
     assert_eq!(server.counted(|counted| counted.crowded == 1).await.crowded, 1);
 
     // Another source finds a place; and whoever has asked is no stranger any more, which frees one.

@@ -127,9 +127,11 @@ async fn a_firewall_that_masks_starttls_is_named() {
     let offers = "250-mail.example\r\n250-SIZE 1000\r\n250 XXXXXXXA\r\n";
     let credentials = Credentials::self_signed("127.0.0.1");
     let server = Mail { greeting: "220 ****************\r\n", offers, credentials }.start().await;
-    let answer = ask(smtp(server, SmtpTls::StartTls, ""), LONG).await;
-    assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::Send)));
-    assert!(detail(&answer).contains("masks the server's STARTTLS"), "{answer:?}");
+    for when in [SmtpTls::StartTls, SmtpTls::IfOffered] {
+        let answer = ask(smtp(server, when, ""), LONG).await;
+        assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::Send)));
+        assert!(detail(&answer).contains("masks the server's STARTTLS"), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,8 +47,11 @@ async fn an_expired_certificate_is_kept_for_the_record() {
 async fn chains_that_are_not_trusted_are_kept_too() {
     let authority = Authority::new();
     for (credentials, words) in [
-        (Credentials::self_signed("accurx.example"), "issuer"),
-        (Authority::named("Another Root").issue("accurx.example", 90), "not trusted here"),
+        (Credentials::self_signed("accurx.example"), "comes from accurx.example, which is not trusted"),
+        (
+            Authority::named("Another Root").issue("accurx.example", 90),
+            "comes from Another Root, which is not trusted here",
+        ),
         (Authority::new().issue("accurx.example", 90), "not signed by the issuer that it names"),
         (authority.issue("docman.example", 90), "another name"),
     ] {

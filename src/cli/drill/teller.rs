@@ -13,7 +13,7 @@ use crate::estate::Estate;
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits::{DRILL_LINES_EVERY, DRILL_MAIL_QUIET};
 use crate::observation::{Failure, Observation};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::world::loopback::servers::mail::AcceptedMail;
 
 /// Who is told.
@@ -134,13 +134,17 @@ impl Teller {
     /// Tells what has gathered and is complete as far as one can see.
     pub fn catch_up(&mut self, at: At, picture: &Picture) -> io::Result<()> {
         let Self::Person(person) = self else { return Ok(()) };
-        let quiet =
-            person.mails.last().is_some_and(|mail| at.millis_since(mail.at) >= millis(DRILL_MAIL_QUIET));
+        let quiet = person
+            .mails
+            .last()
+            .is_some_and(|mail| at.millis_since(mail.at) >= whole_millis(DRILL_MAIL_QUIET));
         if quiet {
             person.tell_mails()?;
         }
-        let due =
-            person.told.as_ref().is_none_or(|(when, _)| at.millis_since(*when) >= millis(DRILL_LINES_EVERY));
+        let due = person
+            .told
+            .as_ref()
+            .is_none_or(|(when, _)| at.millis_since(*when) >= whole_millis(DRILL_LINES_EVERY));
         if due { person.tell_lines(at, picture) } else { Ok(()) }
     }
 
@@ -259,10 +263,6 @@ impl Person {
 
 fn causes(causes: &[Cause]) -> String {
     causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-}
-
-fn millis(length: std::time::Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A probability for people: never 100 %, which nothing is.

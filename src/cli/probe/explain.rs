@@ -28,7 +28,17 @@ pub(super) struct Explained {
 /// The rule that this answer broke; `None`: it is fine.
 pub(super) fn broken(probe: &Probe, answer: &Answer) -> Option<Explained> {
     let seen = answer.detail.clone();
-    answer.rule.map(|rule| Explained { seen, ..explained(rule, probe) })
+    let behind = answer.facts.redirects.last().filter(|_| answer.rule == Some(Rule::Answers));
+    answer.rule.map(|rule| {
+        let explained = Explained { seen, ..explained(rule, probe) };
+        match behind {
+            // Whom a redirect leads to is who was to answer, and not whom the check names.
+            Some(there) => {
+                Explained { expected: format!("{there} takes the question and answers it"), ..explained }
+            }
+            None => explained,
+        }
+    })
 }
 
 /// The person's form: lines to stand below the verdict.
@@ -71,6 +81,7 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
     let always = |text: &str| (text.to_owned(), None);
     match rule {
         Rule::CanAsk => always("this machine can ask: it has the address, the rights and the descriptors"),
+        Rule::HasWay => always("this machine has a way out: a route to the address, and a cable that is in"),
         Rule::InTime => {
             let seconds = probe.timeout.as_secs_f64();
             (format!("the whole check ends within {seconds} s"), Some(format!("\"{seconds}s\"")))
@@ -106,8 +117,10 @@ fn said(rule: Rule, probe: &Probe) -> (String, Option<String>) {
             ("a redirect leads no further inside than the service itself stands".to_owned(), permitted)
         }
         Rule::OwnPage => {
-            let most = web(ask).map(|http| http.redirects_max.to_string());
-            ("a redirect that is not followed leads to the same organisation".to_owned(), most)
+            let hosts: Vec<String> = web(ask)
+                .map_or_else(Vec::new, |http| http.redirects_to.iter().map(|host| quoted(host)).collect());
+            let to = if hosts.is_empty() { String::new() } else { format!(", or to {}", any_of(&hosts)) };
+            (format!("redirects lead to hosts of the same organisation{to}"), listed(&hosts))
         }
         Rule::KnownPages => {
             let text = web(ask).and_then(|http| http.expect_body.as_ref()).map(|text| quoted(text));
@@ -206,10 +219,11 @@ fn of_names(rule: Rule, dns: &DnsAsk) -> (String, Option<String>) {
         }
         Rule::Compare => {
             let second = dns.compare.as_ref();
-            let how = if second.is_none_or(|compare| compare.same) { "same" } else { "different" };
+            let same = second.is_none_or(|compare| compare.same);
+            let (how, text) = if same { ("same", "the same") } else { ("different", "different") };
             let at =
                 second.map_or_else(String::new, |compare| format!("{} and {}", dns.server, compare.server));
-            (format!("{record} of {name} is {how} at {at}"), second.map(|_| quoted(how)))
+            (format!("{record} of {name} is {text} at {at}"), second.map(|_| quoted(how)))
         }
         _ => (format!("{name} has a record of type {record}"), Some(quoted(record))),
     }

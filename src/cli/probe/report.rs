@@ -254,8 +254,13 @@ fn through(egress: &EgressFacts) -> Vec<(&'static str, String)> {
             (false, false) => "NOT AS IT MUST BE",
         };
         let found = port.found.replace('_', " ");
-        let line =
-            format!("{:<10} must be {:<8} {found:<12} {ms:<10} {seen:<28} {mark}", port.port, port.must);
+        let by = port.by.map_or_else(String::new, |by| format!("says {by}"));
+        let line = format!(
+            "{:<10} must be {:<8} {found:<12} {ms:<10} {:<28} {mark}",
+            port.port,
+            port.must,
+            seen + &by
+        );
         rows.push(("port", line.trim_end().to_owned()));
     }
     if !egress.seen.is_empty() {
@@ -512,6 +517,7 @@ mod tests {
             found,
             as_it_must,
             unserved: false,
+            by: None,
             ms: None,
             seen: None,
         };
@@ -519,8 +525,10 @@ mod tests {
         (first.ms, first.seen) = (Some(12.3), "203.0.113.9:40000".parse().ok());
         let mut last = port(Port::tcp(25), "blocked", "refused", false);
         last.unserved = true;
+        let mut prohibited = port(Port::tcp(587), "open", "prohibited", false);
+        prohibited.by = Some(IpAddr::from([10, 20, 0, 2]));
         let egress = EgressFacts {
-            ports: vec![first, port(Port::udp(10000), "open", "hung_up", false), last],
+            ports: vec![first, port(Port::udp(10000), "open", "hung_up", false), prohibited, last],
             seen: vec![IpAddr::from([203, 0, 113, 9])],
             size: Some(SizeFacts { wanted: 1500, largest: Some(1420), told: false, way_back: false }),
             idle: Some(IdleFacts { seconds: 300.0, kept: false }),
@@ -530,6 +538,7 @@ mod tests {
         insta::assert_snapshot!(rows.join("\n"), @r"
         port         tcp/443    must be open     passes       12.30 ms   seen as 203.0.113.9:40000
         port         udp/10000  must be open     hung up                                              NOT AS IT MUST BE
+        port         tcp/587    must be open     prohibited              says 10.20.0.2               NOT AS IT MUST BE
         port         tcp/25     must be blocked  refused                                              the reflector does not listen there
         source seen  203.0.113.9
         packets      1500 wanted, 1420 bytes came back

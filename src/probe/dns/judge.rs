@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use hickory_proto::op::{Message, Metadata, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::{glob, reason};
 use crate::estate::{DnsAsk, DnsFlag, Matching};
@@ -32,7 +32,7 @@ fn content(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fa
         }));
     }
     if rcode == ResponseCode::NoError {
-        let found = found(message, record);
+        let found = found(message, &ask.name, record);
         if found.is_empty() {
             return Err(Fault::new(Failure::NoAnswer, format!("{} has no {record} record", ask.name))
                 .by(Rule::Record));
@@ -47,10 +47,33 @@ fn wrong(detail: impl AsRef<str>) -> Fault {
     Fault::new(Failure::WrongAnswer, detail)
 }
 
-/// The answers of a type, comparable.
-pub(super) fn found(message: &Message, record: RecordType) -> Vec<String> {
-    let answers = message.answers.iter().filter(|answer| answer.record_type() == record);
-    answers.map(|answer| comparable(&answer.data.to_string())).collect()
+/// The answers of a type for a name, comparable.
+pub(super) fn found(message: &Message, name: &str, record: RecordType) -> Vec<String> {
+    owned(message, name, record).iter().map(|answer| comparable(&answer.data.to_string())).collect()
+}
+
+/// The records of a type that are the name's own, or that of one which it is an alias of. What a name server tells of others
+/// besides is no answer.
+pub(in crate::probe) fn owned<'m>(message: &'m Message, name: &str, record: RecordType) -> Vec<&'m Record> {
+    let Ok(mut owner) = Name::from_utf8(name) else { return Vec::new() };
+    owner.set_fqdn(true);
+    // As long as the longest chain that there is room for, so that aliases in a circle end.
+    for _ in 0..=message.answers.len() {
+        let own = || message.answers.iter().filter(|answer| answer.name == owner);
+        let found: Vec<&Record> = own().filter(|answer| answer.record_type() == record).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let alias = own().find_map(|answer| match &answer.data {
+            RData::CNAME(alias) => Some(alias.0.clone()),
+            _ => None,
+        });
+        match alias {
+            Some(next) => owner = next,
+            None => break,
+        }
+    }
+    Vec::new()
 }
 
 fn matches(ask: &DnsAsk, record: RecordType, found: &[String]) -> Result<(), Fault> {
@@ -92,14 +115,13 @@ fn matches(ask: &DnsAsk, record: RecordType, found: &[String]) -> Result<(), Fau
 }
 
 /// The fewest and the most seconds that answers of this type have to live.
-pub(super) fn ttls(message: &Message, record: RecordType) -> Option<(u32, u32)> {
-    let ttls =
-        || message.answers.iter().filter(|answer| answer.record_type() == record).map(|answer| answer.ttl);
-    Some((ttls().min()?, ttls().max()?))
+pub(super) fn ttls(message: &Message, name: &str, record: RecordType) -> Option<(u32, u32)> {
+    let ttls: Vec<u32> = owned(message, name, record).iter().map(|answer| answer.ttl).collect();
+    Some((*ttls.iter().min()?, *ttls.iter().max()?))
 }
 
 fn lives(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
-    let Some((fewest, most)) = ttls(message, record) else { return Ok(()) };
+    let Some((fewest, most)) = ttls(message, &ask.name, record) else { return Ok(()) };
     let of = format!("{record} of {}", ask.name);
     if let Some(min) = ask.ttl_min.filter(|min| fewest < *min) {
         return Err(
@@ -208,8 +230,8 @@ fn comparable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use hickory_proto::op::{Edns, OpCode};
+    use hickory_proto::rr::rdata;
     use hickory_proto::rr::rdata::opt::EdnsOption;
-    use hickory_proto::rr::{Name, RData, Record, rdata};
 
     use super::*;
     use crate::estate::HostPort;
@@ -305,6 +327,28 @@ mod tests {
         answer.metadata.recursion_available = true;
         answer.metadata.authentic_data = true;
         assert_eq!(judge(&flagged, RecordType::A, &answer), Ok(()));
+    }
+
+    #[test]
+    fn only_the_names_own_records_are_answers_or_those_of_its_alias() {
+        let name = |text: &str| Name::from_ascii(text).expect("a name");
+        let address =
+            |owner: &str, last| Record::from_rdata(name(owner), 60, RData::A(rdata::A::new(192, 0, 2, last)));
+        let alias =
+            |owner: &str, of: &str| Record::from_rdata(name(owner), 60, RData::CNAME(rdata::CNAME(name(of))));
+        let own = ask("noerror", &["192.0.2.7"]);
+        let judged = |answers: &[Record]| failure(&own, ResponseCode::NoError, answers);
+        assert_eq!(judged(&[address("evil.example.", 7)]), Some(Failure::NoAnswer), "somebody else's");
+        assert_eq!(judged(&[address("ACCURX.example.", 7)]), None, "case is no difference");
+        let chain = [
+            address("edge.cdn.example.", 7),
+            alias("cdn.example.", "edge.cdn.example."),
+            alias("accurx.example.", "cdn.example."),
+        ];
+        assert_eq!(judged(&chain), None, "in any order");
+        assert_eq!(judged(&chain[..2]), Some(Failure::NoAnswer), "the chain is broken");
+        let circle = [alias("accurx.example.", "b.example."), alias("b.example.", "accurx.example.")];
+        assert_eq!(judged(&circle), Some(Failure::NoAnswer));
     }
 
     #[test]

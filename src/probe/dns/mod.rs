@@ -28,7 +28,7 @@ use hickory_proto::rr::{Record, RecordType};
 use tokio::time::Instant;
 
 pub(super) use exchange::query;
-pub(super) use judge::refusal;
+pub(super) use judge::{owned, refusal};
 
 use self::exchange::{Reply, Way};
 use self::message::{Manner, Question};
@@ -147,7 +147,7 @@ fn note(ask: &DnsAsk, record: RecordType, reply: &Reply, trail: &Trail) {
         facts.answers = listed(message);
         facts.over_tcp = reply.over_tcp;
         facts.flags = judge::flags(&message.metadata);
-        facts.ttl = judge::ttls(message, record).map(|(fewest, _)| fewest);
+        facts.ttl = judge::ttls(message, &ask.name, record).map(|(fewest, _)| fewest);
         facts.edns = edns;
         facts.reasons = reason::all(message).iter().map(|reason| one_line(&reason.words())).collect();
     });

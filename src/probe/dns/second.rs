@@ -75,7 +75,7 @@ pub(super) fn beside_failure(
             None => {
                 return format!(
                     "the second name server, {server}, answers: {}",
-                    told(&reply.message, record)
+                    told(&reply.message, &ask.name, record)
                 );
             }
             Some(fault) => fault,
@@ -99,7 +99,7 @@ pub(super) fn judge(
     if !alike && no_answer(reply, &ask.name).is_some() {
         return Ok(());
     }
-    let set = |message| found(message, record).into_iter().collect::<BTreeSet<_>>();
+    let set = |message| found(message, &ask.name, record).into_iter().collect::<BTreeSet<_>>();
     let is_same = alike && set(first) == set(second);
     if is_same == compare.same {
         return Ok(());
@@ -107,20 +107,27 @@ pub(super) fn judge(
     let of = format!("{record} of {}", ask.name);
     let (one, other) = (&ask.server, &compare.server);
     let said = if compare.same {
-        format!("{of} is {} at {one}, but {} at {other}", told(first, record), told(second, record))
+        format!(
+            "{of} is {} at {one}, but {} at {other}",
+            told(first, &ask.name, record),
+            told(second, &ask.name, record)
+        )
     } else {
-        format!("{of} is {} at {one} and {other} alike, where they should differ", told(first, record))
+        format!(
+            "{of} is {} at {one} and {other} alike, where they should differ",
+            told(first, &ask.name, record)
+        )
     };
     Err(Fault::new(Failure::WrongAnswer, said).by(Rule::Compare))
 }
 
 /// The answers of a message in a few words.
-fn told(message: &Message, record: RecordType) -> String {
+fn told(message: &Message, name: &str, record: RecordType) -> String {
     let rcode = message.metadata.response_code;
     if rcode != ResponseCode::NoError {
         return rcode_word(rcode).into_owned();
     }
-    let answers: BTreeSet<String> = found(message, record).into_iter().collect();
+    let answers: BTreeSet<String> = found(message, name, record).into_iter().collect();
     if answers.is_empty() {
         return "no such record".to_owned();
     }

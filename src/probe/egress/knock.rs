@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,11 +11,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::fault::Fault;
 use super::super::nonce::question_nonce;
+use super::super::path::errors;
 use super::super::socket;
 use super::super::trail::millis;
 use crate::limits::{EGRESS_DATAGRAMS, EGRESS_STRAYS_MAX, PROBE_UDP_BYTES_MAX};
 use crate::observation::Failure;
-use crate::reflector::frame::{ANSWER_BYTES, HEAD_BYTES, Key, Kind, Nonce, Saw, Says, length};
+use crate::reflector::frame::{
+    ANSWER_BYTES, HEAD_BYTES, Key, Kind, Nonce, Saw, Says, Unsigned, length, read_refusal,
+};
 use crate::reflector::ports::{Port, Transport};
 use crate::reflector::unix_seconds;
 
@@ -38,6 +42,10 @@ pub(super) enum Found {
     Clock(i64),
     /// The reflector answered that it has too many to answer.
     Busy,
+    /// It says, unsigned, that it has another secret.
+    Foreign,
+    /// It says, unsigned, that it has too many connections.
+    Crowded,
     /// Nothing came back at all.
     Dropped,
     /// It connects, and then nothing comes back.
@@ -48,8 +56,8 @@ pub(super) enum Found {
     Reset,
     /// It connects, and is closed in good order without a word. A reflector does that to who hasn't its secret.
     HungUp,
-    /// An ICMP message that there is no way, or that it is prohibited; the kernel doesn't tell us which.
-    Prohibited,
+    /// An ICMP message that there is no way, or that it is prohibited, and the router that sent it, where that is known.
+    Prohibited(Option<IpAddr>),
     /// Somebody else answered.
     Intercepted,
     /// This machine's own doing.
@@ -63,31 +71,37 @@ impl Found {
         match self {
             Self::Passes(_) => "passes",
             Self::Clock(_) => "clock",
-            Self::Busy => "busy",
+            Self::Busy | Self::Crowded => "busy",
+            Self::Foreign => "other_secret",
             Self::Dropped => "dropped",
             Self::Silent => "silent",
             Self::Refused => "refused",
             Self::Reset => "reset",
             Self::HungUp => "hung_up",
-            Self::Prohibited => "prohibited",
+            Self::Prohibited(_) => "prohibited",
             Self::Intercepted => "intercepted",
             Self::Local(_) | Self::NotAsked => "not_asked",
         }
     }
 
+    /// The router that says so, where one does.
+    pub(super) fn router(&self) -> Option<IpAddr> {
+        if let Self::Prohibited(router) = self { *router } else { None }
+    }
+
     /// What an operating system's error says about the port.
-    fn of(error: &io::Error, to: SocketAddr) -> Self {
+    fn of(error: &io::Error, to: SocketAddr, source: Option<IpAddr>) -> Self {
         // An IPv6 firewall's "administratively prohibited" is the same error as no permission here. Towards IPv4
         // it is always this machine's.
         if to.is_ipv6() && error.raw_os_error() == Some(Errno::EACCES as i32) {
-            return Self::Prohibited;
+            return Self::Prohibited(None);
         }
-        let fault = Fault::io(error, &format!("asking {to}"));
+        let fault = socket::failed(error, &format!("asking {to}"), to, source);
         match fault.failure {
             Failure::Timeout => Self::Dropped,
             Failure::Refused => Self::Refused,
             Failure::Reset => Self::Reset,
-            Failure::Unreachable => Self::Prohibited,
+            Failure::Unreachable => Self::Prohibited(None),
             _ => Self::Local(fault),
         }
     }
@@ -114,7 +128,10 @@ impl Asker {
         match (port.transport, &self.key) {
             (Transport::Tcp, key) => self.over_tcp(key.as_ref(), to, until).await,
             (Transport::Udp, Some(key)) => match socket::datagrams(to, self.source).await {
-                Ok(socket) => self.over_udp(key, &socket, to, until).await,
+                Ok(socket) => match errors::keep(&socket, self.host, true) {
+                    Ok(()) => self.over_udp(key, &socket, to, until).await,
+                    Err(error) => Found::of(&error, to, self.source).into(),
+                },
                 Err(fault) => Found::Local(fault).into(),
             },
             // The configuration doesn't allow it: nobody answers a datagram without the secret.
@@ -140,8 +157,24 @@ impl Asker {
     }
 
     pub(super) async fn connect(&self, to: SocketAddr) -> Result<TcpStream, Found> {
+        let of = |error: &io::Error| Found::of(error, to, self.source);
         let socket = socket::stream(to, self.source).map_err(Found::Local)?;
-        socket.connect(to).await.map_err(|error| Found::of(&error, to))
+        errors::keep(&socket, self.host, true).map_err(|error| of(&error))?;
+        // Connecting takes the socket; what routers say is read through another handle of it.
+        let queue = socket.as_fd().try_clone_to_owned().map_err(|error| of(&error))?;
+        let connected = socket.connect(to).await;
+        let stream = connected.map_err(|error| self.failed(&error, to, &queue))?;
+        // From here on a message about one packet doesn't end the connection.
+        errors::keep(&stream, self.host, false).map_err(|error| of(&error))?;
+        Ok(stream)
+    }
+
+    /// What an error says about the port, and what a router has said of it.
+    fn failed(&self, error: &io::Error, to: SocketAddr, socket: &impl AsFd) -> Found {
+        match errors::router(socket, self.host) {
+            Some(router) => Found::Prohibited(Some(router)),
+            None => Found::of(error, to, self.source),
+        }
     }
 
     /// One question and its answer on a connection.
@@ -154,7 +187,7 @@ impl Asker {
         let question = key.question(Kind::Short, nonce, clock, &self.ports, 0);
         let to = SocketAddr::new(self.host, stream.peer_addr().map_or(0, |peer| peer.port()));
         if let Err(error) = stream.write_all(&question).await {
-            return Found::of(&error, to);
+            return Found::of(&error, to, self.source);
         }
         let mut frame = Vec::with_capacity(ANSWER_BYTES);
         loop {
@@ -162,11 +195,13 @@ impl Asker {
             match (&mut *stream).take(room).read_buf(&mut frame).await {
                 Ok(0) if frame.is_empty() => return Found::HungUp,
                 // Half an answer, or none of ours: a banner, an error page.
-                Ok(0) => return Found::Intercepted,
-                Ok(_) if frame.len() >= HEAD_BYTES && length(&frame).is_none() => return Found::Intercepted,
+                Ok(0) => return refused(&frame, &nonce).unwrap_or(Found::Intercepted),
+                Ok(_) if frame.len() >= HEAD_BYTES && length(&frame).is_none() => {
+                    return refused(&frame, &nonce).unwrap_or(Found::Intercepted);
+                }
                 Ok(_) if frame.len() >= ANSWER_BYTES => break,
                 Ok(_) => {}
-                Err(error) => return Found::of(&error, to),
+                Err(error) => return Found::of(&error, to, self.source),
             }
         }
         heard(key, &frame, &[nonce], clock).unwrap_or(Found::Intercepted)
@@ -188,13 +223,13 @@ impl Asker {
             let clock = unix_seconds();
             let question = key.question(Kind::Short, nonce, clock, &self.ports, 0);
             if let Err(error) = socket.send(&question).await {
-                return Found::of(&error, to).into();
+                return self.failed(&error, to, socket).into();
             }
             let wait_until = if turn == EGRESS_DATAGRAMS { until } else { begun + share * turn };
             while let Ok(received) = timeout_at(wait_until, socket.recv(&mut buffer)).await {
                 let answer = match received {
                     Ok(bytes) => heard(key, buffer.get(..bytes).unwrap_or_default(), &asked, clock),
-                    Err(error) => return Found::of(&error, to).into(),
+                    Err(error) => return self.failed(&error, to, socket).into(),
                 };
                 if let Some(found) = answer {
                     return Heard { found, connect_ms: None, answer_ms: Some(millis(begun.elapsed())) };
@@ -209,6 +244,14 @@ impl Asker {
         }
         found.into()
     }
+}
+
+/// Why the reflector hangs up, where it says so. `None`: what came says no such thing.
+fn refused(frame: &[u8], nonce: &Nonce) -> Option<Found> {
+    Some(match read_refusal(frame, nonce)? {
+        Unsigned::Foreign => Found::Foreign,
+        Unsigned::Crowded => Found::Crowded,
+    })
 }
 
 /// An answer to one of these questions. `None`: it is none.

@@ -9,7 +9,8 @@
 //! # Choices
 //!
 //! - What isn't the firewall's doing never convicts it. A port on which the reflector doesn't listen (it says so in each
-//!   answer), one that is too busy, clocks that differ too far, sockets that this process hasn't got: all `local`.
+//!   answer), one that is too busy or has another secret (which it says unsigned, since it can't sign for us), clocks that
+//!   differ too far, sockets that this process hasn't got: all `local`. So is a policy of which nothing passes at all.
 //! - An answer counts only with the secret's tag. Without one somebody on the way answers in the reflector's place,
 //!   which is `intercepted`, the contract's word for just that; `wrong_answer` would say that the target is to blame.
 //!   A port that must be blocked is not open when somebody else answers there: nothing of ours got out.
@@ -19,8 +20,8 @@
 //!   smaller than the `mtu` that the configuration demands.
 //! - Dropped or prohibited: a port is prohibited when an ICMP message says so. Those who send such messages send few of
 //!   them (Linux about one in two seconds to one address, after the first few), so of many prohibited ports some read
-//!   as dropped. IPv4 doesn't let us tell "prohibited" from "host unreachable"; when other ports of the same host
-//!   pass, it is the former.
+//!   as dropped. Which router said so is read from the socket's error queue and told of each port; "port unreachable" of one that
+//!   isn't the target is a firewall's, and "prohibited", too. When no other port of the same host passes, it is "unreachable".
 //! - A connection that the firewall forgot while it was silent is `timeout` or `reset`, in phase `first_byte`.
 
 mod knock;
@@ -42,7 +43,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::answer::{EgressFacts, IdleFacts, PortFacts};
 use super::fault::Fault;
 use super::lookup::Lookup;
-use super::trail::Trail;
+use super::trail::{Trail, median};
 use crate::estate::EgressAsk;
 use crate::limits::{EGRESS_PORT_PATIENCE_MAX, EGRESS_PORTS_AT_ONCE, EGRESS_SOCKETS_MAX, PROBE_LISTED_MAX};
 use crate::observation::{Failure, Phase};
@@ -164,6 +165,7 @@ fn note(knocked: &[Knocked], idle: Option<Idle>, silent: Option<Duration>, trail
         found: knocked.heard.found.as_str(),
         as_it_must: knocked.as_it_must(),
         unserved: knocked.unserved,
+        by: knocked.heard.found.router(),
         ms: knocked.heard.answer_ms.or(knocked.heard.connect_ms),
         seen: knocked.seen().map(|saw| saw.source),
     });
@@ -176,20 +178,18 @@ fn note(knocked: &[Knocked], idle: Option<Idle>, silent: Option<Duration>, trail
     let ports = ports.collect();
     trail.note(|facts| facts.egress = Some(EgressFacts { ports, seen, size: None, idle }));
     let times = |of: fn(&Heard) -> Option<f64>| -> Vec<f64> {
-        knocked.iter().filter(|knocked| knocked.passes()).filter_map(|knocked| of(&knocked.heard)).collect()
+        let passing = knocked.iter().filter(|knocked| knocked.passes());
+        let mut times: Vec<f64> = passing.filter_map(|knocked| of(&knocked.heard)).collect();
+        times.sort_by(f64::total_cmp);
+        times
     };
     for (phase, times) in
         [(Phase::Connect, times(|h| h.connect_ms)), (Phase::FirstByte, times(|h| h.answer_ms))]
     {
-        if let Some(median) = median(times) {
+        if let Some(median) = median(&times) {
             trail.measured(phase, median);
         }
     }
-}
-
-fn median(mut times: Vec<f64>) -> Option<f64> {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied()
 }
 
 impl Asker {
@@ -206,7 +206,7 @@ impl Asker {
         Ok(match timeout_at(until, self.converse(key, &mut stream)).await {
             Ok(Found::Local(fault)) => return Err(fault),
             // It is there, whatever is said on it.
-            Ok(Found::Passes(_) | Found::Busy | Found::Clock(_)) => Idle::Kept,
+            Ok(Found::Passes(_) | Found::Busy | Found::Crowded | Found::Clock(_)) => Idle::Kept,
             Ok(Found::Silent | Found::Dropped) | Err(_) => Idle::Forgotten(Failure::Timeout, silent),
             Ok(_) => Idle::Forgotten(Failure::Reset, silent),
         })

@@ -72,6 +72,7 @@ pub(super) fn judge(knocked: &[Knocked], size: Option<SizeFacts>, idle: Option<I
     could_ask(knocked)?;
     must_pass(knocked)?;
     must_not_pass(knocked)?;
+    is_there(knocked)?;
     if let Some(size) = size {
         sizes(size)?;
     }
@@ -98,6 +99,8 @@ pub(super) fn judge(knocked: &[Knocked], size: Option<SizeFacts>, idle: Option<I
 }
 
 fn could_ask(knocked: &[Knocked]) -> Result<(), Fault> {
+    // Where it has signed an answer with this very secret, "another secret" is somebody else's word.
+    let is_proven = knocked.iter().any(|knocked| knocked.seen().is_some());
     for knocked in knocked {
         match &knocked.heard.found {
             Found::Local(fault) => return Err(fault.clone()),
@@ -108,7 +111,12 @@ fn could_ask(knocked: &[Knocked]) -> Result<(), Fault> {
                     ahead.unsigned_abs()
                 )));
             }
-            Found::Busy => {
+            Found::Foreign if !is_proven => {
+                return Err(Fault::local(
+                    "the reflector says that it has another secret than this probe; give both the same",
+                ));
+            }
+            Found::Busy | Found::Crowded => {
                 return Err(Fault::local(
                     "the reflector has more questions than it answers; start it with a higher --max-per-second, or \
                      ask less often",
@@ -149,7 +157,7 @@ fn must_pass(knocked: &[Knocked]) -> Result<(), Fault> {
     if !anything {
         let hung_up = blocked.iter().any(|k| k.heard.found == Found::HungUp);
         detail.push_str(if hung_up {
-            "; nothing passes: it may have another secret than this probe, or be too busy"
+            "; nothing passes: what stands there may not be the reflector"
         } else {
             "; nothing passes at all: the reflector itself may be down"
         });
@@ -170,6 +178,18 @@ fn must_not_pass(knocked: &[Knocked]) -> Result<(), Fault> {
         list.join(", ")
     );
     Err(Fault::new(Failure::Open, detail).in_phase(phase))
+}
+
+/// Ports that don't pass are blocked only by comparison with one that does.
+fn is_there(knocked: &[Knocked]) -> Result<(), Fault> {
+    let is_policy = knocked.iter().any(|k| k.must == Must::Blocked);
+    if !is_policy || knocked.iter().any(Knocked::passes) {
+        return Ok(());
+    }
+    Err(Fault::local(
+        "nothing passes, so that nothing shows that the reflector is there, and ports that are blocked look the same; name a \
+         port in `tcp_open` or `udp_open` that it listens on",
+    ))
 }
 
 fn sizes(size: SizeFacts) -> Result<(), Fault> {
@@ -199,24 +219,28 @@ fn contract(knocked: &Knocked) -> (Failure, Phase) {
     };
     match &knocked.heard.found {
         Found::Refused => (Failure::Refused, first),
-        Found::Prohibited => (Failure::Unreachable, first),
+        Found::Prohibited(_) => (Failure::Unreachable, first),
         Found::Reset if knocked.heard.connect_ms.is_none() => (Failure::Reset, first),
         Found::Reset | Found::HungUp => (Failure::Reset, Phase::FirstByte),
-        Found::Intercepted => (Failure::Intercepted, Phase::FirstByte),
+        Found::Intercepted | Found::Foreign => (Failure::Intercepted, Phase::FirstByte),
         Found::Silent => (Failure::Timeout, Phase::FirstByte),
-        Found::Dropped | Found::Passes(_) | Found::Clock(_) | Found::Busy => (Failure::Timeout, first),
-        Found::Local(_) | Found::NotAsked => (Failure::Local, first),
+        Found::Dropped | Found::Passes(_) | Found::Clock(_) => (Failure::Timeout, first),
+        Found::Local(_) | Found::NotAsked | Found::Busy | Found::Crowded => (Failure::Local, first),
     }
 }
 
-fn word(found: &Found, anything_passes: bool) -> &'static str {
-    match found {
+fn word(found: &Found, anything_passes: bool) -> String {
+    let word = match found {
         Found::Silent => "silent after connecting",
         Found::HungUp => "hung up on",
-        Found::Intercepted => "answered by somebody else",
+        Found::Intercepted | Found::Foreign => "answered by somebody else",
         // The host is there, since other ports pass: so it is this port that somebody forbids.
-        Found::Prohibited if !anything_passes => "unreachable",
+        Found::Prohibited(_) if !anything_passes => "unreachable",
         found => found.as_str(),
+    };
+    match found.router() {
+        Some(router) => format!("{word}, says {router}"),
+        None => word.to_owned(),
     }
 }
 
@@ -251,14 +275,14 @@ mod tests {
             open(Port::tcp(443), Found::Passes(None)),
             open(Port::tcp(587), Found::Refused),
             open(Port::udp(3478), Found::Dropped),
-            open(Port::tcp(5060), Found::Prohibited),
+            open(Port::tcp(5060), Found::Prohibited(Some([10, 20, 0, 2].into()))),
             open(Port::udp(53), Found::Dropped),
             blocked(Port::tcp(25), Found::Passes(None)),
         ]);
         assert_eq!((fault.failure, fault.phase), (Failure::Timeout, Some(Phase::FirstByte)));
         assert_eq!(
             fault.detail,
-            "4 of 5 ports do not pass: tcp/587 refused, udp/3478 dropped, tcp/5060 prohibited, udp/53 dropped"
+            "4 of 5 ports do not pass: tcp/587 refused, udp/3478 dropped, tcp/5060 prohibited, says 10.20.0.2, udp/53 dropped"
         );
     }
 
@@ -294,6 +318,27 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_passes_nothing_is_known_to_be_blocked() {
+        let silent = [blocked(Port::tcp(25), Found::Dropped), blocked(Port::udp(53), Found::Intercepted)];
+        let found = fault(&silent);
+        assert_eq!(found.failure, Failure::Local);
+        assert!(found.detail.contains("`tcp_open`"), "{}", found.detail);
+        let proven = [open(Port::tcp(443), Found::Passes(None)), blocked(Port::tcp(25), Found::Dropped)];
+        assert_eq!(judge(&proven, None, None), Ok(()));
+    }
+
+    #[test]
+    fn another_secret_convicts_nobody_unless_the_same_one_was_proven() {
+        let saw = crate::reflector::frame::Saw::of_test();
+        let foreign = || open(Port::tcp(587), Found::Foreign);
+        let found = fault(&[open(Port::tcp(443), Found::Dropped), foreign()]);
+        assert_eq!(found.failure, Failure::Local);
+        assert!(found.detail.contains("another secret"), "{}", found.detail);
+        let found = fault(&[open(Port::tcp(443), Found::Passes(Some(saw))), foreign()]);
+        assert_eq!(found.failure, Failure::Intercepted);
+    }
+
+    #[test]
     fn clocks_that_differ_are_nobodys_outage() {
         let found = fault(&[open(Port::tcp(443), Found::Clock(-900)), open(Port::udp(53), Found::Dropped)]);
         assert_eq!(found.failure, Failure::Local);
@@ -303,7 +348,7 @@ mod tests {
     #[test]
     fn what_could_not_be_asked_comes_before_any_verdict() {
         let local = Fault::local("no descriptors");
-        for found in [Found::NotAsked, Found::Busy, Found::Local(local)] {
+        for found in [Found::NotAsked, Found::Busy, Found::Crowded, Found::Local(local)] {
             let found = fault(&[open(Port::tcp(443), Found::Dropped), open(Port::udp(53), found)]);
             assert_eq!(found.failure, Failure::Local);
         }
@@ -321,7 +366,10 @@ mod tests {
 
     #[test]
     fn when_nothing_passes_the_reflector_is_a_suspect_too() {
-        let found = fault(&[open(Port::tcp(443), Found::Prohibited), open(Port::udp(53), Found::Prohibited)]);
+        let found = fault(&[
+            open(Port::tcp(443), Found::Prohibited(None)),
+            open(Port::udp(53), Found::Prohibited(None)),
+        ]);
         assert_eq!(found.failure, Failure::Unreachable);
         assert!(
             found.detail.contains("unreachable") && found.detail.contains("may be down"),

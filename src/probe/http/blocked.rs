@@ -4,9 +4,10 @@ use hyper::StatusCode;
 use reqwest::Url;
 
 use super::body::Beginning;
+use super::redirect::{leads_home, led_away};
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
-use crate::probe::address::{Depth, depth_of_host, organisation};
+use crate::probe::address::{Depth, depth_of_host};
 use crate::probe::fault::Fault;
 use crate::probe::rule::Rule;
 
@@ -57,9 +58,8 @@ pub(super) fn judge(ask: &HttpAsk, shown: &Shown<'_>) -> Result<(), Fault> {
             format!("the answer is {}: a network that wants a log-in", shown.status),
         );
     }
-    if let Some((rule, why)) = shown.location.filter(|_| !is_expected).and_then(|to| led_away(ask, shown, to))
-    {
-        return blocked(rule, Phase::FirstByte, why);
+    if let Some(fault) = shown.location.filter(|_| !is_expected).and_then(|to| leads_away(ask, shown, to)) {
+        return Err(fault);
     }
     if let Some(text) = ask.blocked_body.iter().find(|text| shown.body.contains(text.as_bytes())) {
         return blocked(
@@ -89,27 +89,16 @@ pub(super) fn judge(ask: &HttpAsk, shown: &Shown<'_>) -> Result<(), Fault> {
 
 /// A redirect that isn't followed, and leads where a service itself would not send people: into a private network, or,
 /// where no redirect is permitted, to somebody else.
-fn led_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<(Rule, String)> {
+fn leads_away(ask: &HttpAsk, shown: &Shown<'_>, location: &str) -> Option<Fault> {
     let is_redirect = matches!(shown.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let to = shown.here.join(location).ok().filter(|_| is_redirect)?;
     let host = to.host_str()?;
     if depth_of_host(host) > Depth::Public && shown.is_public && !ask.redirects_private {
-        return Some((
-            Rule::RedirectsPrivate,
-            format!("a redirect from a public service to {to}, in a private network"),
-        ));
+        let words = format!("a redirect from a public service to {to}, in a private network");
+        let fault = Fault::new(Failure::BlockedPage, words).by(Rule::RedirectsPrivate);
+        return Some(fault.in_phase(Phase::FirstByte));
     }
-    let whose = organisation(host);
-    let header = ask.host.as_deref().map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
-    let ours = [shown.first.host_str(), header, ask.sni.as_deref()];
-    if ours.into_iter().flatten().any(|ours| organisation(ours) == whose) {
-        return None;
-    }
-    let status = shown.status.as_u16();
-    let words = format!(
-        "a redirect to another host, {to}; if the service itself sends people there, permit it with `redirects` or `expect_status = {status}`"
-    );
-    Some((Rule::OwnPage, words))
+    (!leads_home(ask, shown.first, &to)).then(|| led_away(&to, shown.status))
 }
 
 #[cfg(test)]

@@ -28,10 +28,10 @@ use self::exchange::{Asked, Page};
 use self::redirect::Way;
 use super::address::{depth, depth_of_host};
 use super::fault::{Fault, one_line};
-use super::socket;
 use super::talk::Tools;
 use super::tls::{self, Hello};
 use super::trail::Trail;
+use super::{outlet, socket};
 use crate::estate::{HostPort, HttpAsk, HttpVersion};
 use crate::observation::{Failure, Phase};
 
@@ -46,13 +46,16 @@ pub(super) async fn ask(
     // The certificate that is judged by its days is that of the service asked for, not of where it sends us.
     let mut days_left = None;
     loop {
-        let fetched = fetch(ask, &first, &mut way, source, tools, trail).await?;
+        let fetched = fetch(ask, &first, &mut way, source, tools, trail).await;
+        let fetched = fetched.map_err(|fault| {
+            way.redirected(ask, outlet::judge(fault, trail.peer(), trail.last_phase(), source))
+        })?;
         if days_left.is_none() {
             days_left = fetched.days_left;
         }
         let page = fetched.page;
         let Some(next) = way.next(ask, page.status, page.location.as_deref())? else {
-            judge(ask, &first, &way, &page)?;
+            judge(ask, &first, &way, &page).map_err(|fault| way.redirected(ask, fault))?;
             break;
         };
         trail.note(|facts| facts.redirects.push(one_line(next.as_str())));

@@ -1,7 +1,8 @@
 //! Where a redirect may lead: to http or https, a bounded number of times, never in a circle, and never further inside
 //! than the service itself stands, unless the operator permits it: from a public service into no private network, and
 //! from a private one not to this machine (whoever answers for the service must not make agents knock on the doors of
-//! practices, nor on their own).
+//! practices, nor on their own). Nor to another organisation, which is what a captive portal does, unless the operator names it
+//! or expects a body that only the service itself has.
 
 use std::net::SocketAddr;
 
@@ -10,8 +11,8 @@ use reqwest::Url;
 
 use crate::estate::HttpAsk;
 use crate::observation::{Failure, Phase};
-use crate::probe::address::{Depth, depth, depth_of_host};
-use crate::probe::fault::Fault;
+use crate::probe::address::{Depth, depth, depth_of_host, organisation};
+use crate::probe::fault::{Fault, one_line};
 use crate::probe::rule::Rule;
 
 /// The URLs of one check, in order.
@@ -72,8 +73,32 @@ impl Way {
                 format!("more than {} redirects; the last to {to}", ask.redirects_max),
             );
         }
+        // Further inside than is permitted is refused where it is connected to, in words of its own.
+        let is_held = to.host_str().is_some_and(|host| self.is_held(ask, depth_of_host(host)));
+        if ask.expect_body.is_none() && !is_held && !leads_home(ask, self.first(), &to) {
+            return Err(led_away(&to, status));
+        }
         self.past.push(std::mem::replace(&mut self.here, to));
         Ok(Some(&self.here))
+    }
+
+    /// The URL that was asked first.
+    pub(super) fn first(&self) -> &Url {
+        self.past.first().unwrap_or(&self.here)
+    }
+
+    /// What a failure means once redirects have led to another host. To another organisation's that the operator hasn't named,
+    /// it is no failure of the service.
+    pub(super) fn redirected(&self, ask: &HttpAsk, fault: Fault) -> Fault {
+        let is_ours = fault.failure == Failure::Local || fault.failure == Failure::BlockedPage;
+        if is_ours || self.here.host_str() == self.first().host_str() {
+            return fault;
+        }
+        let detail = one_line(&format!("redirected to {}, which: {}", self.here, fault.detail));
+        if leads_home(ask, self.first(), &self.here) {
+            return Fault { detail, ..fault };
+        }
+        Fault::new(Failure::BlockedPage, detail).by(Rule::OwnPage).in_phase(Phase::FirstByte)
     }
 
     /// Says where the connection went, in fact: of a name with addresses of both kinds only this one counts.
@@ -121,6 +146,32 @@ impl Way {
     }
 }
 
+/// Whether a redirect leads to the service's own organisation, or to a host that the operator permits.
+pub(super) fn leads_home(ask: &HttpAsk, first: &Url, to: &Url) -> bool {
+    let Some(host) = to.host_str() else { return false };
+    let is_below = |above: &String| {
+        host.strip_suffix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    if ask.redirects_to.iter().any(is_below) {
+        return true;
+    }
+    let whose = organisation(host);
+    let header = ask.host.as_deref().map(|host| host.rsplit_once(':').map_or(host, |(host, _)| host));
+    let ours = [first.host_str(), header, ask.sni.as_deref()];
+    let is_inside = ask.redirects_private && depth_of_host(host) > Depth::Public;
+    is_inside || ours.into_iter().flatten().any(|ours| organisation(ours) == whose)
+}
+
+pub(super) fn led_away(to: &Url, status: StatusCode) -> Fault {
+    let host = to.host_str().unwrap_or_default();
+    let words = format!(
+        "a redirect to another host, {to}, as captive portals do; if the service itself sends people there, permit it with \
+         redirects_to = \"{host}\", or expect_status = {}",
+        status.as_u16()
+    );
+    Fault::new(Failure::BlockedPage, words).by(Rule::OwnPage).in_phase(Phase::FirstByte)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +205,60 @@ mod tests {
     fn a_redirect_is_followed_relative_to_where_it_stands() {
         let mut way = way();
         assert_eq!(step(&mut way, 3, "log-in#top"), Ok(Some("https://accurx.example/log-in".to_owned())));
-        assert_eq!(step(&mut way, 3, "//id.example/"), Ok(Some("https://id.example/".to_owned())));
+        assert_eq!(
+            step(&mut way, 3, "//id.accurx.example/"),
+            Ok(Some("https://id.accurx.example/".to_owned()))
+        );
+    }
+
+    #[test]
+    fn another_organisation_is_a_captive_portal_unless_it_is_named_or_a_body_proves_the_service() {
+        let to = |ask: &HttpAsk, location: &str| {
+            let mut way = way();
+            way.next(ask, StatusCode::FOUND, Some(location))
+                .map(|next| next.is_some())
+                .map_err(|fault| fault.failure)
+        };
+        let named = |hosts: &[&str]| HttpAsk {
+            redirects_to: hosts.iter().map(|&host| host.to_owned()).collect(),
+            ..ask(3)
+        };
+        let portal = "http://portal.guest.test/login";
+        assert_eq!(to(&ask(3), portal), Err(Failure::BlockedPage));
+        assert_eq!(to(&named(&["guest.test"]), portal), Ok(true), "what is below it, too");
+        assert_eq!(to(&named(&["portal.guest.test"]), portal), Ok(true));
+        assert_eq!(
+            to(&named(&["uest.test"]), portal),
+            Err(Failure::BlockedPage),
+            "a part of a label is no host"
+        );
+        assert_eq!(to(&ask(3), "http://10.0.0.1/login"), Err(Failure::BlockedPage));
+        let proven = HttpAsk { expect_body: Some("Accurx".to_owned()), ..ask(3) };
+        assert_eq!(to(&proven, portal), Ok(true), "the body will tell");
+        let by_name = HttpAsk { host: Some("guest.test:8443".to_owned()), ..ask(3) };
+        assert_eq!(to(&by_name, portal), Ok(true), "asked by that name");
+    }
+
+    #[test]
+    fn a_failure_behind_a_redirect_says_so() {
+        let refused = || Fault::new(Failure::Refused, "connecting to 192.0.2.7:443: connection refused");
+        let after = |ask: &HttpAsk, location: &str| {
+            let mut way = way();
+            way.next(ask, StatusCode::FOUND, Some(location)).expect("permitted");
+            way.redirected(ask, refused())
+        };
+        let plain = after(&ask(3), "https://id.accurx.example/");
+        assert_eq!(plain.failure, Failure::Refused);
+        assert!(
+            plain.detail.starts_with("redirected to https://id.accurx.example/, which: connecting"),
+            "{}",
+            plain.detail
+        );
+        let proven = HttpAsk { expect_body: Some("Accurx".to_owned()), ..ask(3) };
+        let away = after(&proven, "http://portal.guest.test/");
+        assert_eq!((away.failure, away.phase), (Failure::BlockedPage, Some(Phase::FirstByte)));
+        assert!(away.detail.contains("portal.guest.test"), "{}", away.detail);
+        assert_eq!(after(&ask(3), "/start/here"), refused(), "the same host is no news");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A stream that tells the trail when the request is out: hyper gives one future for sending and for the answer's
-//! head, and the two are separate phases.
+//! head, and the two are separate phases. It also counts what comes in, since neither hyper nor h2 bounds what a server says
+//! before its answer.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::limits::PROBE_HTTP_BYTES_MAX;
 use crate::observation::Phase;
 use crate::probe::trail::Trail;
 
@@ -16,11 +18,12 @@ pub(super) struct Tap<'a, S> {
     stream: S,
     trail: &'a Trail,
     has_written: bool,
+    bytes_read: usize,
 }
 
 impl<'a, S> Tap<'a, S> {
     pub(super) fn on(stream: S, trail: &'a Trail) -> Self {
-        Self { stream, trail, has_written: false }
+        Self { stream, trail, has_written: false, bytes_read: 0 }
     }
 }
 
@@ -30,7 +33,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<'_, S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.bytes_read += buffer.filled().len().saturating_sub(before);
+        Poll::Ready(if self.bytes_read > PROBE_HTTP_BYTES_MAX {
+            let mib = PROBE_HTTP_BYTES_MAX / 1024 / 1024;
+            // Read as a breach of the protocol, see `fault.rs`.
+            Err(io::Error::new(
+                ErrorKind::InvalidData,
+                format!("the server sent more than {mib} MiB for one answer"),
+            ))
+        } else {
+            Ok(())
+        })
     }
 }
 

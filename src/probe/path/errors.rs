@@ -10,6 +10,8 @@ use nix::libc::{sock_extended_err, sockaddr_in, sockaddr_in6};
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv4Ttl, Ipv6RecvErr, Ipv6Ttl};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 
+use socket2::SockRef;
+
 use super::progress::Said;
 use crate::limits::PATH_QUOTED_BYTES;
 
@@ -40,16 +42,29 @@ const ORIGIN_ICMPV6: u8 = 3;
 /// Lets packets of this socket cross so many routers at most, and keeps what these say.
 pub(super) fn limit(socket: &impl AsFd, target: IpAddr, ttl: u8) -> io::Result<()> {
     match target {
-        IpAddr::V4(_) => {
-            setsockopt(socket, Ipv4Ttl, &i32::from(ttl))?;
-            setsockopt(socket, Ipv4RecvErr, &true)?;
-        }
-        IpAddr::V6(_) => {
-            setsockopt(socket, Ipv6Ttl, &i32::from(ttl))?;
-            setsockopt(socket, Ipv6RecvErr, &true)?;
-        }
+        IpAddr::V4(_) => setsockopt(socket, Ipv4Ttl, &i32::from(ttl))?,
+        IpAddr::V6(_) => setsockopt(socket, Ipv6Ttl, &i32::from(ttl))?,
+    }
+    keep(socket, target, true)
+}
+
+/// Keeps what routers say of this socket's packets, or no longer.
+pub(in crate::probe) fn keep(socket: &impl AsFd, target: IpAddr, keeps: bool) -> io::Result<()> {
+    match target {
+        IpAddr::V4(_) => setsockopt(socket, Ipv4RecvErr, &keeps)?,
+        IpAddr::V6(_) => setsockopt(socket, Ipv6RecvErr, &keeps)?,
     }
     Ok(())
+}
+
+/// Which router has said that packets of this socket don't get to the target. `None`: none has.
+pub(in crate::probe) fn router(socket: &impl AsFd, target: IpAddr) -> Option<IpAddr> {
+    let message = read(socket).ok().flatten()?;
+    let here = SockRef::from(socket).local_addr().ok().and_then(|here| here.as_socket());
+    match message.said(target, here.map(|here| here.ip()))? {
+        Said::Prohibited(by) | Said::Unreachable(by) | Said::Expired(by) => Some(by),
+        _ => None,
+    }
 }
 
 /// The next message in a socket's queue. `None`: there is none.

@@ -21,7 +21,7 @@
 //! - What can't be done for want of a permission, a socket or an address is this machine's own, and no path.
 
 mod check;
-mod errors;
+pub(super) mod errors;
 #[cfg(any(fuzzing, test))]
 pub(super) mod fuzzing;
 mod progress;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::fault::Fault;
 use super::super::nonce::{nonce, question_nonce};
+use super::super::rule::Rule;
 use super::super::trail::millis;
 use super::super::{dns, echo, icmp, ntp, sip, socket};
 use super::errors::{self, Message};
@@ -43,7 +44,9 @@ impl Shooter<'_> {
         };
         match came {
             // Already when it was addressed: there is no route.
-            Err(fault) if fault.failure == Failure::Unreachable => Ok((Said::NoRoute, 0.0)),
+            Err(fault) if fault.rule == Rule::HasWay || fault.failure == Failure::Unreachable => {
+                Ok((Said::NoRoute, 0.0))
+            }
             came => came,
         }
     }

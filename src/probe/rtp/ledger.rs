@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::mos;
 use crate::probe::answer::RtpFacts;
-use crate::probe::trail::millis;
+use crate::probe::trail::{median, millis};
 use crate::reflector::train::{Places, Saw};
 
 /// A jitter buffer holds twice the jitter, but at least a packet; and another packet is filled before it is sent.
@@ -138,7 +138,7 @@ impl Ledger {
         let (sent, lost) = (self.packets.len(), self.lost());
         let mut round_trips: Vec<f64> = self.answered().map(|(sent, back)| back.heard_ms - sent).collect();
         round_trips.sort_by(f64::total_cmp);
-        let median = round_trips.get(round_trips.len() / 2).copied();
+        let median = median(&round_trips);
         let (up, down) = (self.jitter_up(), self.jitter_down());
         let worse = up.zip(down).map(|(up, down)| up.max(down));
         let delay =

@@ -58,12 +58,13 @@ pub(super) async fn ask(
     };
     let target = lookup.address(&ask.target, source, trail).await?;
     trail.note(|facts| facts.peer = Some(target));
+    trail.enter(Phase::Echo);
     let socket = socket::datagrams(target, source).await?;
     let packets = room(ask.packets, trail)?;
-    trail.enter(Phase::Echo);
     let mut train = Train {
         socket: &socket,
         target,
+        source,
         key: Key::new(secret),
         nonce: question_nonce()?,
         packets,
@@ -108,6 +109,7 @@ fn room(packets: u16, trail: &Trail) -> Result<u16, Fault> {
 struct Train<'s> {
     socket: &'s UdpSocket,
     target: SocketAddr,
+    source: Option<IpAddr>,
     key: Key,
     nonce: Nonce,
     packets: u16,
@@ -197,7 +199,8 @@ impl Train<'_> {
     /// Some way on, an error of one packet (a router's word about it) is that packet's loss. Before anything was heard, or
     /// when it is this machine's own, it is the verdict.
     fn trouble(&mut self, error: &io::Error, what: &str) -> Result<(), Fault> {
-        let fault = Fault::io(error, &format!("{what} {}", self.target)).in_phase(Phase::Echo);
+        let what = format!("{what} {}", self.target);
+        let fault = socket::failed(error, &what, self.target, self.source).in_phase(Phase::Echo);
         self.strays += 1;
         let is_flood = self.strays >= EGRESS_STRAYS_MAX;
         if !self.ledger.is_anything_heard() || fault.failure == Failure::Local || is_flood {

@@ -126,6 +126,7 @@ fn move_ask(id: &str, ask: &Ask, door: SocketAddr, trust_pem: &str) -> Result<As
             // The county's pages don't redirect; were one to, it would lead out.
             ask.redirects_max = 0;
             ask.redirects_private = false;
+            ask.redirects_to.clear();
             // Who stands in for a service has neither its certificate nor its names, and is asked without a detour.
             ask.proxy = None;
             ask.issuers.clear();
