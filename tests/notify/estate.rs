@@ -10,6 +10,7 @@ use linewatch::config::{
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
 use linewatch::notify::{Delivery, Desk, Patience, RelayHealth};
+use linewatch::report::CoreHours;
 use linewatch::time::At;
 use tokio::sync::broadcast;
 
@@ -60,6 +61,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         notices: NoticeSettings { update_every: None, ..NoticeSettings::default() },
         maintenance: Vec::new(),
         deadlines: Vec::new(),
+        core_hours: CoreHours::default(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
         ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),

@@ -63,6 +63,8 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ledger {
     incidents: BTreeMap<String, Record>,
+    /// Those that are over, for as long as they may begin anew ([`limits::NOTICE_REMEMBERED`]).
+    over: BTreeMap<String, Record>,
 }
 
 /// What an approval leads to.
@@ -78,7 +80,7 @@ impl Ledger {
     pub fn restore(open: &[OpenIncident]) -> Self {
         let incidents =
             open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
-        Self { incidents }
+        Self { incidents, over: BTreeMap::new() }
     }
 
     /// The last event of each open incident.
@@ -92,6 +94,7 @@ impl Ledger {
 
     /// Plans the notices of an event, and takes note of them. The same event twice leads to nothing new.
     pub fn plan(&mut self, event: &Event, rules: &Rules<'_>) -> Plan {
+        self.over.retain(|_, record| record.event.at + limits::NOTICE_REMEMBERED > event.at);
         let known = self.incidents.remove(&event.incident);
         if let Some(record) = &known
             && record.event.at == event.at
@@ -100,7 +103,7 @@ impl Ledger {
             self.incidents.extend(known.map(|record| (event.incident.clone(), record)));
             return Plan::default();
         }
-        let mut record = known.unwrap_or_else(|| Record::new(event));
+        let mut record = known.unwrap_or_else(|| Record::again(self.over.remove(&event.incident), event));
         let mut plan = Plan::default();
         match (event.event, event.reason, event.into.as_ref()) {
             (EventKind::Opened | EventKind::Changed, ..) => {
@@ -118,10 +121,10 @@ impl Ledger {
             (EventKind::Resolved, ..) => managers::end(&mut record, event, NoticeKind::Back, &mut plan),
         }
         staff::follow(&mut record, event, rules, &mut plan);
-        if event.event != EventKind::Resolved {
-            record.event = Arc::new(event.clone());
-            self.incidents.insert(event.incident.clone(), record);
-        }
+        record.event = Arc::new(event.clone());
+        let of_its_sort =
+            if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
+        of_its_sort.insert(event.incident.clone(), record);
         plan
     }
 
