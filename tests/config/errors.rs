@@ -47,6 +47,13 @@ const MISTAKES: &[Mistake] = &[
     ),
     mistake(
         "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
+        "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2\"\nthrough = [\"10.20.0.1\"]",
+        "[\"10.20.0.1\"]",
+        "`through` is a list",
+        "through = \"10.20.0.1\"",
+    ),
+    mistake(
+        "kind = \"https\"\nnetwork = \"internet\"\nservice = \"accurx\"\nurl = \"https://accurx.example/\"",
         "kind = \"path\"\nnetwork = \"internet\"\ntarget = \"10.9.0.2:0\"",
         "\"10.9.0.2:0\"",
         "`target`",

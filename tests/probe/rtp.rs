@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UdpSocket;
 
 use super::reflector::{Running, now, secret, start};
-use super::{LONG, ask, detail, failed, host_port, servers};
+use super::{LONG, ask, ask_from, detail, failed, host_port, servers};
 
 /// What the line does with a packet; by its place in its direction.
 #[derive(Clone, Copy)]
@@ -163,6 +163,13 @@ async fn some_loss_is_allowed() {
     let to = line(&server, |place| if place == 3 { Loses } else { Passes }, sound).await;
     let answer = ask(Ask::Rtp(RtpAsk { loss_max: 0.1, ..train(to, 10) }), LONG).await;
     assert!(answer.ok && answer.loss == Some(0.1), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_fails_before_the_first_packet_has_its_phase_too() {
+    let train = train(SocketAddr::from(([127, 0, 0, 1], 9)), 10);
+    let answer = ask_from(Ask::Rtp(train), LONG, Some("192.0.2.7".parse().expect("an address"))).await;
+    assert_eq!(failed(&answer), (Some(Failure::Local), Some(Phase::Echo)), "{answer:?}");
 }
 
 #[tokio::test]

@@ -511,6 +511,24 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_redirect_it_is_the_host_that_it_leads_to_that_should_have_answered() {
+        let mut refused = answer(Some(Rule::Answers));
+        refused.facts.redirects = vec!["https://id.accurx.example/".to_owned()];
+        let told = words(&probes()[1], &refused);
+        assert!(told.contains("expected     https://id.accurx.example/ takes the question"), "{told}");
+    }
+
+    #[test]
+    fn two_servers_say_the_same() {
+        let mut probe = probes().swap_remove(0);
+        let Ask::Dns(dns) = &mut probe.ask else { panic!("{probe:?}") };
+        dns.compare.as_mut().expect("a second server").same = true;
+        let told = explained(Rule::Compare, &probe);
+        assert_eq!(told.expected, "A of accurx.example is the same at 127.0.0.1:53 and 127.0.0.2:53");
+        assert_eq!(told.value.as_deref(), Some("\"same\""));
+    }
+
+    #[test]
     fn what_is_fine_says_what_it_kept() {
         let kept: Vec<String> = probes()
             .iter()
