@@ -21,9 +21,9 @@ pub const NOTICE_UPDATE_EVERY: Duration = Duration::from_hours(4);
 /// The least that may be configured: more often, nobody reads them.
 pub const NOTICE_UPDATE_EVERY_MIN: Duration = Duration::from_mins(30);
 
-/// How long it is remembered who had both letters about an incident. What comes and goes begins anew within six hours, under the
-/// same number (`correlate::lifecycle`).
-pub const NOTICE_REMEMBERED: Duration = Duration::from_hours(24);
+/// How long it is remembered who had both letters about an incident that is over. What begins anew within this comes and goes, and
+/// two letters about that are enough; what comes back later under the same number is news.
+pub const NOTICE_REMEMBERED: Duration = Duration::from_hours(2);
 
 /// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
 /// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a

@@ -72,9 +72,15 @@ impl<'a> Rehearsal<'a> {
         self.waiting.sort_by_key(|(notice, _)| notice.due);
         let due = self.waiting.partition_point(|(notice, _)| notice.due <= now);
         let open: Vec<Arc<Event>> = self.ledger.open().cloned().collect();
+        let mut earlier: Vec<Event> = Vec::new();
+        let mut earlier_than: Option<Arc<Event>> = None;
         for (notice, event) in self.waiting.drain(..due) {
-            let before = |other: &&Event| other.incident == event.incident && other.at < event.at;
-            let earlier: Vec<Event> = self.told.iter().filter(before).cloned().collect();
+            // A county's letters are of one event.
+            if earlier_than.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &event)) {
+                let before = |other: &&Event| other.incident == event.incident && other.at < event.at;
+                earlier = self.told.iter().filter(before).cloned().collect();
+                earlier_than = Some(Arc::clone(&event));
+            }
             let context = Context {
                 estate: self.rules.estate,
                 event: &event,

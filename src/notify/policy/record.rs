@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{Released, key, promise};
-use crate::incident::{Cause, Event, Signature};
+use crate::incident::{Cause, Event};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
@@ -86,10 +86,10 @@ impl Record {
         }
     }
 
-    /// Of an incident that begins, or begins anew. Whoever had both letters about something that comes and goes gets no third.
+    /// Of an incident that begins, or begins anew soon after it was over: whoever had both letters gets no third, since it comes and goes.
     pub(super) fn again(over: Option<Self>, event: &Event) -> Self {
-        let managers = over.filter(|_| event.signature == Signature::Flapping).map(|record| record.managers);
-        Self { managers: managers.unwrap_or_default(), ..Self::new(event) }
+        let managers = over.map(|record| record.managers).unwrap_or_default();
+        Self { managers, ..Self::new(event) }
     }
 
     pub(super) fn restore(open: &OpenIncident) -> Self {
