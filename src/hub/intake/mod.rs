@@ -143,10 +143,11 @@ impl Intake {
         let practice = view.estate.practice(&who.practice);
         let (mut fresh, mut unknown) = (0, 0);
         for (place, seen) in room.zip(plan.fresh.iter().cloned()) {
-            let probe = view.estate.probe(&seen.probe).filter(|_| is_asked(&view.estate, &seen.probe));
+            let probe = view.estate.probe(&seen.probe);
             fresh += 1;
-            if probe.is_none() && !seen.probe.starts_with('@') {
-                unknown += 1;
+            unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
+            // Whether work was done is nobody's word but its own.
+            if probe.is_some() && !is_asked(&view.estate, &seen.probe) {
                 continue;
             }
             let from = practice.map_or(Vantage::Hub, Vantage::Practice);
