@@ -14,3 +14,8 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoChance> {
     SystemRandom::new().fill(&mut bytes).map_err(|_| NoChance)?;
     Ok(bytes)
 }
+
+/// A number for a wait that thousands mustn't share. Without chance all of them wait as long: better than not at all.
+pub fn draw() -> u64 {
+    random::<8>().map_or(0, u64::from_le_bytes)
+}

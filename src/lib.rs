@@ -23,7 +23,8 @@
 //! | [`report`] | what was measured, as evidence: figures, HTML, CSV; pure |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
-//! | [`chance`] | bytes that nobody outside can guess |
+//! | `folder` | files on this machine's disk, whole or not at all, and the disk that tests put in its place |
+//! | [`chance`], `hex` | bytes that nobody outside can guess, and bytes as digits |
 //! | [`fuzzing`] | every reader of bytes from outside as a function: for the fuzz targets and their test alone |
 //! | [`cli`] | one file a command; the only place that prints to a terminal |
 //!
@@ -49,6 +50,7 @@ pub mod estate;
 mod folder;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+mod hex;
 pub mod hub;
 pub mod incident;
 pub mod journal;

@@ -15,7 +15,7 @@ use crate::limits::{
 };
 use crate::observation::{Failure, PathSeen};
 use crate::probe::path::Trace;
-use crate::time::At;
+use crate::time::{At, whole_millis};
 
 /// How a check fared, as far as paths go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl<K: Ord, T: Ord> Paths<K, T> {
         let (at_once, burst) =
             if known.fails { (PATHS_AT_ONCE, PATHS_BURST) } else { (PATHS_AT_ONCE / 2, PATHS_BURST / 2) };
         let has_turn = self.targets.get(&target).is_none_or(|free| *free <= now);
-        let gap_ms = millis(PATHS_GAP);
+        let gap_ms = whole_millis(PATHS_GAP);
         let ahead_ms = self.full_at.millis_since(now).max(0);
         let is_within = ahead_ms.saturating_add(gap_ms) <= gap_ms.saturating_mul(i64::from(burst));
         if self.under_way >= at_once || !has_turn || !is_within {
@@ -108,7 +108,7 @@ impl<K: Ord, T: Ord> Paths<K, T> {
         known.due = if known.fails {
             now + PATH_AGAIN_AFTER
         } else {
-            now.plus_millis(millis(PATH_GOOD_EVERY) + share(spread, PATH_FIRST_WITHIN))
+            now.plus_millis(whole_millis(PATH_GOOD_EVERY) + share(spread, PATH_FIRST_WITHIN))
         };
         self.under_way += 1;
         self.full_at = now.plus_millis(ahead_ms + gap_ms);
@@ -165,10 +165,6 @@ impl<K: Ord, T: Ord> Paths<K, T> {
 /// An even share of a length of time, in milliseconds.
 fn share(spread: u64, of: std::time::Duration) -> i64 {
     i64::try_from(spread % u64::try_from(of.as_millis()).unwrap_or(u64::MAX).max(1)).unwrap_or(0)
-}
-
-fn millis(length: std::time::Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::limits::{
     REASK_TRIES_MAX, REASK_WISHED_SPREAD,
 };
 use crate::observation::Failure;
-use crate::time::At;
+use crate::time::{At, whole_millis};
 
 /// Decides what is asked again, and when.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ impl Reasks {
             let (probe, from) = key;
             if !entry.has_place {
                 let slot = slot(&self.estate, key, now);
-                let spare_ms = slot.millis_since(now) - millis(REASK_SPARE);
+                let spare_ms = slot.millis_since(now) - whole_millis(REASK_SPARE);
                 let patience = Duration::from_millis(u64::try_from(spare_ms).unwrap_or(0));
                 let room =
                     (spare_ms > 0).then(|| self.ration.reserve(probe, now, patience.min(REASK_PUT_OFF_MAX)));
@@ -293,7 +293,7 @@ impl Reasks {
         }
         let wait_ms = first_wait_ms(&self.estate, key) << entry.tries;
         let due = now.plus_millis(wait_ms);
-        if due.plus_millis(millis(REASK_SPARE)) < slot(&self.estate, key, now) {
+        if due.plus_millis(whole_millis(REASK_SPARE)) < slot(&self.estate, key, now) {
             self.set_due(key, due);
         }
     }
@@ -307,10 +307,10 @@ impl Reasks {
         }
         let key = (probe, from);
         let spread = phase(self.estate.asker(from), &of.id, REASK_WISHED_SPREAD);
-        let due = now.plus_millis(millis(spread));
+        let due = now.plus_millis(whole_millis(spread));
         let is_sooner = |entry: &Entry| entry.due.is_some_and(|other| other <= due);
         if self.entries.get(&key).is_some_and(is_sooner)
-            || due.plus_millis(millis(REASK_SPARE)) >= slot(&self.estate, key, now)
+            || due.plus_millis(whole_millis(REASK_SPARE)) >= slot(&self.estate, key, now)
         {
             return false;
         }
@@ -366,7 +366,7 @@ impl Reasks {
     fn ask_company(&mut self, (probe, from): Key, now: At) {
         let mut company: Vec<Key> = (0..self.estate.probes.len()).map(|n| (ProbeIx::new(n), from)).collect();
         // Once in half an interval: sooner, they have just been asked.
-        let every_ms = millis(self.estate.probes[probe.at()].every);
+        let every_ms = whole_millis(self.estate.probes[probe.at()].every);
         let looked_for = &mut self.looked_for[probe.at()];
         if now.millis_since(*looked_for) >= every_ms / 2 {
             *looked_for = now;
@@ -420,11 +420,7 @@ fn slot(estate: &Estate, (probe, from): Key, now: At) -> At {
 fn first_wait_ms(estate: &Estate, (probe, from): Key) -> i64 {
     let spread = REASK_FIRST_MAX.saturating_sub(REASK_FIRST_MIN);
     let spread = phase(estate.asker(from), &estate.probes[probe.at()].id, spread);
-    millis(REASK_FIRST_MIN + spread)
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+    whole_millis(REASK_FIRST_MIN + spread)
 }
 
 #[cfg(test)]

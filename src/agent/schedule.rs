@@ -14,7 +14,7 @@ use crate::config::ScheduleSettings;
 use crate::estate::{Estate, PracticeIx, Probe, ProbeIx, Vantage};
 use crate::limits::HEARTBEAT_EVERY;
 use crate::observation::{ALIVE, HUB};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 
 /// Where in each interval a practice's check is due: from zero up to, but not including, `every`. The
 /// FNV-1a hash (64 bits) of `practice NUL probe`, modulo `every` in milliseconds.
@@ -128,16 +128,16 @@ impl Schedule {
                 let every = probe.every.mul_f64(stretch);
                 duties.push(Planned {
                     duty: Duty::Check { from, probe: ProbeIx::new(*position) },
-                    period_ms: millis(every).max(1),
-                    phase_ms: millis(phase(practice_id, &probe.id, every)),
+                    period_ms: whole_millis(every).max(1),
+                    phase_ms: whole_millis(phase(practice_id, &probe.id, every)),
                     target: target.map(|target| target.number),
                 });
             }
             if let Vantage::Practice(practice) = from {
                 duties.push(Planned {
                     duty: Duty::Alive { practice },
-                    period_ms: millis(HEARTBEAT_EVERY),
-                    phase_ms: millis(phase(practice_id, ALIVE, HEARTBEAT_EVERY)),
+                    period_ms: whole_millis(HEARTBEAT_EVERY),
+                    phase_ms: whole_millis(phase(practice_id, ALIVE, HEARTBEAT_EVERY)),
                     target: None,
                 });
             }
@@ -155,7 +155,8 @@ impl Schedule {
             asked: asked.iter().map(|(position, _)| ProbeIx::new(*position)).collect(),
             whose,
             turns_ms: vec![i64::MIN; turns],
-            turn_gap_ms: cap.map_or(0, |cap| millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
+            turn_gap_ms: cap
+                .map_or(0, |cap| whole_millis(Duration::from_secs_f64((1.0 / cap).min(86_400.0)))),
             queue: BinaryHeap::new(),
             skipped: 0,
             stretched,
@@ -273,8 +274,8 @@ impl Planned {
 
 /// The first slot after `now` of a check that is asked every `every`.
 pub fn next_slot(practice_id: &str, probe_id: &str, every: Duration, now: At) -> At {
-    let phase_ms = millis(phase(practice_id, probe_id, every));
-    At::from_millis(slot_after(phase_ms, millis(every).max(1), now.as_millis()))
+    let phase_ms = whole_millis(phase(practice_id, probe_id, every));
+    At::from_millis(slot_after(phase_ms, whole_millis(every).max(1), now.as_millis()))
 }
 
 fn slot_after(phase_ms: i64, period_ms: i64, now_ms: i64) -> i64 {
@@ -317,10 +318,6 @@ fn cap_targets(estate: &Estate, cap: f64) -> (Vec<Capped>, Vec<Stretched>) {
         .map(|(target, (_, wanted))| Stretched { target, wanted_per_second: wanted, cap_per_second: cap })
         .collect();
     (by_probe, stretched)
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -401,10 +398,10 @@ pub(super) mod tests {
             let Duty::Check { from, probe } = due.duty else { continue };
             let id = estate.asker(from);
             let probe = &estate.probes[probe.at()];
-            let every_ms = millis(probe.every);
+            let every_ms = whole_millis(probe.every);
             assert_eq!(
                 due.slot.as_millis().rem_euclid(every_ms),
-                millis(phase(id, &probe.id, probe.every)),
+                whole_millis(phase(id, &probe.id, probe.every)),
                 "the comb doesn't drift"
             );
         }

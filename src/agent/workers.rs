@@ -25,7 +25,7 @@ use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::limits::{ASK_GRACE, CLOCK_LOOK_EVERY, CLOCK_STEP_MIN, REASK_KEPT_FREE_SHARE};
 use crate::observation::{ALIVE, Failure, Observation};
 use crate::probe::path::Trace;
-use crate::time::At;
+use crate::time::{At, whole_millis};
 
 /// Where the workers stand: it has a clock, and checks can be asked in it. The one seam between the schedule
 /// and the sockets, so that a test can put its own world there.
@@ -134,7 +134,7 @@ impl<F: Field> Workers<F> {
                 };
             }
             let now = self.field.now();
-            let step = watch.look(now, millis(begun.elapsed()));
+            let step = watch.look(now, whole_millis(begun.elapsed()));
             if step != Step::Steady {
                 schedule.realign(now);
                 beside.forget();
@@ -265,7 +265,7 @@ impl<F: Field> Workers<F> {
     /// What began at `at` and took `gone` by the steady clock took another time by the wall clock.
     fn clock_was_set(&self, at: At, gone: Duration) -> bool {
         let wall_ms = self.field.now().millis_since(at);
-        wall_ms.saturating_sub(millis(gone)).abs() > millis(CLOCK_STEP_MIN)
+        wall_ms.saturating_sub(whole_millis(gone)).abs() > whole_millis(CLOCK_STEP_MIN)
     }
 
     /// Tells that a check is late. The asking goes on meanwhile, so this waits for nobody: when the queue is full it isn't told.
@@ -388,10 +388,6 @@ pub fn blank(at: At, practice_id: &str, probe_id: &str) -> Observation {
         late: false,
         path: None,
     }
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::notify::Audience;
 use crate::notify::policy::Rules;
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
 use crate::world::scenario::{self, Scenario};
+use crate::world::verdicts::told;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -84,7 +85,7 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         Rules { estate, staff: &staff, practices, maintenance: &maintenance, mail: true, update_every };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
     let mut rehearsal = Rehearsal::new(rules, &deadlines);
-    for event in story::events(scenario, &world) {
+    for event in told(scenario, &world) {
         rehearsal.tell(&event);
     }
     rehearsal.until(scenario.span().1);

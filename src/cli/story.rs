@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use super::Exit;
 use crate::config::Config;
-use crate::correlate::Correlator;
-use crate::incident::Event;
 use crate::world::estates;
 use crate::world::faults::World;
 use crate::world::scenario::{self, Scenario};
 use crate::world::timetable::Clock;
-use crate::world::virtual_time::{VirtualTime, blank};
 
 /// The scenario in that file, or the shipped one of that name. What is wrong with it is printed.
 pub(super) fn read(path: &Path) -> Option<Scenario> {
@@ -46,21 +43,6 @@ pub(super) fn world(scenario: &Scenario, config: Option<&Path>) -> Result<(World
         Exit::Usage
     })?;
     Ok((world, config))
-}
-
-/// What is said in the course of a scenario.
-pub(super) fn events(scenario: &Scenario, world: &World) -> Vec<Event> {
-    let mut correlator = Correlator::new(Arc::clone(world.estate()));
-    let mut stream = VirtualTime::new(world, scenario);
-    let (mut seen, mut events) = (blank(), Vec::new());
-    while let Some(arrival) = stream.fill(&mut seen) {
-        correlator.advance(arrival);
-        correlator.observe(arrival, &seen);
-        events.extend(std::iter::from_fn(|| correlator.poll_event()));
-    }
-    correlator.advance(stream.end());
-    events.extend(std::iter::from_fn(|| correlator.poll_event()));
-    events
 }
 
 /// Somebody closed the pipe, as `| head` does: they have seen enough.

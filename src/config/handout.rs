@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use super::{beside, read_bounded};
 use crate::estate::{Estate, Practice, RoleUse};
+use crate::hex::hex;
 use crate::limits::CONFIG_SIDE_FILE_BYTES_MAX;
 use crate::uplink::message::Bundle;
 
@@ -82,8 +83,7 @@ impl Handout {
         let own = self.practice(estate, practice_id)?;
         let all = [self.digest.as_slice(), own.as_bytes()].concat();
         let digest = digest(&SHA256, &all);
-        let hex = digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}"));
-        Some(hex.collect())
+        Some(hex(digest.as_ref().get(..16)?))
     }
 
     fn practice(&self, estate: &Estate, id: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod whole;
 
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]

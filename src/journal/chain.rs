@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use ring::digest::{Context, SHA256};
 
+use crate::hex::{hex, unhex};
 use crate::time::At;
 
 /// 32 bytes; prints and parses as 64 hexadecimal digits.
@@ -45,7 +46,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -58,14 +59,9 @@ impl fmt::Debug for Hash {
 impl FromStr for Hash {
     type Err = NotAHash;
     fn from_str(text: &str) -> Result<Self, NotAHash> {
-        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(NotAHash);
-        }
-        let mut bytes = [0; 32];
-        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotAHash)?;
-        }
-        Ok(Self(bytes))
+        // One way to write it alone.
+        let is_small = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        unhex(text).filter(|_| is_small).map(Self).ok_or(NotAHash)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
-use crate::agent::uplink::write_whole;
+use crate::folder::whole::write_whole;
 
 /// Ed25519. Its `Debug` shows nothing.
 pub struct JournalKey(Ed25519KeyPair);

@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::channel::Channel;
 use super::notice::{Delivery, Notice, NoticeState, Outcome};
+use super::outlet::RelayHealth;
 use super::patience::Patience;
 use super::policy::Ledger;
 use super::queue::Pending;
@@ -85,24 +86,6 @@ pub struct OutletStats {
     /// The network that it is reached by, where that is configured.
     pub network: Option<String>,
     pub health: RelayHealth,
-}
-
-/// Whether the mail server can be spoken to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum RelayHealth {
-    /// No `[mail]` section.
-    #[default]
-    None,
-    Fine,
-    /// The `[mail]` section can't be used as it stands.
-    Unusable {
-        why: String,
-    },
-    /// Left alone for a while, and tried again.
-    Failing {
-        since: At,
-        why: String,
-    },
 }
 
 impl Desk {

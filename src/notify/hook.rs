@@ -3,8 +3,6 @@
 //! One request a notice, on a connection of reqwest's own, under a deadline. No redirect is followed: it would carry the
 //! signature to wherever somebody else says. Errors name the channel, never its address, which is a secret.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Certificate, Client, StatusCode, Url, header};
@@ -16,6 +14,7 @@ use super::smtp::{Trouble, one_line};
 use super::words::Letter;
 use crate::config::{ChannelKind, ChannelSettings};
 use crate::estate::SharedSecret;
+use crate::hex::hex;
 use crate::incident::{Event, EventKind};
 use crate::limits::{
     ALERT_OPEN_FOR, CHANNEL_ANSWER_BYTES_MAX, CHANNEL_CONNECT_TIMEOUT, CHANNEL_TIMEOUT, SMS_CHARS_MAX,
@@ -146,11 +145,7 @@ fn key(secret: &SharedSecret) -> hmac::Key {
 /// be sent again later.
 fn signature(key: &hmac::Key, seconds: i64, content: &str) -> String {
     let tag = hmac::sign(key, format!("{seconds}.{content}").as_bytes());
-    tag.as_ref().iter().fold("v1=".to_owned(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    format!("v1={}", hex(tag.as_ref()))
 }
 
 /// An API key of GOV.UK Notify is a name, the service's id and the secret, the last two as UUIDs.

@@ -43,7 +43,8 @@ mod smtp;
 pub mod words;
 
 pub use channel::Channel;
-pub use desk::{Approved, Desk, DeskStats, OutletStats, RelayHealth};
+pub use desk::{Approved, Desk, DeskStats, OutletStats};
 pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
+pub use outlet::RelayHealth;
 pub use patience::Patience;
 pub use shared::Tally;

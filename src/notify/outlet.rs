@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::channel::Way;
-use super::desk::RelayHealth;
 use super::patience::Patience;
 use crate::config::Rates;
 use crate::limits;
@@ -39,6 +38,24 @@ pub(super) struct Plate {
     pub rates: Rates,
     /// Why it can't be used as it is configured.
     pub unusable: Option<String>,
+}
+
+/// Whether the mail server can be spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RelayHealth {
+    /// No `[mail]` section.
+    #[default]
+    None,
+    Fine,
+    /// The `[mail]` section can't be used as it stands.
+    Unusable {
+        why: String,
+    },
+    /// Left alone for a while, and tried again.
+    Failing {
+        since: At,
+        why: String,
+    },
 }
 
 #[derive(Debug)]

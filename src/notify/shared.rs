@@ -9,12 +9,12 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
 use super::channel::{Channel, Way, hook_of, staff_of, ways_of};
-use super::desk::{DeskStats, OutletStats, RelayHealth};
+use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
 use super::notice::{Delivery, Notice, Outcome, Try, masked};
-use super::outlet::{Moment, News, Plate, Turned};
+use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;

@@ -8,7 +8,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::answer::Certificate;
 use super::fault::one_line;
-use super::interception::{hex, sha256};
+use super::interception::sha256;
+use crate::hex::hex;
 use crate::limits::{PROBE_CERTIFICATES_MAX, PROBE_LISTED_MAX};
 use crate::time::At;
 

@@ -80,7 +80,7 @@ impl Fault {
 
 /// The contract's word, and words for a person. What isn't known for the network's or the target's doing counts
 /// as this machine's own: a false `local` asks for a look at one machine, a false `unreachable` convicts a line. Whether it
-/// is this machine that has no way there, `outlet.rs` finds out: the number doesn't say.
+/// is this machine that has no way there, `way_out.rs` finds out: the number doesn't say.
 fn judge(error: &io::Error) -> (Failure, String) {
     if let Some(tls) = inner::<rustls::Error>(error) {
         return (Failure::Tls, tls.to_string());

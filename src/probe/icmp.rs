@@ -13,9 +13,9 @@ use super::echo::{Echo, Heard, OpenEcho, Sockets};
 use super::fault::Fault;
 use super::lookup::Lookup;
 use super::nonce::nonce;
-use super::outlet;
 use super::stragglers::Stragglers;
 use super::trail::{Trail, median, millis};
+use super::way_out;
 use crate::estate::{HostPort, IcmpAsk};
 use crate::limits::{PROBE_ECHO_IDS_MAX, PROBE_ECHO_SPACING_MAX};
 use crate::observation::{Failure, Phase};
@@ -66,7 +66,7 @@ impl Pings {
         if echoed.some_are_out() {
             self.stragglers.leave(way, id, socket, echoed);
         }
-        judged.map_err(|fault| outlet::judge(fault, Some(SocketAddr::new(host, 0)), None, source))
+        judged.map_err(|fault| way_out::judge(fault, Some(SocketAddr::new(host, 0)), None, source))
     }
 
     fn open(&self, host: IpAddr, source: Option<IpAddr>) -> Result<(u16, Arc<dyn Echo>), Fault> {

@@ -18,6 +18,7 @@ use super::address::organisation;
 use super::answer::Issuer;
 use super::fault::{Fault, one_line};
 use crate::estate::IssuerPin;
+use crate::hex::hex;
 use crate::limits::{PROBE_CERTIFICATES_MAX, PROBE_ISSUERS_MAX};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
@@ -337,14 +338,6 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
         *to = *from;
     }
     hash
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!
 //! - The deadline is over everything, look-ups and redirects included; and every buffer has a bound.
 //! - What is this machine's own doing (no permission, no descriptors, an address that isn't ours, no route, a cable that is
-//!   out) is `local`, and never an outage of anything else. `fault.rs` says so of errors, `outlet.rs` of the way out.
+//!   out) is `local`, and never an outage of anything else. `fault.rs` says so of errors, `way_out.rs` of the way out.
 //! - Texts from the network are made one plain line before anybody sees them.
 //!
 //! # Choices
@@ -37,7 +37,6 @@ mod ldap;
 mod lookup;
 mod nonce;
 mod ntp;
-mod outlet;
 pub mod path;
 mod rtp;
 mod rule;
@@ -52,6 +51,7 @@ mod trail;
 mod trust;
 mod udp;
 mod vouched;
+mod way_out;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Prober {
         let outcome = tokio::time::timeout_at(trail.deadline(), asking).await;
         let outcome = outcome.unwrap_or_else(|_| Err(trail.too_late()));
         let (peer, phase) = (trail.peer(), trail.last_phase());
-        trail.end(Some(outcome.map_err(|fault| outlet::judge(fault, peer, phase, source))))
+        trail.end(Some(outcome.map_err(|fault| way_out::judge(fault, peer, phase, source))))
     }
 
     /// Traces the way of a probe's packets, bound to `source` where one is given. Takes three or four seconds at most,

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use super::fault::Fault;
-use super::outlet;
 use super::rule::Rule;
 use super::trail::Trail;
+use super::way_out;
 use crate::observation::Failure;
 
 /// Connects to the first of these addresses that answers. The time left is shared evenly among those not yet
@@ -102,5 +102,5 @@ pub(super) async fn datagrams(address: SocketAddr, source: Option<IpAddr>) -> Re
 pub(super) fn failed(error: &io::Error, what: &str, to: SocketAddr, source: Option<IpAddr>) -> Fault {
     let fault = Fault::io(error, what);
     let unreachable = fault.failure == Failure::Unreachable;
-    unreachable.then(|| outlet::no_route(to, source)).flatten().unwrap_or(fault)
+    unreachable.then(|| way_out::no_route(to, source)).flatten().unwrap_or(fault)
 }

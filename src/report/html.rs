@@ -11,6 +11,7 @@ use super::{Ground, Moment};
 use crate::incident::EventKind;
 use crate::journal::Checked;
 use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX};
+use crate::notify::words::plain::{self, thousands};
 use crate::time::At;
 
 const STYLE: &str = include_str!("../../templates/report/style.css");
@@ -508,18 +509,5 @@ fn minutes(ms: i64) -> String {
 }
 
 fn length(ms: i64) -> String {
-    crate::notify::words::plain::length(At::from_millis(0), At::from_millis(ms))
-}
-
-/// `12,345`
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    plain::length(At::from_millis(0), At::from_millis(ms))
 }

@@ -3,11 +3,10 @@
 //! A key is 256 random bits that the agent makes itself; the hub gets the key's tag when the agent enrols, and the key with each
 //! request. A code is 100 random bits, in letters and digits that people don't mix up when they read it over the telephone.
 
-use std::fmt::Write as _;
-
 use ring::hmac;
 
 use crate::chance::{NoChance, random};
+use crate::hex::{hex, unhex};
 
 /// Bytes of a key and of a tag.
 const BYTES: usize = 32;
@@ -173,27 +172,6 @@ pub fn same_secret(shown: &[u8], secret: &[u8]) -> bool {
     const TOKEN: &str = "linewatch token 1";
     let key = hmac::Key::new(hmac::HMAC_SHA256, TOKEN.as_bytes());
     hmac::verify(&key, shown, &Tag::of(TOKEN, secret).0).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<[u8; BYTES]> {
-    let text = text.as_bytes();
-    if text.len() != 2 * BYTES {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut bytes = [0; BYTES];
-    for (to, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *to = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
 }
 
 /// The fuzz target: whatever is read as a key or a code is written the same way again.

@@ -2,11 +2,14 @@
 //! the right signature, over when the fault is over, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::correlate::Correlator;
 use crate::incident::{Cause, Event, EventKind};
 use crate::time::{At, whole_millis};
 use crate::world::faults::World;
 use crate::world::scenario::{Expected, Hit, Scenario, Target, Verdict};
+use crate::world::virtual_time::{VirtualTime, blank};
 
 /// One expectation, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,21 @@ pub struct Judged {
     pub expected: String,
     /// What came instead, or how well it was met.
     pub found: String,
+}
+
+/// All that is said in the course of a scenario, of which nobody hears anything back.
+pub fn told(scenario: &Scenario, world: &World) -> Vec<Event> {
+    let mut correlator = Correlator::new(Arc::clone(world.estate()));
+    let mut stream = VirtualTime::new(world, scenario);
+    let (mut seen, mut events) = (blank(), Vec::new());
+    while let Some(arrival) = stream.fill(&mut seen) {
+        correlator.advance(arrival);
+        correlator.observe(arrival, &seen);
+        events.extend(std::iter::from_fn(|| correlator.poll_event()));
+    }
+    correlator.advance(stream.end());
+    events.extend(std::iter::from_fn(|| correlator.poll_event()));
+    events
 }
 
 /// Judges all that was told from the scenario's beginning to its end.

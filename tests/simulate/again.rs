@@ -12,36 +12,41 @@ use linewatch::world::virtual_time::{VirtualTime, blank};
 use super::{with, world};
 
 /// A story as its agents report it, and what the correlator says of it.
-fn told(scenario: &Scenario, reask: bool) -> (Vec<Observation>, Vec<Event>) {
+#[derive(Default)]
+struct Told {
+    all: Vec<Observation>,
+    events: Vec<Event>,
+    /// What the correlator would have asked at once, of which practice, and when.
+    wishes: Vec<(At, String)>,
+}
+
+/// `heed`: what the correlator wishes for is asked.
+fn listened(scenario: &Scenario, reask: bool, heed: bool) -> Told {
     let world = world(scenario);
     let stream = VirtualTime::new(&world, scenario);
     let mut stream = if reask { stream.asking_again() } else { stream };
     let mut correlator = Correlator::new(world.estate().clone());
-    let (mut seen, mut all, mut events) = (blank(), Vec::new(), Vec::new());
+    let (mut seen, mut told) = (blank(), Told::default());
     while let Some(arrival) = stream.fill(&mut seen) {
         correlator.advance(arrival);
         correlator.observe(arrival, &seen);
-        events.extend(std::iter::from_fn(|| correlator.poll_event()));
-        all.push(seen.clone());
-    }
-    (all, events)
-}
-
-/// What the correlator would have asked at once, with when, and what it said.
-fn wished(scenario: &Scenario) -> (Vec<(At, String)>, Vec<Event>) {
-    let world = world(scenario);
-    let mut stream = VirtualTime::new(&world, scenario).asking_again();
-    let mut correlator = Correlator::new(world.estate().clone());
-    let (mut seen, mut wishes, mut events) = (blank(), Vec::new(), Vec::new());
-    while let Some(arrival) = stream.fill(&mut seen) {
-        correlator.advance(arrival);
-        correlator.observe(arrival, &seen);
-        events.extend(std::iter::from_fn(|| correlator.poll_event()));
-        while let Some(wish) = correlator.poll_wish() {
-            wishes.push((arrival, world.estate().practices[wish.practice.at()].id.clone()));
+        told.events.extend(std::iter::from_fn(|| correlator.poll_event()));
+        told.all.push(seen.clone());
+        while let Some(wish) = correlator.poll_wish().filter(|_| heed) {
+            told.wishes.push((arrival, world.estate().practices[wish.practice.at()].id.clone()));
             stream.wish(wish);
         }
     }
+    told
+}
+
+fn told(scenario: &Scenario, reask: bool) -> (Vec<Observation>, Vec<Event>) {
+    let Told { all, events, .. } = listened(scenario, reask, false);
+    (all, events)
+}
+
+fn wished(scenario: &Scenario) -> (Vec<(At, String)>, Vec<Event>) {
+    let Told { wishes, events, .. } = listened(scenario, true, true);
     (wishes, events)
 }
 

@@ -3,28 +3,16 @@
 
 use std::time::Duration;
 
-use linewatch::correlate::Correlator;
 use linewatch::incident::{Event, EventKind};
 use linewatch::world::scenario::{SHIPPED, Scenario};
-use linewatch::world::verdicts::judge;
-use linewatch::world::virtual_time::{VirtualTime, blank};
+use linewatch::world::verdicts::{self, judge};
 
 use super::{letters, scenario, with, world};
 
 /// What was told, and which expectations weren't met.
 fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
     let world = world(scenario);
-    let mut correlator = Correlator::new(world.estate().clone());
-    let mut stream = VirtualTime::new(&world, scenario);
-    let mut seen = blank();
-    let mut events = Vec::new();
-    while let Some(arrival) = stream.fill(&mut seen) {
-        correlator.advance(arrival);
-        correlator.observe(arrival, &seen);
-        events.extend(std::iter::from_fn(|| correlator.poll_event()));
-    }
-    correlator.advance(stream.end());
-    events.extend(std::iter::from_fn(|| correlator.poll_event()));
+    let events = verdicts::told(scenario, &world);
     let unmet = judge(scenario, &world, &events)
         .into_iter()
         .filter(|judged| !judged.is_met)

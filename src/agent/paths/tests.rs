@@ -135,12 +135,12 @@ proptest! {
                 prop_assert!(!under_way.contains(&check), "one at a time");
                 under_way.push(check);
                 let last = begun.iter().rev().find(|(_, other)| *other == target);
-                prop_assert!(last.is_none_or(|(at, _)| now.millis_since(*at) >= millis(PATH_TARGET_GAP)));
+                prop_assert!(last.is_none_or(|(at, _)| now.millis_since(*at) >= whole_millis(PATH_TARGET_GAP)));
                 begun.push((now, target));
             }
             prop_assert!(under_way.len() <= PATHS_AT_ONCE);
             let within = begun.iter().filter(|(at, _)| now.millis_since(*at) < 1_000).count();
-            let most = i64::from(PATHS_BURST) + 1_000 / millis(PATHS_GAP);
+            let most = i64::from(PATHS_BURST) + 1_000 / whole_millis(PATHS_GAP);
             prop_assert!(i64::try_from(within).expect("few") <= most);
         }
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::share;
 use super::talk::{NoAnswer, Talk};
-use crate::chance::random;
+use crate::chance::draw;
 use crate::limits::{ASKS_HELD_FOR, ASKS_WAIT};
 
 /// Through which address the hub was last heard, and with which key.
@@ -59,11 +59,10 @@ pub async fn listen(
             is_said = false;
             continue;
         }
-        let chance = random::<8>().map_or(0, u64::from_le_bytes);
         tokio::select! {
             () = stop.cancelled() => {}
             changed = heard.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(ASKS_WAIT / 2 + share(ASKS_WAIT / 2, chance)) => {}
+            () = tokio::time::sleep(ASKS_WAIT / 2 + share(ASKS_WAIT / 2, draw())) => {}
         }
     }
 }

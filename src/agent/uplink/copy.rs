@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Config};
+use crate::folder::whole::{own_folder, write_whole};
 use crate::uplink::message::Bundle;
 
 /// Why a configuration can't be used.
@@ -52,7 +53,7 @@ pub fn write(dir: &Path, tag: String, bundle: Bundle, practice: &str) -> Result<
     let copy = try_out(dir, tag.clone(), &bundle, practice)?;
     let file = dir.join("config.json");
     let text = serde_json::to_vec(&Kept { tag, bundle }).unwrap_or_default();
-    super::write_whole(&file, &text).map_err(|error| CopyError::File { file, why: error.to_string() })?;
+    write_whole(&file, &text).map_err(|error| CopyError::File { file, why: error.to_string() })?;
     Ok(copy)
 }
 
@@ -64,12 +65,12 @@ fn try_out(dir: &Path, tag: String, bundle: &Bundle, own: &str) -> Result<Copy, 
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
     }
-    super::own_folder(&folder).map_err(|error| failed(&folder, &error))?;
+    own_folder(&folder).map_err(|error| failed(&folder, &error))?;
     for (name, text) in &bundle.files {
         // A name is a name here, wherever the hub would have it lead.
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let file = folder.join(if is_plain { name } else { "unnamed" });
-        super::write_whole(&file, text.as_bytes()).map_err(|error| failed(&file, &error))?;
+        write_whole(&file, text.as_bytes()).map_err(|error| failed(&file, &error))?;
     }
     let config = config::parse("the hub's configuration", &bundle.text, &folder)
         .map_err(|errors| CopyError::Broken(errors.to_string()))?;

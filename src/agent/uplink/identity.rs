@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::NoChance;
+use crate::folder::whole::write_whole;
 use crate::uplink::key::{AgentKey, Code};
 
 /// Why the file can't be used.
@@ -85,7 +86,7 @@ impl Identity {
 
     fn write(&self) -> Result<(), IdentityError> {
         let text = serde_json::to_vec(&self.kept).unwrap_or_default();
-        super::write_whole(&self.file, &text)
+        write_whole(&self.file, &text)
             .map_err(|error| IdentityError::File { file: self.file.clone(), why: error.to_string() })
     }
 

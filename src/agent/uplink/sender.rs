@@ -18,7 +18,7 @@ use super::word;
 use crate::agent::clock;
 use crate::agent::site::{LastWord, Site};
 use crate::agent::spool::Disk;
-use crate::chance::random;
+use crate::chance::draw;
 use crate::config::Config;
 use crate::limits::{
     BACKLOG_EVERY, BATCH_ITEMS_BYTES, UPLINK_CONFIG_EVERY, UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX,
@@ -250,7 +250,7 @@ impl Sender {
         let wait = Duration::from_millis(wait_ms).min(UPLINK_HUB_WAIT_MAX);
         if !wait.is_zero() {
             // So that those who were told the same don't come back in one moment.
-            self.rest_until = now + wait + share(wait, chance());
+            self.rest_until = now + wait + share(wait, draw());
         }
         if let Err(error) = self.identity.settle() {
             tracing::error!("{error}");
@@ -314,19 +314,19 @@ impl Sender {
             self.is_said = true;
         }
         let wait = match error {
-            NoAnswer::Unreachable(_) => self.link.failed(clock::now(), chance()).unwrap_or_default(),
+            NoAnswer::Unreachable(_) => self.link.failed(clock::now(), draw()).unwrap_or_default(),
             NoAnswer::Denied(_) => match self.identity.turn() {
                 Ok(true) if self.put_off == 0 => {
                     self.put_off += 1;
                     Duration::ZERO
                 }
-                _ => UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, chance()),
+                _ => UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, draw()),
             },
             NoAnswer::Later(_) | NoAnswer::TooLarge(_) | NoAnswer::Refused(_) => {
                 self.put_off = self.put_off.saturating_add(1);
-                UPLINK_LINGER + jitter(self.put_off, chance())
+                UPLINK_LINGER + jitter(self.put_off, draw())
             }
-            NoAnswer::No(_) => UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, chance()),
+            NoAnswer::No(_) => UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, draw()),
         };
         self.rest_until = Instant::now() + wait;
     }
@@ -350,7 +350,7 @@ impl Sender {
             Ok(None) => return self.all_right(),
             Ok(Some(new)) => new,
             Err(NoAnswer::No(why)) => {
-                self.config_at = Instant::now() + UPLINK_LINGER + jitter(u32::MAX, chance());
+                self.config_at = Instant::now() + UPLINK_LINGER + jitter(u32::MAX, draw());
                 tracing::warn!("the hub has no configuration for this agent: {why}");
                 return;
             }
@@ -381,9 +381,4 @@ impl Sender {
 async fn pack(records: Vec<Record>) -> Result<Vec<u8>, String> {
     let packed = tokio::task::spawn_blocking(move || batch::pack(&records)).await;
     packed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-}
-
-/// Without chance all agents would wait as long: better than not at all.
-fn chance() -> u64 {
-    random::<8>().map_or(0, u64::from_le_bytes)
 }

@@ -29,9 +29,10 @@ use crate::agent::spool::{Settings, Spool, SpoolError};
 use crate::agent::traces::Traces;
 use crate::agent::workers::{Field, Report, Wished, Workers, blank};
 use crate::agent::{clock, descriptors};
-use crate::chance::random;
+use crate::chance::draw;
 use crate::config::Config;
 use crate::estate::{Estate, PracticeIx, Vantage};
+use crate::folder::whole::own_folder;
 use crate::hub::server::{self, Door};
 use crate::limits::{
     ASKS_QUEUE, ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL,
@@ -72,7 +73,7 @@ pub struct Agent {
 
 /// Starts everything. Returns once the agent is enrolled; it may have no configuration yet.
 pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::Result<Agent> {
-    super::own_folder(&settings.data)
+    own_folder(&settings.data)
         .with_context(|| format!("cannot make or use the folder {}", settings.data.display()))?;
     // The spool first: it keeps a second agent out of the folder.
     let (dir, of_spool) = (settings.data.join("spool"), settings.spool);
@@ -206,7 +207,7 @@ async fn enrol(talk: &Talk, identity: &mut Identity, code: &str) -> anyhow::Resu
                     tracing::warn!("not enrolled yet, and trying on: {error}");
                     is_said = true;
                 }
-                let chance = random::<8>().map_or(0, u64::from_le_bytes);
+                let chance = draw();
                 let wait = link.failed(clock::now(), chance);
                 // A hub that asks to come later isn't asked at once.
                 let later = matches!(error, NoAnswer::Later(_))

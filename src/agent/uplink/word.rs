@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::agent::site::LastWord;
+use crate::folder::whole::write_whole;
 
 const FILE: &str = "word.json";
 
@@ -13,7 +14,7 @@ pub fn read(dir: &Path) -> Option<LastWord> {
 
 /// Keeps it.
 pub fn write(dir: &Path, word: &LastWord) -> std::io::Result<()> {
-    super::write_whole(&dir.join(FILE), &serde_json::to_vec(word)?)
+    write_whole(&dir.join(FILE), &serde_json::to_vec(word)?)
 }
 
 #[cfg(test)]

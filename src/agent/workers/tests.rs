@@ -46,11 +46,11 @@ impl Paused {
 
 impl Field for Paused {
     fn now(&self) -> At {
-        START.plus_millis(millis(self.begun.elapsed()) + self.set_by_ms.load(Ordering::Relaxed))
+        START.plus_millis(whole_millis(self.begun.elapsed()) + self.set_by_ms.load(Ordering::Relaxed))
     }
 
     async fn ask(&self, estate: &Estate, from: Vantage, probe: ProbeIx, at: At) -> Observation {
-        let begun_ms = millis(self.begun.elapsed());
+        let begun_ms = whole_millis(self.begun.elapsed());
         self.log.lock().expect("no panic").push((begun_ms, from));
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(under_way, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Field for Paused {
         let answer_after = if is_slow { Duration::from_secs(3) } else { self.answer_after };
         tokio::time::sleep(fails_after.map_or(answer_after, Duration::from_millis)).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
-        let ms = millis(self.begun.elapsed()) - begun_ms;
+        let ms = whole_millis(self.begun.elapsed()) - begun_ms;
         let seen = Observation { ms: ms as f64, ..blank(at, "somebody", &estate.probes[probe.at()].id) };
         if !is_dead {
             return seen;

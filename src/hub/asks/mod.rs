@@ -34,7 +34,8 @@ pub struct Asks {
 
 #[derive(Debug)]
 struct Inner {
-    /// By practice, then by agent: those that listen.
+    /// By practice, then by agent: those that listen. One that has gone is taken out when it is next looked for; there are no more
+    /// than enrolled agents.
     agents: BTreeMap<String, BTreeMap<String, Listener>>,
     all: Bucket,
     /// The workers of this process, where they ask for the practices.
@@ -98,8 +99,11 @@ impl Asks {
             let mut inner = self.inner();
             let id = &estate.practices[practice.at()].id;
             let Inner { agents, all, workers } = &mut *inner;
-            let listening = agents.get_mut(id).into_iter().flat_map(BTreeMap::values_mut);
-            let listening: Vec<&mut Listener> = listening.filter(|listener| listener.listens(now)).collect();
+            let mut listening: Vec<&mut Listener> = Vec::new();
+            if let Some(of_practice) = agents.get_mut(id) {
+                of_practice.retain(|_, listener| listener.listens(now));
+                listening.extend(of_practice.values_mut());
+            }
             match (listening.is_empty(), workers) {
                 (true, None) => Fate::Nobody,
                 _ if !all.take(ALL, now) => Fate::Limited,
@@ -122,24 +126,23 @@ impl Asks {
         fate
     }
 
-    /// Waits until there is something for this agent to ask; without end. Empty: the hub is being stopped.
-    pub async fn listen(&self, practice: &str, agent: &str) -> Vec<String> {
+    /// Waits until there is something for this agent to ask; without end. `None`: the hub is being stopped.
+    pub async fn listen(&self, practice: &str, agent: &str) -> Option<Vec<String>> {
         loop {
             let woken = {
                 let mut inner = self.inner();
                 let now = Instant::now();
-                inner.forget(now);
                 let of_practice = inner.agents.entry(practice.to_owned()).or_default();
                 let listener = of_practice.entry(agent.to_owned()).or_insert_with(|| Listener::new(now));
                 listener.heard = now;
                 let probes = listener.take(now);
                 if !probes.is_empty() {
-                    return probes;
+                    return Some(probes);
                 }
                 listener.woken.clone()
             };
             tokio::select! {
-                () = self.closing.cancelled() => return Vec::new(),
+                () = self.closing.cancelled() => return None,
                 () = woken.notified() => {}
             }
         }
@@ -148,20 +151,6 @@ impl Asks {
     /// The hub is being stopped: nobody is kept waiting.
     pub fn close(&self) {
         self.closing.cancel();
-    }
-}
-
-impl Inner {
-    /// Agents that have gone.
-    fn forget(&mut self, now: Instant) {
-        // Rarely, as it looks at all of them: agents come one by one, and go together.
-        let count: usize = self.agents.values().map(BTreeMap::len).sum();
-        if count.is_power_of_two() {
-            self.agents.retain(|_, agents| {
-                agents.retain(|_, listener| listener.listens(now));
-                !agents.is_empty()
-            });
-        }
     }
 }
 
@@ -238,7 +227,7 @@ mod tests {
         assert_eq!(asks.ask(&estate, wish(0)), Fate::Told);
         assert_eq!(asks.ask(&estate, wish(0)), Fate::Told, "it is on its way");
         let probe = estate.probes[0].id.clone();
-        assert_eq!((one.await, other.await), (vec![probe.clone()], vec![probe]));
+        assert_eq!((one.await, other.await), (Some(vec![probe.clone()]), Some(vec![probe])));
         assert!(asks.listen(&practice, "one").now_or_never().is_none(), "once");
     }
 
@@ -251,7 +240,7 @@ mod tests {
             ASKS_GOOD_FOR + Duration::from_millis(1);
         assert!(asks.listen(&practice, "one").now_or_never().is_none(), "too old to be of use");
         assert_eq!(asks.ask(&estate, wish(0)), Fate::Told);
-        assert_eq!(asks.listen(&practice, "one").await.len(), 1);
+        assert_eq!(asks.listen(&practice, "one").await.map(|probes| probes.len()), Some(1));
     }
 
     #[tokio::test]
@@ -259,7 +248,7 @@ mod tests {
         let (asks, estate, practice) = asks();
         let mut told = 0;
         for _ in 0..100 {
-            assert!(asks.listen(&practice, "one").now_or_never().is_none_or(|probes| !probes.is_empty()));
+            assert!(asks.listen(&practice, "one").now_or_never().is_none_or(|probes| probes.is_some()));
             told += u32::from(asks.ask(&estate, wish(0)) == Fate::Told);
             drop(asks.listen(&practice, "one").now_or_never());
         }
@@ -281,6 +270,6 @@ mod tests {
         let (asks, _, practice) = asks();
         let waiting = asks.listen(&practice, "one");
         asks.close();
-        assert!(waiting.await.is_empty());
+        assert_eq!(waiting.await, None);
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 
+use crate::hub::api::problem;
 use crate::hub::intake::routes::who;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
@@ -28,7 +29,9 @@ async fn listen(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, head
     };
     let heard = tokio::time::timeout(ASKS_HELD_FOR, hub.asks.listen(&who.practice, &who.agent)).await;
     match heard {
-        Ok(probes) if !probes.is_empty() => Json(AsksAnswer { probes }).into_response(),
-        Ok(_) | Err(_) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Some(probes)) => Json(AsksAnswer { probes }).into_response(),
+        // Whoever hears this waits before it asks again.
+        Ok(None) => problem(StatusCode::SERVICE_UNAVAILABLE, "this hub is being stopped"),
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
     }
 }

@@ -35,7 +35,7 @@ use crate::limits::{
 use crate::notify::words::plain;
 use crate::reflector::limiter::{Limiter, Rate};
 use crate::store::{BeatRow, Store, StoreHealth};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use book::{Book, Said, Stands, Times, Told};
 use token::{Mint, Register, Work, works};
 
@@ -162,7 +162,7 @@ impl Beats {
                     sent = out.send(report) => drop(sent),
                 }
             }
-            let is_due = stopped || now.millis_since(kept_at) >= millis(BEAT_ALIVE_EVERY);
+            let is_due = stopped || now.millis_since(kept_at) >= whole_millis(BEAT_ALIVE_EVERY);
             if self.keep(&store, now, is_due).await {
                 kept_at = now;
             }
@@ -174,8 +174,8 @@ impl Beats {
 
     /// The clock was set, the machine slept, or this process stood still: for so long nobody could be heard.
     fn shift(&self, wall_ms: i64, gone: Duration, now: At) {
-        let by_ms = if gone >= STANDSTILL_MIN { wall_ms } else { wall_ms - millis(gone) };
-        if by_ms.abs() >= millis(CLOCK_STEP_MIN) {
+        let by_ms = if gone >= STANDSTILL_MIN { wall_ms } else { wall_ms - whole_millis(gone) };
+        if by_ms.abs() >= whole_millis(CLOCK_STEP_MIN) {
             self.lock().book.shift(by_ms, now);
         }
     }
@@ -266,8 +266,4 @@ impl Inner {
             }
         }
     }
-}
-
-fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,11 +5,11 @@
 //! practice's says nothing about another's.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use ring::hmac;
 
 use crate::estate::{Ask, Estate, HeartbeatAsk, PracticeIx, ProbeIx, SharedSecret, Vantage};
+use crate::hex::hex;
 use crate::observation::HUB;
 
 /// Bytes of a token, twice as many digits.
@@ -79,12 +79,7 @@ impl Mint {
     }
 
     pub fn token(&self, work: &Work) -> String {
-        let tag = hmac::sign(&self.0, &message(work));
-        tag.as_ref().iter().fold(String::with_capacity(2 * TOKEN_BYTES), |mut text, byte| {
-            // Writing to a string can't fail.
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
+        hex(hmac::sign(&self.0, &message(work)).as_ref())
     }
 }
 

@@ -147,7 +147,7 @@ impl Intake {
             fresh += 1;
             unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
             // Whether work was done is nobody's word but its own.
-            if probe.is_some() && !is_asked(&view.estate, &seen.probe) {
+            if probe.is_some_and(|ix| view.estate.probes[ix.at()].ask.is_passive()) {
                 continue;
             }
             let from = practice.map_or(Vantage::Hub, Vantage::Practice);

@@ -45,12 +45,25 @@ struct Letter<'a> {
 
 impl Letter<'_> {
     fn opening(&self) -> Draft {
+        let since = self.clock(self.context.event.since);
+        self.fault("", format!("It began at about {since}.{}", self.not_alone()))
+    }
+
+    /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
+    fn update(&self) -> Draft {
+        let began = self.context.event.since;
+        let (since, lasts) = (self.clock(began), plain::length(began, self.notice.due));
+        self.fault("Still: ", format!("It began at about {since}, {lasts} ago.{}", self.not_alone()))
+    }
+
+    /// What is the matter, and what to do. `word`: before the subject and the title.
+    fn fault(&self, word: &str, first: String) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
         let since = self.clock(event.since);
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
-        let mut blocks = vec![Block::Paragraph(format!("It began at about {since}.{}", self.not_alone()))];
+        let mut blocks = vec![Block::Paragraph(first)];
         blocks.push(down(event, &reach));
         blocks.extend(up(&reach));
         blocks.push(Block::Paragraph(
@@ -97,30 +110,15 @@ impl Letter<'_> {
         blocks.push(Block::Section { heading: "What happens next".to_owned(), sentences: next });
         Draft {
             subject: format!(
-                "[linewatch] {} at {} since {since} ({})",
+                "[linewatch] {word}{} at {} since {since} ({})",
                 phrases::short(event, estate),
                 self.place,
                 plain::name(&event.incident)
             ),
-            title: format!("{} at {}", phrases::says(event, estate), self.place),
+            title: format!("{word}{} at {}", phrases::says(event, estate), self.place),
             blocks,
             footer: self.footer(),
         }
-    }
-
-    /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
-    fn update(&self) -> Draft {
-        let event = self.context.event;
-        let mut draft = self.opening();
-        draft.subject = format!("Still: {}", draft.subject.trim_start_matches("[linewatch] "));
-        draft.subject.insert_str(0, "[linewatch] ");
-        draft.title = format!("Still: {}", draft.title);
-        if let Some(Block::Paragraph(first)) = draft.blocks.first_mut() {
-            let lasts = plain::length(event.since, self.notice.due);
-            *first =
-                format!("It began at about {}, {lasts} ago.{}", self.clock(event.since), self.not_alone());
-        }
-        draft
     }
 
     fn back(&self) -> Draft {

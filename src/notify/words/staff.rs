@@ -133,7 +133,7 @@ fn patients(context: &Context<'_>) -> Option<String> {
     let sizes: Vec<Option<u32>> = practices.map(|ix| estate.practices[ix.at()].list_size).collect();
     let known: Vec<u64> = sizes.iter().flatten().map(|size| u64::from(*size)).collect();
     let unknown = sizes.len() - known.len();
-    let total = thousands(known.iter().sum());
+    let total = plain::thousands(known.iter().sum());
     match (known.len(), unknown) {
         (0, _) => None,
         (_, 0) => Some(format!("{total} registered at the practices affected")),
@@ -142,19 +142,6 @@ fn patients(context: &Context<'_>) -> Option<String> {
             Some(format!("{total} registered, and those of {some} practices whose list size is not known"))
         }
     }
-}
-
-/// `1,234,567`
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// What is otherwise than it was when something was last said of the incident.

@@ -31,7 +31,7 @@ use super::fault::{Fault, one_line};
 use super::talk::Tools;
 use super::tls::{self, Hello};
 use super::trail::Trail;
-use super::{outlet, socket};
+use super::{socket, way_out};
 use crate::estate::{HostPort, HttpAsk, HttpVersion};
 use crate::observation::{Failure, Phase};
 
@@ -48,7 +48,7 @@ pub(super) async fn ask(
     loop {
         let fetched = fetch(ask, &first, &mut way, source, tools, trail).await;
         let fetched = fetched.map_err(|fault| {
-            way.redirected(ask, outlet::judge(fault, trail.peer(), trail.last_phase(), source))
+            way.redirected(ask, way_out::judge(fault, trail.peer(), trail.last_phase(), source))
         })?;
         if days_left.is_none() {
             days_left = fetched.days_left;

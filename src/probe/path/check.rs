@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::super::fault::Fault;
 use super::super::icmp::Pings;
 use super::super::lookup::Lookup;
-use super::super::outlet;
 use super::super::rule::Rule;
 use super::super::trail::Trail;
+use super::super::way_out;
 use super::trace::{End, Trace};
 use super::{Way, follow};
 use crate::estate::{Ask, HostPort, PathAsk};
@@ -39,7 +39,7 @@ pub(in super::super) async fn ask(
     if let (true, Some(ms)) = (trace.is_good(), trace.last().and_then(|hop| hop.ms)) {
         trail.measured(phase, ms);
     }
-    judge(ask, &trace).map_err(|fault| outlet::judge(fault, Some(target), Some(phase), source))
+    judge(ask, &trace).map_err(|fault| way_out::judge(fault, Some(target), Some(phase), source))
 }
 
 pub(super) fn judge(ask: &PathAsk, trace: &Trace) -> Result<(), Fault> {
