@@ -68,6 +68,11 @@ fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// An unsigned refusal: a head without a clock, its own length in it.
+fn refusal(kind: u8, nonce: [u8; 16]) -> Vec<u8> {
+    [&b"LWrf\x01"[..], &[kind], &32_u16.to_be_bytes(), &nonce, &[0; 8]].concat()
+}
+
 /// A frame of a segment: mark, kind, length, CRC-32C, payload.
 fn segment(kind: u8, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("short").to_le_bytes();
@@ -301,6 +306,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("knock", "untimely", with(1, padded(frame(0xff, &[]), 60))),
         ("knock", "busy", with(1, padded(frame(0xfe, &[]), 60))),
         ("knock", "unsigned", with(0, padded(saw(0x81), 92))),
+        ("knock", "foreign", with(0, refusal(0xf0, [7; 16]))),
+        ("knock", "crowded", with(0, refusal(0xf1, [0; 16]))),
         ("knock", "banner", with(0, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
         ("http_1", "page", with(4, b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well")),
         ("http_1", "drip", with(20, b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well")),

@@ -161,7 +161,10 @@ impl PracticeStatus {
                 failure: last.and_then(|last| last.failure),
                 at: last.map(|last| last.at),
                 since: last.map(|last| last.since),
-                ms: cell.map(|cell| f64::from(cell.seconds) * 1000.0).filter(|ms| ms.is_finite()),
+                // To the microsecond: the rest is what single precision makes of it.
+                ms: cell
+                    .map(|cell| (f64::from(cell.seconds) * 1e6).round() / 1000.0)
+                    .filter(|ms| ms.is_finite()),
                 path: path(view, Vantage::Practice(ix), ProbeIx::new(position)),
             }
         });

@@ -68,6 +68,10 @@ pub const PROBE_STRAYS_MAX: u32 = 64;
 /// message: SIP answers with many headers have four thousand, a mail server's lines 512.
 pub const PROBE_TALK_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes that wait for the request with the end of a TLS handshake: a client's last flight is a hundred bytes, or a few thousand
+/// with its own certificates. What is more goes out before.
+pub const PROBE_HELD_BYTES_MAX: usize = 16 * 1024;
+
 /// How much time a check of a name server must have left for a further question to be worth asking: an answer
 /// across a slow line takes a tenth of a second, so that silence for less says nothing.
 pub const PROBE_DNS_FURTHER_MIN: Duration = Duration::from_millis(250);

@@ -33,6 +33,7 @@ mod heard;
 mod http;
 mod icmp;
 mod interception;
+mod joined;
 mod ldap;
 mod lookup;
 mod nonce;

@@ -4,14 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
 use super::heard::Heard;
 use super::interception::Issuers;
 use super::lookup::Lookup;
 use super::socket;
-use super::tls::{self, Hello};
+use super::tls::{self, Hello, TlsOverTcp};
 use super::trail::Trail;
 use super::trust::Trust;
 use crate::estate::{HostPort, TlsAsk};
@@ -28,7 +27,7 @@ pub(super) struct Tools<'a> {
 
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsOverTcp>),
 }
 
 /// A connection, and what of the other side's words has come and wasn't asked for yet.
@@ -83,7 +82,7 @@ impl Talk {
     fn connection(&self) -> &TcpStream {
         match &self.stream {
             Stream::Plain(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref().0,
+            Stream::Tls(stream) => stream.get_ref().0.get_ref(),
         }
     }
 

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, CertificateError};
 use secrecy::ExposeSecret;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -15,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::certificate;
 use super::fault::{self, Fault};
 use super::interception::{self, Standing};
+use super::joined::Joined;
 use super::rule::Rule;
 use super::talk::Tools;
 use super::trail::Trail;
@@ -42,6 +44,8 @@ pub(super) struct Hello<'a> {
     pub(super) pins: &'a [IssuerPin],
     /// What is shown to a server that asks for it.
     pub(super) identity: Option<&'a ClientIdentity>,
+    /// Whether the caller speaks as soon as hands are shaken, see `joined.rs`.
+    pub(super) speaks_first: bool,
 }
 
 impl<'a> Hello<'a> {
@@ -49,13 +53,15 @@ impl<'a> Hello<'a> {
     /// has none of its own.
     pub(super) fn to(peer: &'a TlsPeer, host: &'a str) -> Self {
         let (host, trust_pem) = (peer.name_or(host), peer.trust_pem.as_deref());
-        Self { host, trust_pem, protocols: NO_CHOICE, pins: &[], identity: None }
+        Self { host, trust_pem, protocols: NO_CHOICE, pins: &[], identity: None, speaks_first: false }
     }
 }
 
+pub(super) type TlsOverTcp = TlsStream<Joined<TcpStream>>;
+
 /// A connection over TLS.
 pub(super) struct Secured {
-    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) stream: TlsOverTcp,
     /// Of the server's own certificate.
     pub(super) days_left: Option<i64>,
 }
@@ -74,7 +80,20 @@ pub(super) async fn handshake(
     if let Some(identity) = hello.identity {
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified(identity)?));
     }
-    let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let stream = if hello.speaks_first { Joined::waiting(stream) } else { Joined::new(stream) };
+    let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).into_fallible().await;
+    let outcome = match outcome {
+        Ok(mut stream) => {
+            stream.get_mut().0.go_on();
+            Ok(stream)
+        }
+        Err((error, mut stream)) => {
+            // The server hears why. Whether it does changes nothing.
+            stream.go_on();
+            drop(stream.flush().await);
+            Err(error)
+        }
+    };
     let seen = recorder.seen();
     let described = certificate::describe(&seen.chain);
     let days_left = described.first().map(|own| own.days_left(At::from(jiff::Timestamp::now())));

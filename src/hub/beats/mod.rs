@@ -242,7 +242,12 @@ impl Inner {
     fn detail(&self, work: &Work, stands: &Stands, now: At) -> Option<String> {
         let probe = &self.estate.probes[work.probe.at()];
         let zone = &self.estate.icb.timezone;
-        let length = |length: Duration| plain::length(At::default(), At::default() + length);
+        // A rhythm under a minute has to be said as well.
+        let length = |length: Duration| match length.as_secs() {
+            1 => "1 second".to_owned(),
+            seconds @ 2..60 => format!("{seconds} seconds"),
+            _ => plain::length(At::default(), At::default() + length),
+        };
         match stands {
             Stands::New | Stands::Fine => None,
             Stands::Failed { since, why } => {

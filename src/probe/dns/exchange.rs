@@ -16,7 +16,7 @@ use crate::probe::fault::{Fault, one_line};
 use crate::probe::http;
 use crate::probe::socket;
 use crate::probe::talk::Tools;
-use crate::probe::tls::{self, HTTP_ANY, Hello};
+use crate::probe::tls::{self, HTTP_ANY, Hello, TlsOverTcp};
 use crate::probe::trail::Trail;
 
 /// The media type of DNS over HTTPS, for question and answer.
@@ -175,11 +175,11 @@ async fn encrypted(
     peer: &TlsPeer,
     alpn: &[&[u8]],
     trail: &Trail,
-) -> Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>, Fault> {
+) -> Result<TlsOverTcp, Fault> {
     trail.enter(Phase::Connect);
     let stream = socket::connect(&[way.server], way.source, trail).await?;
     trail.enter(Phase::Tls);
-    let hello = Hello { protocols: alpn, ..Hello::to(peer, way.host) };
+    let hello = Hello { protocols: alpn, speaks_first: true, ..Hello::to(peer, way.host) };
     Ok(tls::handshake(stream, &hello, way.tools, trail).await?.stream)
 }
 

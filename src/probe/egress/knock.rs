@@ -270,6 +270,10 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     const ASKED: Nonce = [7; 16];
     const CLOCK: u64 = 1_773_644_400;
     let (how, bytes) = crate::fuzzing::choice(bytes);
+    if let Some(found) = refused(bytes, &ASKED) {
+        assert_eq!(bytes.len(), HEAD_BYTES, "no more than a head");
+        assert!(!matches!(found, Found::Passes(_)), "nobody unsigned says that a port passes");
+    }
     let Some((key, frame)) = crate::reflector::fuzzing::signed(bytes, how & 1 != 0) else { return };
     // What a stream would wait for is bounded.
     if let Some(whole) = length(&frame) {

@@ -21,7 +21,6 @@ use http_body_util::Full;
 use hyper::StatusCode;
 use reqwest::Url;
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use self::blocked::Shown;
 use self::exchange::{Asked, Page};
@@ -29,7 +28,7 @@ use self::redirect::Way;
 use super::address::{depth, depth_of_host};
 use super::fault::{Fault, one_line};
 use super::talk::Tools;
-use super::tls::{self, Hello};
+use super::tls::{self, Hello, TlsOverTcp};
 use super::trail::Trail;
 use super::{socket, way_out};
 use crate::estate::{HostPort, HttpAsk, HttpVersion};
@@ -99,6 +98,7 @@ async fn fetch(
         protocols: if ask.version == HttpVersion::Http2 { tls::HTTP_2 } else { tls::HTTP_1 },
         pins: if is_first { &ask.issuers } else { &[] },
         identity: ask.client_identity.as_deref().filter(|_| is_first),
+        speaks_first: true,
     };
     let secured = tls::handshake(stream, &hello, tools, trail).await?;
     let page = match ask.version {
@@ -158,7 +158,7 @@ pub(super) struct Posted {
 /// Posts over a connection that stands, in the version that its handshake settled on. A redirect isn't followed: it is
 /// the answer.
 pub(super) async fn post(
-    stream: TlsStream<TcpStream>,
+    stream: TlsOverTcp,
     host: &str,
     path: &str,
     media_type: &str,
