@@ -264,14 +264,14 @@ async fn the_minutes_are_those_of_the_truth_to_the_millisecond_of_the_askings() 
 }
 
 #[tokio::test]
-#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
+#[ignore = "takes minutes: cargo test --test evidence -- --ignored"]
 async fn the_same_at_the_scenarios_own_pace() {
     minutes_are_the_truth(|scenario| scenario.noise.leak = 0.0, 0).await;
 }
 
 /// As shipped: two askings in a thousand fail for no reason at all.
 #[tokio::test]
-#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
+#[ignore = "takes minutes: cargo test --test evidence -- --ignored"]
 async fn everyday_bad_luck_adds_an_interval_here_and_there_and_no_more() {
     minutes_are_the_truth(|_| {}, 4).await;
 }

@@ -21,30 +21,17 @@ fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
     (events, unmet)
 }
 
-/// Makes a test of each scenario, which must meet every expectation. `slow` ones run only where they are optimised,
-/// with `cargo test --release --test simulate`.
+/// Makes a test of each scenario, which must meet every expectation.
 macro_rules! scenarios {
-    (quick { $($quick:ident: $quick_name:literal,)* }
-     slow { $($slow:ident: $slow_name:literal,)* }) => {
-        const TESTED: &[&str] = &[$($quick_name,)* $($slow_name,)*];
+    ($($test:ident: $name:literal,)*) => {
+        const TESTED: &[&str] = &[$($name,)*];
 
         $(
             #[test]
-            fn $quick() {
-                let scenario = scenario($quick_name);
+            fn $test() {
+                let scenario = scenario($name);
                 let (events, unmet) = told(&scenario);
-                met(&events, &unmet, $quick_name);
-                letters::check(&scenario, &events);
-            }
-        )*
-
-        $(
-            #[test]
-            #[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
-            fn $slow() {
-                let scenario = scenario($slow_name);
-                let (events, unmet) = told(&scenario);
-                met(&events, &unmet, $slow_name);
+                met(&events, &unmet, $name);
                 letters::check(&scenario, &events);
             }
         )*
@@ -61,28 +48,24 @@ fn met(events: &[Event], unmet: &[String], what: &str) {
 }
 
 scenarios! {
-    quick {
-        allerton_2022: "allerton-2022",
-        carrier_down: "carrier-down",
-        one_practice_down: "one-practice-down",
-    }
-    slow {
-        crowdstrike_2024: "crowdstrike-2024",
-        emis_2023: "emis-2023",
-        facebook_dns_2021: "facebook-dns-2021",
-        firewall_total: "firewall-total",
-        hscn_core_down: "hscn-core-down",
-        kent_2021: "kent-2021",
-        kent_2023: "kent-2023",
-        kent_2026_apr: "kent-2026-apr",
-        kent_2026_jan: "kent-2026-jan",
-        london_ambulance_2022: "london-ambulance-2022",
-        one_service_down: "one-service-down",
-        optus_2023: "optus-2023",
-        own_goal: "own-goal",
-        quiet_year: "quiet-year",
-        staffs_n3: "staffs-n3",
-    }
+    allerton_2022: "allerton-2022",
+    carrier_down: "carrier-down",
+    crowdstrike_2024: "crowdstrike-2024",
+    emis_2023: "emis-2023",
+    facebook_dns_2021: "facebook-dns-2021",
+    firewall_total: "firewall-total",
+    hscn_core_down: "hscn-core-down",
+    kent_2021: "kent-2021",
+    kent_2023: "kent-2023",
+    kent_2026_apr: "kent-2026-apr",
+    kent_2026_jan: "kent-2026-jan",
+    london_ambulance_2022: "london-ambulance-2022",
+    one_practice_down: "one-practice-down",
+    one_service_down: "one-service-down",
+    optus_2023: "optus-2023",
+    own_goal: "own-goal",
+    quiet_year: "quiet-year",
+    staffs_n3: "staffs-n3",
 }
 
 #[test]
@@ -149,7 +132,6 @@ incidents_max = 1
 
 /// The first nine hours of kent-2023, and the ten minutes after the first fix: those that are back wait for everything.
 #[test]
-#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
 fn kent_2023_on_its_first_day() {
     let mut scenario = scenario("kent-2023");
     scenario.length = Duration::from_secs(9 * 3_600 + 600);
