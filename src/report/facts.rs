@@ -1,13 +1,15 @@
 //! The journal's entries → what is known. Another record may fill the same facts, a fuller one of every observation too.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Change, Checks, Measuring, NoticeFate};
+use crate::journal::body::{self, Measuring, NoticeFate};
 use crate::limits::MEASURED_GAP;
 use crate::time::At;
 
@@ -16,8 +18,8 @@ use crate::time::At;
 pub struct Facts {
     /// By incident: its events, oldest first.
     pub incidents: BTreeMap<String, Vec<Event>>,
-    /// Results that changed a check, in order of time.
-    pub changes: HashMap<(PracticeIx, ProbeIx), Vec<(At, bool)>>,
+    /// Results that changed a check.
+    pub changes: Changes,
     /// When nobody measured, in order of time.
     pub gaps: Vec<Gap>,
     pub notices: Vec<NoticeLine>,
@@ -30,6 +32,33 @@ pub struct Facts {
     pub unknown_changes: u64,
     /// Entries that can't be understood.
     pub unread: u64,
+}
+
+/// Results that changed a check, by check: a year of a country has millions.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    probes: usize,
+    /// A practice's probes stand together.
+    by_check: Vec<Vec<(At, bool)>>,
+}
+
+impl Changes {
+    fn new(estate: &Estate) -> Self {
+        let probes = estate.probes.len();
+        Self { probes, by_check: vec![Vec::new(); probes * estate.practices.len()] }
+    }
+
+    /// When a check was how, in order of time: as the first result said until the second, and so on.
+    pub fn of(&self, practice: PracticeIx, probe: ProbeIx) -> &[(At, bool)] {
+        let place = practice.at() * self.probes + probe.at();
+        self.by_check.get(place).filter(|_| probe.at() < self.probes).map_or(&[], Vec::as_slice)
+    }
+
+    fn push(&mut self, practice: PracticeIx, probe: ProbeIx, change: (At, bool)) {
+        if let Some(changes) = self.by_check.get_mut(practice.at() * self.probes + probe.at()) {
+            changes.push(change);
+        }
+    }
 }
 
 /// Nobody measured.
@@ -92,7 +121,7 @@ impl Facts {
         Gatherer {
             practices: practices.map(|(at, practice)| (practice.id.as_str(), PracticeIx::new(at))).collect(),
             probes: probes.map(|(at, probe)| (probe.id.as_str(), ProbeIx::new(at))).collect(),
-            facts: Self::default(),
+            facts: Self { changes: Changes::new(estate), ..Self::default() },
         }
     }
 
@@ -103,6 +132,24 @@ impl Facts {
         super::Spans::new(all.chain([(from, before)]).collect()).clip(from, to)
     }
 }
+
+/// [`body::Checks`] without what no figure needs, and without copying a name for each of millions of changes.
+#[derive(Deserialize)]
+struct Lean<'a> {
+    #[serde(borrow)]
+    checks: Vec<LeanChange<'a>>,
+}
+
+/// [`body::Change`]
+#[derive(Deserialize)]
+struct LeanChange<'a>(
+    At,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    bool,
+    IgnoredAny,
+    IgnoredAny,
+);
 
 /// An entry couldn't be read.
 struct Unread;
@@ -132,8 +179,8 @@ impl Gatherer<'_> {
                 self.facts.incidents.entry(event.incident.clone()).or_default().push(event);
             }
             body::CHECKS => {
-                let Checks { checks, .. } = serde_json::from_slice(entry.body)?;
-                for change in checks {
+                let Lean { checks } = serde_json::from_slice(entry.body)?;
+                for change in &checks {
                     self.change(change);
                 }
             }
@@ -160,16 +207,14 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    fn change(&mut self, Change(at, practice, probe, ok, ..): Change) {
+    fn change(&mut self, LeanChange(at, practice, probe, ok, ..): &LeanChange<'_>) {
         // The hub's own checks are nobody's outage.
         if practice == crate::observation::HUB {
             return;
         }
-        let known = self.practices.get(practice.as_str()).zip(self.probes.get(probe.as_str()));
+        let known = self.practices.get(practice.as_ref()).zip(self.probes.get(probe.as_ref()));
         match known {
-            Some((practice, probe)) => {
-                self.facts.changes.entry((*practice, *probe)).or_default().push((at, ok));
-            }
+            Some((practice, probe)) => self.facts.changes.push(*practice, *probe, (*at, *ok)),
             None => self.facts.unknown_changes += 1,
         }
     }
@@ -177,8 +222,7 @@ impl Gatherer<'_> {
     /// `measured_until`: until when somebody measured, where that is known; `now`: what is open goes on until then.
     pub fn end(mut self, measured_until: Option<At>, now: At) -> Facts {
         let facts = &mut self.facts;
-        #[expect(clippy::iter_over_hash_type, reason = "each is put in order by itself")]
-        for changes in facts.changes.values_mut() {
+        for changes in &mut facts.changes.by_check {
             // What came late stands late in the journal. A stable sort: of two results at one time the later word counts.
             changes.sort_by_key(|(at, _)| *at);
         }

@@ -7,6 +7,7 @@
 //! | `spans.rs` | stretches of time, and what they have in common |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
 //! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
+//! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
 //! | `names.rs` | what people call things, and times as they read them |
@@ -29,9 +30,10 @@ mod measured;
 mod names;
 mod period;
 mod spans;
+mod story;
 
 pub use csv::{incident_csv, period_csv};
-pub use facts::{Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
+pub use facts::{Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;
 pub use html::{incident_html, period_html};

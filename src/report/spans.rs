@@ -47,30 +47,62 @@ impl Spans {
     }
 
     pub fn or(&self, other: &Self) -> Self {
-        Self::new(self.iter().chain(other.iter()).collect())
+        Self::of_all([self, other])
+    }
+
+    /// What several have, together: sorted once.
+    pub fn of_all<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = all.into_iter().filter(|spans| !spans.is_empty());
+        let Some(first) = all.next() else { return Self::default() };
+        let mut together: Option<Vec<(At, At)>> = None;
+        for more in all {
+            together.get_or_insert_with(|| first.0.clone()).extend(&more.0);
+        }
+        together.map_or_else(|| first.clone(), Self::new)
     }
 
     pub fn and(&self, other: &Self) -> Self {
-        let (mut a, mut b) = (0, 0);
-        let mut both = Vec::new();
-        while let (Some((from, to)), Some((other_from, other_to))) = (self.0.get(a), other.0.get(b)) {
-            let (begin, end) = (*from.max(other_from), *to.min(other_to));
-            if begin < end {
-                both.push((begin, end));
+        Self(self.common(other).collect())
+    }
+
+    /// Milliseconds that both have: [`Self::and`] without making it.
+    pub fn common_ms(&self, other: &Self) -> i64 {
+        self.common(other).map(|(from, to)| to.millis_since(from)).sum()
+    }
+
+    /// Where the stretches begin that end after a moment.
+    fn after(&self, at: At) -> &[(At, At)] {
+        self.0.get(self.0.partition_point(|(_, end)| *end <= at)..).unwrap_or_default()
+    }
+
+    /// Both are found by halving where the other begins: an hour out of a year costs no more than an hour.
+    fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (At, At)> + 'a {
+        let begin = |spans: &Self| spans.0.first().map_or(At::default(), |(from, _)| *from);
+        let (mut a, mut b) = (self.after(begin(other)), other.after(begin(self)));
+        std::iter::from_fn(move || {
+            while let (Some((from, to)), Some((other_from, other_to))) = (a.first(), b.first()) {
+                let (begin, end) = (*from.max(other_from), *to.min(other_to));
+                if to < other_to {
+                    a = &a[1..]
+                } else {
+                    b = &b[1..]
+                }
+                if begin < end {
+                    return Some((begin, end));
+                }
             }
-            if to < other_to { a += 1 } else { b += 1 }
-        }
-        Self(both)
+            None
+        })
     }
 
     pub fn minus(&self, other: &Self) -> Self {
         let mut left = Vec::new();
-        let mut next = 0;
+        let mut others = self.hull().map_or(&[][..], |(begins, _)| other.after(begins));
         for (mut from, to) in self.iter() {
-            while other.0.get(next).is_some_and(|(_, end)| *end <= from) {
-                next += 1;
+            while others.first().is_some_and(|(_, end)| *end <= from) {
+                others = &others[1..];
             }
-            for (cut, end) in other.0[next..].iter().take_while(|(cut, _)| *cut < to) {
+            for (cut, end) in others.iter().take_while(|(cut, _)| *cut < to) {
                 if from < *cut {
                     left.push((from, *cut));
                 }
@@ -88,8 +120,12 @@ impl Spans {
     }
 
     pub fn touches(&self, from: At, to: At) -> bool {
-        let next = self.0.partition_point(|(_, end)| *end <= from);
-        self.0.get(next).is_some_and(|(begin, _)| *begin < to)
+        self.first_in(from, to).is_some()
+    }
+
+    /// The first stretch that has a part of this one.
+    pub fn first_in(&self, from: At, to: At) -> Option<(At, At)> {
+        self.after(from).first().copied().filter(|(begin, _)| *begin < to)
     }
 }
 
@@ -121,6 +157,8 @@ mod tests {
                 prop_assert_eq!(at(&and, ms), in_a && in_b);
                 prop_assert_eq!(at(&minus, ms), in_a && !in_b);
             }
+            prop_assert_eq!(&Spans::of_all([&a, &b]), &or);
+            prop_assert_eq!(a.common_ms(&b), and.total_ms());
             for made in [or, and, minus] {
                 let within = (-1..85).filter(|ms| at(&made, *ms)).count();
                 prop_assert_eq!(usize::try_from(made.total_ms()), Ok(within));
