@@ -6,9 +6,10 @@ use super::Ground;
 use super::facts::{NoticeLine, OperatorLine, Planned};
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
-use super::spans::Spans;
 use super::story::{Cost, Index, Measure, Story, counts, state};
+use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
+use crate::spans::Spans;
 use crate::time::At;
 
 /// All lengths are in milliseconds.
@@ -92,6 +93,11 @@ pub struct Stretch {
     pub from: Moment,
     pub to: Moment,
     pub core_ms: i64,
+    /// When the hub had the results that it begins and ends with, where that was later than it should have been: an agent had kept them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_received: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_received: Option<Moment>,
 }
 
 /// What changed, and who came back or was lost with it.
@@ -120,9 +126,10 @@ impl IncidentFigures {
             .named
             .iter()
             .map(|(practice, named)| {
-                let gaps = gaps.at(facts, *practice);
-                let costs = story.costs(ground, named, &all_measured(ground, *practice, &gaps), &gaps);
-                let practice = &estate.practices[practice.at()];
+                let ix = *practice;
+                let gaps = gaps.at(facts, ix);
+                let costs = story.costs(ground, named, &all_measured(ground, ix, &gaps), &gaps);
+                let practice = &estate.practices[ix.at()];
                 PracticeFigures {
                     id: practice.id.clone(),
                     name: practice.name.clone(),
@@ -130,7 +137,7 @@ impl IncidentFigures {
                     named_ms: named.total_ms(),
                     services: costs
                         .iter()
-                        .map(|(of, cost)| service(ground, &story, *of, cost, &core))
+                        .map(|(of, cost)| service(ground, &story, (ix, *of), cost, &core))
                         .collect(),
                 }
             })
@@ -164,7 +171,13 @@ impl IncidentFigures {
     }
 }
 
-fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, core: &Spans) -> ServiceFigures {
+fn service(
+    ground: &Ground<'_>,
+    story: &Story<'_>,
+    (practice, of): (PracticeIx, Measure),
+    cost: &Cost,
+    core: &Spans,
+) -> ServiceFigures {
     let zone = &ground.estate.icb.timezone;
     let (kind, id, name) = of.named(ground);
     // A failure may have begun before the estimate of the incident's beginning.
@@ -174,6 +187,10 @@ fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, cor
         }
         _ => core.and(spans),
     };
+    let received = |at: At| {
+        let received = ground.facts.received.get(&(practice, at));
+        received.map(|received| Moment::new(*received, zone))
+    };
     let stretches = |spans: &Spans| -> Vec<Stretch> {
         spans
             .iter()
@@ -181,6 +198,8 @@ fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, cor
                 from: Moment::new(from, zone),
                 to: Moment::new(to, zone),
                 core_ms: core_of(&Spans::one(from, to)).total_ms(),
+                from_received: received(from),
+                to_received: received(to),
             })
             .collect()
     };

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Ground;
 use super::facts::{Facts, Gap, GapKind};
-use super::spans::Spans;
 use crate::estate::{PracticeIx, ProbeIx};
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What is known of one check.
@@ -38,8 +38,9 @@ impl Gaps {
     }
 
     /// Those of one practice among them.
-    pub fn at(&self, _facts: &Facts, _practice: PracticeIx) -> Cow<'_, Self> {
-        Cow::Borrowed(self)
+    pub fn at(&self, facts: &Facts, practice: PracticeIx) -> Cow<'_, Self> {
+        let Some(own) = facts.practice_gaps.get(&practice) else { return Cow::Borrowed(self) };
+        Cow::Owned(Self { all: self.all.or(own), not_running: self.not_running.or(own) })
     }
 }
 
@@ -52,7 +53,7 @@ pub(super) fn all_measured(ground: &Ground<'_>, practice: PracticeIx, gaps: &Gap
 /// `changes`: results that were recorded, in order of time. Between two results the check was as the first of them said.
 ///
 /// While linewatch was cut off it went on asking, so that what it saw afterwards counts again from the end of the gap. While it
-/// didn't run, it didn't: a check that failed before is unknown until its next result, which is always recorded.
+/// didn't run, or no agent reported, nobody asked: a check that failed before is unknown until its next result, which is always recorded.
 fn measured(changes: &[(At, bool)], gaps: &Gaps, until: At) -> Measured {
     let (mut failing, mut unknown) = (Vec::new(), Vec::new());
     for (place, (from, ok)) in changes.iter().enumerate() {

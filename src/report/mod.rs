@@ -4,7 +4,6 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
-//! | `spans.rs` | stretches of time, and what they have in common |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
 //! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
@@ -29,7 +28,6 @@ mod incident;
 mod measured;
 mod names;
 mod period;
-mod spans;
 mod story;
 
 pub use csv::{incident_csv, period_csv};
@@ -39,8 +37,7 @@ pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
-pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal};
-pub use spans::Spans;
+pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
 
 use crate::estate::Estate;
 use crate::time::At;

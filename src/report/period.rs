@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Ground;
 use super::incident::State;
 use super::measured::{Gaps, all_measured};
-use super::names::{Moment, NamedCause, component, ordinal};
-use super::spans::Spans;
+use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Index, Measure, Story};
 use crate::estate::{ComponentIx, Estate, PracticeIx};
 use crate::incident::Cause;
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What the report is about, besides the time.
@@ -37,6 +37,8 @@ pub struct PeriodFigures {
     pub not_measured_ms: i64,
     pub incidents: Vec<IncidentLine>,
     pub practices: Vec<PracticeTotal>,
+    /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
+    pub unmeasured: Vec<UnmeasuredLine>,
     pub suppliers: Vec<ComponentFigures>,
     pub months: Vec<MonthFigures>,
     /// Whole sentences.
@@ -71,6 +73,18 @@ pub struct PracticeTotal {
     pub no_answer_ms: i64,
     pub no_answer_core_ms: i64,
     pub not_measured_ms: i64,
+}
+
+/// One practice, and when nobody measured there: whether all was well then, nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmeasuredLine {
+    pub practice: String,
+    pub name: String,
+    /// What the whole estate lacks among it.
+    pub not_measured_ms: i64,
+    pub not_measured_core_ms: i64,
+    pub stretches: usize,
+    pub longest_ms: i64,
 }
 
 /// What a supplier answers for, and how it did.
@@ -153,6 +167,7 @@ impl PeriodFigures {
             not_measured_ms: unmeasured.total_ms(),
             incidents,
             practices,
+            unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
             months: months(ground, &tolls, &window),
             trend: trend(ground, &tolls),
@@ -211,6 +226,40 @@ struct Window<'a> {
     to: At,
     core: &'a Spans,
     unmeasured: &'a Spans,
+}
+
+impl Window<'_> {
+    /// When nobody measured at a practice; `None`: no longer than anywhere.
+    fn unmeasured_at(&self, ground: &Ground<'_>, practice: PracticeIx) -> Option<Spans> {
+        let own = ground.facts.practice_gaps.get(&practice)?.clip(self.from, self.to);
+        (!own.is_empty()).then(|| own.or(self.unmeasured))
+    }
+
+    /// In all and in core hours, in milliseconds.
+    fn measured_ms(&self, unmeasured: &Spans) -> (i64, i64) {
+        let measured = Spans::one(self.from, self.to).minus(unmeasured);
+        (measured.total_ms(), measured.common_ms(self.core))
+    }
+}
+
+fn unmeasured_lines(ground: &Ground<'_>, window: &Window<'_>, filter: &Filter) -> Vec<UnmeasuredLine> {
+    let all = ground.facts.practice_gaps.keys().copied();
+    let wanted = all.filter(|practice| filter.practice.is_none_or(|only| only == *practice));
+    let of = |ix: PracticeIx| {
+        let unmeasured = window.unmeasured_at(ground, ix)?;
+        let practice = &ground.estate.practices[ix.at()];
+        Some(UnmeasuredLine {
+            practice: practice.id.clone(),
+            name: practice.name.clone(),
+            not_measured_ms: unmeasured.total_ms(),
+            not_measured_core_ms: unmeasured.common_ms(window.core),
+            stretches: unmeasured.len(),
+            longest_ms: unmeasured.iter().map(|(from, to)| to.millis_since(from)).max().unwrap_or(0),
+        })
+    };
+    let mut lines: Vec<UnmeasuredLine> = wanted.filter_map(of).collect();
+    lines.sort_by(|a, b| (b.not_measured_ms, &a.practice).cmp(&(a.not_measured_ms, &b.practice)));
+    lines
 }
 
 /// Whether a supplier answers for one of the causes.
@@ -273,14 +322,21 @@ fn suppliers(
     let mut by_component: BTreeMap<ComponentIx, Vec<&Toll<'_>>> = BTreeMap::new();
     for toll in tolls {
         if let [one] = toll.story.last.cause.as_slice()
-            && let Some(ix) = component(estate, one)
+            && let Some(ix) = estate.component_of(one)
         {
             by_component.entry(ix).or_default().push(toll);
         }
     }
     let behind = Behind::new(estate);
-    let measured = Spans::one(window.from, window.to).minus(window.unmeasured);
-    let (measured_ms, measured_core_ms) = (measured.total_ms(), measured.common_ms(window.core));
+    let everywhere = window.measured_ms(window.unmeasured);
+    let measured_at: BTreeMap<PracticeIx, (i64, i64)> = ground
+        .facts
+        .practice_gaps
+        .keys()
+        .filter_map(|practice| {
+            Some((*practice, window.measured_ms(&window.unmeasured_at(ground, *practice)?)))
+        })
+        .collect();
     let mut figures: Vec<ComponentFigures> = estate
         .components
         .iter()
@@ -306,11 +362,13 @@ fn suppliers(
                 lost += spans.total_ms();
                 lost_core += spans.common_ms(window.core);
             }
-            let of = |lost: i64, measured_ms: i64| {
-                let all = measured_ms as f64 * behind.len() as f64;
-                (all > 0.0).then(|| 100.0 * (1.0 - lost as f64 / all))
-            };
-            let availability = of(lost, measured_ms);
+            // Practices times the time that was measured at each.
+            let measured = behind.iter().map(|practice| measured_at.get(practice).unwrap_or(&everywhere));
+            let (all, all_core) = measured.fold((0.0, 0.0), |sum: (f64, f64), (ms, core_ms)| {
+                (sum.0 + *ms as f64, sum.1 + *core_ms as f64)
+            });
+            let of = |lost: i64, all: f64| (all > 0.0).then(|| 100.0 * (1.0 - lost as f64 / all));
+            let availability = of(lost, all);
             ComponentFigures {
                 owner: component.owner.clone(),
                 kind: component.kind.clone(),
@@ -321,7 +379,7 @@ fn suppliers(
                 practice_no_answer_ms: lost,
                 practice_no_answer_core_ms: lost_core,
                 availability_percent: availability,
-                availability_core_percent: of(lost_core, measured_core_ms),
+                availability_core_percent: of(lost_core, all_core),
                 target_percent: component.target_percent,
                 is_met: availability.zip(component.target_percent).map(|(is, target)| is >= target),
             }

@@ -6,9 +6,9 @@ use super::Ground;
 use super::incident::State;
 use super::measured::{Gaps, Measured};
 use super::names::NamedCause;
-use super::spans::Spans;
 use crate::estate::{Estate, NetworkIx, PracticeIx, ServiceIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What a check speaks for.

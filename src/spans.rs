@@ -1,9 +1,18 @@
 //! Stretches of time: sorted, apart from one another, none of them empty; each from its beginning until before its end.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use crate::time::At;
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Spans(Vec<(At, At)>);
+
+impl<'de> Deserialize<'de> for Spans {
+    /// In any order, as they may have been written by hand.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::new)
+    }
+}
 
 impl Spans {
     /// Of stretches in any order, which may overlap or touch.
@@ -113,6 +122,19 @@ impl Spans {
             }
         }
         Self(left)
+    }
+
+    /// Without the holes that aren't longer than this.
+    #[must_use]
+    pub fn closed(&self, hole_ms: i64) -> Self {
+        let mut spans: Vec<(At, At)> = Vec::with_capacity(self.0.len());
+        for (from, to) in self.iter() {
+            match spans.last_mut() {
+                Some((_, end)) if from.millis_since(*end) <= hole_ms => *end = to,
+                _ => spans.push((from, to)),
+            }
+        }
+        Self(spans)
     }
 
     pub fn clip(&self, from: At, to: At) -> Self {
