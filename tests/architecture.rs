@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "src/notify/allowance.rs",
     "src/notify/channel.rs",
     "src/notify/dispatch.rs",
+    "src/notify/exercise.rs",
     "src/notify/dispatch/",
     "src/notify/notice.rs",
     "src/notify/outlet.rs",

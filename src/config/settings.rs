@@ -143,6 +143,18 @@ pub struct WaySettings {
     pub contacts: Vec<ContactSettings>,
     /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
     pub mail_service: Option<String>,
+    pub exercise: ExerciseSettings,
+}
+
+/// `[exercise]`: who gets notices of incidents that never were, and nobody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExerciseSettings {
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Channels that are recipients themselves, by id.
+    pub channels: Vec<String>,
+    /// This is one: what leaves is marked, and nothing leaves for anybody else. Never in a file.
+    pub is_on: bool,
 }
 
 /// `[[channel]]`

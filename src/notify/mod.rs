@@ -18,6 +18,7 @@
 //! | [`patience`] | how long to wait before the next attempt; pure |
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
 //! | `shared.rs` | what the desk and its workers share |
+//! | [`exercise`] | notices of an incident that never was: for whom, and how they are marked; pure |
 //! | `earlier.rs` | what was said of an incident before |
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
@@ -30,6 +31,7 @@ mod delivery;
 pub mod desk;
 mod dispatch;
 mod earlier;
+pub mod exercise;
 mod hook;
 mod mail;
 pub mod notice;

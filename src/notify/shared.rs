@@ -19,7 +19,8 @@ use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;
 use crate::config::{
-    Config, ContactSettings, Deadline, MailSettings, MaintenanceWindow, PracticeNotices, Rates, WaySettings,
+    Config, ContactSettings, Deadline, ExerciseSettings, MailSettings, MaintenanceWindow, PracticeNotices,
+    Rates, WaySettings,
 };
 use crate::estate::Estate;
 use crate::limits;
@@ -57,6 +58,7 @@ pub(super) struct Settings {
     pub contacts: Vec<ContactSettings>,
     /// The service that is the practices' own e-mail.
     pub mail_service: Option<String>,
+    pub exercise: ExerciseSettings,
     /// In the order in which they are used.
     pub outlets: Vec<OutletSettings>,
 }
@@ -118,6 +120,7 @@ impl Settings {
             from,
             contacts: config.ways.contacts.clone(),
             mail_service: config.ways.mail_service.clone(),
+            exercise: config.ways.exercise.clone(),
             outlets: config
                 .mail
                 .iter()

@@ -16,7 +16,7 @@ use crate::time::At;
 
 const DAY_MS: i64 = 86_400_000;
 
-const STYLE: &str = include_str!("../../templates/report/style.css");
+pub(super) const STYLE: &str = include_str!("../../templates/report/style.css");
 
 /// What every report says about itself.
 struct Frame {

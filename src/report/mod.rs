@@ -9,6 +9,7 @@
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
 //! | `html.rs`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
 //!
@@ -20,6 +21,7 @@
 
 mod chart;
 mod csv;
+mod exercise;
 mod facts;
 mod holidays;
 mod hours;
@@ -31,6 +33,7 @@ mod period;
 mod story;
 
 pub use csv::{incident_csv, period_csv};
+pub use exercise::{Acknowledged, Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;

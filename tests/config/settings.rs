@@ -300,3 +300,13 @@ fn channels_and_contacts_are_read_and_their_addresses_stay_secret() {
         assert!(errors.contains(says) && !errors.contains("hunter2"), "{text}: {errors}");
     }
 }
+
+#[test]
+fn who_is_listed_for_exercises_is_checked_and_a_mistake_names_its_place() {
+    let config = parse(&format!("{GOOD}\n[exercise]\nto = [\"desk@icb.example\"]\n")).expect("a good file");
+    assert_eq!(config.ways.exercise.to, ["desk@icb.example"]);
+    assert!(!config.ways.exercise.is_on, "no file makes one of a real outage");
+    let errors = refused("[exercise]\nto = [\"nobody\"]\nchannels = [\"ops\"]\non = true\n");
+    assert!(errors.contains("no channel is called \"ops\"") && errors.contains("[[channel]]"), "{errors}");
+    assert!(errors.contains("`on`") && errors.contains("nobody"), "{errors}");
+}
