@@ -35,6 +35,7 @@ mod section;
 mod settings;
 mod settings_file;
 mod summary;
+mod texts;
 mod unready;
 mod values;
 mod ways;

@@ -11,6 +11,7 @@ use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
 use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
 use crate::notify::Channel;
+use crate::notify::words::texts::Texts;
 use crate::time::At;
 
 /// `[hub]`
@@ -217,16 +218,22 @@ pub enum ContactWay {
 }
 
 /// `[notices]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NoticeSettings {
     pub practices: PracticeNotices,
     /// How long managers are left without a word while their practice is hit; `None`: until it is over.
     pub update_every: Option<Duration>,
+    /// What letters are laid out with.
+    pub texts: Texts,
 }
 
 impl Default for NoticeSettings {
     fn default() -> Self {
-        Self { practices: PracticeNotices::Auto, update_every: Some(NOTICE_UPDATE_EVERY) }
+        Self {
+            practices: PracticeNotices::Auto,
+            update_every: Some(NOTICE_UPDATE_EVERY),
+            texts: Texts::shipped(),
+        }
     }
 }
 

@@ -101,21 +101,25 @@ mod tests {
 
     #[test]
     fn a_long_backlog_is_told_in_pieces_and_many_holes_are_let_go_of() {
+        const MINUTE_MS: i64 = 60_000;
         let mut coverage = Coverage::default();
-        told(&mut coverage, &[1]);
-        let later = 10 * COVERAGE_TOLD_MS;
-        told(&mut coverage, &[later]);
-        let (mut entries, mut next) = (0, 1);
-        while next < later {
-            let batch: Vec<i64> = (0..5_000).map(|n| next + n * 9).filter(|ms| *ms < later).collect();
-            next = batch.last().map_or(later, |last| last + 9);
-            entries += usize::from(told(&mut coverage, &batch).is_some());
-        }
+        let told = |coverage: &mut Coverage, seen: &mut dyn Iterator<Item = i64>| {
+            let (next, body) = coverage.with("G82002", seen.map(at), MINUTE_MS);
+            *coverage = next;
+            body.is_some()
+        };
+        let minutes = 10 * COVERAGE_TOLD_MS / MINUTE_MS;
+        told(&mut coverage, &mut [MINUTE_MS, minutes * MINUTE_MS].into_iter());
+        // The backlog, in batches of an hour.
+        let batches = (1..minutes).step_by(60).filter(|first| {
+            let last = (first + 60).min(minutes);
+            told(&mut coverage, &mut (*first..last).map(|minute| minute * MINUTE_MS))
+        });
+        let entries = batches.count();
         assert!((10..=11).contains(&entries), "{entries}");
-        assert_eq!(coverage.told.iter().count(), 1, "before the first");
-        let apart = i64::try_from(2 * COVERAGE_STRETCHES_MAX).expect("few");
-        for n in 0..apart {
-            told(&mut coverage, &[later + n * 100]);
+        assert_eq!(coverage.told.len(), 1, "before the first");
+        for n in 0..2 * i64::try_from(COVERAGE_STRETCHES_MAX).expect("few") {
+            told(&mut coverage, &mut std::iter::once((minutes + 5 * n) * MINUTE_MS));
         }
         assert!(coverage.measured.len() <= COVERAGE_STRETCHES_MAX + 1);
         assert!(coverage.base > At::default());

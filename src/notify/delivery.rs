@@ -21,6 +21,7 @@ use super::policy::promise;
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
+use super::words::texts::Texts;
 use super::words::{Context, Letter, letter};
 use crate::config::{ContactSettings, ExerciseSettings};
 use crate::incident::Event;
@@ -205,7 +206,14 @@ impl Shared {
             ),
             deadlines: &settings.deadlines,
         };
-        let letter = letter(&pending.notice, &context).map_err(|error| error.to_string())?;
+        let written = letter(&pending.notice, &context, &settings.texts).or_else(|error| {
+            tracing::error!(
+                "a text of [notices] can't be used for {}, and the shipped one is: {error}",
+                pending.notice.id
+            );
+            letter(&pending.notice, &context, &Texts::shipped())
+        });
+        let letter = written.map_err(|error| error.to_string())?;
         match &settings.exercise {
             ExerciseSettings { is_on: false, .. } => Ok(letter),
             listed if exercise::is_for(listed, &pending.notice.recipient) => Ok(exercise::marked(letter)),

@@ -18,6 +18,7 @@ use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;
+use super::words::texts::Texts;
 use crate::config::{
     Config, ContactSettings, Deadline, ExerciseSettings, MailSettings, MaintenanceWindow, PracticeNotices,
     Rates, WaySettings,
@@ -49,6 +50,7 @@ pub(super) struct Settings {
     pub staff: Vec<String>,
     pub practices: PracticeNotices,
     pub update_every: Option<Duration>,
+    pub texts: Texts,
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
@@ -114,6 +116,7 @@ impl Settings {
             staff: staff_of(config),
             practices: config.notices.practices,
             update_every: config.notices.update_every,
+            texts: config.notices.texts.clone(),
             maintenance: config.maintenance.clone(),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
