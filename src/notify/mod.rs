@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
 //! | [`policy`] | who is told what, when; pure |
+//! | `bounded.rs` | something to write into that doesn't grow beyond all bounds |
 //! | [`words`] | what they read; pure |
 //! | [`rehearsal`] | what would be written if something happened; pure |
 //! | [`channel`] | by what they leave; pure |
@@ -26,6 +27,7 @@
 //! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
 mod allowance;
+mod bounded;
 pub mod channel;
 mod delivery;
 pub mod desk;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -67,20 +67,23 @@ impl Exim {
         assert!(Path::new(EXIM).exists(), "there is no {EXIM}: apt-get install exim4-daemon-light");
         let dir = tempfile::tempdir().expect("a folder");
         let rules = dir.path().join("exim.conf");
-        let mut text = RULES.replace("DIR", &dir.path().display().to_string());
+        let text = RULES.replace("DIR", &dir.path().display().to_string());
         for folder in ["spool", "mail", "seen", "log"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder");
         }
-        let owner = std::fs::metadata(dir.path()).expect("a folder");
-        if std::os::unix::fs::MetadataExt::uid(&owner) == 0 {
+        let me = std::fs::metadata(dir.path()).expect("a folder");
+        let (user, group) = if me.uid() == 0 {
             // Exim delivers nothing as root: its own user does, and must be able to get there.
-            text = format!("exim_user = Debian-exim\nexim_group = Debian-exim\n{text}");
             let all = ["spool", "mail", "seen", "log"].map(|folder| dir.path().join(folder));
             let given = Command::new("chown").arg("Debian-exim").args(all).status().await.expect("chown");
             assert!(given.success());
-            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            let open = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(dir.path(), open).expect("allowed");
-        }
+            ("Debian-exim".to_owned(), "Debian-exim".to_owned())
+        } else {
+            (me.uid().to_string(), me.gid().to_string())
+        };
+        let text = format!("exim_user = {user}\nexim_group = {group}\n{text}");
         std::fs::write(&rules, text).expect("a file");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -114,20 +117,23 @@ async fn listen(listener: TcpListener, rules: PathBuf, stop: CancellationToken) 
             () = stop.cancelled() => return conversations,
             accepted = listener.accept() => accepted.expect("a connection").0,
         };
-        let stream = stream.into_std().expect("a socket");
-        stream.set_nonblocking(false).expect("allowed");
-        let out = OwnedFd::from(stream.try_clone().expect("a socket"));
-        // In the foreground: when it ends, what it took is in the mailboxes.
+        // In the foreground: when it ends, what it took is in the mailboxes. Through pipes: to a socket it speaks for root alone.
         let mut exim = Command::new(EXIM)
             .arg("-C")
             .arg(&rules)
             .args(["-bs", "-odf"])
-            .stdin(Stdio::from(OwnedFd::from(stream)))
-            .stdout(Stdio::from(out))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .expect("exim starts");
+        let (mut from, mut to) = stream.into_split();
+        let (mut heard, mut said) = (exim.stdin.take().expect("a pipe"), exim.stdout.take().expect("a pipe"));
         conversations.spawn(async move {
+            // Either side may hang up first: the other hears of it by the end of its stream.
+            let asked = async move { drop(tokio::io::copy(&mut from, &mut heard).await) };
+            let answered = async move { drop(tokio::io::copy(&mut said, &mut to).await) };
+            tokio::join!(asked, answered);
             exim.wait().await.expect("it ends");
         });
     }

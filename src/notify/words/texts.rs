@@ -6,7 +6,6 @@
 //! error when the text is read, and so is a letter that leaves out what its reader must know.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -17,6 +16,7 @@ use serde::Serialize;
 use super::part::{Block, Form, Part};
 use super::{Draft, Letter, plain};
 use crate::limits::{LETTER_BYTES_MAX, TEXT_FUEL};
+use crate::notify::bounded::Bounded;
 
 #[cfg(test)]
 mod tests;
@@ -210,9 +210,9 @@ impl Texts {
     }
 
     fn render(&self, file: &str, given: &Given<'_>) -> Result<String, Error> {
-        let mut page = Bounded(Vec::new());
+        let mut page = Bounded::new(LETTER_BYTES_MAX);
         drop(self.env.get_template(file)?.render_captured_to(Value::from(Serde(given)), &mut page)?);
-        Ok(String::from_utf8_lossy(&page.0).into_owned())
+        Ok(page.into_text())
     }
 }
 
@@ -229,23 +229,6 @@ impl<'a> Given<'a> {
     fn of(draft: &'a Draft) -> Self {
         let Draft { subject, title, blocks, footer } = draft;
         Self { subject, title, blocks, footer }
-    }
-}
-
-/// A page that doesn't grow beyond all bounds.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LETTER_BYTES_MAX {
-            return Err(io::Error::other("the letter would be too long"));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -95,6 +95,12 @@ fn a_letter_that_leaves_out_what_its_reader_must_know_is_refused() {
 fn a_text_neither_loops_for_ever_nor_fills_the_memory() {
     let nested = "{% for a in blocks %}".repeat(12) + "{{ title }}" + &"{% endfor %}".repeat(12);
     assert_eq!(refused("manager.txt", &nested).0, "this text repeats itself too often");
+    // Long, and often: before there is no memory left.
+    let long = format!(
+        "{{% for a in blocks %}}{{% for b in blocks %}}{}{{% endfor %}}{{% endfor %}}",
+        "x".repeat(60_000)
+    );
+    assert_eq!(refused("manager.txt", &long).0, "the letter would be too long");
     for grows in [
         "{% set x = title ~ title %}{{ x }}",
         "{{ title * 100000000 }}",
