@@ -15,7 +15,8 @@ pub mod splitter;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::limits::{BEAT_TOLD_EVERY, BEAT_TOLD_WITHIN};
+use crate::incident::Cause;
+use crate::limits::{BEAT_TOLD_EVERY, BEAT_TOLD_WITHIN, MEASURED_GAP};
 use crate::observation::HUB;
 
 pub use ask::{
@@ -268,6 +269,32 @@ impl Estate {
                 .practices
                 .iter()
                 .any(|practice| practice.through.iter().any(|(_, roles)| roles.iter().any(|r| r == role)))
+    }
+
+    /// As long as this without any result from a practice, and nobody measured there: twice the quickest check, and the time that it
+    /// may take.
+    pub fn measured_apart(&self) -> Duration {
+        let asked = self.probes.iter().filter(|probe| !probe.ask.is_passive());
+        let quickest = asked.map(|probe| 2 * probe.every + probe.timeout).min();
+        quickest.unwrap_or_default().max(MEASURED_GAP)
+    }
+
+    /// The component that a cause names; `None`: it is a practice, a network, a service or linewatch itself, or none that was declared.
+    pub fn component_of(&self, cause: &Cause) -> Option<ComponentIx> {
+        let kept = [Cause::PRACTICE, Cause::NETWORK, Cause::SERVICE, Cause::MONITOR];
+        if kept.contains(&cause.kind.as_str()) { None } else { self.component(&cause.id) }
+    }
+
+    /// What people call a cause; `None`: it is linewatch itself, or nothing that this estate has.
+    pub fn name_of(&self, cause: &Cause) -> Option<&str> {
+        let id = cause.id.as_str();
+        let name = match cause.kind.as_str() {
+            Cause::PRACTICE => &self.practices[self.practice(id)?.at()].name,
+            Cause::NETWORK => &self.networks[self.network(id)?.at()].name,
+            Cause::SERVICE => &self.services[self.service(id)?.at()].name,
+            _ => &self.components[self.component_of(cause)?.at()].name,
+        };
+        Some(name)
     }
 
     pub fn practice(&self, id: &str) -> Option<PracticeIx> {

@@ -20,6 +20,7 @@
 //! | [`incident`] | a cause over time: the events that everything downstream reads |
 //! | [`notify`] | who is told what, when, in which words; and the thin senders |
 //! | [`journal`] | the hash chain behind the evidence, its signed heads, and what finds that it was changed |
+//! | [`spans`] | stretches of time, and what they have in common; pure |
 //! | [`report`] | what was measured, as evidence: figures, HTML, CSV; pure |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
@@ -61,6 +62,7 @@ pub mod probe;
 pub mod reflector;
 pub mod report;
 pub mod segments;
+pub mod spans;
 pub mod store;
 pub mod time;
 pub mod uplink;

@@ -4,12 +4,14 @@
 //! Ends with 0 when what the scenario demands was named, 1 when it wasn't, 130 when Ctrl-C or SIGTERM cut it
 //! short. Whichever way it ends, its tasks are stopped and its folder is removed.
 
+mod exercise;
 mod paper;
 mod stage;
 mod tale;
 mod teller;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ use crate::world::loopback::County;
 use crate::world::loopback::weather::{Playback, Weather};
 use crate::world::scenario::Scenario;
 use crate::world::timetable::Clock;
+use exercise::Notifying;
 use paper::{Paper, Style, Word, put};
 use stage::{Folder, PRACTICES_MAX};
 use tale::Tale;
@@ -51,6 +54,13 @@ pub struct Args {
     /// Print incident events, accepted mails and a closing summary as JSON lines
     #[arg(long)]
     json: bool,
+    /// Send the notices, marked EXERCISE EXERCISE EXERCISE, to those whom [exercise] of the configuration lists, by its own relays and
+    /// channels; and write a report of who got what
+    #[arg(long, requires = "config", conflicts_with = "keep_running")]
+    notify: bool,
+    /// Where the exercise's report goes [default: exercise-DATE-TIME]
+    #[arg(long, value_name = "FOLDER", requires = "notify")]
+    report: Option<PathBuf>,
     /// Draw other lots than the scenario's own
     #[arg(long)]
     seed: Option<u64>,
@@ -81,6 +91,12 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     let sky: Arc<dyn Weather> = Arc::new(weather.clone());
     let county = County::start(&config, &sky)?;
     let moved = county.rewrite(&config, folder.path())?;
+    let (notifying, moved) = if args.notify {
+        let (notifying, moved) = Notifying::prepare(&config, &moved, args.report.as_deref(), now())?;
+        (Some(notifying), moved)
+    } else {
+        (None, moved)
+    };
     let estate = Arc::new(moved.estate.clone());
     let staff = moved.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default();
     // Once without a beginning, so that a scenario that doesn't fit this estate stops here.
@@ -107,16 +123,20 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
         ends: script_begins + scenario.drill_length + DRILL_OVERTIME,
         keep_running: args.keep_running,
         teller,
+        notifying,
+        incidents: BTreeMap::new(),
     };
     weather.begin(world);
     drill.title(&moved, &scenario, &running)?;
     let ended = drill.watch(&running, &county, &mut endings).await;
+    let reported = drill.report(&running, &moved, (&scenario.title, began)).await;
     // A closed pipe is no reason to leave anything behind either.
     let told = ended.and_then(|ended| drill.close(ended).map(|()| ended));
     stop(running, county, folder).await;
+    let all_told = reported?;
     Ok(match told {
         Ok(Ended::Interrupted) => Exit::Interrupted,
-        Ok(Ended::Over) if drill.tale.is_as_expected() => Exit::Fine,
+        Ok(Ended::Over) if drill.tale.is_as_expected() && all_told => Exit::Fine,
         Ok(Ended::Over) => Exit::BadNews,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Interrupted,
         Err(error) => return Err(error).context("cannot write to the terminal"),
@@ -151,9 +171,32 @@ struct Drill {
     ends: At,
     keep_running: bool,
     teller: Teller,
+    /// `Some`: an exercise.
+    notifying: Option<Notifying>,
+    /// The last sentence about each incident.
+    incidents: BTreeMap<String, String>,
 }
 
 impl Drill {
+    /// Of an exercise: waits for the last notices, and writes down what became of all. True: nobody who was to be told wasn't.
+    async fn report(
+        &mut self,
+        running: &Running,
+        config: &Config,
+        (scenario, began): (&str, At),
+    ) -> anyhow::Result<bool> {
+        let Some(notifying) = &self.notifying else { return Ok(true) };
+        notifying.settle(running).await;
+        let incidents: Vec<String> =
+            self.incidents.iter().map(|(id, sentence)| format!("{id}: {sentence}")).collect();
+        let written = notifying.report(running, config, (scenario, began, now()), &incidents).await;
+        let (page, (accepted, all)) = written?;
+        let text = format!("{accepted} of {all} notices accepted; the report is {}", page.display());
+        // Whether anybody reads the terminal or not: the report is there.
+        drop(self.teller.say(now(), Word::Drill, &text));
+        Ok(accepted == all)
+    }
+
     fn title(&mut self, config: &Config, scenario: &Scenario, running: &Running) -> std::io::Result<()> {
         let first = self.turns.front().map(|(at, _)| *at);
         let Some(paper) = self.teller.paper() else { return Ok(()) };
@@ -166,10 +209,14 @@ impl Drill {
             estate.icb.name,
             checks(estate)
         ))?;
-        put(
-            "  Servers, mail relay and firewall are the drill's own. Workers, correlator, outbox and mail client are real.",
-        )?;
-        put("  Nothing is sent beyond 127.0.0.0/8. Ctrl-C ends it and leaves nothing behind.\n")?;
+        let relay = if self.notifying.is_some() { "" } else { ", mail relay" };
+        put(&format!(
+            "  Servers{relay} and firewall are the drill's own. Workers, correlator, outbox and mail client are real."
+        ))?;
+        match &self.notifying {
+            None => put("  Nothing is sent beyond 127.0.0.0/8. Ctrl-C ends it and leaves nothing behind.\n")?,
+            Some(notifying) => notifying.title()?,
+        }
         put("  Look meanwhile, in a browser or a second terminal:")?;
         put(&format!("    status page   {}", paper.paint(&format!("{url}/"), Style::Bold)))?;
         put(&format!("    metrics       {url}/metrics"))?;
@@ -198,6 +245,7 @@ impl Drill {
         let mut events = running.events();
         let mut observations = running.observations();
         let mut mails = county.mail().news();
+        let mut deliveries = running.deliveries();
         let mut picture = running.picture();
         let mut ticks = tokio::time::interval(DRILL_TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -214,6 +262,7 @@ impl Drill {
                     Ok(event) => {
                         last_happening = Instant::now();
                         self.tale.event(&event);
+                        self.incidents.insert(event.incident.clone(), event.sentence.clone());
                         // First what led to it.
                         self.teller.catch_up_at_once(event.at, &picture.borrow_and_update().clone())?;
                         self.teller.event(&event)?;
@@ -228,6 +277,15 @@ impl Drill {
                         self.teller.mail(&mail, &self.tale)?;
                     }
                     Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "accepted mails were missed"),
+                    Err(RecvError::Closed) => return Ok(Ended::Over),
+                },
+                // Of an exercise nothing reaches the county's own mail server.
+                delivery = deliveries.recv(), if self.notifying.is_some() => match delivery {
+                    Ok(delivery) => {
+                        last_happening = Instant::now();
+                        self.teller.say(delivery.at, Word::Mail, &exercise::words(&delivery))?;
+                    }
+                    Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "deliveries were missed"),
                     Err(RecvError::Closed) => return Ok(Ended::Over),
                 },
                 seen = observations.recv() => {
@@ -264,7 +322,7 @@ impl Drill {
 
     fn close_story(&mut self) -> std::io::Result<()> {
         if let Some(paper) = self.teller.paper() {
-            put(&verdict::page(&self.tale, paper))?;
+            put(&verdict::page(&self.tale, paper, self.notifying.is_some()))?;
         }
         self.teller.say(
             now(),
@@ -278,7 +336,7 @@ impl Drill {
         let judged = ended == Ended::Over || self.tale.is_as_expected();
         match self.teller.paper() {
             Some(_) if !judged => put("\nEnded before the story was over.\n"),
-            Some(paper) => put(&verdict::page(&self.tale, paper)),
+            Some(paper) => put(&verdict::page(&self.tale, paper, self.notifying.is_some())),
             None => put(&serde_json::to_string(&self.tale.summary())?),
         }
     }

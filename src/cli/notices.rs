@@ -12,6 +12,7 @@ use crate::config::NoticeSettings;
 use crate::notify::Audience;
 use crate::notify::policy::Rules;
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
+use crate::notify::words::texts::SHIPPED;
 use crate::world::scenario::{self, Scenario};
 use crate::world::verdicts::told;
 
@@ -25,6 +26,15 @@ pub struct Args {
 enum What {
     /// Show what each kind of recipient would get, and how many would, if a scenario happened
     Preview(PreviewArgs),
+    /// Write the letters' texts into a folder, to be changed and named by `texts` of [notices]
+    Texts(TextsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct TextsArgs {
+    /// A folder; files that are there already are left as they are
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +60,10 @@ struct PreviewArgs {
 const STAFF: &str = "service.desk@icb.example";
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let What::Preview(args) = args.what;
+    let args = match args.what {
+        What::Preview(args) => args,
+        What::Texts(args) => return texts(&args.out),
+    };
     let named = if args.all {
         scenario::SHIPPED.iter().map(|(name, _)| PathBuf::from(name)).collect()
     } else {
@@ -68,6 +81,30 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
+/// Writes the shipped texts, each that isn't there yet.
+fn texts(folder: &Path) -> anyhow::Result<Exit> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut out = io::stdout().lock();
+    for (name, text) in SHIPPED {
+        let file = folder.join(name);
+        let made = std::fs::File::create_new(&file).and_then(|mut file| file.write_all(text.as_bytes()));
+        match made {
+            Ok(()) => writeln!(out, "{}", file.display())?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                writeln!(out, "{} is there already, and was left as it is", file.display())?;
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot write {}", file.display())),
+        }
+    }
+    writeln!(
+        out,
+        "Change them, write texts = {:?} into [notices], and run: linewatch check",
+        folder.display().to_string()
+    )?;
+    Ok(Exit::Fine)
+}
+
 fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(), Exit>> {
     let (world, config) = match story::world(scenario, args.config.as_deref()) {
         Ok(made) => made,
@@ -78,13 +115,13 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         None => vec![STAFF.to_owned()],
     };
     let maintenance = config.as_ref().map(|config| config.maintenance.clone()).unwrap_or_default();
-    let NoticeSettings { practices, update_every } =
-        config.as_ref().map(|config| config.notices).unwrap_or_default();
+    let NoticeSettings { practices, update_every, texts } =
+        config.as_ref().map(|config| config.notices.clone()).unwrap_or_default();
     let estate = world.estate();
     let rules =
         Rules { estate, staff: &staff, practices, maintenance: &maintenance, mail: true, update_every };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
-    let mut rehearsal = Rehearsal::new(rules, &deadlines);
+    let mut rehearsal = Rehearsal::new(rules, &deadlines).with_texts(texts);
     for event in told(scenario, &world) {
         rehearsal.tell(&event);
     }

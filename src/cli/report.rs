@@ -19,10 +19,10 @@ use crate::store::JournalReader;
 use crate::time::At;
 
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("about").required(true).multiple(true).args(["incident", "from"])))]
+#[command(group(clap::ArgGroup::new("about").required(true).multiple(true).args(["incident", "from", "month"])))]
 pub struct Args {
     /// Of one incident, by its id: `2026-03-16-1`
-    #[arg(conflicts_with_all = ["from", "to", "practice", "supplier"])]
+    #[arg(conflicts_with_all = ["from", "to", "month", "practice", "supplier"])]
     incident: Option<String>,
     /// Of a period: its first day (`2026-03-01`), or a moment (`2026-03-01T08:00:00Z`)
     #[arg(long, value_name = "DAY|TIME")]
@@ -30,11 +30,14 @@ pub struct Args {
     /// Its last day, or the moment before which it ends [default: now]
     #[arg(long, value_name = "DAY|TIME", requires = "from")]
     to: Option<String>,
+    /// Of one calendar month (`2026-03`): its summary
+    #[arg(long, value_name = "MONTH", conflicts_with_all = ["from", "to"])]
+    month: Option<String>,
     /// Of one practice, by ODS code
-    #[arg(long, value_name = "ODS", requires = "from")]
+    #[arg(long, value_name = "ODS", conflicts_with = "incident")]
     practice: Option<String>,
     /// Of one supplier: the `owner` of components
-    #[arg(long, value_name = "NAME", requires = "from")]
+    #[arg(long, value_name = "NAME", conflicts_with = "incident")]
     supplier: Option<String>,
     /// The configuration: names, list sizes, owners, targets, core hours
     #[arg(long, value_name = "FILE", default_value = "probes.toml")]
@@ -94,6 +97,7 @@ async fn gather(dir: &Path, config: &Config, now: At) -> anyhow::Result<(Facts, 
     let mut journal = JournalReader::open(dir).await?;
     let mut gatherer = Facts::gatherer(&config.estate);
     let measured_until = journal.measured_until().await?;
+    gatherer.agents_measured_until(&journal.agents_measured_until().await?);
     let record = journal.walk(None, |entry| gatherer.take(entry)).await?;
     journal.close().await;
     Ok((gatherer.end(measured_until, now), record))
@@ -116,11 +120,14 @@ fn make(args: &Args, ground: &Ground<'_>, record: &Checked) -> Result<anyhow::Re
         });
     }
     let zone = &ground.estate.icb.timezone;
-    let from = match &args.from {
-        Some(text) => moment(text, zone, false)?,
-        None => return Err("which incident, or from when? --from DAY".to_owned()),
+    let (from, to) = match (&args.month, &args.from) {
+        (Some(text), _) => month(text, zone)?,
+        (None, Some(text)) => (
+            moment(text, zone, false)?,
+            args.to.as_deref().map_or(Ok(made), |text| moment(text, zone, true))?,
+        ),
+        (None, None) => return Err("which incident, which month, or from when? --from DAY".to_owned()),
     };
-    let to = args.to.as_deref().map_or(Ok(made), |text| moment(text, zone, true))?;
     if from >= to {
         return Err("the period ends before it begins, or hasn't begun yet".to_owned());
     }
@@ -162,6 +169,14 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone, is_end: bool) -> Result<At, Str
         format!("{text:?} is neither a day such as 2026-03-01 nor a time such as 2026-03-01T08:00:00Z")
     })?;
     Ok(At::from(midnight.timestamp()))
+}
+
+/// A calendar month in local time: from its first midnight to that of the next.
+fn month(text: &str, zone: &jiff::tz::TimeZone) -> Result<(At, At), String> {
+    let first = format!("{text}-01").parse::<jiff::civil::Date>();
+    let first = first.map_err(|_| format!("{text:?} is not a month such as 2026-03"))?;
+    let day = |day: jiff::civil::Date, is_end| moment(&day.to_string(), zone, is_end);
+    Ok((day(first, false)?, day(first.last_of_month(), true)?))
 }
 
 fn planned(work: &crate::config::MaintenanceWindow) -> Planned {

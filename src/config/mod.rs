@@ -14,6 +14,7 @@ mod csv;
 mod egress;
 mod errors;
 mod estate_file;
+mod exercise;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod handout;
@@ -34,6 +35,7 @@ mod section;
 mod settings;
 mod settings_file;
 mod summary;
+mod texts;
 mod unready;
 mod values;
 mod ways;
@@ -52,9 +54,9 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, HubSettings, MailSecurity,
-    MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings,
-    TlsSettings, Tokens, WaySettings,
+    ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, ExerciseSettings, HubSettings,
+    MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings,
+    ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};

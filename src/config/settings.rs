@@ -11,6 +11,7 @@ use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
 use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
 use crate::notify::Channel;
+use crate::notify::words::texts::Texts;
 use crate::time::At;
 
 /// `[hub]`
@@ -143,6 +144,18 @@ pub struct WaySettings {
     pub contacts: Vec<ContactSettings>,
     /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
     pub mail_service: Option<String>,
+    pub exercise: ExerciseSettings,
+}
+
+/// `[exercise]`: who gets notices of incidents that never were, and nobody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExerciseSettings {
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Channels that are recipients themselves, by id.
+    pub channels: Vec<String>,
+    /// This is one: what leaves is marked, and nothing leaves for anybody else. Never in a file.
+    pub is_on: bool,
 }
 
 /// `[[channel]]`
@@ -205,16 +218,22 @@ pub enum ContactWay {
 }
 
 /// `[notices]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NoticeSettings {
     pub practices: PracticeNotices,
     /// How long managers are left without a word while their practice is hit; `None`: until it is over.
     pub update_every: Option<Duration>,
+    /// What letters are laid out with.
+    pub texts: Texts,
 }
 
 impl Default for NoticeSettings {
     fn default() -> Self {
-        Self { practices: PracticeNotices::Auto, update_every: Some(NOTICE_UPDATE_EVERY) }
+        Self {
+            practices: PracticeNotices::Auto,
+            update_every: Some(NOTICE_UPDATE_EVERY),
+            texts: Texts::shipped(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::settings::{
     Deadline, HubSettings, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
     ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
+use super::texts::texts;
 use super::values::{self, Refusal, refusal};
 use super::ways::ways;
 use super::web::fits;
@@ -166,7 +167,7 @@ fn keep(text: &str) -> Result<Duration, Refusal> {
 
 fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     let Some(section) = root.table(reader, "notices") else { return NoticeSettings::default() };
-    section.refuse_unknown(reader, &["practices", "update_every"]);
+    section.refuse_unknown(reader, &["practices", "update_every", "texts"]);
     let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
     let practices = match practices.as_ref().map(|word| word.value.as_str()) {
         Some("after-approval") => PracticeNotices::AfterApproval,
@@ -174,7 +175,8 @@ fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     };
     let update_every = section.value(reader, "update_every", update_every);
     let update_every = update_every.map_or(NoticeSettings::default().update_every, |every| every.value);
-    NoticeSettings { practices, update_every }
+    let texts = texts(reader, &section);
+    NoticeSettings { practices, update_every, texts }
 }
 
 /// How often managers hear while nothing changes, or that they don't.

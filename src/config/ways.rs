@@ -6,6 +6,7 @@ use reqwest::Url;
 
 use super::errors::Placed;
 use super::estate_file::{Draft, sections};
+use super::exercise::exercise;
 use super::names::shorten;
 use super::probes::{one_of, trust};
 use super::reader::Reader;
@@ -64,7 +65,8 @@ pub(super) fn ways(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -
         );
         None
     });
-    WaySettings { channels, contacts, mail_service }
+    let exercise = exercise(reader, root, &channels);
+    WaySettings { channels, contacts, mail_service, exercise }
 }
 
 fn channels(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ChannelSettings> {

@@ -45,12 +45,13 @@ pub async fn record(
     store: Store,
     mut batches: mpsc::Receiver<Vec<Transition>>,
     retention: watch::Receiver<Retention>,
+    started: Turn,
 ) {
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut measured = tokio::time::interval(MEASURED_EVERY);
     measured.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut turn = Turn::Started;
+    let mut turn = started;
     let mut failing = false;
     loop {
         let done = tokio::select! {

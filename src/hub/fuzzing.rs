@@ -91,7 +91,12 @@ async fn hub() -> Option<Hub> {
         view: watch::channel(Arc::new(View::new(Arc::clone(&estate), Arc::new(picture), ledger, 0))).1,
         commands,
         credentials: Credentials::new(&AgentRows::default(), store.clone()).ok()?,
-        intake: Intake::new(Vec::new(), mpsc::channel(1).0, reports.clone()),
+        intake: Intake::new(
+            Vec::new(),
+            std::collections::BTreeMap::new(),
+            mpsc::channel(1).0,
+            reports.clone(),
+        ),
         access: Access::default(),
         handout: watch::channel(Arc::clone(&config.handout)).1,
         reports,

@@ -37,6 +37,7 @@ use crate::config::{Config, Handout, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
 use crate::incident::Event;
+use crate::journal::body::Turn;
 use crate::limits::{
     COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, HTTP_CONNECTIONS_MAX, HUB_CONNECTIONS_MAX, KEEPER_QUEUE,
     OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE, WISHES_QUEUE,
@@ -201,7 +202,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         listen: address,
         credentials,
         asks,
-        intake: Intake::new(agents.spools, batches, reports.downgrade()),
+        intake: Intake::new(agents.spools, agents.coverage, batches, reports.downgrade()),
         access: Access::new(config.hub.tokens.clone()),
         handout: handed_out,
         view: view_seen,
@@ -222,6 +223,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
     let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
     let door = Door { listener, tls: door_tls, connections_max, per_peer_max };
+    let started = if options.whose == Whose::Hubs { Turn::StartedForAgents } else { Turn::Started };
     let tasks = Tasks {
         beats: supervise(
             "what hears beats",
@@ -236,7 +238,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
         teller: tokio::spawn(tell(hub.clone(), to_tell)),
-        recorder: tokio::spawn(record(store, to_record, retained)),
+        recorder: tokio::spawn(record(store, to_record, retained, started)),
         keeper: tokio::spawn(keeper.keep(to_keep)),
         server: supervise(
             "the status page",

@@ -7,6 +7,7 @@
 //! | `notices` | notices that were planned, and wait or are held |
 //! | `notice` | what became of a notice |
 //! | `approval`, `agent` | what an operator did |
+//! | `coverage` | when agents didn't measure at a practice, and when they did after all |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
 //! | `retention` | what was removed because its time was over |
 //! | `journal` | where the chain begins |
@@ -22,6 +23,7 @@ pub const NOTICES: &str = "notices";
 pub const NOTICE: &str = "notice";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
+pub const COVERAGE: &str = "coverage";
 pub const MEASURING: &str = "measuring";
 pub const RETENTION: &str = "retention";
 pub const JOURNAL: &str = "journal";
@@ -76,6 +78,17 @@ pub struct PlannedNotice {
     pub due: At,
 }
 
+/// `coverage`: of one practice, in order; each `[from, to]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    pub practice: String,
+    /// No agent measured; `1970-01-01` for the beginning: before the first observation.
+    pub missing: Vec<(At, At)>,
+    /// An earlier entry said that none did, and what an agent had kept came later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_all: Vec<(At, At)>,
+}
+
 /// `measuring`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measuring {
@@ -89,6 +102,8 @@ pub struct Measuring {
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
     Started,
+    /// The same of a hub that measures nothing at the practices itself: agents do.
+    StartedForAgents,
     Stopped,
     /// It goes on, after it stood still or the machine slept.
     GoesOn,

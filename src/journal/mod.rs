@@ -8,6 +8,7 @@
 //! | `head.rs` | the signed line: its text, its signature |
 //! | `key.rs` | the key in the data folder |
 //! | `body.rs` | what stands in the entries |
+//! | `coverage.rs` | when agents measured at a practice, and when that must be told. Pure |
 //!
 //! What a chain by itself proves: nobody changed the past without writing anew all that came after. Who can write
 //! to the data folder can do that, and can sign it, since the key lies there too. What he can't do is make it agree with a
@@ -15,6 +16,7 @@
 
 pub mod body;
 mod chain;
+pub mod coverage;
 mod head;
 mod key;
 mod verify;

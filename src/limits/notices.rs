@@ -119,3 +119,10 @@ pub const DESK_STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Deliveries that a reader may be behind before it misses some. A storm of 1,000 mails shall not lose any.
 pub const DELIVERY_NEWS: usize = 4096;
+
+/// Steps that writing one letter may take in its text: the longest shipped letter (250 practices named) takes some 5,000, and a text that
+/// goes through all blocks within all blocks is a mistake.
+pub const TEXT_FUEL: u64 = 100_000;
+
+/// Of one part of a letter. The longest shipped one is 40 KB; a mail server takes some megabytes.
+pub const LETTER_BYTES_MAX: usize = 512 * 1024;

@@ -77,6 +77,10 @@ pub const DRILL_REPORTS_BEFORE_SILENCE: f64 = 52.0;
 /// one takes 22 s from the start.
 pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
 
+/// How long an exercise waits, when its story is over, for notices that are due and not yet accepted: a relay that was refused is knocked at
+/// again within half a minute, twice.
+pub const EXERCISE_DELIVERY_WAIT: Duration = Duration::from_secs(90);
+
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::Turn;
+use super::exercise;
 use super::hook::{Hook, Message};
 use super::mail::mail;
 use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
@@ -20,8 +21,9 @@ use super::policy::promise;
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
+use super::words::texts::Texts;
 use super::words::{Context, Letter, letter};
-use crate::config::ContactSettings;
+use crate::config::{ContactSettings, ExerciseSettings};
 use crate::incident::Event;
 use crate::store::Settlement;
 
@@ -136,7 +138,8 @@ impl Worker<'_> {
             |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
         let contact = self.settings.contacts.iter().find(is_them);
         let mobile = contact.and_then(|contact| contact.mobile.as_deref());
-        let message = Message { notice: &pending.notice, event: &pending.event, letter, mobile };
+        let (notice, event) = (&pending.notice, &pending.event);
+        let message = Message { notice, event, letter, mobile, is_exercise: self.settings.exercise.is_on };
         hook.post(&message, now()).await
     }
 
@@ -203,7 +206,19 @@ impl Shared {
             ),
             deadlines: &settings.deadlines,
         };
-        letter(&pending.notice, &context).map_err(|error| error.to_string())
+        let written = letter(&pending.notice, &context, &settings.texts).or_else(|error| {
+            tracing::error!(
+                "a text of [notices] can't be used for {}, and the shipped one is: {error}",
+                pending.notice.id
+            );
+            letter(&pending.notice, &context, &Texts::shipped())
+        });
+        let letter = written.map_err(|error| error.to_string())?;
+        match &settings.exercise {
+            ExerciseSettings { is_on: false, .. } => Ok(letter),
+            listed if exercise::is_for(listed, &pending.notice.recipient) => Ok(exercise::marked(letter)),
+            _ => Err("it is for somebody who is not listed for exercises".to_owned()),
+        }
     }
 
     /// Records what became of an attempt, everywhere.

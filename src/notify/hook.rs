@@ -45,6 +45,8 @@ pub(super) struct Message<'a> {
     pub letter: &'a Letter,
     /// Where a text message goes.
     pub mobile: Option<&'a str>,
+    /// Nothing has happened: whatever reads this must be able to tell.
+    pub is_exercise: bool,
 }
 
 impl Hook {
@@ -175,18 +177,28 @@ fn token(service: &str, key: &hmac::Key, seconds: i64) -> String {
     format!("{signed}.{tag}")
 }
 
-fn webhook(Message { notice, event, letter, .. }: &Message<'_>) -> Value {
-    json!({
+fn webhook(Message { notice, event, letter, is_exercise, .. }: &Message<'_>) -> Value {
+    let mut told = json!({
         "notice": notice.id, "kind": notice.kind, "incident": notice.incident,
         "subject": letter.subject, "text": letter.text, "event": event,
-    })
+    });
+    if *is_exercise {
+        told["exercise"] = Value::Bool(true);
+    }
+    told
 }
 
 /// The labels are what the alert is known by, so they stay the same until it is over; everything else may change.
-fn alert(Message { event, letter, .. }: &Message<'_>) -> Value {
+fn alert(Message { event, letter, is_exercise, .. }: &Message<'_>) -> Value {
     let ends = if event.event == EventKind::Resolved { event.at } else { event.at + ALERT_OPEN_FOR };
+    let mut labels =
+        json!({ "alertname": "LinewatchIncident", "incident": event.incident, "service": "linewatch" });
+    // A label, so that a route can tell them apart, and so that it is another alert than a real incident of that number.
+    if *is_exercise {
+        labels["exercise"] = json!("true");
+    }
     json!([{
-        "labels": { "alertname": "LinewatchIncident", "incident": event.incident, "service": "linewatch" },
+        "labels": labels,
         "annotations": { "summary": letter.subject, "description": letter.text },
         "startsAt": event.since.min(event.at).to_string(),
         "endsAt": ends.to_string(),

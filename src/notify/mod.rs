@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
 //! | [`policy`] | who is told what, when; pure |
+//! | `bounded.rs` | something to write into that doesn't grow beyond all bounds |
 //! | [`words`] | what they read; pure |
 //! | [`rehearsal`] | what would be written if something happened; pure |
 //! | [`channel`] | by what they leave; pure |
@@ -18,6 +19,7 @@
 //! | [`patience`] | how long to wait before the next attempt; pure |
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
 //! | `shared.rs` | what the desk and its workers share |
+//! | [`exercise`] | notices of an incident that never was: for whom, and how they are marked; pure |
 //! | `earlier.rs` | what was said of an incident before |
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
@@ -25,11 +27,13 @@
 //! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
 mod allowance;
+mod bounded;
 pub mod channel;
 mod delivery;
 pub mod desk;
 mod dispatch;
 mod earlier;
+pub mod exercise;
 mod hook;
 mod mail;
 pub mod notice;

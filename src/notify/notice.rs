@@ -83,6 +83,14 @@ impl NoticeState {
         }
     }
 
+    /// Why it stands so, where that is said.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Rejected { why } | Self::Withheld { why } => Some(why),
+            Self::Queued | Self::Held | Self::Accepted => None,
+        }
+    }
+
     /// Nothing more will become of it.
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::Queued | Self::Held)

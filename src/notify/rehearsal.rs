@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use super::policy::{Ledger, Rules, promise};
+use super::words::texts::Texts;
 use super::words::{Context, Letter, letter};
 use crate::config::Deadline;
 use crate::incident::Event;
@@ -16,6 +17,7 @@ use crate::time::At;
 pub struct Rehearsal<'a> {
     rules: Rules<'a>,
     deadlines: &'a [Deadline],
+    texts: Texts,
     told: Vec<Event>,
     ledger: Ledger,
     waiting: Vec<(Notice, Arc<Event>)>,
@@ -35,11 +37,18 @@ impl<'a> Rehearsal<'a> {
         Self {
             rules,
             deadlines,
+            texts: Texts::shipped(),
             told: Vec::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
             written: Vec::new(),
         }
+    }
+
+    /// Writes with these.
+    #[must_use]
+    pub fn with_texts(self, texts: Texts) -> Self {
+        Self { texts, ..self }
     }
 
     /// Something happened.
@@ -97,8 +106,10 @@ impl<'a> Rehearsal<'a> {
                 ),
                 deadlines: self.deadlines,
             };
-            // Writing into memory doesn't fail.
-            if let Ok(letter) = letter(&notice, &context) {
+            // As the delivery does it: the shipped texts can always be filled.
+            let letter = letter(&notice, &context, &self.texts)
+                .or_else(|_| super::words::letter(&notice, &context, &Texts::shipped()));
+            if let Ok(letter) = letter {
                 self.written.push(Written { notice, letter });
             }
         }

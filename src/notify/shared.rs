@@ -18,8 +18,10 @@ use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;
+use super::words::texts::Texts;
 use crate::config::{
-    Config, ContactSettings, Deadline, MailSettings, MaintenanceWindow, PracticeNotices, Rates, WaySettings,
+    Config, ContactSettings, Deadline, ExerciseSettings, MailSettings, MaintenanceWindow, PracticeNotices,
+    Rates, WaySettings,
 };
 use crate::estate::Estate;
 use crate::limits;
@@ -48,6 +50,7 @@ pub(super) struct Settings {
     pub staff: Vec<String>,
     pub practices: PracticeNotices,
     pub update_every: Option<Duration>,
+    pub texts: Texts,
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
@@ -57,6 +60,7 @@ pub(super) struct Settings {
     pub contacts: Vec<ContactSettings>,
     /// The service that is the practices' own e-mail.
     pub mail_service: Option<String>,
+    pub exercise: ExerciseSettings,
     /// In the order in which they are used.
     pub outlets: Vec<OutletSettings>,
 }
@@ -112,12 +116,14 @@ impl Settings {
             staff: staff_of(config),
             practices: config.notices.practices,
             update_every: config.notices.update_every,
+            texts: config.notices.texts.clone(),
             maintenance: config.maintenance.clone(),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
             from,
             contacts: config.ways.contacts.clone(),
             mail_service: config.ways.mail_service.clone(),
+            exercise: config.ways.exercise.clone(),
             outlets: config
                 .mail
                 .iter()

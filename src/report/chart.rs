@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 
-use super::spans::Spans;
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What a chart is drawn over.

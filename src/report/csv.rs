@@ -2,10 +2,12 @@
 
 use csv::Writer;
 
+use super::Moment;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
 
-/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured.
+/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured. Where the hub had a result late
+/// because an agent had kept it, it says when.
 pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -23,6 +25,8 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "goes_on",
         "minutes",
         "core_minutes",
+        "from_received_utc",
+        "to_received_utc",
     ])?;
     for practice in &figures.practices {
         for service in &practice.services {
@@ -31,7 +35,10 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
             let no_answer =
                 service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
             let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
-            for (what, Stretch { from, to, core_ms }, goes_on) in no_answer.chain(unknown) {
+            for (what, span, goes_on) in no_answer.chain(unknown) {
+                let Stretch { from, to, core_ms, from_received, to_received } = span;
+                let received =
+                    |at: &Option<Moment>| at.as_ref().map(|at| at.utc.to_string()).unwrap_or_default();
                 out.write_record([
                     &figures.incident,
                     &cell(&practice.id),
@@ -47,6 +54,8 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                     &(if goes_on { "yes" } else { "no" }).to_owned(),
                     &minutes(to.utc.millis_since(from.utc)),
                     &minutes(*core_ms),
+                    &received(from_received),
+                    &received(to_received),
                 ])?;
             }
         }

@@ -1,25 +1,33 @@
 //! The journal's entries → what is known. Another record may fill the same facts, a fuller one of every observation too.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Change, Checks, Measuring, NoticeFate};
+use crate::journal::body::{self, Measuring, NoticeFate, Turn};
 use crate::limits::MEASURED_GAP;
-use crate::time::At;
+use crate::spans::Spans;
+use crate::time::{At, whole_millis};
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// By incident: its events, oldest first.
     pub incidents: BTreeMap<String, Vec<Event>>,
-    /// Results that changed a check, in order of time.
-    pub changes: HashMap<(PracticeIx, ProbeIx), Vec<(At, bool)>>,
+    /// Results that changed a check.
+    pub changes: Changes,
     /// When nobody measured, in order of time.
     pub gaps: Vec<Gap>,
+    /// When nobody measured at one practice: agents were to, and none did, as far as the hub has it.
+    pub practice_gaps: BTreeMap<PracticeIx, Spans>,
+    /// Of changes that the hub had later than it should, at a practice and by the time of the check: when it had them.
+    pub received: BTreeMap<(PracticeIx, At), At>,
     pub notices: Vec<NoticeLine>,
     pub operators: Vec<OperatorLine>,
     /// The first that is known of; `None`: nothing is.
@@ -30,6 +38,33 @@ pub struct Facts {
     pub unknown_changes: u64,
     /// Entries that can't be understood.
     pub unread: u64,
+}
+
+/// Results that changed a check, by check: a year of a country has millions.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    probes: usize,
+    /// A practice's probes stand together.
+    by_check: Vec<Vec<(At, bool)>>,
+}
+
+impl Changes {
+    fn new(estate: &Estate) -> Self {
+        let probes = estate.probes.len();
+        Self { probes, by_check: vec![Vec::new(); probes * estate.practices.len()] }
+    }
+
+    /// When a check was how, in order of time: as the first result said until the second, and so on.
+    pub fn of(&self, practice: PracticeIx, probe: ProbeIx) -> &[(At, bool)] {
+        let place = practice.at() * self.probes + probe.at();
+        self.by_check.get(place).filter(|_| probe.at() < self.probes).map_or(&[], Vec::as_slice)
+    }
+
+    fn push(&mut self, practice: PracticeIx, probe: ProbeIx, change: (At, bool)) {
+        if let Some(changes) = self.by_check.get_mut(practice.at() * self.probes + probe.at()) {
+            changes.push(change);
+        }
+    }
 }
 
 /// Nobody measured.
@@ -82,6 +117,14 @@ pub struct Planned {
 pub struct Gatherer<'e> {
     practices: HashMap<&'e str, PracticeIx>,
     probes: HashMap<&'e str, ProbeIx>,
+    /// By probe, in milliseconds: what arrives so long after its check began came late.
+    late_after: Vec<i64>,
+    apart: Duration,
+    /// By practice: when no agent measured, by the journal's last word; and until when one did.
+    missing: BTreeMap<PracticeIx, Spans>,
+    until: BTreeMap<PracticeIx, At>,
+    /// When linewatch started, and whether agents were to measure.
+    starts: Vec<(At, bool)>,
     facts: Facts,
 }
 
@@ -92,17 +135,48 @@ impl Facts {
         Gatherer {
             practices: practices.map(|(at, practice)| (practice.id.as_str(), PracticeIx::new(at))).collect(),
             probes: probes.map(|(at, probe)| (probe.id.as_str(), ProbeIx::new(at))).collect(),
-            facts: Self::default(),
+            // As in the correlator: what comes later than this opens nothing, and is history.
+            late_after: estate
+                .probes
+                .iter()
+                .map(|probe| probe.rhythm())
+                .map(|(every, timeout)| whole_millis(2 * every + 2 * timeout))
+                .collect(),
+            apart: estate.measured_apart(),
+            missing: BTreeMap::new(),
+            until: BTreeMap::new(),
+            starts: Vec::new(),
+            facts: Self { changes: Changes::new(estate), ..Self::default() },
         }
     }
 
     /// When nobody measured between two moments, whatever the check; what came before the first fact among it.
-    pub fn not_measured(&self, from: At, to: At) -> super::Spans {
+    pub fn not_measured(&self, from: At, to: At) -> Spans {
         let before = self.since.unwrap_or(to);
         let all = self.gaps.iter().map(|gap| (gap.from, gap.to));
-        super::Spans::new(all.chain([(from, before)]).collect()).clip(from, to)
+        Spans::new(all.chain([(from, before)]).collect()).clip(from, to)
     }
 }
+
+/// [`body::Checks`] without what no figure needs, and without copying a name for each of millions of changes.
+#[derive(Deserialize)]
+struct Lean<'a> {
+    #[serde(default)]
+    adopted: bool,
+    #[serde(borrow)]
+    checks: Vec<LeanChange<'a>>,
+}
+
+/// [`body::Change`]
+#[derive(Deserialize)]
+struct LeanChange<'a>(
+    At,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    bool,
+    IgnoredAny,
+    IgnoredAny,
+);
 
 /// An entry couldn't be read.
 struct Unread;
@@ -114,6 +188,12 @@ impl From<serde_json::Error> for Unread {
 }
 
 impl Gatherer<'_> {
+    /// Until when agents measured at practices, by their ids.
+    pub fn agents_measured_until(&mut self, all: &[(String, At)]) {
+        let known = |(id, until): &(String, At)| Some((*self.practices.get(id.as_str())?, *until));
+        self.until = all.iter().filter_map(known).collect();
+    }
+
     pub fn take(&mut self, entry: Kept<'_>) {
         if self.facts.since.is_none_or(|since| entry.at < since) {
             self.facts.since = Some(entry.at);
@@ -132,9 +212,10 @@ impl Gatherer<'_> {
                 self.facts.incidents.entry(event.incident.clone()).or_default().push(event);
             }
             body::CHECKS => {
-                let Checks { checks, .. } = serde_json::from_slice(entry.body)?;
-                for change in checks {
-                    self.change(change);
+                let Lean { checks, adopted } = serde_json::from_slice(entry.body)?;
+                for change in &checks {
+                    // When those that were adopted had come, nobody knows any more.
+                    self.change(change, if adopted { change.0 } else { entry.at });
                 }
             }
             body::NOTICE => {
@@ -150,8 +231,20 @@ impl Gatherer<'_> {
                 let what = subject.to_owned();
                 self.facts.operators.push(OperatorLine { at: entry.at, incident: incident()?, what, by });
             }
+            body::COVERAGE => {
+                let body::Coverage { practice, missing, after_all } = serde_json::from_slice(entry.body)?;
+                if let Some(practice) = self.practices.get(practice.as_str()) {
+                    let known = self.missing.entry(*practice).or_default();
+                    *known = known.or(&Spans::new(missing)).minus(&Spans::new(after_all));
+                }
+            }
             body::MEASURING => {
-                let Measuring { nothing_since, .. } = serde_json::from_slice(entry.body)?;
+                let Measuring { nothing_since, measuring, .. } = serde_json::from_slice(entry.body)?;
+                match measuring {
+                    Turn::Started => self.starts.push((entry.at, false)),
+                    Turn::StartedForAgents => self.starts.push((entry.at, true)),
+                    Turn::Stopped | Turn::GoesOn => {}
+                }
                 let gap = |from| Gap { from, to: entry.at, kind: GapKind::NotRunning };
                 self.facts.gaps.extend(nothing_since.map(gap));
             }
@@ -160,15 +253,18 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    fn change(&mut self, Change(at, practice, probe, ok, ..): Change) {
+    fn change(&mut self, LeanChange(at, practice, probe, ok, ..): &LeanChange<'_>, received: At) {
         // The hub's own checks are nobody's outage.
         if practice == crate::observation::HUB {
             return;
         }
-        let known = self.practices.get(practice.as_str()).zip(self.probes.get(probe.as_str()));
+        let known = self.practices.get(practice.as_ref()).zip(self.probes.get(probe.as_ref()));
         match known {
             Some((practice, probe)) => {
-                self.facts.changes.entry((*practice, *probe)).or_default().push((at, ok));
+                self.facts.changes.push(*practice, *probe, (*at, *ok));
+                if self.late_after.get(probe.at()).is_some_and(|late| received.millis_since(*at) > *late) {
+                    self.facts.received.entry((*practice, *at)).or_insert(received);
+                }
             }
             None => self.facts.unknown_changes += 1,
         }
@@ -177,8 +273,7 @@ impl Gatherer<'_> {
     /// `measured_until`: until when somebody measured, where that is known; `now`: what is open goes on until then.
     pub fn end(mut self, measured_until: Option<At>, now: At) -> Facts {
         let facts = &mut self.facts;
-        #[expect(clippy::iter_over_hash_type, reason = "each is put in order by itself")]
-        for changes in facts.changes.values_mut() {
+        for changes in &mut facts.changes.by_check {
             // What came late stands late in the journal. A stable sort: of two results at one time the later word counts.
             changes.sort_by_key(|(at, _)| *at);
         }
@@ -195,6 +290,26 @@ impl Gatherer<'_> {
             }
         }
         facts.gaps.sort_by_key(|gap| (gap.from, gap.to));
+        self.facts.practice_gaps = self.without_agents(now);
         self.facts
+    }
+
+    /// When agents were to measure at each practice, and none did.
+    fn without_agents(&self, now: At) -> BTreeMap<PracticeIx, Spans> {
+        let ends = self.starts.iter().skip(1).map(|(at, _)| *at).chain([now]);
+        let for_agents = self.starts.iter().zip(ends).filter(|((_, agents), _)| *agents);
+        let for_agents = Spans::new(for_agents.map(|((from, _), to)| (*from, to)).collect());
+        if for_agents.is_empty() {
+            return BTreeMap::new();
+        }
+        let of = |practice: PracticeIx| {
+            // None ever did.
+            let Some(until) = self.until.get(&practice) else { return for_agents.clone() };
+            let since = if *until + self.apart < now { *until } else { now };
+            let missing = self.missing.get(&practice).cloned().unwrap_or_default();
+            missing.or(&Spans::one(since, now)).and(&for_agents)
+        };
+        let practices = (0..self.practices.len()).map(PracticeIx::new);
+        practices.map(|practice| (practice, of(practice))).filter(|(_, gaps)| !gaps.is_empty()).collect()
     }
 }

@@ -7,7 +7,7 @@ use jiff::civil::{Date, Time, Weekday, time};
 use jiff::tz::TimeZone;
 
 use super::holidays::is_bank_holiday;
-use super::spans::Spans;
+use crate::spans::Spans;
 use crate::time::At;
 
 /// `[report]`: which hours count as core hours.

@@ -5,16 +5,18 @@ use askama::Template;
 use super::chart::{Row, Scale, bars, steps};
 use super::incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 use super::names::{NamedCause, local};
-use super::period::{ComponentFigures, IncidentLine, PeriodFigures};
-use super::spans::Spans;
+use super::period::{ComponentFigures, IncidentLine, PeriodFigures, UnmeasuredLine};
 use super::{Ground, Moment};
 use crate::incident::EventKind;
 use crate::journal::Checked;
-use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX};
+use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX, REPORT_SHADED_DAYS_MAX};
 use crate::notify::words::plain::{self, thousands};
+use crate::spans::Spans;
 use crate::time::At;
 
-const STYLE: &str = include_str!("../../templates/report/style.css");
+const DAY_MS: i64 = 86_400_000;
+
+pub(super) const STYLE: &str = include_str!("../../templates/report/style.css");
 
 /// What every report says about itself.
 struct Frame {
@@ -81,6 +83,8 @@ struct PeriodPage {
     months: Vec<Line>,
     rows: Vec<Line>,
     rows_left_out: usize,
+    unmeasured: Vec<Line>,
+    unmeasured_left_out: usize,
 }
 
 impl Frame {
@@ -219,7 +223,7 @@ pub fn period_html(
 ) -> Result<String, askama::Error> {
     let zone = &ground.estate.icb.timezone;
     let (from, to) = (figures.from.utc, figures.to.utc);
-    let core = if to.millis_since(from) < 45 * 86_400_000 {
+    let core = if to.millis_since(from) < REPORT_SHADED_DAYS_MAX * DAY_MS {
         ground.hours.between(zone, from, to)
     } else {
         Spans::default()
@@ -270,7 +274,11 @@ pub fn period_html(
         facts: vec![
             Fact { name: "Minutes in all", value: minutes(figures.length_ms) },
             Fact { name: "Minutes in core hours", value: minutes(figures.core_ms) },
-            Fact { name: "Minutes in which nobody measured", value: minutes(figures.not_measured_ms) },
+            Fact {
+                name: "Minutes in which nobody measured anywhere",
+                value: minutes(figures.not_measured_ms),
+            },
+            Fact { name: "Practices with more of them", value: figures.unmeasured.len().to_string() },
             Fact { name: "Incidents", value: figures.incidents.len().to_string() },
         ],
         trend: figures.trend.clone(),
@@ -306,8 +314,23 @@ pub fn period_html(
             .collect(),
         rows_left_out: figures.practices.len() - totals.len(),
         rows: totals,
+        unmeasured: figures.unmeasured.iter().take(REPORT_ROWS_MAX).map(unmeasured_line).collect(),
+        unmeasured_left_out: figures.unmeasured.len().saturating_sub(REPORT_ROWS_MAX),
     }
     .render()
+}
+
+fn unmeasured_line(line: &UnmeasuredLine) -> Line {
+    Line {
+        cells: vec![
+            line.practice.clone(),
+            line.name.clone(),
+            line.stretches.to_string(),
+            length(line.longest_ms),
+            minutes(line.not_measured_ms),
+            minutes(line.not_measured_core_ms),
+        ],
+    }
 }
 
 fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
@@ -387,6 +410,19 @@ fn by_service(figures: &IncidentFigures) -> Vec<Line> {
         .collect()
 }
 
+/// When the hub had the first and the last of what it had late.
+fn received(zone: &jiff::tz::TimeZone, service: &ServiceFigures) -> String {
+    let all = service.no_answer.iter().flat_map(|span| [&span.from_received, &span.to_received]);
+    let late: Vec<At> = all.flatten().map(|at| at.utc).collect();
+    match (late.iter().min(), late.iter().max()) {
+        (Some(first), Some(last)) if first != last => {
+            format!("Received later: {} to {}", local(*first, zone), local(*last, zone))
+        }
+        (Some(at), _) => format!("Received later: {}", local(*at, zone)),
+        _ => String::new(),
+    }
+}
+
 fn service_line(zone: &jiff::tz::TimeZone, practice: &PracticeFigures, service: &ServiceFigures) -> Line {
     let when = |at: Option<&Moment>, none: &str| at.map_or_else(|| none.to_owned(), |at| local(at.utc, zone));
     let utc = |at: Option<&Moment>| at.map(|at| at.utc.to_string()).unwrap_or_default();
@@ -401,6 +437,7 @@ fn service_line(zone: &jiff::tz::TimeZone, practice: &PracticeFigures, service: 
             utc(service.from.as_ref()),
             when(service.to.as_ref(), if never { "never" } else { "goes on" }),
             utc(service.to.as_ref()),
+            received(zone, service),
             service.no_answer.len().to_string(),
             minutes(service.no_answer_ms),
             minutes(service.no_answer_core_ms),

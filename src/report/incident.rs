@@ -1,16 +1,15 @@
 //! One incident in figures.
 
-use std::collections::{BTreeMap, HashMap};
-
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
 use super::facts::{NoticeLine, OperatorLine, Planned};
-use super::measured::measured;
+use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
-use super::spans::Spans;
-use crate::estate::{NetworkIx, PracticeIx, ProbeIx, ServiceIx};
-use crate::incident::{Cause, Event, EventKind, Reason};
+use super::story::{Cost, Index, Measure, Story, counts, state};
+use crate::estate::PracticeIx;
+use crate::incident::{Event, EventKind};
+use crate::spans::Spans;
 use crate::time::At;
 
 /// All lengths are in milliseconds.
@@ -94,6 +93,11 @@ pub struct Stretch {
     pub from: Moment,
     pub to: Moment,
     pub core_ms: i64,
+    /// When the hub had the results that it begins and ends with, where that was later than it should have been: an agent had kept them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_received: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_received: Option<Moment>,
 }
 
 /// What changed, and who came back or was lost with it.
@@ -107,142 +111,13 @@ pub struct ChangeLine {
     pub sentence: String,
 }
 
-/// What a check speaks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Measure {
-    Network(NetworkIx),
-    Service(ServiceIx),
-}
-
-/// What one incident cost one practice.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Cost {
-    pub named: Spans,
-    pub no_answer: Spans,
-    pub not_measured: Spans,
-}
-
-/// An incident as the period report needs it as well.
-#[derive(Debug)]
-pub(super) struct Story<'a> {
-    pub events: &'a [Event],
-    pub first: &'a Event,
-    pub last: &'a Event,
-    pub state: State,
-    /// From the estimate of its beginning to its end, or to now.
-    pub from: At,
-    pub to: At,
-    pub named: BTreeMap<PracticeIx, Spans>,
-}
-
-impl<'a> Story<'a> {
-    /// `None`: there are no events.
-    pub fn new(ground: &Ground<'a>, events: &'a [Event]) -> Option<Self> {
-        let (first, last) = (events.first()?, events.last()?);
-        let state = match (last.event, last.reason) {
-            (EventKind::Resolved, Some(Reason::Withdrawn)) => State::Withdrawn,
-            (EventKind::Resolved, Some(Reason::Merged)) => State::Merged,
-            (EventKind::Resolved, _) => State::Recovered,
-            _ => State::Open,
-        };
-        let from = events.iter().map(|event| event.since).min()?.min(first.at);
-        let to = if state == State::Open { ground.now.max(last.at) } else { last.at };
-        let known: HashMap<&str, PracticeIx> = ground
-            .estate
-            .practices
-            .iter()
-            .enumerate()
-            .map(|(at, practice)| (practice.id.as_str(), PracticeIx::new(at)))
-            .collect();
-        let mut named: BTreeMap<PracticeIx, Vec<(At, At)>> = BTreeMap::new();
-        for (place, event) in
-            events.iter().enumerate().filter(|(_, event)| event.event != EventKind::Resolved)
-        {
-            let begins = if place == 0 { from } else { event.at };
-            let ends = events.get(place + 1).map_or(to, |next| next.at);
-            for practice in event.practices.iter().filter_map(|id| known.get(id.as_str())) {
-                named.entry(*practice).or_default().push((begins, ends));
-            }
-        }
-        let named = named.into_iter().map(|(practice, all)| (practice, Spans::new(all))).collect();
-        Some(Self { events, first, last, state, from, to, named })
-    }
-
-    /// Whether its figures count: it was so, they aren't another's, and it isn't linewatch's own line.
-    pub fn counts(&self) -> bool {
-        !matches!(self.state, State::Withdrawn | State::Merged)
-            && self.last.cause.iter().all(|cause| cause.kind != Cause::MONITOR)
-    }
-
-    /// What it cost a practice, by what was measured there.
-    pub fn costs(&self, ground: &Ground<'_>, practice: PracticeIx) -> BTreeMap<Measure, Cost> {
-        let Ground { estate, facts, .. } = ground;
-        let mut costs: BTreeMap<Measure, Cost> = BTreeMap::new();
-        let Some(named) = self.named.get(&practice) else { return costs };
-        for (place, probe) in estate.probes.iter().enumerate() {
-            let Some(measure) = self.is_about(ground, probe.network, probe.service) else { continue };
-            let changes = facts.changes.get(&(practice, ProbeIx::new(place)));
-            let changes = changes.map_or(&[][..], Vec::as_slice);
-            let known = measured(changes, &facts.gaps, ground.now);
-            // The estimate of the beginning may be late by an interval of the check.
-            let of_incident = known.failing.clip(self.from - probe.rhythm().0, self.to);
-            let touching = of_incident.iter().filter(|(from, to)| named.touches(*from, *to));
-            let failing = Spans::new(touching.collect());
-            let unknown = known.unknown.and(named);
-            let cost = costs.entry(measure).or_default();
-            cost.no_answer = cost.no_answer.or(&failing);
-            cost.not_measured = cost.not_measured.or(&unknown);
-        }
-        for cost in costs.values_mut() {
-            cost.named = named.clone();
-            cost.not_measured = cost.not_measured.minus(&cost.no_answer);
-        }
-        costs.retain(|_, cost| !(cost.no_answer.is_empty() && cost.not_measured.is_empty()));
-        costs
-    }
-
-    /// What a check on this network, of this service, speaks for; `None`: the incident isn't about it.
-    fn is_about(
-        &self,
-        ground: &Ground<'_>,
-        network: NetworkIx,
-        service: Option<ServiceIx>,
-    ) -> Option<Measure> {
-        if let Some(service) = service {
-            let id = &ground.estate.services[service.at()].id;
-            let named = self.events.iter().any(|event| event.services.contains(id));
-            return named.then_some(Measure::Service(service));
-        }
-        let id = &ground.estate.networks[network.at()].id;
-        let hit = self.events.iter().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
-        hit.then_some(Measure::Network(network))
-    }
-
-    pub fn causes(&self, ground: &Ground<'_>) -> Vec<NamedCause> {
-        self.last.cause.iter().map(|cause| NamedCause::new(ground.estate, cause)).collect()
-    }
-}
-
-impl Measure {
-    pub fn named(self, ground: &Ground<'_>) -> (&'static str, String, String) {
-        match self {
-            Self::Network(ix) => {
-                let network = &ground.estate.networks[ix.at()];
-                ("network", network.id.clone(), network.name.clone())
-            }
-            Self::Service(ix) => {
-                let service = &ground.estate.services[ix.at()];
-                ("service", service.id.clone(), service.name.clone())
-            }
-        }
-    }
-}
-
 impl IncidentFigures {
     /// `None`: there is no such incident.
     pub fn new(ground: &Ground<'_>, incident: &str) -> Option<Self> {
         let (estate, facts) = (ground.estate, ground.facts);
-        let story = Story::new(ground, facts.incidents.get(incident)?)?;
+        let index = Index::new(estate);
+        let story = Story::new(ground, &index, facts.incidents.get(incident)?)?;
+        let gaps = Gaps::of(facts, ground.now);
         let zone = &estate.icb.timezone;
         let moment = |at: At| Moment::new(at, zone);
         let core = ground.hours.between(zone, story.from, story.to);
@@ -251,8 +126,10 @@ impl IncidentFigures {
             .named
             .iter()
             .map(|(practice, named)| {
-                let costs = story.costs(ground, *practice);
-                let practice = &estate.practices[practice.at()];
+                let ix = *practice;
+                let gaps = gaps.at(facts, ix);
+                let costs = story.costs(ground, named, &all_measured(ground, ix, &gaps), &gaps);
+                let practice = &estate.practices[ix.at()];
                 PracticeFigures {
                     id: practice.id.clone(),
                     name: practice.name.clone(),
@@ -260,7 +137,7 @@ impl IncidentFigures {
                     named_ms: named.total_ms(),
                     services: costs
                         .iter()
-                        .map(|(of, cost)| service(ground, &story, *of, cost, &core))
+                        .map(|(of, cost)| service(ground, &story, (ix, *of), cost, &core))
                         .collect(),
                 }
             })
@@ -294,7 +171,13 @@ impl IncidentFigures {
     }
 }
 
-fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, core: &Spans) -> ServiceFigures {
+fn service(
+    ground: &Ground<'_>,
+    story: &Story<'_>,
+    (practice, of): (PracticeIx, Measure),
+    cost: &Cost,
+    core: &Spans,
+) -> ServiceFigures {
     let zone = &ground.estate.icb.timezone;
     let (kind, id, name) = of.named(ground);
     // A failure may have begun before the estimate of the incident's beginning.
@@ -304,6 +187,10 @@ fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, cor
         }
         _ => core.and(spans),
     };
+    let received = |at: At| {
+        let received = ground.facts.received.get(&(practice, at));
+        received.map(|received| Moment::new(*received, zone))
+    };
     let stretches = |spans: &Spans| -> Vec<Stretch> {
         spans
             .iter()
@@ -311,6 +198,8 @@ fn service(ground: &Ground<'_>, story: &Story<'_>, of: Measure, cost: &Cost, cor
                 from: Moment::new(from, zone),
                 to: Moment::new(to, zone),
                 core_ms: core_of(&Spans::one(from, to)).total_ms(),
+                from_received: received(from),
+                to_received: received(to),
             })
             .collect()
     };
@@ -370,15 +259,15 @@ fn trend(ground: &Ground<'_>, story: &Story<'_>) -> Vec<String> {
     if !story.counts() {
         return Vec::new();
     }
-    let earlier =
-        ground.facts.incidents.values().filter_map(|events| Story::new(ground, events)).filter(|other| {
-            other.counts()
-                && year(other.first.at) == year(story.first.at)
-                && (other.first.at, &other.first.incident) <= (story.first.at, &story.first.incident)
-        });
+    let ends = ground.facts.incidents.values().filter_map(|events| events.first().zip(events.last()));
+    let earlier = ends.filter(|(first, last)| {
+        counts(state(last), last)
+            && year(first.at) == year(story.first.at)
+            && (first.at, &first.incident) <= (story.first.at, &story.first.incident)
+    });
     let (mut kind, mut same) = (0, 0);
-    for other in earlier {
-        if let [one] = other.last.cause.as_slice() {
+    for (_, last) in earlier {
+        if let [one] = last.cause.as_slice() {
             kind += usize::from(one.kind == cause.kind);
             same += usize::from(one == cause);
         }

@@ -1,36 +1,72 @@
 //! One check's changes → when it failed, and when nobody knows.
 
-use super::facts::{Gap, GapKind};
-use super::spans::Spans;
+use std::borrow::Cow;
+
+use super::Ground;
+use super::facts::{Facts, Gap, GapKind};
+use crate::estate::{PracticeIx, ProbeIx};
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What is known of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Measured {
     pub failing: Spans,
+    /// When nobody knows, besides the gaps.
     pub unknown: Spans,
 }
 
-/// `changes`: results that were recorded, in order of time. `gaps`: when nobody measured, in order. Between two results the
-/// check was as the first of them said.
+/// When nobody measured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Gaps {
+    pub all: Spans,
+    /// Of those, when nobody asked.
+    not_running: Spans,
+}
+
+impl Gaps {
+    pub fn of(facts: &Facts, until: At) -> Self {
+        Self::new(facts.gaps.iter(), until)
+    }
+
+    pub fn new<'a>(gaps: impl Iterator<Item = &'a Gap> + Clone, until: At) -> Self {
+        let spans = |gaps: &mut dyn Iterator<Item = &Gap>| {
+            Spans::new(gaps.map(|gap| (gap.from, gap.to.min(until))).collect())
+        };
+        let not_running = spans(&mut gaps.clone().filter(|gap| gap.kind == GapKind::NotRunning));
+        Self { all: spans(&mut gaps.clone()), not_running }
+    }
+
+    /// Those of one practice among them.
+    pub fn at(&self, facts: &Facts, practice: PracticeIx) -> Cow<'_, Self> {
+        let Some(own) = facts.practice_gaps.get(&practice) else { return Cow::Borrowed(self) };
+        Cow::Owned(Self { all: self.all.or(own), not_running: self.not_running.or(own) })
+    }
+}
+
+/// Each check of a practice, by probe.
+pub(super) fn all_measured(ground: &Ground<'_>, practice: PracticeIx, gaps: &Gaps) -> Vec<Measured> {
+    let changes = |probe: usize| ground.facts.changes.of(practice, ProbeIx::new(probe));
+    (0..ground.estate.probes.len()).map(|probe| measured(changes(probe), gaps, ground.now)).collect()
+}
+
+/// `changes`: results that were recorded, in order of time. Between two results the check was as the first of them said.
 ///
 /// While linewatch was cut off it went on asking, so that what it saw afterwards counts again from the end of the gap. While it
-/// didn't run, it didn't: a check that failed before is unknown until its next result, which is always recorded.
-pub(super) fn measured(changes: &[(At, bool)], gaps: &[Gap], until: At) -> Measured {
+/// didn't run, or no agent reported, nobody asked: a check that failed before is unknown until its next result, which is always recorded.
+fn measured(changes: &[(At, bool)], gaps: &Gaps, until: At) -> Measured {
     let (mut failing, mut unknown) = (Vec::new(), Vec::new());
     for (place, (from, ok)) in changes.iter().enumerate() {
         let to = changes.get(place + 1).map_or(until, |(next, _)| *next).min(until);
         if *ok || *from >= to {
             continue;
         }
-        let not_running =
-            gaps.iter().find(|gap| gap.kind == GapKind::NotRunning && *from < gap.to && gap.from < to);
-        let known_to = not_running.map_or(to, |gap| gap.from.max(*from));
+        let not_running = gaps.not_running.first_in(*from, to);
+        let known_to = not_running.map_or(to, |(begins, _)| begins.max(*from));
         failing.push((*from, known_to));
         unknown.push((known_to, to));
     }
-    let gaps = Spans::new(gaps.iter().map(|gap| (gap.from, gap.to.min(until))).collect());
-    Measured { failing: Spans::new(failing).minus(&gaps), unknown: Spans::new(unknown).or(&gaps) }
+    Measured { failing: Spans::new(failing).minus(&gaps.all), unknown: Spans::new(unknown) }
 }
 
 #[cfg(test)]
@@ -49,8 +85,9 @@ mod tests {
         let changes: Vec<(At, bool)> = changes.iter().map(|(ms, ok)| (at(*ms), *ok)).collect();
         let gaps: Vec<Gap> =
             gaps.iter().map(|(from, to, kind)| Gap { from: at(*from), to: at(*to), kind: *kind }).collect();
+        let gaps = Gaps::new(gaps.iter(), at(100));
         let measured = measured(&changes, &gaps, at(100));
-        (measured.failing, measured.unknown)
+        (measured.failing, measured.unknown.or(&gaps.all))
     }
 
     const DOWN: bool = false;

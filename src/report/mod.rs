@@ -4,11 +4,12 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
-//! | `spans.rs` | stretches of time, and what they have in common |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
 //! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
+//! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
 //! | `html.rs`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
 //!
@@ -20,6 +21,7 @@
 
 mod chart;
 mod csv;
+mod exercise;
 mod facts;
 mod holidays;
 mod hours;
@@ -28,17 +30,17 @@ mod incident;
 mod measured;
 mod names;
 mod period;
-mod spans;
+mod story;
 
 pub use csv::{incident_csv, period_csv};
-pub use facts::{Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
+pub use exercise::{Acknowledged, Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
+pub use facts::{Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
-pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal};
-pub use spans::Spans;
+pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
 
 use crate::estate::Estate;
 use crate::time::At;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::estate::{ComponentIx, Estate};
+use crate::estate::Estate;
 use crate::incident::Cause;
 use crate::time::At;
 
@@ -40,15 +40,9 @@ pub struct NamedCause {
 
 impl NamedCause {
     pub(super) fn new(estate: &Estate, cause: &Cause) -> Self {
-        let component = component(estate, cause).map(|ix| &estate.components[ix.at()]);
-        let id = cause.id.as_str();
-        let name = match cause.kind.as_str() {
-            Cause::PRACTICE => estate.practice(id).map(|ix| estate.practices[ix.at()].name.clone()),
-            Cause::NETWORK => estate.network(id).map(|ix| estate.networks[ix.at()].name.clone()),
-            Cause::SERVICE => estate.service(id).map(|ix| estate.services[ix.at()].name.clone()),
-            Cause::MONITOR => Some("linewatch's own line".to_owned()),
-            _ => component.map(|component| component.name.clone()),
-        };
+        let component = estate.component_of(cause).map(|ix| &estate.components[ix.at()]);
+        let own = (cause.kind == Cause::MONITOR).then_some("linewatch's own line");
+        let name = own.or_else(|| estate.name_of(cause)).map(str::to_owned);
         Self {
             kind: cause.kind.clone(),
             id: cause.id.clone(),
@@ -56,12 +50,6 @@ impl NamedCause {
             owner: component.and_then(|component| component.owner.clone()),
         }
     }
-}
-
-/// `None`: the cause is none that was declared.
-pub(super) fn component(estate: &Estate, cause: &Cause) -> Option<ComponentIx> {
-    let kept = [Cause::PRACTICE, Cause::NETWORK, Cause::SERVICE, Cause::MONITOR];
-    if kept.contains(&cause.kind.as_str()) { None } else { estate.component(&cause.id) }
 }
 
 /// `first`, `second`, …, `21st`.

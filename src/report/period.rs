@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
-use super::incident::{Measure, State, Story};
-use super::names::{Moment, NamedCause, component, ordinal};
-use super::spans::Spans;
-use crate::estate::{ComponentIx, Estate, PracticeIx, RoleUse};
+use super::incident::State;
+use super::measured::{Gaps, all_measured};
+use super::names::{Moment, NamedCause, ordinal};
+use super::story::{Index, Measure, Story};
+use crate::estate::{ComponentIx, Estate, PracticeIx};
 use crate::incident::Cause;
+use crate::spans::Spans;
 use crate::time::At;
 
 /// What the report is about, besides the time.
@@ -35,6 +37,8 @@ pub struct PeriodFigures {
     pub not_measured_ms: i64,
     pub incidents: Vec<IncidentLine>,
     pub practices: Vec<PracticeTotal>,
+    /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
+    pub unmeasured: Vec<UnmeasuredLine>,
     pub suppliers: Vec<ComponentFigures>,
     pub months: Vec<MonthFigures>,
     /// Whole sentences.
@@ -69,6 +73,18 @@ pub struct PracticeTotal {
     pub no_answer_ms: i64,
     pub no_answer_core_ms: i64,
     pub not_measured_ms: i64,
+}
+
+/// One practice, and when nobody measured there: whether all was well then, nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmeasuredLine {
+    pub practice: String,
+    pub name: String,
+    /// What the whole estate lacks among it.
+    pub not_measured_ms: i64,
+    pub not_measured_core_ms: i64,
+    pub stretches: usize,
+    pub longest_ms: i64,
 }
 
 /// What a supplier answers for, and how it did.
@@ -106,7 +122,14 @@ pub struct MonthFigures {
 /// One incident's cost to each practice within the period, any service.
 struct Toll<'a> {
     story: Story<'a>,
-    practices: BTreeMap<PracticeIx, Spans>,
+    practices: Vec<(PracticeIx, Spans)>,
+}
+
+/// What one practice lost of one service in each of several incidents.
+#[derive(Default)]
+struct Losses {
+    no_answer: Vec<Spans>,
+    not_measured: Vec<Spans>,
 }
 
 impl PeriodFigures {
@@ -115,45 +138,23 @@ impl PeriodFigures {
         let zone = &estate.icb.timezone;
         let to = to.min(ground.now).max(from);
         let core = ground.hours.between(zone, from, to);
-        let mut totals: BTreeMap<(PracticeIx, Measure), (Spans, Spans, usize)> = BTreeMap::new();
-        let mut tolls = Vec::new();
-        let mut others = Vec::new();
-        let stories = facts.incidents.values().filter_map(|events| Story::new(ground, events));
+        let index = Index::new(estate);
+        let stories = facts.incidents.values().filter_map(|events| Story::new(ground, &index, events));
+        let is_there = |story: &Story<'_>| filter.practice.is_none_or(|only| story.named.contains_key(&only));
         let mut stories: Vec<Story<'_>> = stories
             .filter(|story| story.from < to && from < story.to.max(story.from.plus_millis(1)))
+            .filter(|story| is_there(story) && is_of(ground, story, filter.supplier.as_deref()))
             .collect();
         stories.sort_by(|a, b| (a.from, &a.first.incident).cmp(&(b.from, &b.first.incident)));
-        for story in stories {
-            let wanted = |practice: &&PracticeIx| filter.practice.is_none_or(|only| only == **practice);
-            let is_there = filter.practice.is_none_or(|only| story.named.contains_key(&only));
-            if !is_there || !is_of(ground, &story, filter.supplier.as_deref()) {
-                continue;
-            }
-            if !story.counts() {
-                others.push(story);
-                continue;
-            }
-            let mut practices = BTreeMap::new();
-            for practice in story.named.keys().filter(wanted) {
-                let mut any = Spans::default();
-                for (measure, cost) in story.costs(ground, *practice) {
-                    let (no_answer, unknown) =
-                        (cost.no_answer.clip(from, to), cost.not_measured.clip(from, to));
-                    any = any.or(&no_answer);
-                    if no_answer.is_empty() && unknown.is_empty() {
-                        continue;
-                    }
-                    let total = totals.entry((*practice, measure)).or_default();
-                    *total = (total.0.or(&no_answer), total.1.or(&unknown), total.2 + 1);
-                }
-                practices.insert(*practice, any);
-            }
-            tolls.push(Toll { story, practices });
-        }
+        let (counted, others): (Vec<_>, Vec<_>) = stories.into_iter().partition(Story::counts);
         let unmeasured = facts.not_measured(from, to);
+        let window = Window { from, to, core: &core, unmeasured: &unmeasured };
+        let mut tolls: Vec<Toll<'_>> =
+            counted.into_iter().map(|story| Toll { story, practices: Vec::new() }).collect();
+        let practices = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut incidents: Vec<IncidentLine> = tolls.iter().map(|toll| line(ground, toll, &core)).collect();
         incidents.extend(
-            others.into_iter().map(|story| line(ground, &Toll { story, practices: BTreeMap::new() }, &core)),
+            others.into_iter().map(|story| line(ground, &Toll { story, practices: Vec::new() }, &core)),
         );
         incidents.sort_by(|a, b| (a.since.utc, &a.incident).cmp(&(b.since.utc, &b.incident)));
         Self {
@@ -165,20 +166,59 @@ impl PeriodFigures {
             core_ms: core.total_ms(),
             not_measured_ms: unmeasured.total_ms(),
             incidents,
-            practices: totals
-                .into_iter()
-                .map(|((practice, measure), total)| practice_total(ground, practice, measure, &total, &core))
-                .collect(),
-            suppliers: suppliers(
-                ground,
-                &tolls,
-                &Window { from, to, core: &core, unmeasured: &unmeasured },
-                filter,
-            ),
-            months: months(ground, &tolls, &Window { from, to, core: &core, unmeasured: &unmeasured }),
+            practices,
+            unmeasured: unmeasured_lines(ground, &window, filter),
+            suppliers: suppliers(ground, &tolls, &window, filter),
+            months: months(ground, &tolls, &window),
             trend: trend(ground, &tolls),
         }
     }
+}
+
+/// Works out what each incident cost each practice. A practice's checks are gone through once, however many incidents named
+/// it, and let go of before the next practice's.
+fn practice_by_practice(
+    ground: &Ground<'_>,
+    window: &Window<'_>,
+    filter: &Filter,
+    tolls: &mut [Toll<'_>],
+) -> Vec<PracticeTotal> {
+    let facts = ground.facts;
+    let whole_estate = Gaps::of(facts, ground.now);
+    let mut naming: Vec<Vec<usize>> = vec![Vec::new(); ground.estate.practices.len()];
+    for (place, toll) in tolls.iter().enumerate() {
+        for practice in toll.story.named.keys() {
+            naming[practice.at()].push(place);
+        }
+    }
+    let named = naming.iter().enumerate().map(|(at, stories)| (PracticeIx::new(at), stories));
+    let wanted = |practice: PracticeIx| filter.practice.is_none_or(|only| only == practice);
+    let mut totals = Vec::new();
+    for (practice, stories) in named.filter(|(practice, all)| !all.is_empty() && wanted(*practice)) {
+        let gaps = whole_estate.at(facts, practice);
+        let known = all_measured(ground, practice, &gaps);
+        let mut losses: BTreeMap<Measure, Losses> = BTreeMap::new();
+        for toll in stories {
+            let toll = &mut tolls[*toll];
+            let Some(named) = toll.story.named.get(&practice) else { continue };
+            let mut any = Vec::new();
+            for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
+                let within = |spans: Spans| spans.clip(window.from, window.to);
+                let (no_answer, unknown) = (within(cost.no_answer), within(cost.not_measured));
+                if no_answer.is_empty() && unknown.is_empty() {
+                    continue;
+                }
+                any.push(no_answer.clone());
+                let all = losses.entry(measure).or_default();
+                all.no_answer.push(no_answer);
+                all.not_measured.push(unknown);
+            }
+            toll.practices.push((practice, Spans::of_all(&any)));
+        }
+        let total = |(measure, losses)| practice_total(ground, practice, measure, &losses, window.core);
+        totals.extend(losses.into_iter().map(total));
+    }
+    totals
 }
 
 struct Window<'a> {
@@ -186,6 +226,40 @@ struct Window<'a> {
     to: At,
     core: &'a Spans,
     unmeasured: &'a Spans,
+}
+
+impl Window<'_> {
+    /// When nobody measured at a practice; `None`: no longer than anywhere.
+    fn unmeasured_at(&self, ground: &Ground<'_>, practice: PracticeIx) -> Option<Spans> {
+        let own = ground.facts.practice_gaps.get(&practice)?.clip(self.from, self.to);
+        (!own.is_empty()).then(|| own.or(self.unmeasured))
+    }
+
+    /// In all and in core hours, in milliseconds.
+    fn measured_ms(&self, unmeasured: &Spans) -> (i64, i64) {
+        let measured = Spans::one(self.from, self.to).minus(unmeasured);
+        (measured.total_ms(), measured.common_ms(self.core))
+    }
+}
+
+fn unmeasured_lines(ground: &Ground<'_>, window: &Window<'_>, filter: &Filter) -> Vec<UnmeasuredLine> {
+    let all = ground.facts.practice_gaps.keys().copied();
+    let wanted = all.filter(|practice| filter.practice.is_none_or(|only| only == *practice));
+    let of = |ix: PracticeIx| {
+        let unmeasured = window.unmeasured_at(ground, ix)?;
+        let practice = &ground.estate.practices[ix.at()];
+        Some(UnmeasuredLine {
+            practice: practice.id.clone(),
+            name: practice.name.clone(),
+            not_measured_ms: unmeasured.total_ms(),
+            not_measured_core_ms: unmeasured.common_ms(window.core),
+            stretches: unmeasured.len(),
+            longest_ms: unmeasured.iter().map(|(from, to)| to.millis_since(from)).max().unwrap_or(0),
+        })
+    };
+    let mut lines: Vec<UnmeasuredLine> = wanted.filter_map(of).collect();
+    lines.sort_by(|a, b| (b.not_measured_ms, &a.practice).cmp(&(a.not_measured_ms, &b.practice)));
+    lines
 }
 
 /// Whether a supplier answers for one of the causes.
@@ -197,7 +271,7 @@ fn is_of(ground: &Ground<'_>, story: &Story<'_>, supplier: Option<&str>) -> bool
 fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
     let Toll { story, practices } = toll;
     let zone = &ground.estate.icb.timezone;
-    let sizes = practices.keys().filter_map(|practice| ground.estate.practices[practice.at()].list_size);
+    let sizes = practices.iter().filter_map(|(practice, _)| ground.estate.practices[practice.at()].list_size);
     IncidentLine {
         incident: story.first.incident.clone(),
         state: story.state,
@@ -208,8 +282,8 @@ fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
         length_ms: story.to.millis_since(story.from),
         practices: practices.len(),
         patients: sizes.map(u64::from).sum(),
-        practice_no_answer_ms: practices.values().map(Spans::total_ms).sum(),
-        practice_no_answer_core_ms: practices.values().map(|spans| spans.and(core).total_ms()).sum(),
+        practice_no_answer_ms: practices.iter().map(|(_, spans)| spans.total_ms()).sum(),
+        practice_no_answer_core_ms: practices.iter().map(|(_, spans)| spans.common_ms(core)).sum(),
     }
 }
 
@@ -217,9 +291,10 @@ fn practice_total(
     ground: &Ground<'_>,
     practice: PracticeIx,
     measure: Measure,
-    (no_answer, unknown, incidents): &(Spans, Spans, usize),
+    losses: &Losses,
     core: &Spans,
 ) -> PracticeTotal {
+    let (no_answer, unknown) = (Spans::of_all(&losses.no_answer), Spans::of_all(&losses.not_measured));
     let practice = &ground.estate.practices[practice.at()];
     let (_, service, service_name) = measure.named(ground);
     PracticeTotal {
@@ -228,10 +303,10 @@ fn practice_total(
         patients: practice.list_size,
         service,
         service_name,
-        incidents: *incidents,
+        incidents: losses.no_answer.len(),
         no_answer_ms: no_answer.total_ms(),
-        no_answer_core_ms: no_answer.and(core).total_ms(),
-        not_measured_ms: unknown.minus(no_answer).total_ms(),
+        no_answer_core_ms: no_answer.common_ms(core),
+        not_measured_ms: unknown.minus(&no_answer).total_ms(),
     }
 }
 
@@ -247,12 +322,21 @@ fn suppliers(
     let mut by_component: BTreeMap<ComponentIx, Vec<&Toll<'_>>> = BTreeMap::new();
     for toll in tolls {
         if let [one] = toll.story.last.cause.as_slice()
-            && let Some(ix) = component(estate, one)
+            && let Some(ix) = estate.component_of(one)
         {
             by_component.entry(ix).or_default().push(toll);
         }
     }
     let behind = Behind::new(estate);
+    let everywhere = window.measured_ms(window.unmeasured);
+    let measured_at: BTreeMap<PracticeIx, (i64, i64)> = ground
+        .facts
+        .practice_gaps
+        .keys()
+        .filter_map(|practice| {
+            Some((*practice, window.measured_ms(&window.unmeasured_at(ground, *practice)?)))
+        })
+        .collect();
     let mut figures: Vec<ComponentFigures> = estate
         .components
         .iter()
@@ -266,22 +350,25 @@ fn suppliers(
         })
         .map(|(ix, component)| {
             let tolls = by_component.get(&ix).map_or(&[][..], Vec::as_slice);
-            let mut practices: BTreeMap<PracticeIx, Spans> = BTreeMap::new();
+            let mut practices: BTreeMap<PracticeIx, Vec<&Spans>> = BTreeMap::new();
             for (practice, spans) in tolls.iter().flat_map(|toll| &toll.practices) {
-                let all = practices.entry(*practice).or_default();
-                *all = all.or(spans);
+                practices.entry(*practice).or_default().push(spans);
             }
             let mut behind: BTreeSet<PracticeIx> = behind.of(ix);
             behind.retain(|practice| filter.practice.is_none_or(|only| only == *practice));
             behind.extend(practices.keys());
-            let lost: i64 = practices.values().map(Spans::total_ms).sum();
-            let lost_core: i64 = practices.values().map(|spans| spans.and(window.core).total_ms()).sum();
-            let measured = Spans::one(window.from, window.to).minus(window.unmeasured);
-            let of = |lost: i64, measured: &Spans| {
-                let all = measured.total_ms() as f64 * behind.len() as f64;
-                (all > 0.0).then(|| 100.0 * (1.0 - lost as f64 / all))
-            };
-            let availability = of(lost, &measured);
+            let (mut lost, mut lost_core) = (0, 0);
+            for spans in practices.into_values().map(Spans::of_all) {
+                lost += spans.total_ms();
+                lost_core += spans.common_ms(window.core);
+            }
+            // Practices times the time that was measured at each.
+            let measured = behind.iter().map(|practice| measured_at.get(practice).unwrap_or(&everywhere));
+            let (all, all_core) = measured.fold((0.0, 0.0), |sum: (f64, f64), (ms, core_ms)| {
+                (sum.0 + *ms as f64, sum.1 + *core_ms as f64)
+            });
+            let of = |lost: i64, all: f64| (all > 0.0).then(|| 100.0 * (1.0 - lost as f64 / all));
+            let availability = of(lost, all);
             ComponentFigures {
                 owner: component.owner.clone(),
                 kind: component.kind.clone(),
@@ -292,7 +379,7 @@ fn suppliers(
                 practice_no_answer_ms: lost,
                 practice_no_answer_core_ms: lost_core,
                 availability_percent: availability,
-                availability_core_percent: of(lost_core, &measured.and(window.core)),
+                availability_core_percent: of(lost_core, all_core),
                 target_percent: component.target_percent,
                 is_met: availability.zip(component.target_percent).map(|(is, target)| is >= target),
             }
@@ -305,26 +392,31 @@ fn suppliers(
 }
 
 /// Which practices' checks cross a component.
-struct Behind<'e> {
-    estate: &'e Estate,
+struct Behind {
+    practices: usize,
     /// Components that a probe crosses wherever it is asked.
     by_all: BTreeSet<ComponentIx>,
+    /// By component: the practices that name it.
+    naming: BTreeMap<ComponentIx, BTreeSet<PracticeIx>>,
 }
 
-impl<'e> Behind<'e> {
-    fn new(estate: &'e Estate) -> Self {
+impl Behind {
+    fn new(estate: &Estate) -> Self {
         let crossed = estate.probes.iter().flat_map(|probe| probe.also.iter().copied().chain(probe.resolver));
-        Self { estate, by_all: crossed.collect() }
+        let mut naming: BTreeMap<ComponentIx, BTreeSet<PracticeIx>> = BTreeMap::new();
+        for (place, practice) in estate.practices.iter().enumerate() {
+            for component in practice.via.iter().flat_map(|used| &used.any) {
+                naming.entry(*component).or_default().insert(PracticeIx::new(place));
+            }
+        }
+        Self { practices: estate.practices.len(), by_all: crossed.collect(), naming }
     }
 
     fn of(&self, component: ComponentIx) -> BTreeSet<PracticeIx> {
-        let uses = |used: &RoleUse| used.any.contains(&component);
-        let all = self.by_all.contains(&component);
-        let practices = self.estate.practices.iter().enumerate();
-        practices
-            .filter(|(_, practice)| all || practice.via.iter().any(uses))
-            .map(|(place, _)| PracticeIx::new(place))
-            .collect()
+        if self.by_all.contains(&component) {
+            return (0..self.practices).map(PracticeIx::new).collect();
+        }
+        self.naming.get(&component).cloned().unwrap_or_default()
     }
 }
 
@@ -347,12 +439,13 @@ fn months(ground: &Ground<'_>, tolls: &[Toll<'_>], window: &Window<'_>) -> Vec<M
         let mut practices = BTreeSet::new();
         let (mut lost, mut lost_core) = (0, 0);
         for (practice, spans) in tolls.iter().flat_map(|toll| &toll.practices) {
-            let here = clipped(spans);
-            if !here.is_empty() {
-                practices.insert(*practice);
-                lost += here.total_ms();
-                lost_core += here.and(&core).total_ms();
+            if !spans.touches(begins, ends) {
+                continue;
             }
+            let here = clipped(spans);
+            practices.insert(*practice);
+            lost += here.total_ms();
+            lost_core += here.common_ms(&core);
         }
         months.push(MonthFigures {
             month: first.strftime("%Y-%m").to_string(),

@@ -11,12 +11,14 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use tokio::time::timeout;
 
 use super::archive::put_position;
-use super::journal::append;
+use super::journal::{append, append_json};
 use super::write::{Tx, record_transitions};
 use super::{Store, StoreError, StoreHealth, Transition};
 use crate::archive::Position;
-use crate::journal::body::AGENT;
+use crate::journal::body::{self, AGENT};
+use crate::journal::coverage::Coverage;
 use crate::limits;
+use crate::spans::Spans;
 use crate::time::At;
 use crate::uplink::key::Tag;
 use crate::uplink::ranges::Ranges;
@@ -61,6 +63,8 @@ pub struct AgentRows {
     pub codes: Vec<CodeRow>,
     pub agents: Vec<AgentRow>,
     pub spools: Vec<SpoolRow>,
+    /// By practice.
+    pub coverage: BTreeMap<String, Coverage>,
 }
 
 /// One change of who may report; each replaces what was there.
@@ -83,6 +87,8 @@ pub struct BatchRow {
     pub transitions: Vec<Transition>,
     /// Observations that the agent had to let go of: lines of the journal, JSON.
     pub journal: Vec<String>,
+    /// When the practice was measured, this batch included; and what the journal must say of it.
+    pub coverage: (String, Coverage, Option<body::Coverage>),
 }
 
 impl Store {
@@ -103,7 +109,10 @@ impl Store {
             let spools = sqlx::query("SELECT agent, spool, taken, last_heard FROM agent_spools")
                 .fetch_all(readers)
                 .await?;
+            let coverage = sqlx::query("SELECT practice, base, measured, told FROM coverage");
+            let coverage = coverage.fetch_all(readers).await?;
             Ok(AgentRows {
+                coverage: coverage.iter().map(coverage_of).collect::<Result<_, _>>()?,
                 codes: codes.iter().map(code).collect::<Result<_, _>>()?,
                 agents: agents.iter().map(agent).collect::<Result<_, _>>()?,
                 spools: spools.iter().map(spool).collect::<Result<_, _>>()?,
@@ -135,10 +144,14 @@ impl Store {
         self.commit_now(async |tx| {
             put_position(tx, archive).await?;
             put_spools(tx, batches.iter().map(|batch| &batch.spool)).await?;
+            put_coverage(tx, batches).await?;
             for batch in batches {
                 record_transitions(tx, batch.spool.last_heard, &batch.transitions).await?;
                 for body in &batch.journal {
                     append(tx, batch.spool.last_heard, AGENT, "", body).await?;
+                }
+                if let (.., Some(told)) = &batch.coverage {
+                    append_json(tx, batch.spool.last_heard, body::COVERAGE, told).await?;
                 }
             }
             Ok(())
@@ -255,6 +268,39 @@ async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Resul
     delete.build().execute(&mut **tx).await.map(drop)
 }
 
+/// Of two of one practice the later has more in it.
+async fn put_coverage(tx: &mut Tx, batches: &[BatchRow]) -> Result<(), sqlx::Error> {
+    let latest: BTreeMap<&str, &Coverage> =
+        batches.iter().map(|batch| (batch.coverage.0.as_str(), &batch.coverage.1)).collect();
+    let mut rows = Vec::with_capacity(latest.len());
+    for (practice, coverage) in latest {
+        let json =
+            |spans: &Spans| serde_json::to_string(spans).map_err(|error| sqlx::Error::Encode(error.into()));
+        rows.push((practice, coverage.base.as_millis(), json(&coverage.measured)?, json(&coverage.told)?));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut insert =
+        QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO coverage (practice, base, measured, told) ");
+    insert.push_values(&rows, |mut values, (practice, base, measured, told)| {
+        values.push_bind(*practice).push_bind(*base).push_bind(measured).push_bind(told);
+    });
+    insert.build().execute(&mut **tx).await.map(drop)
+}
+
+fn coverage_of(row: &SqliteRow) -> Result<(String, Coverage), sqlx::Error> {
+    let spans = |column: &str| -> Result<Spans, sqlx::Error> {
+        serde_json::from_str(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
+    };
+    let coverage = Coverage {
+        base: At::from_millis(row.try_get("base")?),
+        measured: spans("measured")?,
+        told: spans("told")?,
+    };
+    Ok((row.try_get("practice")?, coverage))
+}
+
 fn tag(row: &SqliteRow, column: &str) -> Result<Option<Tag>, sqlx::Error> {
     let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>(column)? else { return Ok(None) };
     let bytes = bytes.try_into().map_err(|_| sqlx::Error::Decode(format!("{column} is no tag").into()))?;
@@ -328,7 +374,12 @@ mod tests {
                 let (agent, spool) = (id.to_owned(), format!("spool{n}"));
                 let spool =
                     SpoolRow { agent, spool, taken: [n as u64].into_iter().collect(), last_heard: at };
-                BatchRow { spool, transitions: Vec::new(), journal: Vec::new() }
+                BatchRow {
+                    spool,
+                    transitions: Vec::new(),
+                    journal: Vec::new(),
+                    coverage: (id.to_owned(), Coverage::default(), None),
+                }
             };
             ids.iter().flat_map(|id| (from..from + most).map(|n| (*id, n))).map(batch).collect()
         };

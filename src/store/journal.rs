@@ -119,7 +119,7 @@ pub(super) async fn record_measuring(tx: &mut Tx, at: At, turn: Turn) -> Result<
     let gap = until.filter(|until| {
         at.millis_since(*until) > i64::try_from(MEASURED_GAP.as_millis()).unwrap_or(i64::MAX)
     });
-    let nothing_since = if turn == Turn::Started { until } else { gap };
+    let nothing_since = if matches!(turn, Turn::Started | Turn::StartedForAgents) { until } else { gap };
     if turn != Turn::GoesOn || gap.is_some() {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let body = Measuring { measuring: turn, nothing_since, version };

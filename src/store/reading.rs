@@ -11,6 +11,7 @@ use super::StoreError;
 use super::journal::{base_of, tip_of};
 use crate::journal::{Checked, Head, JournalKey, Kept, Removed, Tip, Verifier};
 use crate::limits::STORE_WRITE_TIMEOUT;
+use crate::spans::Spans;
 use crate::time::At;
 
 /// The journal of one data folder, at one moment: what is written meanwhile isn't seen.
@@ -133,6 +134,22 @@ impl JournalReader {
         let row = self.one("SELECT at FROM measured_until").await?;
         let at = row.map(|row| row.try_get(0).map(At::from_millis)).transpose();
         at.map_err(|error| self.error(&error))
+    }
+
+    /// By practice: until when an agent measured there, as far as the hub has it.
+    pub async fn agents_measured_until(&mut self) -> Result<Vec<(String, At)>, StoreError> {
+        // A folder of a version that didn't know yet, which nobody has opened since.
+        if self.one("SELECT 1 FROM pragma_table_info('coverage')").await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = self.all("SELECT practice, measured FROM coverage ORDER BY practice").await?;
+        let of = |row: &SqliteRow| -> Result<Option<(String, At)>, sqlx::Error> {
+            let measured: Spans = serde_json::from_str(row.try_get("measured")?)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?;
+            Ok(row.try_get("practice").ok().zip(measured.hull().map(|(_, to)| to)))
+        };
+        let rows: Result<Vec<_>, _> = rows.iter().map(of).collect();
+        Ok(rows.map_err(|error| self.error(&error))?.into_iter().flatten().collect())
     }
 
     async fn one(&mut self, query: &'static str) -> Result<Option<SqliteRow>, StoreError> {

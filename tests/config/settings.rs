@@ -300,3 +300,45 @@ fn channels_and_contacts_are_read_and_their_addresses_stay_secret() {
         assert!(errors.contains(says) && !errors.contains("hunter2"), "{text}: {errors}");
     }
 }
+
+#[test]
+fn who_is_listed_for_exercises_is_checked_and_a_mistake_names_its_place() {
+    let config = parse(&format!("{GOOD}\n[exercise]\nto = [\"desk@icb.example\"]\n")).expect("a good file");
+    assert_eq!(config.ways.exercise.to, ["desk@icb.example"]);
+    assert!(!config.ways.exercise.is_on, "no file makes one of a real outage");
+    let errors = refused("[exercise]\nto = [\"nobody\"]\nchannels = [\"ops\"]\non = true\n");
+    assert!(errors.contains("no channel is called \"ops\"") && errors.contains("[[channel]]"), "{errors}");
+    assert!(errors.contains("`on`") && errors.contains("nobody"), "{errors}");
+}
+
+#[test]
+fn an_operators_texts_are_checked_with_the_configuration_each_flaw_at_its_place() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let texts = dir.path().join("texts");
+    let config = || {
+        linewatch::config::parse(
+            "probes.toml",
+            &format!("{GOOD}\n[notices]\ntexts = \"texts\"\n"),
+            dir.path(),
+        )
+    };
+    let gone = config().expect_err("no such folder").to_string();
+    assert!(gone.contains("linewatch notices texts --out"), "{gone}");
+    std::fs::create_dir(&texts).expect("a folder");
+    let none = config().expect_err("nothing in it").to_string();
+    assert!(none.contains("has none of the letters' texts in it"), "{none}");
+    let shipped = linewatch::notify::words::texts::SHIPPED;
+    let (name, text) = shipped.iter().find(|(name, _)| *name == "manager.txt").expect("one of them");
+    std::fs::write(texts.join(name), format!("Dear colleague,\n{text}")).expect("a file");
+    assert_eq!(config().expect("a good text").notices.texts.replaced(), ["manager.txt"]);
+    std::fs::write(texts.join(name), format!("Dear {{{{ colleague }}}},\n{text}")).expect("a file");
+    let errors = config().expect_err("no such name").to_string();
+    assert!(
+        errors.contains("texts/manager.txt:1:9: ") && errors.contains("nothing by this name"),
+        "{errors}"
+    );
+    std::fs::write(texts.join(name), text).expect("a file");
+    std::fs::write(texts.join("manger.html"), "").expect("a file");
+    let errors = config().expect_err("a slip").to_string();
+    assert!(errors.contains("no letter is made with: \"manger.html\""), "{errors}");
+}

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod exercise;
 mod mail;
 mod moving_in;
 mod stand_in;

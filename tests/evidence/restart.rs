@@ -11,7 +11,7 @@ use linewatch::time::At;
 
 use super::{change, event};
 
-const ESTATE: &str = r#"
+pub(super) const ESTATE: &str = r#"
 [icb]
 code = "QKS"
 name = "NHS Kent and Medway"
@@ -51,18 +51,19 @@ name = "No List Size"
 via = { firewall = "fw-maidstone" }
 "#;
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     parse("probes.toml", ESTATE, Path::new("")).expect("a sound configuration")
 }
 
-fn at(text: &str) -> At {
+pub(super) fn at(text: &str) -> At {
     text.parse().expect("a time")
 }
 
-async fn facts(dir: &Path, config: &Config, now: At) -> Facts {
+pub(super) async fn facts(dir: &Path, config: &Config, now: At) -> Facts {
     let mut journal = JournalReader::open(dir).await.expect("a journal");
     let mut gatherer = Facts::gatherer(&config.estate);
     let until = journal.measured_until().await.expect("an answer");
+    gatherer.agents_measured_until(&journal.agents_measured_until().await.expect("an answer"));
     journal.walk(None, |entry| gatherer.take(entry)).await.expect("read");
     gatherer.end(until, now)
 }

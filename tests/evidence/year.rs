@@ -1,127 +1,111 @@
-//! How long a report takes on a large estate and a long time: `benches/README.md` has the figures.
+//! A small year of the shape that `benches/report` measures: its figures are those of a reckoning that knows nothing of spans,
+//! and looks at each stretch between two moments by itself.
 
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
 
-use linewatch::incident::{Cause, Event, EventKind};
-use linewatch::journal::body::Turn;
-use linewatch::report::{CoreHours, Facts, Filter, Ground, PeriodFigures, period_html};
-use linewatch::store::{JournalReader, Store, Transition};
+use linewatch::estate::Estate;
+use linewatch::report::{CoreHours, Facts, Filter, Ground, PeriodFigures};
+use linewatch::store::JournalReader;
 use linewatch::time::At;
-use linewatch::world::estates::{Plan, build};
 
-use super::event;
+use self::shape::{BEGIN, Failed, Shape};
 
-const PRACTICES: usize = 6_200;
-const DAYS: i64 = 365;
-/// Single checks that fail once for no reason, each day.
-const BLIPS_A_DAY: i64 = 1_000;
-/// Practices whose own line fails for half an hour, each day.
-const LINES_A_DAY: i64 = 14;
-const HOUR_MS: i64 = 3_600_000;
+#[path = "../../benches/report/year.rs"]
+mod shape;
 
-/// Numbers that look like chance, and are the same each time.
-struct Dice(u64);
+const SMALL: Shape = Shape { practices: 30, days: 20, blips_a_day: 60, lines_a_day: 3, shared: 12, seed: 7 };
 
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).expect("31 bits") % n
+/// By practice and probe: when it failed, as whoever only hears of changes knows it.
+type Known = BTreeMap<(usize, usize), Vec<(At, bool)>>;
+
+fn known(failed: &[Failed]) -> Known {
+    let mut known = Known::new();
+    for one in failed {
+        known.entry((one.practice, one.probe)).or_default().extend([(one.from, false), (one.to, true)]);
     }
+    for changes in known.values_mut() {
+        changes.sort_by_key(|(at, _)| *at);
+    }
+    known
+}
+
+fn fails_at(changes: &[(At, bool)], at: At) -> bool {
+    changes.iter().rev().find(|(changed, _)| *changed <= at).is_some_and(|(_, ok)| !ok)
+}
+
+/// Milliseconds in which a practice had at least one service without an answer, for one incident: the checks' failures from
+/// one interval before its beginning to its end, as far as they go on into it.
+fn lost_ms(estate: &Estate, known: &Known, practice: usize, (from, to): (At, At)) -> i64 {
+    let mut moments = BTreeSet::from([from, to]);
+    let of_practice: Vec<(usize, &Vec<(At, bool)>)> =
+        (0..estate.probes.len()).filter_map(|probe| Some((probe, known.get(&(practice, probe))?))).collect();
+    for (probe, changes) in &of_practice {
+        moments.insert(from - estate.probes[*probe].every);
+        moments.extend(changes.iter().map(|(at, _)| *at));
+    }
+    let moments: Vec<At> = moments.into_iter().collect();
+    let pieces = moments.windows(2).map(|pair| (pair[0], pair[1]));
+    let counts = |probe: usize, changes: &[(At, bool)], (begins, ends): (At, At)| {
+        let early = from - estate.probes[probe].every;
+        let within = early <= begins && ends <= to;
+        // What fails before the incident is part of it when it fails until then.
+        let reaches = begins >= from
+            || moments.iter().filter(|at| (begins..=from).contains(*at)).all(|at| fails_at(changes, *at));
+        within && reaches && fails_at(changes, begins)
+    };
+    pieces
+        .filter(|piece| of_practice.iter().any(|(probe, changes)| counts(*probe, changes, *piece)))
+        .filter(|(begins, _)| fails_at_any(&of_practice, *begins))
+        .map(|(begins, ends)| ends.millis_since(begins))
+        .sum()
+}
+
+fn fails_at_any(checks: &[(usize, &Vec<(At, bool)>)], at: At) -> bool {
+    checks.iter().any(|(_, changes)| fails_at(changes, at))
 }
 
 #[tokio::test]
-#[cfg_attr(debug_assertions, ignore = "it is about time: cargo test --release")]
-async fn a_year_of_the_whole_country_is_reported_in_ten_seconds() {
-    let estate = build(&Plan { practices: PRACTICES, ..Plan::default() });
+async fn a_years_figures_are_those_of_the_plainest_reckoning() {
+    let estate = SMALL.estate();
     let dir = tempfile::tempdir().expect("a folder");
-    let begin: At = "2025-11-01T00:00:00Z".parse().expect("a time");
-    let store = Store::open(dir.path()).await.expect("a store");
-    store.record_measuring(begin, Turn::Started).await.expect("written");
-    let mut dice = Dice(7);
-    let (mut incidents, mut changes) = (0, 0);
-    for day in 0..DAYS {
-        let midnight = begin.plus_millis(day * 24 * HOUR_MS);
-        let mut turned = Vec::new();
-        let mut number = 0;
-        let fails = |turned: &mut Vec<Transition>, practice: usize, probe: usize, from: At, to: At| {
-            for (at, ok) in [(from, false), (to, true)] {
-                let mut change = super::change(at, &estate.practices[practice].id, ok);
-                change.probe.clone_from(&estate.probes[probe].id);
-                turned.push(change);
-            }
-        };
-        for _ in 0..BLIPS_A_DAY {
-            let (practice, probe) = (dice.below(PRACTICES), dice.below(estate.probes.len()));
-            let at = midnight.plus_millis(i64::try_from(dice.below(86_000_000)).expect("a day"));
-            fails(&mut turned, practice, probe, at, at.plus_millis(30_000));
-        }
-        let mut told: Vec<Event> = Vec::new();
-        // Each day some lines of single practices; twice a week a carrier or a firewall for two hours; once the whole.
-        let shared =
-            if day == 200 { Some((PRACTICES, "bt")) } else { (day % 3 == 0).then_some((600, "virgin")) };
-        let single = (0..LINES_A_DAY).map(|_| (1, ""));
-        for (hit, cause) in single.chain(shared) {
-            number += 1;
-            let first = dice.below(PRACTICES - hit + 1);
-            let from =
-                midnight.plus_millis(8 * HOUR_MS + i64::try_from(dice.below(36_000_000)).expect("hours"));
-            let to = from.plus_millis(if hit > 1 { 2 * HOUR_MS } else { HOUR_MS / 2 });
-            for practice in first..first + hit {
-                for probe in 0..estate.probes.len() {
-                    fails(&mut turned, practice, probe, from, to);
-                }
-            }
-            let id = format!("{}-{number}", midnight.to_timestamp().strftime("%Y-%m-%d"));
-            for (word, at) in [(EventKind::Opened, from), (EventKind::Resolved, to)] {
-                let mut event = event(&id, word, at);
-                event.network = None;
-                event.practices = estate.practices[first..first + hit].iter().map(|p| p.id.clone()).collect();
-                event.services = estate.services.iter().map(|service| service.id.clone()).collect();
-                event.cause = vec![if hit == 1 {
-                    Cause { kind: Cause::PRACTICE.to_owned(), id: event.practices[0].clone() }
-                } else {
-                    Cause { kind: "carrier".to_owned(), id: cause.to_owned() }
-                }];
-                told.push(event);
-            }
-            incidents += 1;
-        }
-        changes += turned.len();
-        store.record_transitions(midnight.plus_millis(24 * HOUR_MS), &turned).await.expect("written");
-        for event in &told {
-            store.record(event, &[]).await.expect("written");
-        }
-    }
-    let now = begin.plus_millis(DAYS * 24 * HOUR_MS);
-    store.record_measuring(now, Turn::Stopped).await.expect("written");
-    store.close().await;
-    let size = std::fs::metadata(dir.path().join("linewatch.db")).expect("a file").len() / 1_000_000;
-
-    let began = Instant::now();
+    let (incidents, _) = SMALL.write(&estate, dir.path()).await.expect("written");
+    let now = SMALL.end();
     let mut journal = JournalReader::open(dir.path()).await.expect("a journal");
     let mut gatherer = Facts::gatherer(&estate);
     let record = journal.walk(None, |entry| gatherer.take(entry)).await.expect("read");
     assert!(record.is_sound(), "{record:?}");
     let mut facts = gatherer.end(Some(now), now);
-    // Nobody noted that linewatch was there: that would be three million rows of this test's own.
+    // It was written without the notes that a hub makes of being there.
     facts.gaps.clear();
-    let read = began.elapsed();
     let hours = CoreHours::default();
     let ground = Ground { estate: &estate, facts: &facts, hours: &hours, planned: &[], now };
-    let figures = PeriodFigures::new(&ground, begin, now, &Filter::default());
-    let reckoned = began.elapsed();
-    let html = period_html(&ground, &figures, &record).expect("a page");
-    let all = began.elapsed();
-    println!(
-        "{PRACTICES} practices, {incidents} incidents, {changes} changes of checks, {} entries, {size} MB: read and verified \
-         {:.2} s, figures {:.2} s, page of {} KB {:.2} s; in all {:.2} s",
-        record.entries,
-        read.as_secs_f64(),
-        reckoned.saturating_sub(read).as_secs_f64(),
-        html.len() / 1000,
-        all.saturating_sub(reckoned).as_secs_f64(),
-        all.as_secs_f64()
-    );
+    let figures = PeriodFigures::new(&ground, BEGIN, now, &Filter::default());
     assert_eq!(figures.incidents.len(), incidents);
-    assert!(all < Duration::from_secs(10), "{all:?}");
+
+    let days: Vec<shape::Day> = (0..SMALL.days).map(|day| SMALL.day(&estate, day)).collect();
+    let failed: Vec<Failed> = days.iter().flat_map(|day| &day.failed).copied().collect();
+    let known = known(&failed);
+    let mut uneven = 0;
+    for pair in days.iter().flat_map(|day| day.events.chunks(2)) {
+        let (from, to) = (pair[0].at, pair[1].at);
+        let hit: Vec<usize> =
+            pair[0].practices.iter().map(|id| estate.practice(id).expect("a practice").at()).collect();
+        let expected: i64 = hit.iter().map(|practice| lost_ms(&estate, &known, *practice, (from, to))).sum();
+        let line = figures.incidents.iter().find(|line| line.incident == pair[0].incident).expect("a line");
+        assert_eq!((line.practices, line.practice_no_answer_ms), (hit.len(), expected), "{}", line.incident);
+        let plain = to.millis_since(from) * i64::try_from(hit.len()).expect("few");
+        // An everyday failure ran into it, or another fault's end cut it short.
+        uneven += usize::from(expected != plain);
+    }
+    assert!(uneven > 0, "every incident was as plain as could be: the shape tests less than it could");
+    // Where two incidents overlap at a practice each has its minutes, and a month counts both, as the lines do.
+    let by_months: i64 = figures.months.iter().map(|month| month.practice_no_answer_ms).sum();
+    let by_lines: i64 = figures.incidents.iter().map(|line| line.practice_no_answer_ms).sum();
+    assert_eq!(by_months, by_lines);
+    // Of a supplier's component each minute of a practice counts once, however many incidents had it.
+    let bt = figures.suppliers.iter().find(|figures| figures.id == "bt").expect("a carrier that failed");
+    assert_eq!((bt.incidents, bt.practices_behind), (1, SMALL.practices));
+    let all_hit =
+        figures.incidents.iter().find(|line| line.practices == SMALL.practices).expect("the worst day");
+    assert_eq!(bt.practice_no_answer_ms, all_hit.practice_no_answer_ms);
 }

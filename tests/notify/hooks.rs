@@ -217,6 +217,7 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
             ways: vec![ContactWay::Email, ContactWay::Sms],
         }],
         mail_service: Some("nhsmail".to_owned()),
+        ..WaySettings::default()
     };
     config
 }

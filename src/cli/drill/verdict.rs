@@ -8,7 +8,8 @@ use super::teller::percent;
 use crate::time::At;
 
 /// The table of steps, and the verdict under it.
-pub fn page(tale: &Tale, paper: &Paper) -> String {
+/// `is_exercise`: what was sent went elsewhere than to the county's own mail server.
+pub fn page(tale: &Tale, paper: &Paper, is_exercise: bool) -> String {
     let mut table = Table::new();
     table.load_preset(if paper.has_blocks() {
         presets::UTF8_BORDERS_ONLY
@@ -32,14 +33,14 @@ pub fn page(tale: &Tale, paper: &Paper) -> String {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("\n{table}\n\n{}\n", verdict(&tale.summary(), paper))
+    format!("\n{table}\n\n{}\n", verdict(&tale.summary(), paper, is_exercise))
 }
 
 fn when(at: Option<At>, paper: &Paper) -> String {
     at.map_or_else(|| "never".to_owned(), |at| format!("{:.2} s", paper.seconds(at)))
 }
 
-fn verdict(summary: &Summary, paper: &Paper) -> String {
+fn verdict(summary: &Summary, paper: &Paper, is_exercise: bool) -> String {
     let cause: Vec<String> = summary.cause.iter().map(ToString::to_string).collect();
     let named = match (cause.is_empty(), summary.probability) {
         (false, Some(probability)) => format!("{}, {} sure", cause.join(" or "), percent(probability)),
@@ -64,10 +65,13 @@ fn verdict(summary: &Summary, paper: &Paper) -> String {
         0 => String::new(),
         some => format!(", {some} still open"),
     };
+    let told = if is_exercise {
+        "What was sent is in the exercise's report".to_owned()
+    } else {
+        format!("{} e-mails to {} recipients, {twice}", summary.notices, summary.recipients)
+    };
     format!(
-        "{judged}\n{} e-mails to {} recipients, {twice}; {} {}{unexpected}{open}.",
-        summary.notices,
-        summary.recipients,
+        "{judged}\n{told}; {} {}{unexpected}{open}.",
         summary.incidents,
         if summary.incidents == 1 { "incident" } else { "incidents" },
     )

@@ -30,10 +30,11 @@ use super::credentials::Who;
 use super::view::View;
 use crate::agent::workers::Report;
 use crate::estate::{Estate, NetworkIx, Vantage};
+use crate::journal::coverage::Coverage;
 use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK, SPOOLS_PER_AGENT_MAX};
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
-use crate::time::At;
+use crate::time::{At, whole_millis};
 use crate::uplink::message::State;
 use crate::uplink::ranges::Ranges;
 
@@ -41,6 +42,8 @@ use crate::uplink::ranges::Ranges;
 pub struct Intake {
     /// By agent, then by spool; with when it was last heard.
     spools: Mutex<BTreeMap<String, OfAgent>>,
+    /// By practice: when it was measured.
+    coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
     reports: mpsc::WeakSender<Report>,
 }
@@ -70,14 +73,25 @@ pub struct Taken {
 }
 
 impl Intake {
-    /// `kept`: what an earlier process left.
-    pub fn new(kept: Vec<SpoolRow>, keeper: mpsc::Sender<Job>, reports: mpsc::WeakSender<Report>) -> Self {
+    /// `kept`, `coverage`: what an earlier process left.
+    pub fn new(
+        kept: Vec<SpoolRow>,
+        coverage: BTreeMap<String, Coverage>,
+        keeper: mpsc::Sender<Job>,
+        reports: mpsc::WeakSender<Report>,
+    ) -> Self {
         let mut spools: BTreeMap<String, OfAgent> = BTreeMap::new();
         for row in kept {
             let spool = Arc::new(tokio::sync::Mutex::new(Spool::new(row.taken)));
             spools.entry(row.agent).or_default().insert(row.spool, (row.last_heard, spool));
         }
-        Self { spools: Mutex::new(spools), keeper, reports }
+        let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
+        Self { spools: Mutex::new(spools), coverage: Mutex::new(coverage.collect()), keeper, reports }
+    }
+
+    fn coverage(&self, practice: &str) -> Arc<tokio::sync::Mutex<Coverage>> {
+        let mut all = self.coverage.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(practice.to_owned()).or_default().clone()
     }
 
     fn spool(&self, agent: &str, spool: &str, now: At) -> Shared {
@@ -116,7 +130,8 @@ impl Intake {
             }
         }
         let mut spool = spool.lock().await;
-        let mut plan = spool.plan(batch, state.floor, |probe| is_asked(&view.estate, probe))?;
+        let apart = view.estate.measured_apart();
+        let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
         // Room first: what is on the disk must find its way to the correlator.
         let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
         let room = reports.reserve_many(plan.fresh.len());
@@ -133,8 +148,22 @@ impl Intake {
                 last_heard: now,
             };
             let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.thinned));
-            let row = BatchRow { spool: row, transitions, journal };
-            self.write(std::mem::take(&mut plan.frames), Some(row)).await?.err()
+            // Several agents may report for one practice: one after the other, until it is on the disk.
+            let shared = self.coverage(&who.practice);
+            let mut coverage = shared.lock().await;
+            let (next, told) =
+                coverage.with(&who.practice, plan.measured.iter().copied(), whole_millis(apart));
+            let row = BatchRow {
+                spool: row,
+                transitions,
+                journal,
+                coverage: (who.practice.clone(), next.clone(), told),
+            };
+            let done = self.write(std::mem::take(&mut plan.frames), Some(row)).await?;
+            if done.is_ok() {
+                *coverage = next;
+            }
+            done.err()
         };
         if trouble.is_none() {
             spool.keep(&plan);

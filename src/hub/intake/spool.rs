@@ -10,6 +10,7 @@
 //! All together, in the order of `at`, they say what the observations said, whatever order they came in.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
 use crate::segments::{Entry, Record, put_record_cut};
 use crate::store::Transition;
+use crate::time::At;
 use crate::uplink::ranges::Ranges;
 
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub struct Spool {
 #[derive(Debug, Clone, Default)]
 struct Frontier {
     last: u64,
+    /// When its last check began.
+    seen_at: At,
     /// By probe: whether it was fine.
     states: BTreeMap<String, bool>,
 }
@@ -44,6 +48,8 @@ pub struct Plan {
     pub transitions: Vec<Transition>,
     /// What isn't kept yet, as it goes into the archive.
     pub frames: Vec<u8>,
+    /// When there was a result that isn't kept yet.
+    pub measured: Vec<At>,
     /// For the journal.
     pub thinned: Vec<String>,
     /// Records that had been taken before.
@@ -66,11 +72,13 @@ impl Spool {
     }
 
     /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
+    /// `apart`: as long as this without a result, and nobody measured; then the next result of each check is recorded whatever it is.
     /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.
     pub fn plan(
         &self,
         batch: Vec<Record>,
         floor: u64,
+        apart: Duration,
         asks: impl Fn(&str) -> bool,
     ) -> Result<Plan, TooManyGaps> {
         let mut plan = Plan {
@@ -78,6 +86,7 @@ impl Spool {
             kept: self.kept.clone(),
             transitions: Vec::new(),
             frames: Vec::new(),
+            measured: Vec::new(),
             thinned: Vec::new(),
             again: 0,
             is_known: true,
@@ -106,8 +115,9 @@ impl Spool {
             }
             match entry {
                 Entry::Seen(seen) => {
-                    if !is_kept && asks(&seen.probe) {
-                        plan.transitions.extend(front.see(&seen));
+                    if !is_kept && asks(&seen.probe) && says_something(&seen) {
+                        plan.measured.push(seen.at);
+                        plan.transitions.extend(front.see(&seen, apart));
                     }
                     if self.taken.contains(seq) {
                         plan.again += 1;
@@ -163,12 +173,17 @@ impl Plan {
     }
 }
 
+/// Heartbeats are no checks; what is the agent's own fault says nothing about one, and what is late has no result yet.
+fn says_something(seen: &Observation) -> bool {
+    !seen.probe.starts_with('@') && seen.failure != Some(Failure::Local) && !seen.late
+}
+
 impl Frontier {
-    fn see(&mut self, seen: &Observation) -> Option<Transition> {
-        // Heartbeats are no checks; what is the agent's own fault says nothing about one, and what is late has no result yet.
-        if seen.probe.starts_with('@') || seen.failure == Some(Failure::Local) || seen.late {
-            return None;
+    fn see(&mut self, seen: &Observation, apart: Duration) -> Option<Transition> {
+        if self.seen_at + apart < seen.at {
+            self.states.clear();
         }
+        self.seen_at = self.seen_at.max(seen.at);
         let before = self.states.insert(seen.probe.clone(), seen.ok);
         (before != Some(seen.ok) || seen.path.is_some()).then(|| Transition::of(seen))
     }
@@ -180,7 +195,8 @@ mod tests {
 
     use super::*;
     use crate::agent::workers::blank;
-    use crate::time::At;
+
+    const APART: Duration = Duration::from_secs(30);
 
     fn record(seq: u64, ok: bool) -> Record {
         let mut seen =
@@ -191,7 +207,7 @@ mod tests {
     }
 
     fn both(spool: &mut Spool, batch: Vec<Record>, floor: u64) -> Plan {
-        let plan = spool.plan(batch, floor, |_| true).expect("few gaps");
+        let plan = spool.plan(batch, floor, APART, |_| true).expect("few gaps");
         spool.keep(&plan);
         spool.take(&plan);
         plan
@@ -211,7 +227,7 @@ mod tests {
     fn while_the_disk_fails_it_is_taken_once_and_not_acknowledged() {
         let mut spool = Spool::default();
         let batch: Vec<Record> = (1..=10).map(|seq| record(seq, true)).collect();
-        let plan = spool.plan(batch.clone(), 0, |_| true).expect("few gaps");
+        let plan = spool.plan(batch.clone(), 0, APART, |_| true).expect("few gaps");
         spool.take(&plan);
         assert!(spool.acked(&plan).is_empty());
         let later = both(&mut spool, batch, 0);
@@ -229,11 +245,27 @@ mod tests {
             }
             record
         };
-        let plan =
-            spool.plan((1..=1_000).map(made_up).collect(), 0, |probe| probe == "web").expect("few gaps");
+        let plan = spool
+            .plan((1..=1_000).map(made_up).collect(), 0, APART, |probe| probe == "web")
+            .expect("few gaps");
         assert_eq!((plan.fresh.len(), plan.transitions.len()), (1_000, 0));
         spool.keep(&plan);
         assert!(spool.frontiers.iter().all(|front| front.states.is_empty()), "{:?}", spool.frontiers);
+    }
+
+    #[test]
+    fn after_a_gap_in_time_each_checks_first_result_is_recorded_whatever_it_is() {
+        let mut spool = Spool::default();
+        let later = |seq: u64, by_ms: i64| {
+            let mut record = record(seq, false);
+            if let Entry::Seen(seen) = &mut record.entry {
+                seen.at = seen.at.plus_millis(by_ms);
+            }
+            record
+        };
+        assert_eq!(both(&mut spool, vec![record(1, false), record(2, false)], 0).transitions.len(), 1);
+        let plan = both(&mut spool, vec![later(3, 28_000), later(4, 60_000)], 0);
+        assert_eq!((plan.transitions.len(), plan.measured.len()), (1, 2), "{:?}", plan.transitions);
     }
 
     #[test]
@@ -241,7 +273,7 @@ mod tests {
         let mut spool = Spool::default();
         let gaps: Vec<Record> =
             (0..=2 * STRETCHES_MAX as u64).filter(|n| n % 2 == 0).map(|n| record(n + 2, true)).collect();
-        assert!(spool.plan(gaps.clone(), 0, |_| true).is_err());
+        assert!(spool.plan(gaps.clone(), 0, APART, |_| true).is_err());
         let last = gaps.last().expect("many").seq;
         both(&mut spool, gaps, last);
         assert_eq!(spool.kept.stretches(), 1);

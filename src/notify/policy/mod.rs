@@ -174,7 +174,7 @@ impl Ledger {
 }
 
 /// The key under which an address is the same address.
-fn key(address: &str) -> String {
+pub(super) fn key(address: &str) -> String {
     address.trim().to_lowercase()
 }
 

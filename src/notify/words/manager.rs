@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::part::{Block, Part};
 use super::reach::{self, Reach};
-use super::{Block, Context, Draft, phrases, plain};
+use super::{Context, Draft, phrases, plain};
 use crate::config::Deadline;
 use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
@@ -63,17 +64,15 @@ impl Letter<'_> {
         let since = self.clock(event.since);
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
-        let mut blocks = vec![Block::Paragraph(first)];
+        let mut blocks = vec![Block::paragraph(Part::Began, first)];
         blocks.push(down(event, &reach));
         blocks.extend(up(&reach));
-        blocks.push(Block::Paragraph(
-            "“Answers” means that our check gets a reply. It does not prove that everything behind it works."
-                .to_owned(),
+        blocks.push(Block::paragraph(
+            Part::Means,
+            "“Answers” means that our check gets a reply. It does not prove that everything behind it works.",
         ));
-        blocks.push(Block::Section {
-            heading: "Where the fault is".to_owned(),
-            sentences: phrases::whose_fault(event, self.practices, estate),
-        });
+        let whose = phrases::whose_fault(event, self.practices, estate);
+        blocks.push(Block::section(Part::Where, "Where the fault is", whose));
         let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
         let call = if own { self.whom_to_call(&since) } else { None };
         let is_theirs_to_report = call.is_some();
@@ -91,7 +90,7 @@ impl Letter<'_> {
             });
         let instead: Vec<String> = router.into_iter().chain(instead).collect();
         if !instead.is_empty() {
-            blocks.push(Block::List { heading: "What to do meanwhile".to_owned(), items: instead });
+            blocks.push(Block::list(Part::Meanwhile, "What to do meanwhile", instead));
         }
         blocks.extend(self.deadlines("Deadlines in the next two days", event.at, event.at + DEADLINES_AHEAD));
         let mut next = Vec::new();
@@ -107,7 +106,7 @@ impl Letter<'_> {
             Some(at) => format!("We will write when it is over, and else again at {}.", self.clock(at)),
             None => "We will write once more, when it is over. We will not write in between.".to_owned(),
         });
-        blocks.push(Block::Section { heading: "What happens next".to_owned(), sentences: next });
+        blocks.push(Block::section(Part::Next, "What happens next", next));
         Draft {
             subject: format!(
                 "[linewatch] {word}{} at {} since {since} ({})",
@@ -125,30 +124,24 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let (since, now) = (self.clock(event.since), self.clock(event.at));
-        let mut blocks = vec![Block::Paragraph(format!(
-            "It began at about {since} and was over by {now}: {}.",
-            plain::length(event.since, event.at)
-        ))];
+        let lasted = plain::length(event.since, event.at);
+        let began = format!("It began at about {since} and was over by {now}: {lasted}.");
+        let mut blocks = vec![Block::paragraph(Part::Began, began)];
         let open = self.context.open.iter().map(AsRef::as_ref);
         let others = open.filter(|other: &&Event| other.incident != event.incident);
         let reach = Reach::of(estate, self.practices, others);
         let still: Vec<String> = still_down(&reach);
         if !still.is_empty() {
-            blocks.push(Block::List {
-                heading: "What another fault still keeps from answering".to_owned(),
-                items: still,
-            });
+            blocks.push(Block::list(Part::Still, "What another fault still keeps from answering", still));
         }
-        blocks.push(Block::List {
-            heading: "What to do now".to_owned(),
-            items: vec![
-                "If a program hangs, close it and log in again.".to_owned(),
-                "If something still does not work, report it as you always do. Our checks show that a service replies, not that everything behind it works.".to_owned(),
-            ],
-        });
+        let now = vec![
+            "If a program hangs, close it and log in again.".to_owned(),
+            "If something still does not work, report it as you always do. Our checks show that a service replies, not that everything behind it works.".to_owned(),
+        ];
+        blocks.push(Block::list(Part::Now, "What to do now", now));
         let catch_up = self.catch_up(&reach);
         if !catch_up.is_empty() {
-            blocks.push(Block::List { heading: "What to catch up on".to_owned(), items: catch_up });
+            blocks.push(Block::list(Part::CatchUp, "What to catch up on", catch_up));
         }
         blocks.extend(self.deadlines("Deadlines that passed meanwhile", event.since, event.at));
         let next = match event.event {
@@ -160,7 +153,7 @@ impl Letter<'_> {
             }
             _ => "This is over. You will get no more messages about it.",
         };
-        blocks.push(Block::Paragraph(next.to_owned()));
+        blocks.push(Block::paragraph(Part::Next, next));
         Draft {
             subject: format!(
                 "[linewatch] {} at {} ({})",
@@ -178,18 +171,22 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let blocks = vec![
-            Block::Paragraph(format!(
-                "We wrote to you about {}: “{}.” Further checks do not bear that out. We are sorry for the false alarm.",
-                self.place,
-                phrases::says(event, estate)
-            )),
-            Block::List {
-                heading: "What to do now".to_owned(),
-                items: vec![
+            Block::paragraph(
+                Part::Wrong,
+                format!(
+                    "We wrote to you about {}: “{}.” Further checks do not bear that out. We are sorry for the false alarm.",
+                    self.place,
+                    phrases::says(event, estate)
+                ),
+            ),
+            Block::list(
+                Part::Now,
+                "What to do now",
+                vec![
                     "Work as usual.".to_owned(),
                     "If something does not work, report it as you always do.".to_owned(),
                 ],
-            },
+            ),
         ];
         Draft {
             subject: format!(
@@ -232,7 +229,7 @@ impl Letter<'_> {
                 }
             })
             .collect();
-        (!items.is_empty()).then(|| Block::List { heading: heading.to_owned(), items })
+        (!items.is_empty()).then(|| Block::list(Part::Deadlines, heading, items))
     }
 
     /// Nobody else has this fault, so somebody has to report it; whoever mends the line is asked for what is said here.
@@ -248,19 +245,17 @@ impl Letter<'_> {
             .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
         let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
         let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
-        Some(Block::Section {
-            heading: "Whom to call".to_owned(),
-            sentences: vec![
-                format!("Call {who}: {}.", plain::name(contact)),
-                format!(
-                    "Say: “Since {since} the line of {}, {}, {}. It is only us. We have looked at the router and its cables. The record of it is {}.”",
-                    plain::name(&practice.name),
-                    plain::name(id),
-                    phrases::phrase(event.signature).one,
-                    plain::name(&event.incident)
-                ),
-            ],
-        })
+        let sentences = vec![
+            format!("Call {who}: {}.", plain::name(contact)),
+            format!(
+                "Say: “Since {since} the line of {}, {}, {}. It is only us. We have looked at the router and its cables. The record of it is {}.”",
+                plain::name(&practice.name),
+                plain::name(id),
+                phrases::phrase(event.signature).one,
+                plain::name(&event.incident)
+            ),
+        ];
+        Some(Block::section(Part::Call, "Whom to call", sentences))
     }
 
     fn not_alone(&self) -> String {
@@ -300,7 +295,7 @@ fn short_again(event: &Event, context: &Context<'_>) -> String {
 }
 
 fn down(event: &Event, reach: &Reach) -> Block {
-    Block::List { heading: phrases::phrase(event.signature).heading.to_owned(), items: still_down(reach) }
+    Block::list(Part::Down, phrases::phrase(event.signature).heading, still_down(reach))
 }
 
 fn still_down(reach: &Reach) -> Vec<String> {
@@ -317,9 +312,9 @@ fn up(reach: &Reach) -> Vec<Block> {
         .chain(reach.services_up.iter().map(super::reach::Service::with_use))
         .collect();
     if up.is_empty() {
-        blocks.push(Block::Paragraph("Nothing else that we check answers.".to_owned()));
+        blocks.push(Block::paragraph(Part::Up, "Nothing else that we check answers."));
     } else {
-        blocks.push(Block::List { heading: "What still answers".to_owned(), items: up });
+        blocks.push(Block::list(Part::Up, "What still answers", up));
     }
     let reduced: Vec<String> = reach
         .reduced
@@ -333,7 +328,7 @@ fn up(reach: &Reach) -> Vec<Block> {
         })
         .collect();
     if !reduced.is_empty() {
-        blocks.push(Block::List { heading: "What works only in part".to_owned(), items: reduced });
+        blocks.push(Block::list(Part::Reduced, "What works only in part", reduced));
     }
     blocks
 }

@@ -7,28 +7,31 @@
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
-//! | `letter.txt`, `letter.html` | one letter as text and as a page: the same words in the same order |
+//! | `part.rs` | what a letter is made of |
+//! | `texts.rs`, `texts/` | how it is laid out, as text and as a page: templates, which an operator can replace |
 //!
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
 mod manager;
+mod part;
 pub(crate) mod phrases;
 pub(crate) mod plain;
 pub(crate) mod reach;
 mod staff;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
 use std::sync::Arc;
-
-use askama::Template;
 
 use super::notice::{Audience, Notice};
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::time::At;
+use part::Block;
+use texts::{Reader, TextError, Texts};
 
 /// One message, ready to be put into an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,47 +67,23 @@ pub struct Context<'a> {
 ///
 /// # Errors
 ///
-/// The templates are compiled in and written into memory; askama's signature says that they might fail.
-pub fn letter(notice: &Notice, context: &Context<'_>) -> Result<Letter, askama::Error> {
-    let draft = match &notice.audience {
-        Audience::Practices(practices) => manager::draft(notice, practices, context),
-        Audience::Staff => staff::draft(notice, context),
+/// A text that an operator made can't be filled, though it could be when it was read; the shipped ones always can.
+pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<Letter, TextError> {
+    let (reader, draft) = match &notice.audience {
+        Audience::Practices(practices) => (Reader::Manager, manager::draft(notice, practices, context)),
+        Audience::Staff => (Reader::Staff, staff::draft(notice, context)),
     };
-    let text = Text { title: &draft.title, blocks: &draft.blocks, footer: &draft.footer }.render()?;
-    let html = Page { title: &draft.title, blocks: &draft.blocks, footer: &draft.footer }.render()?;
-    Ok(Letter { subject: plain::shortened(&draft.subject, SUBJECT_CHARS_MAX), text, html })
+    texts.write(reader, &draft)
 }
 
 /// Longer subjects are cut by every mail program anyway.
 const SUBJECT_CHARS_MAX: usize = 200;
 
 /// A letter before it is text or page.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Draft {
     subject: String,
     title: String,
     blocks: Vec<Block>,
     footer: Vec<String>,
-}
-
-enum Block {
-    Paragraph(String),
-    Section { heading: String, sentences: Vec<String> },
-    List { heading: String, items: Vec<String> },
-    Facts { heading: String, rows: Vec<(String, String)> },
-}
-
-#[derive(Template)]
-#[template(path = "letter.txt", escape = "none", config = "src/notify/askama.toml")]
-struct Text<'a> {
-    title: &'a str,
-    blocks: &'a [Block],
-    footer: &'a [String],
-}
-
-#[derive(Template)]
-#[template(path = "letter.html", config = "src/notify/askama.toml")]
-struct Page<'a> {
-    title: &'a str,
-    blocks: &'a [Block],
-    footer: &'a [String],
 }

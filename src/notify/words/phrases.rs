@@ -125,21 +125,14 @@ pub(super) fn says_again(event: &Event, estate: &Estate) -> String {
 
 /// What a person calls a cause.
 pub(super) fn name_of(cause: &Cause, estate: &Estate) -> String {
-    let found = match cause.kind.as_str() {
-        Cause::PRACTICE => estate.practice(&cause.id).map(|ix| &estate.practices[ix.at()].name),
-        Cause::NETWORK => estate.network(&cause.id).map(|ix| &estate.networks[ix.at()].name),
-        Cause::SERVICE => estate.service(&cause.id).map(|ix| &estate.services[ix.at()].name),
-        Cause::MONITOR => return "linewatch itself".to_owned(),
-        _ => component(cause, estate).map(|component| &component.name),
-    };
-    plain::name(found.unwrap_or(&cause.id))
+    if cause.kind == Cause::MONITOR {
+        return "linewatch itself".to_owned();
+    }
+    plain::name(estate.name_of(cause).unwrap_or(&cause.id))
 }
 
 pub(super) fn component<'a>(cause: &Cause, estate: &'a Estate) -> Option<&'a Component> {
-    if matches!(cause.kind.as_str(), Cause::PRACTICE | Cause::NETWORK | Cause::SERVICE | Cause::MONITOR) {
-        return None;
-    }
-    estate.component(&cause.id).map(|ix| &estate.components[ix.at()])
+    estate.component_of(cause).map(|ix| &estate.components[ix.at()])
 }
 
 /// What a practice manager is called by: the name of each practice, or the id of one that is gone from the estate.

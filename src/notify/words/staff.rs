@@ -1,6 +1,7 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
-use super::{Block, Context, Draft, phrases, plain};
+use super::part::{Block, Part};
+use super::{Context, Draft, phrases, plain};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -23,17 +24,17 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let causes: Vec<String> =
         event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
     let zone = &context.estate.icb.timezone;
-    let mut blocks = vec![Block::Paragraph(plain::sentences(&event.sentence))];
-    blocks.extend(remark(notice, context).map(Block::Paragraph));
-    blocks.push(Block::Facts { heading: "Verdict".to_owned(), rows: verdict(context) });
-    blocks.push(Block::Facts { heading: "Evidence".to_owned(), rows: evidence(event) });
+    let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
+    blocks.extend(remark(notice, context).map(|remark| Block::paragraph(Part::Remark, remark)));
+    blocks.push(Block::facts(Part::Verdict, "Verdict", verdict(context)));
+    blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
     if !event.alternatives.is_empty() {
         let rows = event
             .alternatives
             .iter()
             .map(|other| (causes_of(&other.cause, context), percent(other.probability)))
             .collect();
-        blocks.push(Block::Facts { heading: "What else it could be".to_owned(), rows });
+        blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
     }
     blocks.extend(changes(context));
     blocks.extend(services(context));
@@ -42,10 +43,8 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
         items.extend(more(context.refused.len(), REFUSED_NAMED_MAX));
-        blocks.push(Block::List {
-            heading: "Managers whose address the mail server refused".to_owned(),
-            items,
-        });
+        let heading = "Managers whose address the mail server refused";
+        blocks.push(Block::list(Part::Refused, heading, items));
     }
     Draft {
         subject: format!(
@@ -172,7 +171,7 @@ fn changes(context: &Context<'_>) -> Option<Block> {
     }
     let heading =
         format!("Changes since {}", plain::clock(before.at, event.at, &context.estate.icb.timezone));
-    (!rows.is_empty()).then_some(Block::Facts { heading, rows })
+    (!rows.is_empty()).then_some(Block::facts(Part::Changes, heading, rows))
 }
 
 fn evidence(event: &Event) -> Vec<(String, String)> {
@@ -223,7 +222,7 @@ fn services(context: &Context<'_>) -> Option<Block> {
             plain::name(ix.map_or(id, |ix| &context.estate.services[ix.at()].name))
         })
         .collect();
-    (!items.is_empty()).then(|| Block::List { heading: "Services affected".to_owned(), items })
+    (!items.is_empty()).then(|| Block::list(Part::Services, "Services affected", items))
 }
 
 fn practices(context: &Context<'_>) -> Vec<Block> {
@@ -236,13 +235,14 @@ fn practices(context: &Context<'_>) -> Vec<Block> {
     let mut items: Vec<String> =
         shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
     items.extend(more(ids.len(), PRACTICES_NAMED_MAX));
-    let mut blocks = vec![Block::List { heading: format!("Practices affected: {}", ids.len()), items }];
+    let mut blocks = vec![Block::list(Part::Practices, format!("Practices affected: {}", ids.len()), items)];
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
-        blocks.push(Block::Paragraph(format!(
+        let text = format!(
             "Without an e-mail address in the configuration, so that nobody there has been told: {silent} of {}.",
             shown.len()
-        )));
+        );
+        blocks.push(Block::paragraph(Part::Unreached, text));
     }
     blocks
 }

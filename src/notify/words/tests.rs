@@ -160,7 +160,7 @@ fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], es
         next: None,
         deadlines: &[],
     };
-    letter(&notice(kind, audience, event), &context).expect("templates render")
+    letter(&notice(kind, audience, event), &context, &Texts::shipped()).expect("templates render")
 }
 
 fn shown(letter: &Letter) -> String {
@@ -291,8 +291,8 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
         next: None,
         deadlines: &[],
     };
-    let letter =
-        letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context).expect("templates render");
+    let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context, &Texts::shipped())
+        .expect("templates render");
     assert!(letter.text.contains("linewatch approve 2023-03-16-1"), "{}", letter.text);
     assert!(
         letter.text.contains("MANAGERS WHOSE ADDRESS THE MAIL SERVER REFUSED\n- G82002"),
@@ -331,7 +331,7 @@ fn deadlines_that_fall_into_an_outage_are_spoken_of_and_no_others() {
             next: None,
             deadlines: &deadlines,
         };
-        letter(&notice(kind, manager(), event), &context).expect("templates render").text
+        letter(&notice(kind, manager(), event), &context, &Texts::shipped()).expect("templates render").text
     };
     let opening = text(&opened, NoticeKind::Opening);
     assert!(
@@ -365,7 +365,9 @@ fn the_last_letter_says_what_to_catch_up_on_of_what_was_hit_and_is_back() {
             next: None,
             deadlines: &[],
         };
-        letter(&notice(NoticeKind::Back, manager(), &ended), &context).expect("templates render").text
+        letter(&notice(NoticeKind::Back, manager(), &ended), &context, &Texts::shipped())
+            .expect("templates render")
+            .text
     };
     let all_back = text(&[]);
     assert!(all_back.contains("WHAT TO CATCH UP ON\n- Accurx: Look for replies.\n\n"), "{all_back}");
@@ -410,8 +412,8 @@ fn staff_read_what_changed_and_how_many_patients_that_is() {
         next: None,
         deadlines: &[],
     };
-    let letter =
-        letter(&notice(NoticeKind::Update, Audience::Staff, &now), &context).expect("templates render");
+    let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &now), &context, &Texts::shipped())
+        .expect("templates render");
     insta::assert_snapshot!("staff_changed", shown(&letter));
 }
 

@@ -1,0 +1,106 @@
+//! `drill --notify`: the drill's notices leave for those who are listed for exercises, by the relays and channels of the configuration;
+//! and what became of them is written down.
+//!
+//! Only notices go out. The county, what is measured in it, the store and the journal are the drill's own, and go with it; what is kept
+//! is the report.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::paper::put;
+use crate::config::Config;
+use crate::hub::service::Running;
+use crate::limits::EXERCISE_DELIVERY_WAIT;
+use crate::notify::Delivery;
+use crate::notify::exercise::{MARK, only_listed};
+use crate::report::{Exercise, ExerciseFigures, exercise_html, listed};
+use crate::time::At;
+
+/// What is told to whom, and where it is written down.
+pub struct Notifying {
+    recipients: Vec<String>,
+    folder: PathBuf,
+}
+
+impl Notifying {
+    /// The stage with the real ways out, to those who are listed alone. Nothing was sent yet, and the folder for the report is there.
+    pub fn prepare(
+        real: &Config,
+        stage: &Config,
+        folder: Option<&Path>,
+        began: At,
+    ) -> anyhow::Result<(Self, Config)> {
+        let config = only_listed(real, stage)?;
+        let folder = folder.map_or_else(|| folder_of(&config, began), Path::to_owned);
+        // Before anybody is written to: an exercise without its report would have to be held again.
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {} for the report", folder.display()))?;
+        Ok((Self { recipients: listed(&config), folder }, config))
+    }
+
+    /// What a person must know before it begins.
+    pub fn title(&self) -> std::io::Result<()> {
+        put(&format!("  {MARK}: real notices leave, marked as such, for"))?;
+        for recipient in &self.recipients {
+            put(&format!("    {recipient}"))?;
+        }
+        put(&format!("  and for nobody else. The report will be in {}.\n", self.folder.display()))
+    }
+
+    /// Waits until every notice that is due has been accepted or refused, at most [`EXERCISE_DELIVERY_WAIT`].
+    pub async fn settle(&self, running: &Running) {
+        let mut deliveries = running.deliveries();
+        let delivered = async {
+            while running.hub().desk.stats().queued > 0 {
+                if matches!(deliveries.recv().await, Err(RecvError::Closed)) {
+                    break;
+                }
+            }
+        };
+        // What hasn't left by then is in the report as such.
+        drop(tokio::time::timeout(EXERCISE_DELIVERY_WAIT, delivered).await);
+    }
+
+    /// Writes the report, as a page and as JSON. Answers with the page's place, and how many notices of how many were accepted.
+    pub async fn report(
+        &self,
+        running: &Running,
+        config: &Config,
+        (scenario, began, ended): (&str, At, At),
+        incidents: &[String],
+    ) -> anyhow::Result<(PathBuf, (usize, usize))> {
+        let fates = running.hub().store.fates(None, true).await.context("the outbox could not be read")?;
+        let exercise = Exercise { estate: &config.estate, scenario, began, ended, incidents };
+        // Acknowledgements are the store's to know; until it does, nobody has.
+        let figures = ExerciseFigures::new(&exercise, &self.recipients, &fates, |_notice| None);
+        let page = self.folder.join("exercise.html");
+        let json = self.folder.join("exercise.json");
+        let write = |file: &Path, text: String| {
+            std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+        };
+        write(&page, exercise_html(&config.estate, &figures)?)?;
+        write(&json, serde_json::to_string_pretty(&figures)?)?;
+        Ok((page, figures.accepted()))
+    }
+}
+
+/// `exercise-2026-03-16-0712`
+fn folder_of(config: &Config, began: At) -> PathBuf {
+    let local = began.to_timestamp().to_zoned(config.estate.icb.timezone.clone());
+    PathBuf::from(local.strftime("exercise-%Y-%m-%d-%H%M%S").to_string())
+}
+
+/// One line about a delivery, for a person.
+pub fn words(delivery: &Delivery) -> String {
+    use crate::notify::Outcome;
+    let via = delivery.tried.as_ref().map_or("nothing", |tried| &*tried.via);
+    let (kind, about) = (delivery.kind.as_str(), delivery.audience.label());
+    match &delivery.outcome {
+        Outcome::Accepted => format!("{kind} for {about} accepted by {via}"),
+        Outcome::Deferred { why } => format!("{kind} for {about} put off by {via}: {why}"),
+        Outcome::Rejected { why } => format!("{kind} for {about} refused by {via}: {why}"),
+        Outcome::Withheld { why } => format!("{kind} for {about} not sent: {why}"),
+    }
+}

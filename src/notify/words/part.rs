@@ -1,0 +1,163 @@
+//! What a letter is made of: parts with a meaning, each in one form.
+
+use serde::Serialize;
+
+/// What a part of a letter tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    /// A manager's: since when, and who else.
+    Began,
+    Down,
+    /// A paragraph where nothing does.
+    Up,
+    Reduced,
+    /// That an answer proves little.
+    Means,
+    Where,
+    Call,
+    Meanwhile,
+    Deadlines,
+    Next,
+    /// What another fault still keeps from answering, in the last letter.
+    Still,
+    Now,
+    CatchUp,
+    /// That an earlier letter was wrong.
+    Wrong,
+    /// Staff's: the verdict in a sentence.
+    Sentence,
+    Remark,
+    Verdict,
+    Evidence,
+    Alternatives,
+    Changes,
+    Services,
+    Practices,
+    Unreached,
+    Refused,
+}
+
+impl Part {
+    /// A manager's, and in which form each of them comes.
+    pub(super) const OF_MANAGERS: [(Self, Form); 14] = [
+        (Self::Began, Form::Paragraph),
+        (Self::Down, Form::List),
+        (Self::Up, Form::List),
+        (Self::Reduced, Form::List),
+        (Self::Means, Form::Paragraph),
+        (Self::Where, Form::Section),
+        (Self::Call, Form::Section),
+        (Self::Meanwhile, Form::List),
+        (Self::Deadlines, Form::List),
+        (Self::Next, Form::Section),
+        (Self::Still, Form::List),
+        (Self::Now, Form::List),
+        (Self::CatchUp, Form::List),
+        (Self::Wrong, Form::Paragraph),
+    ];
+
+    /// The ICB staff's.
+    pub(super) const OF_STAFF: [(Self, Form); 10] = [
+        (Self::Sentence, Form::Paragraph),
+        (Self::Remark, Form::Paragraph),
+        (Self::Verdict, Form::Facts),
+        (Self::Evidence, Form::Facts),
+        (Self::Alternatives, Form::Facts),
+        (Self::Changes, Form::Facts),
+        (Self::Services, Form::List),
+        (Self::Practices, Form::List),
+        (Self::Unreached, Form::Paragraph),
+        (Self::Refused, Form::List),
+    ];
+
+    /// What would be missing, where a letter can't do without it.
+    pub(super) const fn needed(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Began => "since when it is so",
+            Self::Down => "what does not answer",
+            Self::Up => "what still answers",
+            Self::Reduced => "what works only in part",
+            Self::Where => "where the fault is and whose it is",
+            Self::Call => "whom to call, and what to say",
+            Self::Meanwhile => "what to do meanwhile",
+            Self::Deadlines => "which deadlines fall in it",
+            Self::Next => "what happens next",
+            Self::Still => "what another fault still keeps from answering",
+            Self::Now => "what to do now that it is over",
+            Self::CatchUp => "what to catch up on",
+            Self::Wrong => "that an earlier letter was wrong",
+            Self::Sentence => "the verdict in a sentence",
+            Self::Remark => "what linewatch asks of its staff",
+            Self::Verdict => "the verdict",
+            Self::Evidence => "the evidence",
+            Self::Means
+            | Self::Alternatives
+            | Self::Changes
+            | Self::Services
+            | Self::Practices
+            | Self::Unreached
+            | Self::Refused => return None,
+        })
+    }
+
+    /// The word by which a text knows it: `catch_up`.
+    pub(super) fn word(self) -> String {
+        serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+/// In which form a part comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Paragraph,
+    Section,
+    List,
+    Facts,
+}
+
+/// A part with its words. A text sees `part`, `form` and what the form has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Block {
+    part: Part,
+    #[serde(flatten)]
+    body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "form", rename_all = "snake_case")]
+enum Body {
+    Paragraph { text: String },
+    Section { heading: String, sentences: Vec<String> },
+    List { heading: String, items: Vec<String> },
+    Facts { heading: String, rows: Vec<(String, String)> },
+}
+
+impl Block {
+    pub(super) fn paragraph(part: Part, text: impl Into<String>) -> Self {
+        Self { part, body: Body::Paragraph { text: text.into() } }
+    }
+
+    pub(super) fn section(part: Part, heading: &str, sentences: Vec<String>) -> Self {
+        Self { part, body: Body::Section { heading: heading.to_owned(), sentences } }
+    }
+
+    pub(super) fn list(part: Part, heading: impl Into<String>, items: Vec<String>) -> Self {
+        Self { part, body: Body::List { heading: heading.into(), items } }
+    }
+
+    pub(super) fn facts(part: Part, heading: impl Into<String>, rows: Vec<(String, String)>) -> Self {
+        Self { part, body: Body::Facts { heading: heading.into(), rows } }
+    }
+
+    /// One whose words can be looked for: `word` in its body.
+    pub(super) fn specimen(part: Part, form: Form, word: String) -> Self {
+        let heading = "A heading";
+        match form {
+            Form::Paragraph => Self::paragraph(part, word),
+            Form::Section => Self::section(part, heading, vec![word]),
+            Form::List => Self::list(part, heading, vec![word]),
+            Form::Facts => Self::facts(part, heading, vec![("A name".to_owned(), word)]),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! An incident as every report needs it: from when to when, whom it named, and what it cost each practice.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Ground;
+use super::incident::State;
+use super::measured::{Gaps, Measured};
+use super::names::NamedCause;
+use crate::estate::{Estate, NetworkIx, PracticeIx, ServiceIx};
+use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::spans::Spans;
+use crate::time::At;
+
+/// What a check speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Measure {
+    Network(NetworkIx),
+    Service(ServiceIx),
+}
+
+/// What one incident cost one practice.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Cost {
+    pub no_answer: Spans,
+    pub not_measured: Spans,
+}
+
+/// An incident as the period report needs it as well.
+#[derive(Debug)]
+pub(super) struct Story<'a> {
+    pub events: &'a [Event],
+    pub first: &'a Event,
+    pub last: &'a Event,
+    pub state: State,
+    /// From the estimate of its beginning to its end, or to now.
+    pub from: At,
+    pub to: At,
+    pub named: BTreeMap<PracticeIx, Spans>,
+    /// By probe: what it speaks for; `None`: the incident isn't about it.
+    about: Vec<Option<Measure>>,
+}
+
+/// Ids → places in the estate's lists, which are looked for by the million in a year of a country.
+#[derive(Debug)]
+pub(super) struct Index<'a> {
+    practices: HashMap<&'a str, PracticeIx>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(estate: &'a Estate) -> Self {
+        let practices = estate.practices.iter().enumerate();
+        Self {
+            practices: practices.map(|(at, practice)| (practice.id.as_str(), PracticeIx::new(at))).collect(),
+        }
+    }
+}
+
+/// How an incident stands, by its last event.
+pub(super) fn state(last: &Event) -> State {
+    match (last.event, last.reason) {
+        (EventKind::Resolved, Some(Reason::Withdrawn)) => State::Withdrawn,
+        (EventKind::Resolved, Some(Reason::Merged)) => State::Merged,
+        (EventKind::Resolved, _) => State::Recovered,
+        _ => State::Open,
+    }
+}
+
+/// Whether an incident's figures count: it was so, they aren't another's, and it isn't linewatch's own line.
+pub(super) fn counts(state: State, last: &Event) -> bool {
+    !matches!(state, State::Withdrawn | State::Merged)
+        && last.cause.iter().all(|cause| cause.kind != Cause::MONITOR)
+}
+
+impl<'a> Story<'a> {
+    /// `None`: there are no events.
+    pub fn new(ground: &Ground<'a>, index: &Index<'_>, events: &'a [Event]) -> Option<Self> {
+        let (first, last) = (events.first()?, events.last()?);
+        let state = state(last);
+        let from = events.iter().map(|event| event.since).min()?.min(first.at);
+        let to = if state == State::Open { ground.now.max(last.at) } else { last.at };
+        let mut named: BTreeMap<PracticeIx, Vec<(At, At)>> = BTreeMap::new();
+        for (place, event) in
+            events.iter().enumerate().filter(|(_, event)| event.event != EventKind::Resolved)
+        {
+            let begins = if place == 0 { from } else { event.at };
+            let ends = events.get(place + 1).map_or(to, |next| next.at);
+            for practice in event.practices.iter().filter_map(|id| index.practices.get(id.as_str())) {
+                named.entry(*practice).or_default().push((begins, ends));
+            }
+        }
+        let named = named.into_iter().map(|(practice, all)| (practice, Spans::new(all))).collect();
+        let about = ground.estate.probes.iter();
+        let about = about.map(|probe| is_about(ground, events, probe.network, probe.service)).collect();
+        Some(Self { events, first, last, state, from, to, named, about })
+    }
+
+    pub fn counts(&self) -> bool {
+        counts(self.state, self.last)
+    }
+
+    /// What it cost a practice, by what was measured there. `named`: when it named the practice; `known`: that practice's
+    /// checks; `gaps`: when nobody measured there.
+    pub fn costs(
+        &self,
+        ground: &Ground<'_>,
+        named: &Spans,
+        known: &[Measured],
+        gaps: &Gaps,
+    ) -> BTreeMap<Measure, Cost> {
+        let mut costs: BTreeMap<Measure, Vec<Cost>> = BTreeMap::new();
+        let nobody = gaps.all.and(named);
+        let checks = ground.estate.probes.iter().zip(&self.about).zip(known);
+        for ((probe, measure), known) in checks {
+            let Some(measure) = measure else { continue };
+            // The estimate of the beginning may be late by an interval of the check.
+            let of_incident = known.failing.clip(self.from - probe.rhythm().0, self.to);
+            let touching = of_incident.iter().filter(|(from, to)| named.touches(*from, *to));
+            costs.entry(*measure).or_default().push(Cost {
+                no_answer: Spans::new(touching.collect()),
+                not_measured: known.unknown.and(named),
+            });
+        }
+        let together = |all: &[Cost]| {
+            let no_answer = Spans::of_all(all.iter().map(|cost| &cost.no_answer));
+            let unknown = all.iter().map(|cost| &cost.not_measured);
+            let not_measured = Spans::of_all(unknown.chain([&nobody])).minus(&no_answer);
+            Cost { no_answer, not_measured }
+        };
+        let costs = costs.iter().map(|(measure, all)| (*measure, together(all)));
+        costs.filter(|(_, cost)| !(cost.no_answer.is_empty() && cost.not_measured.is_empty())).collect()
+    }
+
+    pub fn causes(&self, ground: &Ground<'_>) -> Vec<NamedCause> {
+        self.last.cause.iter().map(|cause| NamedCause::new(ground.estate, cause)).collect()
+    }
+}
+
+/// What a check on this network, of this service, speaks for; `None`: the incident isn't about it.
+fn is_about(
+    ground: &Ground<'_>,
+    events: &[Event],
+    network: NetworkIx,
+    service: Option<ServiceIx>,
+) -> Option<Measure> {
+    if let Some(service) = service {
+        let id = &ground.estate.services[service.at()].id;
+        let named = events.iter().any(|event| event.services.contains(id));
+        return named.then_some(Measure::Service(service));
+    }
+    let id = &ground.estate.networks[network.at()].id;
+    let hit = events.iter().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
+    hit.then_some(Measure::Network(network))
+}
+
+impl Measure {
+    pub fn named(self, ground: &Ground<'_>) -> (&'static str, String, String) {
+        match self {
+            Self::Network(ix) => {
+                let network = &ground.estate.networks[ix.at()];
+                ("network", network.id.clone(), network.name.clone())
+            }
+            Self::Service(ix) => {
+                let service = &ground.estate.services[ix.at()];
+                ("service", service.id.clone(), service.name.clone())
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A practice whose agent measured nothing has that gap itself, whatever the hub did; and what an agent had kept is told with both times.
+
+use linewatch::archive::Position;
+use linewatch::incident::EventKind;
+use linewatch::journal::body::Turn;
+use linewatch::journal::coverage::Coverage;
+use linewatch::report::{
+    Filter, Ground, IncidentFigures, PeriodFigures, incident_csv, incident_html, period_html,
+};
+use linewatch::store::{AgentRow, BatchRow, Credential, SpoolRow, Store, Transition};
+use linewatch::time::At;
+use linewatch::uplink::key::Tag;
+
+use super::restart::{at, config, facts};
+use super::{change, event, verified};
+
+const PRACTICE: &str = "G82002";
+const APART_MS: i64 = 65_000;
+
+/// An agent as a hub keeps what it reports: batches of results, one every half minute.
+struct Agent<'s> {
+    store: &'s Store,
+    coverage: Coverage,
+    taken: u64,
+}
+
+impl Agent<'_> {
+    async fn reports(&mut self, received: At, (from, to): (At, At), transitions: Vec<Transition>) {
+        let asked = (0..=to.millis_since(from) / 30_000).map(|n| from.plus_millis(n * 30_000));
+        let (next, told) = self.coverage.with(PRACTICE, asked, APART_MS);
+        self.coverage = next.clone();
+        self.taken += 1;
+        let spool = SpoolRow {
+            agent: "0123456789ab".to_owned(),
+            spool: "spool".to_owned(),
+            taken: (1..=self.taken).collect(),
+            last_heard: received,
+        };
+        let coverage = (PRACTICE.to_owned(), next, told);
+        let row = BatchRow { spool, transitions, journal: Vec::new(), coverage };
+        self.store.record_batches(&[row], Position { volume: 1, bytes: self.taken }).await.expect("written");
+    }
+}
+
+async fn enrolled(store: &Store) {
+    let agent = AgentRow {
+        id: "0123456789ab".to_owned(),
+        practice: PRACTICE.to_owned(),
+        key: Tag::from_bytes([7; 32]),
+        next: None,
+        rotate: false,
+        enrolled_at: at("2026-03-16T00:00:00Z"),
+        revoked_at: None,
+    };
+    store.record_credentials(&[Credential::Agent(agent)]).await.expect("written");
+}
+
+#[tokio::test]
+async fn an_agents_gap_is_its_practices_and_what_it_had_kept_has_both_times() {
+    let config = config();
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    store.record_measuring(at("2026-03-16T00:00:00Z"), Turn::StartedForAgents).await.expect("written");
+    enrolled(&store).await;
+    let mut agent = Agent { store: &store, coverage: Coverage::default(), taken: 0 };
+    // Enrolled at eight. Off from twelve to one. From two to three it measures and can't report: that comes at four.
+    let (eight, twelve) = (at("2026-03-16T08:00:00Z"), at("2026-03-16T12:00:00Z"));
+    agent.reports(twelve, (eight, twelve), vec![change(eight, PRACTICE, true)]).await;
+    let (one, two) = (at("2026-03-16T13:00:00Z"), at("2026-03-16T14:00:00Z"));
+    agent.reports(two, (one, two), vec![change(one, PRACTICE, true)]).await;
+    let (three, four) = (at("2026-03-16T15:00:00Z"), at("2026-03-16T16:00:00Z"));
+    agent.reports(four, (three, four), vec![change(three, PRACTICE, true)]).await;
+    let (fails, back) = (at("2026-03-16T14:10:00Z"), at("2026-03-16T14:40:00Z"));
+    let kept = vec![change(fails, PRACTICE, false), change(back, PRACTICE, true)];
+    let received = at("2026-03-16T16:00:05Z");
+    agent.reports(received, (two.plus_millis(30_000), three), kept).await;
+    for (word, when) in [(EventKind::Opened, fails), (EventKind::Resolved, back)] {
+        store.record(&event("2026-03-16-1", word, when), &[]).await.expect("written");
+    }
+    let now = at("2026-03-16T18:00:00Z");
+    store.record_measuring(now, Turn::Stopped).await.expect("written");
+    store.close().await;
+
+    let mut facts = facts(dir.path(), &config, now).await;
+    // The notes that a hub makes every ten seconds are not what this is about.
+    facts.gaps.clear();
+    let ground =
+        Ground { estate: &config.estate, facts: &facts, hours: &config.core_hours, planned: &[], now };
+    let day = PeriodFigures::new(&ground, at("2026-03-16T00:00:00Z"), now, &Filter::default());
+    let gaps: Vec<(&str, i64, usize)> = day
+        .unmeasured
+        .iter()
+        .map(|line| (line.practice.as_str(), line.not_measured_ms, line.stretches))
+        .collect();
+    // Nobody enrolled at the second. Of the first: until eight, the hour after noon, and since four; to the millisecond that a
+    // result stands for.
+    let hour = 3_600_000;
+    assert_eq!(gaps, [("G82003", 18 * hour, 1), (PRACTICE, 11 * hour - 2, 3)]);
+    let firewall = &day.suppliers[0];
+    assert_eq!(firewall.practices_behind, 2);
+    let availability = firewall.availability_percent.expect("measured");
+    assert!((availability - 100.0 * (1.0 - 0.5 / 7.0)).abs() < 1e-5, "half an hour of seven: {availability}");
+
+    let figures = IncidentFigures::new(&ground, "2026-03-16-1").expect("an incident");
+    let service = &figures.practices[0].services[0];
+    assert_eq!((service.no_answer_ms, service.not_measured_ms), (hour / 2, 0));
+    let heard = |at: &Option<linewatch::report::Moment>| at.as_ref().map(|at| at.utc);
+    let stretch = &service.no_answer[0];
+    assert_eq!(
+        (heard(&stretch.from_received), heard(&stretch.to_received)),
+        (Some(received), Some(received))
+    );
+    let record = verified(dir.path(), None).await;
+    assert!(record.is_sound(), "{record:?}");
+    let html = incident_html(&ground, &figures, &record).expect("a page");
+    assert!(html.contains("Received later: Mon 16 Mar 2026 16:00:05 GMT"), "{html}");
+    let csv = String::from_utf8(incident_csv(&figures).expect("lines")).expect("text");
+    assert!(
+        csv.lines()
+            .nth(1)
+            .is_some_and(|line| line.ends_with(",2026-03-16T16:00:05.000Z,2026-03-16T16:00:05.000Z")),
+        "{csv}"
+    );
+    let html = period_html(&ground, &day, &record).expect("a page");
+    assert!(
+        html.contains("<th scope=\"row\">G82003</th><td>No List Size</td><td class=\"n\">1</td>"),
+        "{html}"
+    );
+}
+
+#[tokio::test]
+async fn where_linewatch_measures_by_itself_an_agents_silence_is_no_gap() {
+    let config = config();
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let begin = at("2026-03-16T00:00:00Z");
+    store.record_measuring(begin, Turn::Started).await.expect("written");
+    enrolled(&store).await;
+    let mut agent = Agent { store: &store, coverage: Coverage::default(), taken: 0 };
+    let eight = at("2026-03-16T08:00:00Z");
+    agent.reports(eight, (eight, eight), Vec::new()).await;
+    let now = at("2026-03-16T18:00:00Z");
+    store.record_measuring(now, Turn::Stopped).await.expect("written");
+    store.close().await;
+    let facts = facts(dir.path(), &config, now).await;
+    assert!(facts.practice_gaps.is_empty(), "{:?}", facts.practice_gaps);
+}
