@@ -32,6 +32,7 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints.extend(sources(estate));
     hints.extend(families(estate));
     hints.extend(unreachable_people(config));
+    hints.extend(acknowledgement(config));
     hints
 }
 
@@ -196,6 +197,34 @@ fn unreachable_people(config: &Config) -> Vec<Hint> {
         help: format!("{whose}; add `email`"),
         about: without,
     }]
+}
+
+/// Escalation that nobody can stop from a letter, and links that travel in the clear.
+fn acknowledgement(config: &Config) -> Vec<Hint> {
+    let settings = &config.acknowledgement;
+    let mut hints = Vec::new();
+    if !settings.steps.is_empty() && settings.link.is_none() {
+        hints.push(Hint {
+            about: vec!["[[escalation]]".to_owned()],
+            text: "there is [[escalation]], and letters have no link: only `linewatch ack` stops it"
+                .to_owned(),
+            help: "add link = \"https://…/\", where people reach this hub, to [notices]".to_owned(),
+        });
+    }
+    if let Some(link) = settings.link.as_ref().filter(|link| link.scheme() == "http") {
+        let host = link.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
+        if !is_here {
+            hints.push(Hint {
+                about: vec!["[notices]".to_owned()],
+                text: "`link` is http: whoever sees it on its way can acknowledge in somebody's name"
+                    .to_owned(),
+                help: "let people reach the hub by https: `tls` in [hub], or a proxy in front of it"
+                    .to_owned(),
+            });
+        }
+    }
+    hints
 }
 
 fn without(estate: &Estate, lacks: impl Fn(&Practice) -> bool) -> Vec<String> {

@@ -13,6 +13,7 @@ mod ambiguity;
 mod csv;
 mod egress;
 mod errors;
+mod escalation;
 mod estate_file;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
@@ -52,9 +53,9 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, HubSettings, MailSecurity,
-    MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings,
-    TlsSettings, Tokens, WaySettings,
+    AcknowledgementSettings, ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline,
+    EscalationStep, HubSettings, MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings,
+    PracticeNotices, Rates, RelaySettings, ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
@@ -75,6 +76,8 @@ pub struct Config {
     /// What else notices leave by.
     pub ways: WaySettings,
     pub notices: NoticeSettings,
+    /// Links in letters, and escalation.
+    pub acknowledgement: AcknowledgementSettings,
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
     /// The earliest first.
@@ -152,10 +155,31 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours } =
-        settings?;
+    let settings_file::Settings {
+        hub,
+        mail,
+        ways,
+        notices,
+        acknowledgement,
+        maintenance,
+        deadlines,
+        schedule,
+        core_hours,
+    } = settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours, handout })
+    Some(Config {
+        estate,
+        hub,
+        mail,
+        ways,
+        notices,
+        acknowledgement,
+        maintenance,
+        deadlines,
+        schedule,
+        core_hours,
+        handout,
+    })
 }
 
 /// A file's bytes, or why not, in words.

@@ -213,6 +213,7 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
         channels: vec![channel("notify", kind, texts, "")],
         contacts: vec![ContactSettings {
             email: manager(0),
+            name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
         }],
