@@ -93,6 +93,7 @@ async fn hub() -> Option<Hub> {
         credentials: Credentials::new(&AgentRows::default(), store.clone()).ok()?,
         intake: Intake::new(Vec::new(), mpsc::channel(1).0, reports.clone()),
         access: Access::default(),
+        openings: crate::hub::acknowledge::Openings::default(),
         handout: watch::channel(Arc::clone(&config.handout)).1,
         reports,
         desk: Desk::start(&config, store.clone(), CancellationToken::new()).await,

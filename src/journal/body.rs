@@ -6,6 +6,7 @@
 //! | `checks` | changes of checks, each with the time of the check; the entry's own time is when the hub had them |
 //! | `notices` | notices that were planned, and wait or are held |
 //! | `notice` | what became of a notice |
+//! | `acknowledgement` | who said that they have an incident in hand, or that they read of it |
 //! | `approval`, `agent` | what an operator did |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
 //! | `retention` | what was removed because its time was over |
@@ -20,6 +21,7 @@ pub const EVENT: &str = "event";
 pub const CHECKS: &str = "checks";
 pub const NOTICES: &str = "notices";
 pub const NOTICE: &str = "notice";
+pub const ACKNOWLEDGEMENT: &str = "acknowledgement";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
 pub const MEASURING: &str = "measuring";
@@ -74,6 +76,21 @@ pub struct PlannedNotice {
     /// `queued`, `held`.
     pub state: String,
     pub due: At,
+}
+
+/// `acknowledgement`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// A name as the person gave it, or what is known of who it was; never an address.
+    pub by: String,
+    /// `link`, `command`
+    pub way: String,
+    /// `staff`: they took it on. Else the practices, ids with commas between, whose manager read of it.
+    #[serde(rename = "for")]
+    pub whom: String,
+    /// [`crate::limits::ACK_NOTE_CHARS_MAX`] characters at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// `measuring`

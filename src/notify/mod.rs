@@ -7,6 +7,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
+//! | [`acknowledgement`] | somebody's word that they have an incident in hand; pure |
 //! | [`policy`] | who is told what, when; pure |
 //! | [`words`] | what they read; pure |
 //! | [`rehearsal`] | what would be written if something happened; pure |
@@ -19,11 +20,13 @@
 //! | [`desk`] | the thing that the hub talks to: plans, records, wakes the delivery |
 //! | `shared.rs` | what the desk and its workers share |
 //! | `earlier.rs` | what was said of an incident before |
+//! | `link.rs` | the link in a letter by which its reader acknowledges |
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
 //! | `smtp.rs` | the conversation with the mail server |
 //! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
+pub mod acknowledgement;
 mod allowance;
 pub mod channel;
 mod delivery;
@@ -31,6 +34,7 @@ pub mod desk;
 mod dispatch;
 mod earlier;
 mod hook;
+mod link;
 mod mail;
 pub mod notice;
 mod outlet;
@@ -42,8 +46,10 @@ mod shared;
 mod smtp;
 pub mod words;
 
+pub use acknowledgement::{AckWay, Acknowledgement};
 pub use channel::Channel;
-pub use desk::{Approved, Desk, DeskStats, OutletStats};
+pub use desk::{Approved, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
+pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
+use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use super::policy::{Ledger, Rules, promise};
+use super::policy::{Ledger, Rules, person, promise};
 use super::words::{Context, Letter, letter};
 use crate::config::Deadline;
-use crate::incident::Event;
+use crate::incident::{Event, EventKind};
 use crate::time::At;
 
 /// The notices of one story.
@@ -16,6 +17,8 @@ use crate::time::At;
 pub struct Rehearsal<'a> {
     rules: Rules<'a>,
     deadlines: &'a [Deadline],
+    /// Where people reach the hub, when letters are to have links.
+    link: Option<&'a str>,
     told: Vec<Event>,
     ledger: Ledger,
     waiting: Vec<(Notice, Arc<Event>)>,
@@ -35,11 +38,17 @@ impl<'a> Rehearsal<'a> {
         Self {
             rules,
             deadlines,
+            link: None,
             told: Vec::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
             written: Vec::new(),
         }
+    }
+
+    /// Letters have a link, as those of a hub that people reach there have; one that opens nothing.
+    pub fn with_link(self, link: Option<&'a str>) -> Self {
+        Self { link, ..self }
     }
 
     /// Something happened.
@@ -58,7 +67,8 @@ impl<'a> Rehearsal<'a> {
 
     /// Time goes on: what is due by then leaves, the earliest first, and so does what was promised.
     pub fn until(&mut self, now: At) {
-        while let Some(promised) = self.ledger.next_promise(&self.rules).filter(|promised| *promised <= now) {
+        while let Some(promised) = self.ledger.next_reminder(&self.rules).filter(|promised| *promised <= now)
+        {
             self.send(promised);
             for (event, notices) in self.ledger.remind(promised, &self.rules) {
                 self.waiting.extend(notices.into_iter().map(|notice| (notice, Arc::clone(&event))));
@@ -81,6 +91,12 @@ impl<'a> Rehearsal<'a> {
                 earlier = self.told.iter().filter(before).cloned().collect();
                 earlier_than = Some(Arc::clone(&event));
             }
+            let is_open = event.event != EventKind::Resolved && notice.kind != NoticeKind::Back;
+            let link = self.link.filter(|_| is_open).map(|base| {
+                let person = person(&notice.audience, &notice.recipient);
+                format!("{base}{LINK_PATH}/{}/{person}/preview", notice.incident)
+            });
+            let hands = self.ledger.hands(&notice.incident, notice.due, &self.rules);
             let context = Context {
                 estate: self.rules.estate,
                 event: &event,
@@ -96,6 +112,8 @@ impl<'a> Rehearsal<'a> {
                     &self.rules.estate.icb.timezone,
                 ),
                 deadlines: self.deadlines,
+                hands: hands.as_ref(),
+                link: link.as_deref(),
             };
             // Writing into memory doesn't fail.
             if let Ok(letter) = letter(&notice, &context) {

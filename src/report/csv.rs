@@ -5,7 +5,8 @@ use csv::Writer;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
 
-/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured.
+/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured; and one of no length for each
+/// acknowledgement.
 pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -23,7 +24,30 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "goes_on",
         "minutes",
         "core_minutes",
+        "detail",
     ])?;
+    for line in &figures.acknowledgements {
+        let practices = if line.said.whom == "staff" { "" } else { &line.said.whom };
+        let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+        let (utc, none) = (line.at.utc.to_string(), String::new());
+        out.write_record([
+            &figures.incident,
+            &cell(practices),
+            &none,
+            &none,
+            &none,
+            &none,
+            &"acknowledged".to_owned(),
+            &utc,
+            &line.at.local,
+            &utc,
+            &line.at.local,
+            &"no".to_owned(),
+            &minutes(0),
+            &minutes(0),
+            &cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
+        ])?;
+    }
     for practice in &figures.practices {
         for service in &practice.services {
             let last = service.no_answer.len().checked_sub(1);
@@ -47,6 +71,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                     &(if goes_on { "yes" } else { "no" }).to_owned(),
                     &minutes(to.utc.millis_since(from.utc)),
                     &minutes(*core_ms),
+                    &String::new(),
                 ])?;
             }
         }

@@ -11,6 +11,7 @@ use super::names::{Moment, NamedCause, ordinal};
 use super::spans::Spans;
 use crate::estate::{NetworkIx, PracticeIx, ProbeIx, ServiceIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::journal::body::Acknowledged;
 use crate::time::At;
 
 /// All lengths are in milliseconds.
@@ -44,6 +45,8 @@ pub struct IncidentFigures {
     pub changes: Vec<ChangeLine>,
     pub notices: Vec<NoticeLine>,
     pub operators: Vec<OperatorLine>,
+    #[serde(default)]
+    pub acknowledgements: Vec<AcknowledgementFigures>,
     pub planned: Vec<Planned>,
     /// Whole sentences: the third of its kind this year.
     pub trend: Vec<String>,
@@ -94,6 +97,14 @@ pub struct Stretch {
     pub from: Moment,
     pub to: Moment,
     pub core_ms: i64,
+}
+
+/// Somebody's word that they have it in hand, or read of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementFigures {
+    pub at: Moment,
+    #[serde(flatten)]
+    pub said: Acknowledged,
 }
 
 /// What changed, and who came back or was lost with it.
@@ -288,6 +299,12 @@ impl IncidentFigures {
             changes: changes(story.events, zone),
             notices: facts.notices.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
             operators: facts.operators.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
+            acknowledgements: facts
+                .acknowledgements
+                .iter()
+                .filter(|line| of_incident(&line.incident))
+                .map(|line| AcknowledgementFigures { at: moment(line.at), said: line.said.clone() })
+                .collect(),
             planned: planned(ground, &story),
             trend: trend(ground, &story),
         })

@@ -51,7 +51,7 @@ name = "No List Size"
 via = { firewall = "fw-maidstone" }
 "#;
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     parse("probes.toml", ESTATE, Path::new("")).expect("a sound configuration")
 }
 

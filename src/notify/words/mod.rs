@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
+//! | `hands.rs` | who has it in hand, and what those read who are told because nobody has |
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
@@ -12,6 +13,7 @@
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod hands;
 mod manager;
 pub(crate) mod phrases;
 pub(crate) mod plain;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::notice::{Audience, Notice};
+use super::policy::Hands;
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -58,6 +61,10 @@ pub struct Context<'a> {
     pub next: Option<At>,
     /// What must be done by some time, the earliest first.
     pub deadlines: &'a [Deadline],
+    /// Who has the incident in hand; `None`: it isn't open any more.
+    pub hands: Option<&'a Hands>,
+    /// By which the reader says that they have it, or have read of it.
+    pub link: Option<&'a str>,
 }
 
 /// Finds the words for a notice.
@@ -88,9 +95,24 @@ struct Draft {
 
 enum Block {
     Paragraph(String),
-    Section { heading: String, sentences: Vec<String> },
-    List { heading: String, items: Vec<String> },
-    Facts { heading: String, rows: Vec<(String, String)> },
+    Section {
+        heading: String,
+        sentences: Vec<String>,
+    },
+    List {
+        heading: String,
+        items: Vec<String>,
+    },
+    Facts {
+        heading: String,
+        rows: Vec<(String, String)>,
+    },
+    /// A sentence, and where it leads; `label` is what is pressed.
+    Link {
+        text: String,
+        label: String,
+        url: String,
+    },
 }
 
 #[derive(Template)]

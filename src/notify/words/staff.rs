@@ -1,6 +1,6 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
-use super::{Block, Context, Draft, phrases, plain};
+use super::{Block, Context, Draft, hands, phrases, plain};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -15,6 +15,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let event = context.event;
     let word = match (notice.kind, event.into.as_ref()) {
         (NoticeKind::Opening, _) => "Opened",
+        (NoticeKind::Escalation, _) => "Not acknowledged",
         (NoticeKind::Back, _) => "Resolved",
         (NoticeKind::Correction, _) => "Withdrawn",
         (NoticeKind::Update | NoticeKind::Inherited, Some(_)) => "Merged",
@@ -25,6 +26,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::Paragraph(plain::sentences(&event.sentence))];
     blocks.extend(remark(notice, context).map(Block::Paragraph));
+    blocks.extend(hands::for_staff(notice, context));
     blocks.push(Block::Facts { heading: "Verdict".to_owned(), rows: verdict(context) });
     blocks.push(Block::Facts { heading: "Evidence".to_owned(), rows: evidence(event) });
     if !event.alternatives.is_empty() {
