@@ -44,20 +44,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn words(asked: &str, answer: &AckAnswer) -> String {
     let (incident, by) = (plain(&answer.incident), plain(&answer.acknowledgement.by));
-    let mut words = if asked == answer.incident {
+    let goes_on = if asked == answer.incident {
         String::new()
     } else {
         format!("{} goes on as {incident}. ", plain(asked))
     };
     if answer.already {
-        words += &format!("{by} had taken {incident} on at {}.", answer.acknowledgement.at);
-        return words;
+        return format!("{goes_on}{by} had taken {incident} on at {}.", answer.acknowledgement.at);
     }
-    words += &format!("{by} has taken {incident} on. Nobody else will be asked to.");
-    match answer.recalled {
-        0 => {}
-        1 => words += " 1 letter was called back before it left.",
-        some => words += &format!(" {some} letters were called back before they left."),
-    }
-    words
+    let recalled = match answer.recalled {
+        0 => String::new(),
+        1 => " 1 letter was called back before it left.".to_owned(),
+        some => format!(" {some} letters were called back before they left."),
+    };
+    format!("{goes_on}{by} has taken {incident} on. Nobody else will be asked to.{recalled}")
 }

@@ -28,7 +28,7 @@ use super::state::Hub;
 use super::status::AckLine;
 use crate::agent::clock;
 use crate::limits::{
-    ACK_ALL_PER_SECOND, ACK_BURST, ACK_FORM_BYTES_MAX, ACK_LINK_AFTER_END, ACK_NAME_CHARS_MAX,
+    ACK_ALL_BURST, ACK_ALL_PER_SECOND, ACK_BURST, ACK_FORM_BYTES_MAX, ACK_LINK_AFTER_END, ACK_NAME_CHARS_MAX,
     ACK_NOTE_CHARS_MAX, ACK_PER_SECOND, HTTP_REQUEST_TIMEOUT,
 };
 use crate::notify::acknowledgement::{TooLong, name_of, note_of};
@@ -112,7 +112,7 @@ pub struct Openings(Mutex<Limiter>);
 
 impl Default for Openings {
     fn default() -> Self {
-        let all = Rate { per_second: ACK_ALL_PER_SECOND, burst: ACK_BURST };
+        let all = Rate { per_second: ACK_ALL_PER_SECOND, burst: ACK_ALL_BURST };
         let each = Rate { per_second: ACK_PER_SECOND, burst: ACK_BURST };
         Self(Mutex::new(Limiter::new(all, each, Instant::now())))
     }
@@ -488,4 +488,27 @@ fn page(status: StatusCode, page: &AckPage) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_who_opens_links_all_day_is_answered_no_more_and_others_are() {
+        let openings = Openings::default();
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        // More than the burst, and more than come in while this is done.
+        assert!((0..100_000).any(|_| !openings.allows(one)));
+        assert!(openings.allows(other));
+    }
+
+    #[test]
+    fn every_outcome_has_a_word_and_a_status_of_its_own() {
+        let words: std::collections::BTreeSet<&str> = AckOutcome::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!(words.len(), AckOutcome::ALL.len());
+        let refused = AckOutcome::ALL.iter().filter(|it| it.status() != StatusCode::OK);
+        assert_eq!(refused.clone().count(), 5);
+        assert!(refused.into_iter().all(|it| it.status().is_client_error() || it.status().is_server_error()));
+    }
 }

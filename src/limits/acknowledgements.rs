@@ -19,6 +19,7 @@ pub const ACK_FORM_BYTES_MAX: usize = 8 * 1024;
 pub const ACK_PER_SECOND: f64 = 100.0;
 pub const ACK_BURST: f64 = 1_000.0;
 pub const ACK_ALL_PER_SECOND: f64 = 200.0;
+pub const ACK_ALL_BURST: f64 = 2_000.0;
 
 /// People who have one incident in hand, as far as letters, pages and memory go. The store and the journal have all of them.
 pub const TAKEN_ON_KEPT: usize = 50;

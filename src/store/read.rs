@@ -118,6 +118,30 @@ impl Store {
         Ok(history)
     }
 
+    /// The last event of an incident, those included that wait to be written. `None`: there is no such incident.
+    pub async fn last_event(&self, id: &str) -> Result<Option<Event>, StoreError> {
+        let waiting = self.arrears(|arrears| {
+            let events = arrears.iter().filter_map(|write| match write {
+                Write::Event { event, .. } if event.incident == id => Some(event),
+                _ => None,
+            });
+            events.last().map(|last| Event::clone(last))
+        });
+        if waiting.is_some() {
+            return Ok(waiting);
+        }
+        self.read(async {
+            let row = sqlx::query(
+                "SELECT body FROM journal WHERE seq = (SELECT max(seq) FROM events WHERE incident = ?)",
+            )
+            .bind(id)
+            .fetch_optional(&self.inner.readers)
+            .await?;
+            row.as_ref().map(event).transpose()
+        })
+        .await
+    }
+
     /// Whether somebody has approved the incident.
     pub async fn approved(&self, incident: &str) -> Result<bool, StoreError> {
         let waiting = self.arrears(|arrears| {

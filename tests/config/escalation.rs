@@ -14,7 +14,7 @@ fn text(extra: &str) -> String {
 
 fn refused(text: &str) -> String {
     let errors = parse(text).expect_err("a mistake");
-    errors.iter().map(|problem| format!("{problem} | {}\n", problem.help())).collect()
+    errors.iter().map(|problem| format!("{problem} | {}", problem.help())).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Bench {
 
 /// Every byte as forms may write it.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 /// The text and the page of a mail, as a mail program shows them.
@@ -253,7 +253,7 @@ async fn looking_at_a_link_changes_nothing_and_its_button_acknowledges() {
 /// Of which staff hear at once.
 fn cause_changed(event: &Event) -> Event {
     let mut event = event.clone();
-    event.cause[0].id = "fw-b".to_owned();
+    "fw-b".clone_into(&mut event.cause[0].id);
     event
 }
 

@@ -112,8 +112,7 @@ impl Desk {
     pub async fn standing(&self, incident: &str) -> Result<Standing, StoreError> {
         let mut incident = incident.to_owned();
         for _ in 0..MERGERS_FOLLOWED_MAX {
-            let history = self.shared.store.incident_history(&incident).await.unwrap_or_default();
-            let last = history.into_iter().next_back().or_else(|| {
+            let last = self.shared.store.last_event(&incident).await.unwrap_or_default().or_else(|| {
                 self.shared.ledger().open().find(|e| e.incident == incident).map(|e| Event::clone(e))
             });
             let last = last.ok_or_else(|| StoreError::UnknownIncident(incident.clone()))?;

@@ -13,21 +13,21 @@ const TOLD_NAMED_MAX: usize = 20;
 
 /// `Jo Bloggs has taken this on, at 07:31.` `None`: nobody has, or it is over.
 pub(super) fn who_has_it(context: &Context<'_>, seen_from: At) -> Option<String> {
-    who(context, seen_from, String::new())
+    who(context, seen_from, "")
 }
 
 /// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`.
 pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At) -> Option<String> {
-    who(context, seen_from, format!(" at {}", plain::name(&context.estate.icb.name)))
+    who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)))
 }
 
-fn who(context: &Context<'_>, seen_from: At, place: String) -> Option<String> {
+fn who(context: &Context<'_>, seen_from: At, place: &str) -> Option<String> {
     let taken_on = context.hands.map(|hands| &*hands.taken_on).filter(|_| is_open(context))?;
     let clock = |said: &Acknowledgement| plain::clock(said.at, seen_from, &context.estate.icb.timezone);
     // Who gave no name is known by the place alone.
     let named = |said: &Acknowledgement| {
         let name = plain::name(&said.by);
-        if name.ends_with(&place) { name } else { format!("{name}{place}") }
+        if name.ends_with(place) { name } else { format!("{name}{place}") }
     };
     match taken_on {
         [] => None,

@@ -256,3 +256,63 @@ fn whoever_was_escalated_to_follows_a_merger_and_isnt_told_the_same_again() {
         assert_eq!(end.notices.iter().filter(|notice| notice.recipient == BOSS).count(), 1);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Whatever happens, whoever restarts, and whoever says that they have it when: as many letters as there are steps at most, none while
+    /// somebody has it, and the end to everybody who was told.
+    #[test]
+    fn nobody_is_escalated_to_twice_for_one_step_or_in_vain(
+        events in stories(),
+        acknowledged in proptest::collection::vec((0..40_usize, 0..3_u8), 0..6),
+        restarts in proptest::collection::vec(0..40_usize, 0..4),
+    ) {
+        let mut story = story();
+        let mut sent: Vec<Notice> = Vec::new();
+        // By incident and key: letters since it opened.
+        let mut told: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (place, event) in events.iter().enumerate() {
+            let minutes = event.at.as_millis() / MINUTE;
+            for notice in escalated(&mut story, minutes) {
+                let hands = story.ledger.hands(&notice.incident, notice.due, &story.rules()).expect("open");
+                prop_assert!(hands.taken_on.is_empty(), "somebody has it: {notice:?}");
+                let letters = told.entry((notice.incident.clone(), key(&notice.recipient))).or_default();
+                *letters += 1;
+                prop_assert!(*letters <= if key(&notice.recipient) == BOSS { 2 } else { 1 }, "{notice:?}");
+                sent.push(notice);
+            }
+            let plan = story.tell(event);
+            for (withdrawn, why) in plan.withdrawn {
+                prop_assert!(withdrawn.kind != NoticeKind::Escalation, "it was due when it was planned");
+                for notice in sent.iter_mut().filter(|notice| notice.id == withdrawn.id) {
+                    notice.state = NoticeState::Withheld { why: why.clone() };
+                }
+            }
+            if event.event == EventKind::Resolved {
+                let ended: Vec<String> =
+                    plan.notices.iter().filter(|n| n.incident == event.incident).map(|n| key(&n.recipient)).collect();
+                told.retain(|(incident, who), _| {
+                    let is_over = *incident == event.incident;
+                    assert!(!is_over || ended.contains(who), "{who} wasn't told of the end of {incident}");
+                    !is_over
+                });
+            }
+            for inherited in plan.notices.iter().filter(|n| n.kind == NoticeKind::Inherited && n.audience == Audience::Staff) {
+                told.entry((inherited.incident.clone(), key(&inherited.recipient))).or_default();
+            }
+            sent.extend(plan.notices);
+            let mut ids: Vec<&str> = sent.iter().map(|notice| notice.id.as_str()).collect();
+            ids.sort_unstable();
+            let all = ids.len();
+            ids.dedup();
+            prop_assert_eq!(ids.len(), all, "two notices with one id");
+            for (_, who) in acknowledged.iter().filter(|(when, _)| *when == place) {
+                story.ledger.take_on(&by(&event.incident, minutes, &who.to_string()));
+            }
+            if restarts.contains(&place) {
+                story.ledger = restarted(&story, &sent);
+            }
+        }
+    }
+}
