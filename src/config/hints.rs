@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::names::Comparisons;
-use super::{Config, PracticeNotices};
+use super::{ChannelSettings, Config, PracticeNotices};
 use crate::estate::columns::{Askers, Node, columns};
 use crate::estate::splitter::list;
 use crate::estate::{Ask, ComponentIx, Estate, Family, Practice, ServiceIx};
+use crate::notify::Channel;
 
 /// Things that are listed by name in one hint.
 const LISTED_MAX: usize = 6;
@@ -203,6 +204,14 @@ fn unreachable_people(config: &Config) -> Vec<Hint> {
 fn acknowledgement(config: &Config) -> Vec<Hint> {
     let settings = &config.acknowledgement;
     let mut hints = Vec::new();
+    let is_desk = |channel: &ChannelSettings| channel.kind.channel() != Channel::Sms;
+    if !settings.steps.is_empty() && config.mail.is_none() && !config.ways.channels.iter().any(is_desk) {
+        hints.push(Hint {
+            about: vec!["[[escalation]]".to_owned()],
+            text: "nobody at the ICB is told of an incident first, so nobody is escalated to".to_owned(),
+            help: "add [mail] with its `staff`, or a [[channel]] that they read".to_owned(),
+        });
+    }
     if !settings.steps.is_empty() && settings.link.is_none() {
         hints.push(Hint {
             about: vec!["[[escalation]]".to_owned()],

@@ -171,6 +171,7 @@ async fn take(
     State(hub): State<Arc<Hub>>,
     Path(link): Path<Link>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     form: Result<Form<AckForm>, FormRejection>,
 ) -> Response {
     let mut case = match examine(&hub, &link, peer).await {
@@ -179,6 +180,8 @@ async fn take(
     };
     let form = match form {
         Ok(Form(form)) => form,
+        // A program that has nothing to add says nothing.
+        Err(_) if !headers.contains_key(header::CONTENT_TYPE) => AckForm::default(),
         Err(rejection) => {
             hub.numbers.acknowledged(AckWay::Link, AckOutcome::Form);
             let wrong = "What was sent is not this page’s form, or it is too long. Please try again.";

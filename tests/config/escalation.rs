@@ -99,4 +99,5 @@ fn check_says_when_nobody_can_stop_it_from_a_letter_and_when_links_travel_in_the
     assert!(!is(&good, "linewatch ack") && !is(&good, "`link` is http"), "{good:?}");
     assert!(is(&with("http://linewatch.example"), "`link` is http"));
     assert!(!is(&with("http://127.0.0.1:9460"), "`link` is http"));
+    assert!(!is(&good, "nobody is escalated to"));
 }

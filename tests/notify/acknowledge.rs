@@ -69,10 +69,15 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let relay = Relay::kind().await;
         let dir = tempfile::tempdir().expect("a folder");
         let mut config = with_links(relay.address);
         config.hub.data = dir.path().to_owned();
+        change(&mut config);
         let running = start_in(Arc::new(Calm), config, Options::default()).await.expect("it starts");
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
         Self { running, relay, http, _dir: dir }
@@ -373,6 +378,27 @@ async fn forged_altered_and_expired_links_open_nothing() {
     assert_eq!(foreign(style).await.expect("an answer").status(), StatusCode::OK);
     let home = format!("http://{}/", bench.running.address);
     assert_eq!(foreign(home).await.expect("an answer").status(), StatusCode::MISDIRECTED_REQUEST);
+    bench.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_needs_no_log_in_and_opens_nothing_else() {
+    let token = linewatch::estate::SharedSecret::new("a viewer's token of some length").expect("a token");
+    let mut bench = Bench::start_with(|config| config.hub.tokens.viewer = Some(token)).await;
+    let event = opened(2);
+    bench.tell(&event).await;
+    let link = link_in(&bench.mail_to(DESK).await);
+    assert_eq!(bench.get(&link).await.0, StatusCode::OK);
+    for path in ["", "api/v1/status", "api/v1/outbox", "metrics"] {
+        let tag = link.rsplit('/').next().expect("a tag");
+        let asked = bench.http.get(format!("http://{}/{path}", bench.running.address)).bearer_auth(tag);
+        assert_eq!(asked.send().await.expect("an answer").status(), StatusCode::UNAUTHORIZED, "/{path}");
+    }
+    // As a program says it, with nothing to add.
+    let bare = bench.http.post(bench.here(&link)).send().await.expect("an answer");
+    assert_eq!(bare.status(), StatusCode::OK);
+    let hands = bench.running.hub().desk.hands(&event.incident).expect("it is open");
+    assert_eq!(hands.taken_on[0].by, "somebody at NHS Kent and Medway");
     bench.running.stop().await;
 }
 

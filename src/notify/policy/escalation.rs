@@ -42,7 +42,8 @@ pub(super) fn told(record: &Record, now: At) -> Vec<Told> {
         opening.kind == NoticeKind::Opening && opening.due <= now
     });
     let staff = staff.map(|notice| (notice, false));
-    let escalated = record.escalated.values().map(|notice| (notice, true));
+    let escalated =
+        record.escalated.values().filter_map(|letters| letters.first()).map(|first| (first, true));
     let mut told: Vec<Told> = staff
         .chain(escalated)
         .map(|(notice, escalated)| Told { recipient: notice.recipient.clone(), at: notice.due, escalated })
@@ -74,7 +75,7 @@ pub(super) fn due(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice
         letter.id = format!("{}.e{}", letter.id, now.as_millis());
         letter.due = now;
         letter.thread = record.staff.get(&key).map(|staff| thread_of(&staff.opening));
-        record.escalated.insert(key.clone(), letter.clone());
+        record.escalated.entry(key.clone()).or_default().push(letter.clone());
         record.staff.entry(key).or_insert_with(|| Staff {
             opening: letter.clone(),
             latest: letter.clone(),
@@ -93,7 +94,10 @@ fn steps<'r>(record: &'r Record, rules: &Rules<'r>) -> impl Iterator<Item = (At,
     since.into_iter().flat_map(move |since| {
         let each =
             steps.iter().flat_map(move |step| step.to.iter().map(move |to| (since + step.after, &**to)));
-        each.filter(|(at, to)| record.escalated.get(&key(to)).is_none_or(|last| last.due < *at))
+        each.filter(|(at, to)| {
+            let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
+            last.is_none_or(|last| last.due < *at)
+        })
     })
 }
 
@@ -102,15 +106,20 @@ pub(super) fn taken_on(record: &mut Record, acknowledgement: &Acknowledgement) -
     if record.taken_on.len() < TAKEN_ON_KEPT {
         record.taken_on.push(acknowledgement.clone());
     }
-    record.escalated.values().filter(|notice| notice.kind == NoticeKind::Escalation).cloned().collect()
+    let letters = record.escalated.values().flatten();
+    letters.filter(|letter| letter.kind == NoticeKind::Escalation).cloned().collect()
 }
 
 /// A letter was called back before it left: as if it had never been.
 pub(super) fn recalled(record: &mut Record, letter: &Notice) {
     let key = key(&letter.recipient);
-    if record.escalated.get(&key).is_some_and(|last| last.id == letter.id) {
-        record.escalated.remove(&key);
+    if let Some(letters) = record.escalated.get_mut(&key) {
+        letters.retain(|other| other.id != letter.id);
+        if letters.is_empty() {
+            record.escalated.remove(&key);
+        }
     }
+    // A lane's letters leave in order: what began the thread isn't called back without all that came after it.
     if record.staff.get(&key).is_some_and(|staff| staff.opening.id == letter.id) {
         record.staff.remove(&key);
     }
@@ -124,19 +133,18 @@ pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan:
             survivor.taken_on.push(acknowledgement.clone());
         }
     }
-    for (key, letter) in &record.escalated {
-        if survivor.staff.contains_key(key) {
+    for key in record.escalated.keys() {
+        let Some(staff) = record.staff.get(key).filter(|_| !survivor.staff.contains_key(key)) else {
             continue;
-        }
-        let Some(staff) = record.staff.get(key) else { continue };
-        let mut inherited = notice(event, NoticeKind::Inherited, Audience::Staff, &letter.recipient);
+        };
+        let mut inherited = notice(event, NoticeKind::Inherited, Audience::Staff, &staff.opening.recipient);
         // The letter that says that the one incident is over has the same id otherwise.
         inherited.id.push_str(".i");
         inherited.incident.clone_from(&survivor.event.incident);
         inherited.thread = Some(thread_of(&staff.opening));
         inherited.state =
             NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
-        survivor.escalated.insert(key.clone(), inherited.clone());
+        survivor.escalated.insert(key.clone(), vec![inherited.clone()]);
         let cause = survivor.event.cause.clone();
         survivor
             .staff

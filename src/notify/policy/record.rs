@@ -22,8 +22,8 @@ pub(super) struct Record {
     pub managers: BTreeMap<String, Manager>,
     /// By address.
     pub staff: BTreeMap<String, Staff>,
-    /// By address: the last letter to each who was told because nobody had acknowledged.
-    pub escalated: BTreeMap<String, Notice>,
+    /// By address: the letters to each who was told because nobody had acknowledged, oldest first; at least one.
+    pub escalated: BTreeMap<String, Vec<Notice>>,
     /// Those who have it in hand.
     pub taken_on: Vec<Acknowledgement>,
     /// Practices, by id, whose opening the mail server refused.
@@ -152,7 +152,7 @@ impl Record {
         let known = self.staff.get(&key(&notice.recipient));
         let is_escalation = matches!(notice.kind, NoticeKind::Escalation | NoticeKind::Inherited);
         if is_escalation {
-            self.escalated.insert(key(&notice.recipient), notice.clone());
+            self.escalated.entry(key(&notice.recipient)).or_default().push(notice.clone());
         }
         if is_escalation && known.is_some() {
             return;

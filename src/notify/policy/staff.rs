@@ -26,10 +26,10 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
         }
     }
     let is_staff = |recipient: &str| rules.staff.iter().any(|address| key(address) == key(recipient));
-    let others: Vec<String> =
-        record.escalated.values().map(|last| last.recipient.clone()).filter(|to| !is_staff(to)).collect();
-    for address in others {
-        if let Some(staff) = record.staff.remove(&key(&address)) {
+    let others: Vec<String> = record.escalated.keys().filter(|to| !is_staff(to)).cloned().collect();
+    for key in others {
+        if let Some(staff) = record.staff.remove(&key) {
+            let address = staff.opening.recipient.clone();
             update(record, staff, event, &address, plan);
         }
     }

@@ -80,10 +80,14 @@ fn each_step_tells_its_people_once() {
     assert_eq!(second[0].thread, Some(first[0].id.clone()), "in the thread that the boss has");
     assert_eq!(second[1].thread, None);
     assert!(escalated(&mut story, 1000).is_empty());
-    assert_eq!(
-        story.ledger.hands("1", At::from_millis(1000 * MINUTE), &story.rules()).expect("open").next,
-        None
-    );
+    let hands = story.ledger.hands("1", At::from_millis(1000 * MINUTE), &story.rules()).expect("open");
+    let told: Vec<(&str, i64, bool)> = hands
+        .told
+        .iter()
+        .map(|told| (told.recipient.as_str(), told.at.as_millis() / MINUTE, told.escalated))
+        .collect();
+    assert_eq!(told, [(DESK, 0, false), (BOSS, 15, true), (CHIEF, 30, true)]);
+    assert_eq!(hands.next, None);
 }
 
 #[test]
@@ -133,6 +137,26 @@ fn a_letter_that_was_called_back_was_never_there() {
     }
     let end = story.tell(&resolved("1", 40, Reason::Recovered));
     assert_eq!(said(&end, true), [format!("back {DESK}")], "no end without a beginning: {letters:?}");
+}
+
+#[test]
+fn of_several_letters_those_that_have_not_left_are_called_back() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    let sent = escalated(&mut story, 15);
+    let late = escalated(&mut story, 30);
+    let all = story.ledger.take_on(&by("1", 31, "Jo"));
+    assert_eq!(all.iter().filter(|letter| letter.recipient.eq_ignore_ascii_case(BOSS)).count(), 2);
+    for letter in &late {
+        assert!(all.contains(letter));
+        story.ledger.recalled(letter);
+    }
+    let end = story.tell(&resolved("1", 40, Reason::Recovered));
+    assert_eq!(said(&end, true), [format!("back {BOSS}"), format!("back {DESK}")], "the chief heard nothing");
+    assert_eq!(
+        end.notices.iter().find(|n| n.recipient == BOSS).expect("one").thread,
+        Some(sent[0].id.clone())
+    );
 }
 
 #[test]
