@@ -410,6 +410,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("hub_request", "approve-from-afar", with(2, "POST /api/v1/incidents/2026-03-16-1/approve\n\n")),
         ("hub_request", "approve-by-another-site", with(3, "POST /api/v1/incidents/2026-03-16-1/approve\nOrigin: http://evil.example\n\n{}")),
         ("hub_request", "approve-unmarked", with(1, "POST /api/v1/incidents/2026-03-16-1/approve\nHost: 127.0.0.1\nOrigin: http://127.0.0.1\n\n{\"by\":null}")),
+        ("hub_request", "ack-link", with(1, "POST /ack/2026-03-16-1/0123456789abcdef/00\nHost: linewatch.example\nContent-Type: application/x-www-form-urlencoded\n\nname=Jo&note=On+it")),
         ("hub_request", "rebinding", with(1, "GET /api/v1/status\nHost: evil.example:9460")),
         ("hub_request", "metrics", with(3, "GET /metrics")),
         ("hub_request", "beat", with(3, "POST /beat/0f/fail\n\nlog")),

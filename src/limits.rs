@@ -1,5 +1,6 @@
 //! Every bound of linewatch that isn't the operator's to set, in one place, each with its reason: a file a subject.
 
+mod acknowledgements;
 mod again;
 mod archive;
 mod beats;
@@ -17,6 +18,7 @@ mod uplink;
 mod web;
 mod world;
 
+pub use acknowledgements::*;
 pub use again::*;
 pub use archive::*;
 pub use beats::*;

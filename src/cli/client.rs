@@ -68,6 +68,7 @@ pub enum ClientError {
     /// It answered, and said no.
     #[error("{0}")]
     Refused(String),
+    /// There is no such thing, or not any more.
     #[error("{0}")]
     NotFound(String),
 }
@@ -217,7 +218,9 @@ impl Client {
                 .map_err(|error| ClientError::NotOurs { url: place, why: error.to_string() });
         }
         match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) if status == StatusCode::NOT_FOUND => Err(ClientError::NotFound(problem.error)),
+            Ok(problem) if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) => {
+                Err(ClientError::NotFound(problem.error))
+            }
             Ok(problem) => Err(ClientError::Refused(problem.error)),
             Err(_) => Err(ClientError::NotOurs { url: place, why: format!("status {status}") }),
         }

@@ -1,5 +1,6 @@
 //! The command line: a file per command; the only place that prints to a terminal.
 
+mod ack;
 mod agent;
 mod agents;
 mod approve;
@@ -57,6 +58,8 @@ enum Command {
     Why(why::Args),
     /// Let practice managers be told about an incident (with `practices = "after-approval"`)
     Approve(approve::Args),
+    /// Say who has an incident in hand, so that nobody else is asked to take it on
+    Ack(ack::Args),
     /// Show what people would get to read
     Notices(notices::Args),
     /// Show what became of every notice: by what it left, when, and what the mail server said
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Ack(args) => ack::run(args),
         Command::Notices(args) => notices::run(args),
         Command::Outbox(args) => outbox::run(&args),
         Command::Beats(args) => beats::run(args),

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::{Exit, story};
 use crate::config::NoticeSettings;
-use crate::notify::Audience;
 use crate::notify::policy::Rules;
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
 use crate::notify::words::texts::SHIPPED;
+use crate::notify::{Audience, NoticeKind};
 use crate::world::scenario::{self, Scenario};
 use crate::world::verdicts::told;
 
@@ -117,11 +117,20 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
     let maintenance = config.as_ref().map(|config| config.maintenance.clone()).unwrap_or_default();
     let NoticeSettings { practices, update_every, texts } =
         config.as_ref().map(|config| config.notices.clone()).unwrap_or_default();
+    let acknowledgement = config.as_ref().map(|config| config.acknowledgement.clone()).unwrap_or_default();
     let estate = world.estate();
-    let rules =
-        Rules { estate, staff: &staff, practices, maintenance: &maintenance, mail: true, update_every };
+    let rules = Rules {
+        estate,
+        staff: &staff,
+        practices,
+        maintenance: &maintenance,
+        mail: true,
+        update_every,
+        escalation: &acknowledgement.steps,
+    };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
-    let mut rehearsal = Rehearsal::new(rules, &deadlines).with_texts(texts);
+    let link = acknowledgement.link.as_ref().map(reqwest::Url::as_str);
+    let mut rehearsal = Rehearsal::new(rules, &deadlines).with_texts(texts).with_link(link);
     for event in told(scenario, &world) {
         rehearsal.tell(&event);
     }
@@ -153,6 +162,12 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
 /// `174 practice managers, the first of them at G82002`.
 fn to(mailing: &Mailing<'_>) -> String {
     match (&mailing.first.notice.audience, mailing.recipients) {
+        (Audience::Staff, 1) if mailing.first.notice.kind == NoticeKind::Escalation => {
+            format!("{}, because nobody has acknowledged", mailing.first.notice.recipient)
+        }
+        (Audience::Staff, several) if mailing.first.notice.kind == NoticeKind::Escalation => {
+            format!("{several} people, because nobody has acknowledged")
+        }
         (Audience::Staff, 1) => "the ICB's staff".to_owned(),
         (Audience::Staff, several) => format!("the ICB's staff ({several} addresses)"),
         (Audience::Practices(practices), 1) => format!("the practice manager at {}", practices.join(", ")),

@@ -60,7 +60,17 @@ fn words(outbox: &Outbox) -> Result<String, fmt::Error> {
         writeln!(out)?;
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
-        table.set_header(["due", "incident", "notice", "about", "to", "state", "tries", "last"]);
+        table.set_header([
+            "due",
+            "incident",
+            "notice",
+            "about",
+            "to",
+            "state",
+            "tries",
+            "acknowledged",
+            "last",
+        ]);
         for notice in &outbox.notices {
             table.add_row([
                 notice.due.to_string(),
@@ -70,6 +80,7 @@ fn words(outbox: &Outbox) -> Result<String, fmt::Error> {
                 plain(&notice.to),
                 plain(&notice.state),
                 notice.tries.len().to_string(),
+                notice.acknowledged.map(|at| at.to_string()).unwrap_or_default(),
                 last(notice),
             ]);
         }

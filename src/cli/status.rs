@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 
 use super::Exit;
 use super::client::{Client, ClientError, Where, block_on, plain};
-use crate::hub::status::{NoteLine, PracticeStatus, Status};
+use crate::hub::status::{HandsLine, NoteLine, PracticeStatus, Status};
 use crate::incident::Event;
 use crate::limits::STATUS_NOTES_SHOWN;
 
@@ -85,7 +85,7 @@ fn overview(status: &Status) -> Result<String, fmt::Error> {
     table.add_row(["silent".to_owned(), totals.silent.to_string()]);
     table.add_row(["unknown".to_owned(), totals.unknown.to_string()]);
     writeln!(out, "{table}\n")?;
-    out += &incidents(&status.incidents, "No open incident.")?;
+    out += &incidents(&status.incidents, &status.acknowledgements, "No open incident.")?;
     out += &notes(&status.notes)?;
     Ok(out)
 }
@@ -121,12 +121,12 @@ fn one_practice(practice: &PracticeStatus) -> Result<String, fmt::Error> {
     for (check, path) in practice.checks.iter().filter_map(|check| Some((check, check.path.as_ref()?))) {
         writeln!(out, "path of {}: {}\n", plain(&check.probe), plain(&path.sentence))?;
     }
-    out += &incidents(&practice.incidents, "No open incident affects it.")?;
+    out += &incidents(&practice.incidents, &[], "No open incident affects it.")?;
     out += &notes(&practice.notes)?;
     Ok(out)
 }
 
-fn incidents(incidents: &[Event], none: &str) -> Result<String, fmt::Error> {
+fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<String, fmt::Error> {
     if incidents.is_empty() {
         return Ok(format!("{none}\n"));
     }
@@ -141,8 +141,23 @@ fn incidents(incidents: &[Event], none: &str) -> Result<String, fmt::Error> {
             plain(&event.sentence),
             plain(&event.incident),
         )?;
+        if let Some(hands) = hands.iter().find(|hands| hands.incident == event.incident) {
+            writeln!(out, "  {}", in_hand(hands))?;
+        }
     }
     Ok(out)
+}
+
+/// `in hand: Jo Bloggs since 2026-03-16T07:31:00Z`, or how to say so.
+fn in_hand(hands: &HandsLine) -> String {
+    let by: Vec<String> =
+        hands.taken_on.iter().map(|said| format!("{} since {}", plain(&said.by), said.at)).collect();
+    if !by.is_empty() {
+        return format!("in hand: {}", by.join(", "));
+    }
+    let next = hands.next_escalation.map(|at| format!(", and others are told at {at}"));
+    let incident = plain(&hands.incident);
+    format!("nobody has it in hand{}: linewatch ack {incident}", next.unwrap_or_default())
 }
 
 fn notes(notes: &[NoteLine]) -> Result<String, fmt::Error> {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::names::Comparisons;
-use super::{Config, PracticeNotices};
+use super::{ChannelSettings, Config, PracticeNotices};
 use crate::estate::columns::{Askers, Node, columns};
 use crate::estate::splitter::list;
 use crate::estate::{Ask, ComponentIx, Estate, Family, Practice, ServiceIx};
+use crate::notify::Channel;
 
 /// Things that are listed by name in one hint.
 const LISTED_MAX: usize = 6;
@@ -32,6 +33,7 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints.extend(sources(estate));
     hints.extend(families(estate));
     hints.extend(unreachable_people(config));
+    hints.extend(acknowledgement(config));
     hints
 }
 
@@ -196,6 +198,42 @@ fn unreachable_people(config: &Config) -> Vec<Hint> {
         help: format!("{whose}; add `email`"),
         about: without,
     }]
+}
+
+/// Escalation that nobody can stop from a letter, and links that travel in the clear.
+fn acknowledgement(config: &Config) -> Vec<Hint> {
+    let settings = &config.acknowledgement;
+    let mut hints = Vec::new();
+    let is_desk = |channel: &ChannelSettings| channel.kind.channel() != Channel::Sms;
+    if !settings.steps.is_empty() && config.mail.is_none() && !config.ways.channels.iter().any(is_desk) {
+        hints.push(Hint {
+            about: vec!["[[escalation]]".to_owned()],
+            text: "nobody at the ICB is told of an incident first, so nobody is escalated to".to_owned(),
+            help: "add [mail] with its `staff`, or a [[channel]] that they read".to_owned(),
+        });
+    }
+    if !settings.steps.is_empty() && settings.link.is_none() {
+        hints.push(Hint {
+            about: vec!["[[escalation]]".to_owned()],
+            text: "there is [[escalation]], and letters have no link: only `linewatch ack` stops it"
+                .to_owned(),
+            help: "add link = \"https://…/\", where people reach this hub, to [notices]".to_owned(),
+        });
+    }
+    if let Some(link) = settings.link.as_ref().filter(|link| link.scheme() == "http") {
+        let host = link.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
+        if !is_here {
+            hints.push(Hint {
+                about: vec!["[notices]".to_owned()],
+                text: "`link` is http: whoever sees it on its way can acknowledge in somebody's name"
+                    .to_owned(),
+                help: "let people reach the hub by https: `tls` in [hub], or a proxy in front of it"
+                    .to_owned(),
+            });
+        }
+    }
+    hints
 }
 
 fn without(estate: &Estate, lacks: impl Fn(&Practice) -> bool) -> Vec<String> {

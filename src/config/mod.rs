@@ -13,6 +13,7 @@ mod ambiguity;
 mod csv;
 mod egress;
 mod errors;
+mod escalation;
 mod estate_file;
 mod exercise;
 #[cfg(any(fuzzing, test))]
@@ -54,9 +55,10 @@ pub use ods::{
     GpPractice, OdsError, OdsFile, Selection, Standing, ordinary_case, practice_sizes, write_practices,
 };
 pub use settings::{
-    ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, ExerciseSettings, HubSettings,
-    MailSecurity, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings,
-    ScheduleSettings, TlsSettings, Tokens, WaySettings,
+    AcknowledgementSettings, ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline,
+    EscalationStep, ExerciseSettings, HubSettings, MailSecurity, MailSettings, MaintenanceWindow,
+    NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings, TlsSettings, Tokens,
+    WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
@@ -77,6 +79,8 @@ pub struct Config {
     /// What else notices leave by.
     pub ways: WaySettings,
     pub notices: NoticeSettings,
+    /// Links in letters, and escalation.
+    pub acknowledgement: AcknowledgementSettings,
     /// Planned work: measured, not notified.
     pub maintenance: Vec<MaintenanceWindow>,
     /// The earliest first.
@@ -154,10 +158,31 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         return None;
     }
     let estate = read.into_estate()?;
-    let settings_file::Settings { hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours } =
-        settings?;
+    let settings_file::Settings {
+        hub,
+        mail,
+        ways,
+        notices,
+        acknowledgement,
+        maintenance,
+        deadlines,
+        schedule,
+        core_hours,
+    } = settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
-    Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours, handout })
+    Some(Config {
+        estate,
+        hub,
+        mail,
+        ways,
+        notices,
+        acknowledgement,
+        maintenance,
+        deadlines,
+        schedule,
+        core_hours,
+        handout,
+    })
 }
 
 /// A file's bytes, or why not, in words.

@@ -106,6 +106,8 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "every" => "\"30s\"",
         "timeout" => "\"5s\"",
         "update_every" => "\"4h\"",
+        "after" => "\"15m\"",
+        "to" => "[\"on.call@icb.example\"]",
         "keep" | "keep_addresses" | "keep_observations" => "\"90d\"",
         "observations_size" => "\"32GiB\"",
         "server" | "name_server" | "compare" => "\"10.0.0.1:53\"",

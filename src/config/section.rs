@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 17] = [
+pub(super) const TOP_KEYS: [&str; 18] = [
     "icb",
     "component",
     "network",
@@ -27,6 +27,7 @@ pub(super) const TOP_KEYS: [&str; 17] = [
     "contact",
     "exercise",
     "notices",
+    "escalation",
     "maintenance",
     "deadline",
     "schedule",

@@ -206,6 +206,8 @@ impl std::fmt::Debug for ChannelSettings {
 pub struct ContactSettings {
     /// Who it is: an address of a practice or of staff.
     pub email: String,
+    /// What the person is called, for letters that say who has an incident in hand.
+    pub name: Option<String>,
     pub mobile: Option<String>,
     /// In order; at least one.
     pub ways: Vec<ContactWay>,
@@ -235,6 +237,24 @@ impl Default for NoticeSettings {
             texts: Texts::shipped(),
         }
     }
+}
+
+/// How people say that they have an incident in hand, and who is told when nobody does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcknowledgementSettings {
+    /// `[notices] link`: where people reach this hub's pages, with a `/` at its end; `None`: letters have no link.
+    pub link: Option<Url>,
+    /// `[[escalation]]`, the soonest first.
+    pub steps: Vec<EscalationStep>,
+}
+
+/// `[[escalation]]`: who is told when nobody has acknowledged an incident for so long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationStep {
+    /// After staff were told.
+    pub after: Duration,
+    /// Addresses; at least one.
+    pub to: Vec<String>,
 }
 
 /// Whether practice managers hear at once, or after somebody at the ICB says so.

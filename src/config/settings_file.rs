@@ -1,11 +1,14 @@
-//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read; `[report]` is in `report_file.rs`.
+//! `[hub]`, `[mail]`, `[notices]`, `[[maintenance]]`, `[[deadline]]` and `[schedule]`, read; `[report]` is in `report_file.rs`, `[[escalation]]` in
+//! `escalation.rs`.
 
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 use toml::de::DeValue;
 
 use super::errors::Placed;
+use super::escalation::{acknowledgement, link};
 use super::estate_file::{Draft, sections, via};
 use super::mail::mail;
 use super::names::{Names, shorten};
@@ -15,8 +18,8 @@ use super::report_file::core_hours;
 use super::secret;
 use super::section::{Section, section};
 use super::settings::{
-    Deadline, HubSettings, MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices,
-    ScheduleSettings, TlsSettings, Tokens, WaySettings,
+    AcknowledgementSettings, Deadline, HubSettings, MailSettings, MaintenanceWindow, NoticeSettings,
+    PracticeNotices, ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
 use super::texts::texts;
 use super::values::{self, Refusal, refusal};
@@ -35,6 +38,7 @@ pub(super) struct Settings {
     pub mail: Option<MailSettings>,
     pub ways: WaySettings,
     pub notices: NoticeSettings,
+    pub acknowledgement: AcknowledgementSettings,
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
@@ -52,7 +56,8 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
     }
     let mail = if root.has("mail") { Some(mail(reader, root, draft)) } else { None };
     let ways = ways(reader, root, draft);
-    let notices = notices(reader, root);
+    let (notices, link) = notices(reader, root);
+    let acknowledgement = acknowledgement(reader, root, &ways, link);
     let maintenance = maintenance(reader, root, draft);
     let deadlines = deadlines(reader, root, draft);
     let schedule = schedule(reader, root);
@@ -61,7 +66,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         Some(mail) => Some(mail?),
         None => None,
     };
-    Some(Settings { hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours })
+    Some(Settings { hub, mail, ways, notices, acknowledgement, maintenance, deadlines, schedule, core_hours })
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
@@ -165,9 +170,10 @@ fn keep(text: &str) -> Result<Duration, Refusal> {
     Ok(keep)
 }
 
-fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
-    let Some(section) = root.table(reader, "notices") else { return NoticeSettings::default() };
-    section.refuse_unknown(reader, &["practices", "update_every", "texts"]);
+/// And where people reach this hub.
+fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> (NoticeSettings, Option<Url>) {
+    let Some(section) = root.table(reader, "notices") else { return (NoticeSettings::default(), None) };
+    section.refuse_unknown(reader, &["practices", "update_every", "texts", "link"]);
     let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
     let practices = match practices.as_ref().map(|word| word.value.as_str()) {
         Some("after-approval") => PracticeNotices::AfterApproval,
@@ -176,7 +182,8 @@ fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     let update_every = section.value(reader, "update_every", update_every);
     let update_every = update_every.map_or(NoticeSettings::default().update_every, |every| every.value);
     let texts = texts(reader, &section);
-    NoticeSettings { practices, update_every, texts }
+    let link = section.value(reader, "link", link).map(|link| link.value);
+    (NoticeSettings { practices, update_every, texts }, link)
 }
 
 /// How often managers hear while nothing changes, or that they don't.

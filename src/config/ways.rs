@@ -154,8 +154,9 @@ fn postable(url: &SharedSecret) -> Result<Url, Refusal> {
 fn contacts(reader: &mut Reader<'_>, root: &Section<'_>, has_sms: bool) -> Vec<ContactSettings> {
     let mut contacts: Vec<ContactSettings> = Vec::new();
     for section in sections(reader, root, "contact", CONFIG_LIST_MAX) {
-        section.refuse_unknown(reader, &["email", "mobile", "ways"]);
+        section.refuse_unknown(reader, &["email", "name", "mobile", "ways"]);
         let email = section.need(reader, "email", values::email);
+        let name = section.value(reader, "name", values::line);
         let mobile = section.value(reader, "mobile", mobile);
         let mut ways = Vec::new();
         for word in section.text_or_texts(reader, "ways").unwrap_or_default() {
@@ -179,6 +180,7 @@ fn contacts(reader: &mut Reader<'_>, root: &Section<'_>, has_sms: bool) -> Vec<C
         let ways = if ways.is_empty() { vec![ContactWay::Email] } else { ways };
         contacts.push(ContactSettings {
             email: email.value,
+            name: name.map(|name| name.value),
             mobile: mobile.map(|mobile| mobile.value),
             ways,
         });

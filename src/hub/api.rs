@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::acknowledge;
 use super::asks;
 use super::beats;
 use super::credentials;
@@ -25,7 +26,7 @@ use super::outbox;
 use super::pages;
 use super::server::{Encrypted, Peer};
 use super::state::Hub;
-use super::status::{PracticeStatus, Status};
+use super::status::{AckLine, PracticeStatus, Status};
 use crate::correlate::Explanation;
 use crate::incident::{Alternative, Event};
 use crate::limits::{APPROVER_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
@@ -37,6 +38,9 @@ pub struct IncidentHistory {
     pub incident: String,
     /// Oldest first.
     pub events: Vec<Event>,
+    /// Who has it in hand, and which managers read of it; oldest first.
+    #[serde(default)]
+    pub acknowledgements: Vec<AckLine>,
 }
 
 /// `/api/v1/incidents/{id}/why`
@@ -97,6 +101,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/incidents/{id}/why", get(why))
         .route("/api/v1/incidents/{id}/approve", post(approve))
+        .route("/api/v1/incidents/{id}/acknowledge", post(acknowledge::by_command))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/metrics", get(scrape))
         .route("/api/v1/beats", get(beats::routes::list))
@@ -119,7 +124,8 @@ pub fn router(hub: Arc<Hub>) -> Router {
         )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, HTTP_REQUEST_TIMEOUT))
         .merge(asks::routes::of_agents().route_layer(middleware::from_fn(check_encrypted)))
-        .layer(middleware::from_fn_with_state(hub.clone(), check_host));
+        .layer(middleware::from_fn_with_state(hub.clone(), check_host))
+        .merge(acknowledge::routes());
     with_headers(routes).with_state(hub)
 }
 
@@ -152,7 +158,7 @@ async fn check_encrypted(request: Request, next: Next) -> Response {
 }
 
 async fn status(State(hub): State<Arc<Hub>>) -> Response {
-    Json(Status::new(&hub.view(), &hub.own_notes())).into_response()
+    Json(Status::new(&hub.view(), &hub.own_notes(), &hub.desk.all_hands())).into_response()
 }
 
 async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
@@ -165,7 +171,11 @@ async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Respon
 
 async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
     match history(&hub, &id).await {
-        Ok(events) => Json(IncidentHistory { incident: id, events }).into_response(),
+        Ok(events) => {
+            let said = hub.desk.acknowledgements(&id).await;
+            let acknowledgements = said.iter().map(AckLine::from).collect();
+            Json(IncidentHistory { incident: id, events, acknowledgements }).into_response()
+        }
         Err(answer) => answer,
     }
 }

@@ -22,6 +22,7 @@ use crate::agent::meters::Meters;
 use crate::correlate::Standing;
 use crate::estate::{PracticeIx, Vantage};
 use crate::limits::METRICS_PIECE_PRACTICES;
+use crate::notify::policy::Hands;
 use crate::notify::{DeskStats, RelayHealth};
 use crate::observation::{HUB, Phase};
 use crate::time::At;
@@ -35,6 +36,7 @@ pub struct Scrape {
     pub queue: usize,
     pub notes: usize,
     pub beats: Vec<BeatStatus>,
+    pub hands: Vec<Hands>,
 }
 
 /// The head of the page: the hub's own numbers, and the families with a line for each component and incident.
@@ -60,6 +62,7 @@ pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) ->
     notices(&mut page, &scrape.desk);
     components(&mut page, view);
     incidents(&mut page, view);
+    unacknowledged(&mut page, scrape);
     totals(&mut page, view);
     beats(&mut page, scrape);
     page
@@ -289,6 +292,21 @@ fn incidents(out: &mut String, view: &View) {
     describe(out, name, "Practices that an open incident affects now.", "gauge");
     for event in &view.picture.incidents {
         sample(out, name, &[("incident", event.incident.as_str())], event.practices.len());
+    }
+}
+
+fn unacknowledged(out: &mut String, scrape: &Scrape) {
+    let name = "linewatch_incident_unacknowledged_seconds";
+    describe(
+        out,
+        name,
+        "How long staff have known of an open incident that nobody has in hand; 0 when somebody has.",
+        "gauge",
+    );
+    for hands in &scrape.hands {
+        let Some(since) = hands.told_since else { continue };
+        let waits = if hands.taken_on.is_empty() { age(scrape.now, since) } else { 0.0 };
+        sample(out, name, &[("incident", hands.incident.as_str())], waits);
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`status`] | the status in numbers and sentences |
 //! | [`numbers`], [`metrics`] | `/metrics` |
 //! | [`asks`] | what agents are asked to ask now |
+//! | [`acknowledge`] | who has an incident in hand: links in letters, and the API |
 //! | [`outbox`] | what became of every notice |
 //! | [`beats`] | work that says that it was done, and its silence |
 //! | [`credentials`] | who may report: codes, keys, agents |
@@ -22,6 +23,7 @@
 //! | [`server`] | connections and their bounds |
 //! | [`state`] | what the handlers share |
 
+pub mod acknowledge;
 pub mod api;
 pub mod asks;
 pub mod background;

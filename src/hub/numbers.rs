@@ -3,11 +3,13 @@
 
 use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::acknowledge::AckOutcome;
 use super::asks::Fate;
 use super::intake::{self, refusal::REASONS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
 use crate::incident::EventKind;
+use crate::notify::AckWay;
 
 /// All of the hub's own numbers.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Numbers {
     reported: IntCounterVec,
     asks: IntCounterVec,
     events: IntCounterVec,
+    acknowledgements: IntCounterVec,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
     pub observations_unkept: IntCounter,
@@ -86,6 +89,14 @@ impl Numbers {
         let events =
             IntCounterVec::new(Opts::new("linewatch_incident_events_total", "Incident events."), &["event"])?;
         registry.register(Box::new(events.clone()))?;
+        let acknowledgements = IntCounterVec::new(
+            Opts::new(
+                "linewatch_acknowledgements_total",
+                "Acknowledgements of incidents, and links that opened nothing, by what became of them.",
+            ),
+            &["way", "outcome"],
+        )?;
+        registry.register(Box::new(acknowledgements.clone()))?;
         let outbox = IntGaugeVec::new(
             Opts::new("linewatch_outbox_notices", "Notices that are not yet delivered."),
             &["state"],
@@ -110,6 +121,7 @@ impl Numbers {
             reported,
             asks,
             events,
+            acknowledgements,
             events_lost: counter(
                 "linewatch_incident_events_lost_total",
                 "Incident events that nobody was told of, because the notices hung.",
@@ -169,6 +181,11 @@ impl Numbers {
         for taken in ["new", "again", "unknown_probe"] {
             numbers.reported.with_label_values(&[taken]);
         }
+        for way in AckWay::ALL {
+            for outcome in AckOutcome::ALL {
+                numbers.acknowledgements.with_label_values(&[way.as_str(), outcome.as_str()]);
+            }
+        }
         for fate in Fate::ALL {
             numbers.asks.with_label_values(&[fate.word()]);
         }
@@ -196,6 +213,10 @@ impl Numbers {
 
     pub fn asked(&self, fate: Fate) {
         self.asks.with_label_values(&[fate.word()]).inc();
+    }
+
+    pub fn acknowledged(&self, way: AckWay, outcome: AckOutcome) {
+        self.acknowledgements.with_label_values(&[way.as_str(), outcome.as_str()]).inc();
     }
 
     pub fn event(&self, event: EventKind) {

@@ -68,6 +68,9 @@ pub struct NoticeLine {
     /// When it was last tried or settled, or else planned.
     pub changed: At,
     pub why: Option<String>,
+    /// When its recipient acknowledged the incident, having had this.
+    #[serde(default)]
+    pub acknowledged: Option<At>,
     /// Oldest first; the latest [`crate::limits::TRIES_KEPT`].
     pub tries: Vec<TryLine>,
 }
@@ -134,7 +137,7 @@ impl OutletLine {
 }
 
 impl NoticeLine {
-    fn of(Fate { notice, changed_at, tries }: Fate) -> Self {
+    fn of(Fate { notice, changed_at, tries, acknowledged }: Fate) -> Self {
         let state = notice.state.as_str().to_owned();
         let why = match notice.state {
             NoticeState::Rejected { why } | NoticeState::Withheld { why } => Some(why),
@@ -150,6 +153,7 @@ impl NoticeLine {
             state,
             changed: changed_at,
             why,
+            acknowledged,
             tries: tries.into_iter().map(TryLine::of).collect(),
         }
     }
@@ -168,6 +172,6 @@ impl RefusedLine {
 }
 
 /// A channel by its name, a person's address masked.
-fn shown(recipient: &str) -> String {
+pub(super) fn shown(recipient: &str) -> String {
     if hook_of(recipient).is_some() { recipient.to_owned() } else { masked(recipient) }
 }

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::api::history;
 use super::pages_words::{
-    CheckLine, FINE, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark, local,
+    AckRow, CheckLine, FINE, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark, local,
     standing_mark,
 };
 use super::state::Hub;
@@ -105,6 +105,7 @@ struct IncidentPage {
     practices_left_out: usize,
     history: Vec<HistoryLine>,
     history_left_out: usize,
+    acknowledgements: Vec<AckRow>,
 }
 
 #[derive(Template)]
@@ -116,7 +117,9 @@ struct Missing {
 
 pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
     let view = hub.view();
-    let status = Status::new(&view, &hub.own_notes());
+    let hands = hub.desk.all_hands();
+    let status = Status::new(&view, &hub.own_notes(), &hands);
+    let card = |event| IncidentCard::new(&view, event).with_hands(&view, &hands);
     let (tone, shape, headline) = headline(&status, view.is_blind());
     page(&Home {
         frame: Frame::new(&view),
@@ -124,7 +127,7 @@ pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
         tone,
         shape,
         headline,
-        incidents: status.incidents.iter().map(|event| IncidentCard::new(&view, event)).collect(),
+        incidents: status.incidents.iter().map(card).collect(),
         networks: view.watched().map(|network| NetworkGrid::new(&view, network)).collect(),
         notes_left_out: status.notes.len().saturating_sub(PAGE_NOTES_MAX),
         notes: note_items(&view, &status.notes),
@@ -185,7 +188,16 @@ pub async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
     page(&IncidentPage {
         frame: Frame::new(&view),
         open: last.event != EventKind::Resolved,
-        last: IncidentCard::new(&view, last),
+        last: IncidentCard::new(&view, last).with_hands(&view, &hub.desk.all_hands()),
+        acknowledgements: hub
+            .desk
+            .acknowledgements(&id)
+            .await
+            .iter()
+            .filter(|said| said.takes_on())
+            .take(PAGE_HISTORY_MAX)
+            .map(|said| AckRow::new(&view, said))
+            .collect(),
         behind: last.evidence.behind,
         failing: last.evidence.failing,
         elsewhere: last.evidence.elsewhere,

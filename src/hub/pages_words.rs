@@ -5,6 +5,8 @@ use super::view::View;
 use crate::correlate::Standing;
 use crate::estate::Estate;
 use crate::incident::{Alternative, Cause, Event, EventKind, Reason};
+use crate::notify::Acknowledgement;
+use crate::notify::policy::Hands;
 use crate::time::At;
 
 /// What every page says about itself.
@@ -39,6 +41,9 @@ pub const fn standing_mark(standing: Standing) -> StandingMark {
     }
 }
 
+/// People that a card names who have an incident in hand.
+const HANDS_NAMED_MAX: usize = 3;
+
 pub struct IncidentCard {
     pub id: String,
     pub sentence: String,
@@ -48,6 +53,8 @@ pub struct IncidentCard {
     pub probability: String,
     pub practices: usize,
     pub services: Option<String>,
+    /// Whether somebody has it in hand, where anybody was told.
+    pub hands: Option<String>,
 }
 
 pub struct OtherCause {
@@ -61,6 +68,14 @@ pub struct HistoryLine {
     pub event: &'static str,
     pub practices: usize,
     pub sentence: String,
+}
+
+/// Somebody who has an incident in hand.
+pub struct AckRow {
+    pub at: String,
+    pub at_utc: String,
+    pub by: String,
+    pub note: Option<String>,
 }
 
 pub struct NoteItem {
@@ -110,7 +125,27 @@ impl IncidentCard {
             probability: percent(event.probability),
             practices: event.practices.len(),
             services: (!services.is_empty()).then(|| services.join(", ")),
+            hands: None,
         }
+    }
+
+    /// The same with who has it in hand.
+    pub fn with_hands(self, view: &View, all: &[Hands]) -> Self {
+        let hands = all.iter().find(|hands| hands.incident == self.id).and_then(|hands| {
+            let each = hands.taken_on.iter().take(HANDS_NAMED_MAX);
+            let named: Vec<String> =
+                each.map(|said| format!("{} ({})", said.by, local(&view.estate, said.at))).collect();
+            let more = hands.taken_on.len() - named.len();
+            match (named.is_empty(), more, hands.told_since) {
+                (true, _, None) => None,
+                (true, _, Some(since)) => {
+                    Some(format!("nobody yet; staff were told {}", local(&view.estate, since)))
+                }
+                (false, 0, _) => Some(named.join(", ")),
+                (false, more, _) => Some(format!("{} and {more} more", named.join(", "))),
+            }
+        });
+        Self { hands, ..self }
     }
 }
 
@@ -134,6 +169,17 @@ impl HistoryLine {
             },
             practices: event.practices.len(),
             sentence: event.sentence.clone(),
+        }
+    }
+}
+
+impl AckRow {
+    pub fn new(view: &View, said: &Acknowledgement) -> Self {
+        Self {
+            at: local(&view.estate, said.at),
+            at_utc: said.at.to_string(),
+            by: said.by.clone(),
+            note: said.note.clone(),
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledge::Openings;
 use super::asks::Asks;
 use super::background::{Retention, record, supervise, tell};
 use super::beats::Beats;
@@ -204,6 +205,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         asks,
         intake: Intake::new(agents.spools, agents.coverage, batches, reports.downgrade()),
         access: Access::new(config.hub.tokens.clone()),
+        openings: Openings::default(),
         handout: handed_out,
         view: view_seen,
         commands,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::acknowledge::Openings;
 use super::asks::Asks;
 use super::beats::Beats;
 use super::credentials::Credentials;
@@ -44,6 +45,8 @@ pub struct Hub {
     pub intake: Intake,
     pub asks: Arc<Asks>,
     pub access: Access,
+    /// How often links in letters are opened.
+    pub openings: Openings,
     /// What agents are told of the present configuration.
     pub handout: watch::Receiver<Arc<Handout>>,
 }
@@ -127,6 +130,7 @@ impl Hub {
             queue: self.reports.upgrade().map_or(0, |sender| sender.max_capacity() - sender.capacity()),
             notes: own + self.view().picture.notes.len(),
             beats: self.beats.list(clock::now()),
+            hands: self.desk.all_hands(),
         }
     }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::notes::OwnNote;
+use super::outbox::shown;
 use super::view::View;
 use crate::correlate::{Note, Standing};
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
+use crate::notify::policy::Hands;
+use crate::notify::{AckWay, Acknowledgement};
 use crate::observation::{Failure, HUB, PathSeen};
 use crate::time::At;
 
@@ -24,6 +27,42 @@ pub struct Status {
     /// The last event of each open incident, oldest first.
     pub incidents: Vec<Event>,
     pub notes: Vec<NoteLine>,
+    /// Of each open incident that anybody was told of: who has it in hand.
+    #[serde(default)]
+    pub acknowledgements: Vec<HandsLine>,
+}
+
+/// Who has an incident in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandsLine {
+    pub incident: String,
+    /// Since when staff know of it.
+    pub told_since: Option<At>,
+    /// The first first; empty: nobody has.
+    pub taken_on: Vec<AckLine>,
+    /// Who was told because nobody had.
+    pub escalated: Vec<EscalatedLine>,
+    /// When the next are told, if nobody takes it on.
+    pub next_escalation: Option<At>,
+}
+
+/// One person's word about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckLine {
+    pub at: At,
+    pub by: String,
+    /// `link`, `command`.
+    pub way: AckWay,
+    /// `staff`: they have it in hand. Else the practices, ids with commas between, whose manager read of it.
+    pub about: String,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalatedLine {
+    pub at: At,
+    /// Masked.
+    pub to: String,
 }
 
 /// Practices by how they stand. One that lost both networks counts under both.
@@ -98,7 +137,8 @@ pub struct CheckStatus {
 }
 
 impl Status {
-    pub fn new(view: &View, own: &[OwnNote]) -> Self {
+    /// `hands`: of every open incident that the desk knows.
+    pub fn new(view: &View, own: &[OwnNote], hands: &[Hands]) -> Self {
         let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
         let notes = own.iter().map(NoteLine::from).chain(noted);
         Self {
@@ -108,6 +148,38 @@ impl Status {
             practices: Totals::new(view),
             incidents: view.picture.incidents.clone(),
             notes: notes.collect(),
+            acknowledgements: hands
+                .iter()
+                .filter(|hands| hands.told_since.is_some() || !hands.taken_on.is_empty())
+                .map(HandsLine::from)
+                .collect(),
+        }
+    }
+}
+
+impl From<&Hands> for HandsLine {
+    fn from(hands: &Hands) -> Self {
+        let escalated = hands.told.iter().filter(|told| told.escalated);
+        Self {
+            incident: hands.incident.clone(),
+            told_since: hands.told_since,
+            taken_on: hands.taken_on.iter().map(AckLine::from).collect(),
+            escalated: escalated
+                .map(|told| EscalatedLine { at: told.at, to: shown(&told.recipient) })
+                .collect(),
+            next_escalation: hands.next,
+        }
+    }
+}
+
+impl From<&Acknowledgement> for AckLine {
+    fn from(said: &Acknowledgement) -> Self {
+        Self {
+            at: said.at,
+            by: said.by.clone(),
+            way: said.way,
+            about: said.audience.label(),
+            note: said.note.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | `checks` | changes of checks, each with the time of the check; the entry's own time is when the hub had them |
 //! | `notices` | notices that were planned, and wait or are held |
 //! | `notice` | what became of a notice |
+//! | `acknowledgement` | who said that they have an incident in hand, or that they read of it |
 //! | `approval`, `agent` | what an operator did |
 //! | `coverage` | when agents didn't measure at a practice, and when they did after all |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
@@ -21,6 +22,7 @@ pub const EVENT: &str = "event";
 pub const CHECKS: &str = "checks";
 pub const NOTICES: &str = "notices";
 pub const NOTICE: &str = "notice";
+pub const ACKNOWLEDGEMENT: &str = "acknowledgement";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
 pub const COVERAGE: &str = "coverage";
@@ -87,6 +89,21 @@ pub struct Coverage {
     /// An earlier entry said that none did, and what an agent had kept came later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_all: Vec<(At, At)>,
+}
+
+/// `acknowledgement`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// A name as the person gave it, or what is known of who it was; never an address.
+    pub by: String,
+    /// `link`, `command`
+    pub way: String,
+    /// `staff`: they took it on. Else the practices, ids with commas between, whose manager read of it.
+    #[serde(rename = "for")]
+    pub whom: String,
+    /// [`crate::limits::ACK_NOTE_CHARS_MAX`] characters at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// `measuring`

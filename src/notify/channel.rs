@@ -133,6 +133,7 @@ mod tests {
     fn contacts() -> Vec<ContactSettings> {
         vec![ContactSettings {
             email: "Manager@A.example".to_owned(),
+            name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
         }]

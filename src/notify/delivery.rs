@@ -17,7 +17,7 @@ use super::hook::{Hook, Message};
 use super::mail::mail;
 use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
-use super::policy::promise;
+use super::policy::{Hands, promise};
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
@@ -113,10 +113,11 @@ impl Worker<'_> {
 
     async fn deliver(&mut self, pending: Pending) {
         let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
-        let done = match self.shared.letter_for(&pending, &earlier, self.settings) {
+        let link = self.shared.link(&pending.notice, &pending.event, self.settings);
+        let done = match self.shared.letter_for(&pending, &earlier, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
-                Carrier::Hook(hook) => self.post(hook, &pending, &letter).await,
+                Carrier::Hook(hook) => self.post(hook, &pending, &letter, link.as_deref()).await,
             },
             Err(why) => Err(Trouble::Unsendable(why)),
         };
@@ -133,13 +134,20 @@ impl Worker<'_> {
         }
     }
 
-    async fn post(&self, hook: &Hook, pending: &Pending, letter: &Letter) -> Result<String, Trouble> {
+    async fn post(
+        &self,
+        hook: &Hook,
+        pending: &Pending,
+        letter: &Letter,
+        link: Option<&str>,
+    ) -> Result<String, Trouble> {
         let is_them =
             |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
         let contact = self.settings.contacts.iter().find(is_them);
         let mobile = contact.and_then(|contact| contact.mobile.as_deref());
         let (notice, event) = (&pending.notice, &pending.event);
-        let message = Message { notice, event, letter, mobile, is_exercise: self.settings.exercise.is_on };
+        let is_exercise = self.settings.exercise.is_on;
+        let message = Message { notice, event, letter, mobile, is_exercise, link };
         hook.post(&message, now()).await
     }
 
@@ -182,14 +190,17 @@ impl Shared {
         &self,
         pending: &Pending,
         earlier: &[Event],
+        link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
-        let (open, awaits_approval, refused) = {
+        let (open, awaits_approval, refused, hands) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
-            (open, ledger.awaits_approval(incident), ledger.refused(incident))
+            let hands = ledger.hands(incident, now(), &settings.rules());
+            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands)
         };
+        let hands = hands.map(|hands| Hands { told: settings.named(hands.told), ..hands });
         let context = Context {
             estate: &settings.estate,
             event: &pending.event,
@@ -205,6 +216,8 @@ impl Shared {
                 &settings.estate.icb.timezone,
             ),
             deadlines: &settings.deadlines,
+            hands: hands.as_ref(),
+            link,
         };
         let written = letter(&pending.notice, &context, &settings.texts).or_else(|error| {
             tracing::error!(

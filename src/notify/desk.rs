@@ -1,5 +1,7 @@
 //! The thing that the hub talks to: it plans notices, records them, and has them delivered.
 
+mod acknowledging;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use acknowledging::{Said, Standing, TakenUp};
 
 use super::channel::Channel;
 use super::notice::{Delivery, Notice, NoticeState, Outcome};
@@ -109,7 +113,10 @@ impl Desk {
             tracing::error!("what left in the last day does not count towards the relays' limits: {error}");
             BTreeMap::new()
         });
-        let ledger = Ledger::restore(&left.open);
+        let mut ledger = Ledger::restore(&left.open);
+        if !left.open.is_empty() {
+            ledger.rest_until(now() + limits::ESCALATION_REST_AFTER_START);
+        }
         let shared = Arc::new(Shared::new(config, store, patience, ledger, &sent_before));
         if shared.settings().outlets.is_empty() {
             tracing::warn!("there is no [mail] section and no [[channel]]: nobody will be told of anything");

@@ -47,6 +47,8 @@ pub(super) struct Message<'a> {
     pub mobile: Option<&'a str>,
     /// Nothing has happened: whatever reads this must be able to tell.
     pub is_exercise: bool,
+    /// By which the reader says that they have it in hand.
+    pub link: Option<&'a str>,
 }
 
 impl Hook {
@@ -177,10 +179,10 @@ fn token(service: &str, key: &hmac::Key, seconds: i64) -> String {
     format!("{signed}.{tag}")
 }
 
-fn webhook(Message { notice, event, letter, is_exercise, .. }: &Message<'_>) -> Value {
+fn webhook(Message { notice, event, letter, is_exercise, link, .. }: &Message<'_>) -> Value {
     let mut told = json!({
         "notice": notice.id, "kind": notice.kind, "incident": notice.incident,
-        "subject": letter.subject, "text": letter.text, "event": event,
+        "subject": letter.subject, "text": letter.text, "event": event, "acknowledge": link,
     });
     if *is_exercise {
         told["exercise"] = Value::Bool(true);
@@ -189,7 +191,11 @@ fn webhook(Message { notice, event, letter, is_exercise, .. }: &Message<'_>) -> 
 }
 
 /// The labels are what the alert is known by, so they stay the same until it is over; everything else may change.
-fn alert(Message { event, letter, is_exercise, .. }: &Message<'_>) -> Value {
+fn alert(Message { event, letter, is_exercise, link, .. }: &Message<'_>) -> Value {
+    let mut annotations = json!({ "summary": letter.subject, "description": letter.text });
+    if let Some(link) = link {
+        annotations["acknowledge"] = (*link).into();
+    }
     let ends = if event.event == EventKind::Resolved { event.at } else { event.at + ALERT_OPEN_FOR };
     let mut labels =
         json!({ "alertname": "LinewatchIncident", "incident": event.incident, "service": "linewatch" });
@@ -199,25 +205,27 @@ fn alert(Message { event, letter, is_exercise, .. }: &Message<'_>) -> Value {
     }
     json!([{
         "labels": labels,
-        "annotations": { "summary": letter.subject, "description": letter.text },
+        "annotations": annotations,
         "startsAt": event.since.min(event.at).to_string(),
         "endsAt": ends.to_string(),
     }])
 }
 
-fn card(Message { letter, .. }: &Message<'_>) -> Value {
+fn card(Message { letter, link, .. }: &Message<'_>) -> Value {
     let block = |text: &str| json!({ "type": "TextBlock", "text": unmarked(text), "wrap": true });
     let mut blocks = vec![
         json!({ "type": "TextBlock", "text": unmarked(&letter.subject), "weight": "Bolder", "wrap": true }),
     ];
     blocks.extend(letter.text.split("\n\n").filter(|part| !part.trim().is_empty()).map(block));
+    let button = |link: &&str| json!({ "type": "Action.OpenUrl", "title": "Acknowledge", "url": link });
+    let actions: Vec<Value> = link.iter().map(button).collect();
     json!({
         "type": "message",
         "attachments": [{
             "contentType": "application/vnd.microsoft.card.adaptive",
             "content": {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-                "type": "AdaptiveCard", "version": "1.4", "body": blocks,
+                "type": "AdaptiveCard", "version": "1.4", "body": blocks, "actions": actions,
             },
         }],
     })
@@ -241,7 +249,10 @@ fn sms(message: &Message<'_>, template: &str) -> Result<Value, Trouble> {
     let words: String = message.letter.subject.chars().take(SMS_CHARS_MAX).collect();
     Ok(json!({
         "phone_number": mobile, "template_id": template, "reference": message.notice.id,
-        "personalisation": { "message": words, "incident": message.notice.incident },
+        // A template that has no place for the link leaves it out.
+        "personalisation": {
+            "message": words, "incident": message.notice.incident, "link": message.link.unwrap_or_default(),
+        },
     }))
 }
 

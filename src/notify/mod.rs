@@ -7,6 +7,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
+//! | [`acknowledgement`] | somebody's word that they have an incident in hand; pure |
 //! | [`policy`] | who is told what, when; pure |
 //! | `bounded.rs` | something to write into that doesn't grow beyond all bounds |
 //! | [`words`] | what they read; pure |
@@ -21,11 +22,13 @@
 //! | `shared.rs` | what the desk and its workers share |
 //! | [`exercise`] | notices of an incident that never was: for whom, and how they are marked; pure |
 //! | `earlier.rs` | what was said of an incident before |
+//! | `link.rs` | the link in a letter by which its reader acknowledges |
 //! | `delivery.rs` | the workers |
 //! | `mail.rs` | a letter in its envelope |
 //! | `smtp.rs` | the conversation with the mail server |
 //! | `hook.rs` | what is posted: webhooks, Alertmanager, Teams, text messages |
 
+pub mod acknowledgement;
 mod allowance;
 mod bounded;
 pub mod channel;
@@ -35,6 +38,7 @@ mod dispatch;
 mod earlier;
 pub mod exercise;
 mod hook;
+mod link;
 mod mail;
 pub mod notice;
 mod outlet;
@@ -46,8 +50,10 @@ mod shared;
 mod smtp;
 pub mod words;
 
+pub use acknowledgement::{AckWay, Acknowledgement};
 pub use channel::Channel;
-pub use desk::{Approved, Desk, DeskStats, OutletStats};
+pub use desk::{Approved, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
+pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;

@@ -38,6 +38,8 @@ pub enum NoticeKind {
     Opening,
     /// Staff only: the cause, the signature or the scope changed.
     Update,
+    /// Nobody has said that they have it in hand, and this recipient shall.
+    Escalation,
     /// It answers again.
     Back,
     /// What was said in the opening was wrong.
@@ -102,6 +104,7 @@ impl NoticeKind {
         match self {
             Self::Opening => "opening",
             Self::Update => "update",
+            Self::Escalation => "escalation",
             Self::Back => "back",
             Self::Correction => "correction",
             Self::Inherited => "inherited",

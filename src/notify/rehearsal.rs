@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use super::policy::{Ledger, Rules, promise};
+use super::policy::{Ledger, Rules, person, promise};
 use super::words::texts::Texts;
 use super::words::{Context, Letter, letter};
 use crate::config::Deadline;
-use crate::incident::Event;
+use crate::incident::{Event, EventKind};
 use crate::time::At;
 
 /// The notices of one story.
@@ -18,6 +19,8 @@ pub struct Rehearsal<'a> {
     rules: Rules<'a>,
     deadlines: &'a [Deadline],
     texts: Texts,
+    /// Where people reach the hub, when letters are to have links.
+    link: Option<&'a str>,
     told: Vec<Event>,
     ledger: Ledger,
     waiting: Vec<(Notice, Arc<Event>)>,
@@ -38,6 +41,7 @@ impl<'a> Rehearsal<'a> {
             rules,
             deadlines,
             texts: Texts::shipped(),
+            link: None,
             told: Vec::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
@@ -49,6 +53,12 @@ impl<'a> Rehearsal<'a> {
     #[must_use]
     pub fn with_texts(self, texts: Texts) -> Self {
         Self { texts, ..self }
+    }
+
+    /// Letters have a link, as those of a hub that people reach there have; one that opens nothing.
+    #[must_use]
+    pub fn with_link(self, link: Option<&'a str>) -> Self {
+        Self { link, ..self }
     }
 
     /// Something happened.
@@ -67,7 +77,8 @@ impl<'a> Rehearsal<'a> {
 
     /// Time goes on: what is due by then leaves, the earliest first, and so does what was promised.
     pub fn until(&mut self, now: At) {
-        while let Some(promised) = self.ledger.next_promise(&self.rules).filter(|promised| *promised <= now) {
+        while let Some(promised) = self.ledger.next_reminder(&self.rules).filter(|promised| *promised <= now)
+        {
             self.send(promised);
             for (event, notices) in self.ledger.remind(promised, &self.rules) {
                 self.waiting.extend(notices.into_iter().map(|notice| (notice, Arc::clone(&event))));
@@ -90,6 +101,12 @@ impl<'a> Rehearsal<'a> {
                 earlier = self.told.iter().filter(before).cloned().collect();
                 earlier_than = Some(Arc::clone(&event));
             }
+            let is_open = event.event != EventKind::Resolved && notice.kind != NoticeKind::Back;
+            let link = self.link.filter(|_| is_open).map(|base| {
+                let person = person(&notice.audience, &notice.recipient);
+                format!("{base}{LINK_PATH}/{}/{person}/preview", notice.incident)
+            });
+            let hands = self.ledger.hands(&notice.incident, notice.due, &self.rules);
             let context = Context {
                 estate: self.rules.estate,
                 event: &event,
@@ -105,6 +122,8 @@ impl<'a> Rehearsal<'a> {
                     &self.rules.estate.icb.timezone,
                 ),
                 deadlines: self.deadlines,
+                hands: hands.as_ref(),
+                link: link.as_deref(),
             };
             // As the delivery does it: the shipped texts can always be filled.
             let letter = letter(&notice, &context, &self.texts)

@@ -13,17 +13,19 @@ use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
-use super::notice::{Delivery, Notice, Outcome, Try, masked};
+use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
-use super::policy::{Ledger, Rules};
+use super::policy::escalation::Told;
+use super::policy::{Ledger, Rules, person};
 use super::smtp::Relay;
 use super::words::texts::Texts;
 use crate::config::{
-    Config, ContactSettings, Deadline, ExerciseSettings, MailSettings, MaintenanceWindow, PracticeNotices,
-    Rates, WaySettings,
+    AcknowledgementSettings, Config, ContactSettings, Deadline, ExerciseSettings, MailSettings,
+    MaintenanceWindow, PracticeNotices, Rates, WaySettings,
 };
 use crate::estate::Estate;
+use crate::incident::{Event, EventKind};
 use crate::limits;
 use crate::store::Store;
 use crate::time::At;
@@ -51,6 +53,7 @@ pub(super) struct Settings {
     pub practices: PracticeNotices,
     pub update_every: Option<Duration>,
     pub texts: Texts,
+    pub acknowledgement: AcknowledgementSettings,
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
@@ -117,6 +120,7 @@ impl Settings {
             practices: config.notices.practices,
             update_every: config.notices.update_every,
             texts: config.notices.texts.clone(),
+            acknowledgement: config.acknowledgement.clone(),
             maintenance: config.maintenance.clone(),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
@@ -153,7 +157,25 @@ impl Settings {
             maintenance: &self.maintenance,
             mail: self.mail,
             update_every: self.update_every,
+            escalation: &self.acknowledgement.steps,
         }
+    }
+
+    /// What somebody is called, where `[[contact]]` says it.
+    pub(super) fn contact_name(&self, recipient: &str) -> Option<&str> {
+        let contact = self.contacts.iter().find(|contact| contact.email.eq_ignore_ascii_case(recipient));
+        contact.and_then(|contact| contact.name.as_deref())
+    }
+
+    /// Those who were told, by name where it is known.
+    pub(super) fn named(&self, told: Vec<Told>) -> Vec<Told> {
+        let mut told = told;
+        for one in &mut told {
+            if let Some(name) = self.contact_name(&one.recipient) {
+                one.recipient = name.to_owned();
+            }
+        }
+        told
     }
 }
 
@@ -255,6 +277,15 @@ impl Shared {
         let settings = self.settings();
         let service = settings.mail_service.as_deref();
         ways_of(notice, &settings.contacts, service, self.ledger().open())
+    }
+
+    /// The link by which the reader of a letter acknowledges its incident; `None`: there is none, or nothing to acknowledge.
+    pub(super) fn link(&self, notice: &Notice, event: &Event, settings: &Settings) -> Option<String> {
+        let is_over = event.event == EventKind::Resolved
+            || matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
+        let (base, key) = settings.acknowledgement.link.as_ref().zip(self.store.link_key())?;
+        let person = person(&notice.audience, &notice.recipient);
+        (!is_over).then(|| key.link(base, &notice.incident, &person))
     }
 
     fn moment(&self) -> Moment {

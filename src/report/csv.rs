@@ -6,8 +6,8 @@ use super::Moment;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
 
-/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured. Where the hub had a result late
-/// because an agent had kept it, it says when.
+/// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured; and one of no length for each
+/// acknowledgement. Where the hub had a result late because an agent had kept it, it says when.
 pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -27,7 +27,32 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "core_minutes",
         "from_received_utc",
         "to_received_utc",
+        "detail",
     ])?;
+    for line in &figures.acknowledgements {
+        let practices = if line.said.whom == "staff" { "" } else { &line.said.whom };
+        let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+        let (utc, none) = (line.at.utc.to_string(), String::new());
+        out.write_record([
+            &figures.incident,
+            &cell(practices),
+            &none,
+            &none,
+            &none,
+            &none,
+            &"acknowledged".to_owned(),
+            &utc,
+            &line.at.local,
+            &utc,
+            &line.at.local,
+            &"no".to_owned(),
+            &minutes(0),
+            &minutes(0),
+            &none,
+            &none,
+            &cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
+        ])?;
+    }
     for practice in &figures.practices {
         for service in &practice.services {
             let last = service.no_answer.len().checked_sub(1);
@@ -56,6 +81,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                     &minutes(*core_ms),
                     &received(from_received),
                     &received(to_received),
+                    &String::new(),
                 ])?;
             }
         }

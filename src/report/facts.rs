@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Measuring, NoticeFate, Turn};
+use crate::journal::body::{self, Acknowledged, Measuring, NoticeFate, Turn};
 use crate::limits::MEASURED_GAP;
 use crate::spans::Spans;
 use crate::time::{At, whole_millis};
@@ -30,6 +30,7 @@ pub struct Facts {
     pub received: BTreeMap<(PracticeIx, At), At>,
     pub notices: Vec<NoticeLine>,
     pub operators: Vec<OperatorLine>,
+    pub acknowledgements: Vec<AcknowledgementLine>,
     /// The first that is known of; `None`: nothing is.
     pub since: Option<At>,
     /// Until then somebody measured.
@@ -90,6 +91,14 @@ pub struct NoticeLine {
     pub at: At,
     pub incident: String,
     pub fate: NoticeFate,
+}
+
+/// Somebody's word that they have an incident in hand, or read of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementLine {
+    pub at: At,
+    pub incident: String,
+    pub said: Acknowledged,
 }
 
 /// What an operator did about an incident.
@@ -221,6 +230,11 @@ impl Gatherer<'_> {
             body::NOTICE => {
                 let fate = serde_json::from_slice(entry.body)?;
                 self.facts.notices.push(NoticeLine { at: entry.at, incident: incident()?, fate });
+            }
+            body::ACKNOWLEDGEMENT => {
+                let said = serde_json::from_slice(entry.body)?;
+                let line = AcknowledgementLine { at: entry.at, incident: incident()?, said };
+                self.facts.acknowledgements.push(line);
             }
             body::APPROVAL => {
                 #[derive(Deserialize)]

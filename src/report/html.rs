@@ -65,6 +65,8 @@ struct IncidentPage {
     notices: Vec<Line>,
     notices_left_out: usize,
     operators: Vec<String>,
+    acknowledgements: Vec<Line>,
+    acknowledgements_left_out: usize,
     planned: Vec<String>,
 }
 
@@ -206,6 +208,21 @@ pub fn incident_html(
             .iter()
             .map(|line| format!("{}: {} by {}", local(line.at, zone), line.what, line.by))
             .collect(),
+        acknowledgements: figures
+            .acknowledgements
+            .iter()
+            .take(REPORT_ROWS_MAX)
+            .map(|line| Line {
+                cells: vec![
+                    local(line.at.utc, zone),
+                    line.said.by.clone(),
+                    line.said.whom.clone(),
+                    line.said.way.clone(),
+                    line.said.note.clone().unwrap_or_default(),
+                ],
+            })
+            .collect(),
+        acknowledgements_left_out: figures.acknowledgements.len().saturating_sub(REPORT_ROWS_MAX),
         planned: figures
             .planned
             .iter()

@@ -9,6 +9,7 @@ use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Cost, Index, Measure, Story, counts, state};
 use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
+use crate::journal::body::Acknowledged;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -43,6 +44,8 @@ pub struct IncidentFigures {
     pub changes: Vec<ChangeLine>,
     pub notices: Vec<NoticeLine>,
     pub operators: Vec<OperatorLine>,
+    #[serde(default)]
+    pub acknowledgements: Vec<AcknowledgementFigures>,
     pub planned: Vec<Planned>,
     /// Whole sentences: the third of its kind this year.
     pub trend: Vec<String>,
@@ -98,6 +101,14 @@ pub struct Stretch {
     pub from_received: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_received: Option<Moment>,
+}
+
+/// Somebody's word that they have it in hand, or read of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementFigures {
+    pub at: Moment,
+    #[serde(flatten)]
+    pub said: Acknowledged,
 }
 
 /// What changed, and who came back or was lost with it.
@@ -165,6 +176,12 @@ impl IncidentFigures {
             changes: changes(story.events, zone),
             notices: facts.notices.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
             operators: facts.operators.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
+            acknowledgements: facts
+                .acknowledgements
+                .iter()
+                .filter(|line| of_incident(&line.incident))
+                .map(|line| AcknowledgementFigures { at: moment(line.at), said: line.said.clone() })
+                .collect(),
             planned: planned(ground, &story),
             trend: trend(ground, &story),
         })

@@ -34,11 +34,13 @@ mod story;
 
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Acknowledged, Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
-pub use facts::{Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
+pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
-pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
+pub use incident::{
+    AcknowledgementFigures, IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch,
+};
 pub use names::Moment;
 pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
 

@@ -10,6 +10,7 @@
 //! | `journal.rs` | the chain: what is appended, taken up, removed, signed |
 //! | `reading.rs` | the journal of a folder, read from outside |
 //! | `read.rs` | what is ever asked |
+//! | `acknowledgements.rs` | who has an incident in hand, or read of it |
 //! | `outbox.rs` | what became of each notice, try by try |
 //! | `retention.rs` | what is removed when its time is over |
 //! | `error.rs` | what can be wrong, and how to mend it |
@@ -22,6 +23,7 @@
 //! that can't be opened at all is replaced by one in memory ([`Store::open_or_memory`]); the file is never
 //! deleted or overwritten.
 
+mod acknowledgements;
 mod agents;
 mod archive;
 mod arrears;
@@ -45,7 +47,7 @@ use tokio::time::timeout;
 use crate::incident::Event;
 use crate::journal::JournalKey;
 use crate::limits;
-use crate::notify::Notice;
+use crate::notify::{LinkKey, Notice};
 use crate::observation::{Failure, Observation, PathSeen};
 use crate::time::At;
 
@@ -77,6 +79,8 @@ struct Inner {
     memory: Option<StoreHealth>,
     /// What heads are signed with; not in memory, where there is nothing to vouch for.
     key: Option<JournalKey>,
+    /// What the links in letters are signed with; not in memory, where it wouldn't outlive them.
+    links: Option<LinkKey>,
     /// Keeps a second process out of the folder for as long as it lives.
     _lock: Option<open::FolderLock>,
 }
@@ -147,6 +151,11 @@ impl Store {
             return memory.clone();
         }
         self.arrears(|arrears| arrears.health())
+    }
+
+    /// What the links in letters are signed with; `None`: there is none, and letters have no links.
+    pub fn link_key(&self) -> Option<&LinkKey> {
+        self.inner.links.as_ref()
     }
 
     /// Records an event with its notices: journal, incident and outbox in one transaction. Doing it twice

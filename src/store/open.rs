@@ -18,6 +18,7 @@ use super::write::Writer;
 use super::{Inner, Store, StoreError, StoreHealth};
 use crate::journal::JournalKey;
 use crate::limits;
+use crate::notify::LinkKey;
 use crate::time::At;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
@@ -52,13 +53,15 @@ impl Store {
         let key = JournalKey::read_or_make(dir);
         let key =
             key.inspect_err(|error| tracing::error!("the journal's heads can't be signed: {error}")).ok();
+        let links = LinkKey::read_or_make(dir);
+        let links = links.inspect_err(|error| tracing::error!("letters have no links: {error}")).ok();
         let writer = Writer::new(writer);
         adopt(&writer, key.as_ref(), At::from(jiff::Timestamp::now())).await.map_err(|error| of(&error))?;
         let readers = pool(limits::STORE_READERS)
             .connect_with(options.read_only(true))
             .await
             .map_err(|error| of(&error))?;
-        Ok(Self::over(&file, writer, readers, None, key, Some(lock)))
+        Ok(Self::over(&file, writer, readers, None, (key, links), Some(lock)))
     }
 
     /// Opens the store in `dir`, or, when that can't be done, one in memory that lasts as long as the process;
@@ -83,7 +86,14 @@ impl Store {
             since: At::from(jiff::Timestamp::now()),
             why: format!("{because}; until linewatch is started again, everything is kept in memory only"),
         };
-        Self::over(&dir.join("linewatch.db"), Writer::new(pool.clone()), pool, Some(health), None, None)
+        Self::over(
+            &dir.join("linewatch.db"),
+            Writer::new(pool.clone()),
+            pool,
+            Some(health),
+            (None, None),
+            None,
+        )
     }
 
     fn over(
@@ -91,7 +101,7 @@ impl Store {
         writer: Writer,
         readers: SqlitePool,
         memory: Option<StoreHealth>,
-        key: Option<JournalKey>,
+        (key, links): (Option<JournalKey>, Option<LinkKey>),
         lock: Option<FolderLock>,
     ) -> Self {
         let inner = Inner {
@@ -102,6 +112,7 @@ impl Store {
             arrears: Mutex::new(Arrears::default()),
             memory,
             key,
+            links,
             _lock: lock,
         };
         Self { inner: Arc::new(inner) }

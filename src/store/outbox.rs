@@ -20,6 +20,8 @@ pub struct Fate {
     pub changed_at: At,
     /// Oldest first; the latest [`limits::TRIES_KEPT`].
     pub tries: Vec<TryRow>,
+    /// When the recipient acknowledged the incident, having had this.
+    pub acknowledged: Option<At>,
 }
 
 /// One attempt.
@@ -114,7 +116,13 @@ impl Store {
         self.read(async {
                 let rows = sqlx::query(
                     "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.recipient, n.thread,
-                            n.due, n.state, n.why, n.changed_at
+                            n.due, n.state, n.why, n.changed_at,
+                            CASE n.state WHEN 'accepted' THEN (
+                                SELECT min(a.at) FROM acknowledgements a
+                                WHERE a.incident IN
+                                    (n.incident, (SELECT i.merged_into FROM incidents i WHERE i.id = n.incident))
+                                AND instr(n.id, '.' || a.person) > 0 AND a.at >= n.due
+                            ) END AS acknowledged_at
                      FROM notices n
                      WHERE (?1 IS NULL OR n.incident = ?1) AND (?2 OR n.state IN ('queued', 'held'))
                      ORDER BY n.seq DESC LIMIT ?3",
@@ -135,7 +143,8 @@ impl Store {
                     .await?;
                     let tries = tries.iter().map(try_row).collect::<Result<_, _>>()?;
                     let changed_at = At::from_millis(row.try_get("changed_at")?);
-                    fates.push(Fate { notice, changed_at, tries });
+                    let acknowledged = row.try_get::<Option<i64>, _>("acknowledged_at")?.map(At::from_millis);
+                    fates.push(Fate { notice, changed_at, tries, acknowledged });
                 }
                 Ok(fates)
             })

@@ -11,7 +11,7 @@ use super::{Approval, BeatRow, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::policy::OpenIncident;
-use crate::notify::{Audience, Notice, NoticeState};
+use crate::notify::{Acknowledgement, Audience, Notice, NoticeState};
 use crate::time::At;
 
 /// What a desk needs to go on where an earlier process stopped.
@@ -118,6 +118,30 @@ impl Store {
         Ok(history)
     }
 
+    /// The last event of an incident, those included that wait to be written. `None`: there is no such incident.
+    pub async fn last_event(&self, id: &str) -> Result<Option<Event>, StoreError> {
+        let waiting = self.arrears(|arrears| {
+            let events = arrears.iter().filter_map(|write| match write {
+                Write::Event { event, .. } if event.incident == id => Some(event),
+                _ => None,
+            });
+            events.last().map(|last| Event::clone(last))
+        });
+        if waiting.is_some() {
+            return Ok(waiting);
+        }
+        self.read(async {
+            let row = sqlx::query(
+                "SELECT body FROM journal WHERE seq = (SELECT max(seq) FROM events WHERE incident = ?)",
+            )
+            .bind(id)
+            .fetch_optional(&self.inner.readers)
+            .await?;
+            row.as_ref().map(event).transpose()
+        })
+        .await
+    }
+
     /// Whether somebody has approved the incident.
     pub async fn approved(&self, incident: &str) -> Result<bool, StoreError> {
         let waiting = self.arrears(|arrears| {
@@ -159,7 +183,9 @@ impl Store {
         for event in self.open_incidents().await? {
             let approved = self.approved(&event.incident).await?;
             let notices = self.notices_of(&event.incident).await?;
-            open.push(OpenIncident { event, approved, notices });
+            let mut taken_on = self.acknowledgements(&event.incident).await?;
+            taken_on.retain(Acknowledgement::takes_on);
+            open.push(OpenIncident { event, approved, notices, taken_on });
         }
         Ok(Snapshot { open, unsent: self.unsent().await? })
     }
@@ -214,7 +240,6 @@ fn unsent(row: &SqliteRow) -> Result<Unsent, sqlx::Error> {
 }
 
 pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
-    let practices: Option<String> = row.try_get("practices")?;
     let why = || row.try_get::<Option<String>, _>("why").map(Option::unwrap_or_default);
     let state: &str = row.try_get("state")?;
     let state = match state {
@@ -231,14 +256,20 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
         event_at: At::from_millis(row.try_get("event_at")?),
         event: word(row.try_get("event_kind")?)?,
         kind: word(row.try_get("kind")?)?,
-        audience: practices.map_or(Audience::Staff, |practices| {
-            Audience::Practices(practices.split(',').map(str::to_owned).collect())
-        }),
+        audience: audience(row)?,
         recipient: row.try_get("recipient")?,
         thread: row.try_get("thread")?,
         due: At::from_millis(row.try_get("due")?),
         state,
     })
+}
+
+/// `practices`: ids with commas between, or none for staff.
+pub(super) fn audience(row: &SqliteRow) -> Result<Audience, sqlx::Error> {
+    let practices: Option<String> = row.try_get("practices")?;
+    Ok(practices.map_or(Audience::Staff, |practices| {
+        Audience::Practices(practices.split(',').map(str::to_owned).collect())
+    }))
 }
 
 /// The words in the columns are those of the JSON forms.

@@ -10,10 +10,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
 use super::journal::{append as journal, append_checks, record_measuring};
-use super::{BeatRow, Transition, outbox};
+use super::{BeatRow, Transition, acknowledgements, outbox};
 use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, NoticeFate, Planned, PlannedNotice, Turn};
-use crate::notify::{Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
+use crate::notify::{Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::time::At;
 
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ pub(super) enum Write {
         by: Arc<str>,
         at: At,
     },
+    Acknowledge(Arc<Acknowledgement>),
     Beats {
         heard_until: At,
         beats: Arc<[BeatRow]>,
@@ -136,6 +137,7 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
             Write::Transitions { at, transitions } => record_transitions(tx, *at, transitions).await?,
             Write::Measuring { at, turn } => record_measuring(tx, *at, *turn).await?,
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
+            Write::Acknowledge(said) => acknowledgements::acknowledge(tx, said).await?,
             Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
         }
     }

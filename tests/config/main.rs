@@ -8,6 +8,7 @@ mod command;
 mod county;
 mod egress;
 mod errors;
+mod escalation;
 mod handout;
 mod heartbeat;
 mod hints;

@@ -124,6 +124,7 @@ pub fn config() -> Config {
         },
         mail: None,
         notices: NoticeSettings::default(),
+        acknowledgement: linewatch::config::AcknowledgementSettings::default(),
         maintenance: Vec::new(),
         deadlines: Vec::new(),
         core_hours: CoreHours::default(),

@@ -59,6 +59,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         }),
         // The stories are told at fixed times, long ago.
         notices: NoticeSettings { update_every: None, ..NoticeSettings::default() },
+        acknowledgement: linewatch::config::AcknowledgementSettings::default(),
         maintenance: Vec::new(),
         deadlines: Vec::new(),
         core_hours: CoreHours::default(),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use linewatch::config::{ChannelKind, ChannelSettings, Config, ContactSettings, ContactWay, WaySettings};
 use linewatch::estate::SharedSecret;
 use linewatch::incident::Event;
-use linewatch::notify::{Desk, Outcome, RelayHealth};
+use linewatch::notify::{Audience, Desk, Outcome, RelayHealth};
 use linewatch::store::Store;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -202,6 +202,34 @@ async fn teams_gets_an_adaptive_card() {
     assert!(card["content"]["body"].as_array().expect("blocks").len() > 1);
 }
 
+#[tokio::test]
+async fn a_channel_gets_the_link_by_which_its_people_acknowledge() {
+    let mut web = Web::start(&["202 Accepted"]).await;
+    let base: reqwest::Url = "https://linewatch.example/".parse().expect("a URL");
+    for (kind, recipient) in [
+        (ChannelKind::Webhook { secret: secret("a secret of sixteen") }, "webhook:ops"),
+        (ChannelKind::Teams, "teams:ops"),
+        (ChannelKind::Alertmanager, "alertmanager:ops"),
+    ] {
+        let mut config = only(channel("ops", kind, web.address, "/hook"));
+        config.acknowledgement.link = Some(base.clone());
+        let (desk, store, _dir) = desk(&config).await;
+        let event = opened(1);
+        desk.tell(&event).await;
+        let person = linewatch::notify::policy::person(&Audience::Staff, recipient);
+        let link = store.link_key().expect("a key").link(&base, &event.incident, &person);
+        let in_it = |json: &Value| match recipient {
+            "webhook:ops" => json["acknowledge"].clone(),
+            "teams:ops" => json["attachments"][0]["content"]["actions"][0]["url"].clone(),
+            _ => json[0]["annotations"]["acknowledge"].clone(),
+        };
+        assert_eq!(in_it(&web.next().await.json()), link.as_str(), "{recipient}");
+        desk.tell(&resolved(&event)).await;
+        assert_eq!(in_it(&web.next().await.json()), Value::Null, "{recipient}: it is over");
+        desk.stop().await;
+    }
+}
+
 const API_KEY: &str = "linewatch-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0";
 
 /// Practice 0's manager has a mobile phone; e-mail is service `nhsmail`.
@@ -213,6 +241,7 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
         channels: vec![channel("notify", kind, texts, "")],
         contacts: vec![ContactSettings {
             email: manager(0),
+            name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
         }],

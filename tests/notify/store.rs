@@ -255,6 +255,16 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
         let notice = notice(event, 0);
         store.record(event, std::slice::from_ref(&notice)).await.expect("the disk takes it");
         store.settle(accepted(&notice)).await.expect("the disk takes it");
+        let said = linewatch::notify::Acknowledgement {
+            incident: event.incident.clone(),
+            at: start,
+            person: "as jo".to_owned(),
+            by: "Jo".to_owned(),
+            way: linewatch::notify::AckWay::Command,
+            audience: Audience::Staff,
+            note: None,
+        };
+        store.acknowledge(said).await.expect("the disk takes it");
     }
     store.record(&resolved(&over), &[]).await.expect("the disk takes it");
     let transition = Transition {
@@ -280,4 +290,5 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
     assert_eq!((last.incidents, last.transitions), (1, 1));
     assert_eq!(store.incident_history(&over.incident).await.expect("an answer"), []);
     assert_eq!(store.open_incidents().await.expect("an answer"), [open]);
+    assert_eq!(count(dir.path(), "SELECT count(*) FROM acknowledgements").await, 1, "the open incident's");
 }

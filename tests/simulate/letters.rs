@@ -26,6 +26,7 @@ pub fn check(scenario: &Scenario, events: &[Event]) {
         maintenance: &[],
         mail: true,
         update_every: NoticeSettings::default().update_every,
+        escalation: &[],
     };
     let mut rehearsal = Rehearsal::new(rules, &[]);
     for event in events {

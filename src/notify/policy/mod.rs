@@ -11,8 +11,11 @@
 //! **Suppress openings, never resolutions.** Planned work holds openings back until it ends, and an incident that
 //! ends before is never mentioned; who was told before the work began is told of the end during it.
 //!
+//! When nobody at the ICB says that they have an incident in hand, others are told, step by step ([`escalation`]).
+//!
 //! When the monitor itself may be the cause, no practice is told anything: only staff hear, that linewatch is blind.
 
+pub mod escalation;
 mod managers;
 pub mod promise;
 mod record;
@@ -24,8 +27,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::acknowledgement::Acknowledgement;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use crate::config::{MaintenanceWindow, PracticeNotices};
+use crate::config::{EscalationStep, MaintenanceWindow, PracticeNotices};
 use crate::estate::Estate;
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
@@ -49,6 +53,8 @@ pub struct Rules<'a> {
     pub mail: bool,
     /// How long managers are left without a word while their practice is hit; `None`: until it is over.
     pub update_every: Option<Duration>,
+    /// Who is told when nobody acknowledges, the soonest first.
+    pub escalation: &'a [EscalationStep],
 }
 
 /// What an event leads to.
@@ -65,6 +71,29 @@ pub struct Ledger {
     incidents: BTreeMap<String, Record>,
     /// Those that are over, for as long as they may begin anew ([`limits::NOTICE_REMEMBERED`]).
     over: BTreeMap<String, Record>,
+    /// Nobody is escalated to before.
+    rest_until: At,
+}
+
+/// Whether somebody has an open incident in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hands {
+    pub incident: String,
+    /// Since when staff know; `None`: they haven't been told.
+    pub told_since: Option<At>,
+    /// Those who took it on, the first first; [`limits::TAKEN_ON_KEPT`] at most.
+    pub taken_on: Vec<Acknowledgement>,
+    /// In the order in which they were told.
+    pub told: Vec<escalation::Told>,
+    /// When the next are told, if nobody takes it on.
+    pub next: Option<At>,
+}
+
+/// Whose address stands behind a [`person`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    pub recipient: String,
+    pub audience: Audience,
 }
 
 /// What an approval leads to.
@@ -80,7 +109,12 @@ impl Ledger {
     pub fn restore(open: &[OpenIncident]) -> Self {
         let incidents =
             open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
-        Self { incidents, over: BTreeMap::new() }
+        Self { incidents, over: BTreeMap::new(), rest_until: At::default() }
+    }
+
+    /// Escalates to nobody before then: what an earlier process left open may be over.
+    pub fn rest_until(&mut self, at: At) {
+        self.rest_until = at;
     }
 
     /// The last event of each open incident.
@@ -112,6 +146,7 @@ impl Ledger {
             (EventKind::Resolved, Some(Reason::Merged), Some(into)) if self.knows(into) => {
                 if let Some(survivor) = self.incidents.get_mut(into) {
                     managers::merge(&mut record, survivor, event, &mut plan);
+                    escalation::merge(&record, survivor, event, &mut plan);
                 }
             }
             (EventKind::Resolved, Some(Reason::Withdrawn), _) => {
@@ -128,22 +163,65 @@ impl Ledger {
         plan
     }
 
-    /// Plans the letters that were promised for a time that has come, though nothing has changed: for each open incident its
-    /// event, which they tell of, and the letters.
+    /// Plans the letters whose time has come though nothing has changed, those that were promised and those to people who are told
+    /// because nobody has acknowledged: for each open incident its event, which they tell of, and the letters.
     pub fn remind(&mut self, now: At, rules: &Rules<'_>) -> Vec<(Arc<Event>, Vec<Notice>)> {
+        let rests = now < self.rest_until;
         let reminded = self.incidents.values_mut().map(|record| {
-            let notices = managers::remind(record, now, rules);
+            let mut notices = managers::remind(record, now, rules);
+            if !rests {
+                notices.extend(escalation::due(record, now, rules));
+            }
             (Arc::clone(&record.event), notices)
         });
         reminded.filter(|(_, notices)| !notices.is_empty()).collect()
     }
 
-    /// When the next letter is promised for.
-    pub fn next_promise(&self, rules: &Rules<'_>) -> Option<At> {
-        let every = rules.update_every?;
+    /// When [`Self::remind`] has something to say next.
+    pub fn next_reminder(&self, rules: &Rules<'_>) -> Option<At> {
         let zone = &rules.estate.icb.timezone;
-        let managers = self.incidents.values().flat_map(|record| record.managers.values());
-        managers.filter_map(|manager| manager.hears_next(every, zone)).min()
+        let promised = rules.update_every.and_then(|every| {
+            let managers = self.incidents.values().flat_map(|record| record.managers.values());
+            managers.filter_map(|manager| manager.hears_next(every, zone)).min()
+        });
+        let records = self.incidents.values();
+        let escalated = records.filter_map(|record| escalation::next(record, rules, self.rest_until)).min();
+        promised.into_iter().chain(escalated).min()
+    }
+
+    /// Somebody has an open incident in hand. Answers with the letters to others that may not have left yet: whoever calls one
+    /// back says so to [`Self::recalled`].
+    pub fn take_on(&mut self, acknowledgement: &Acknowledgement) -> Vec<Notice> {
+        let record = self.incidents.get_mut(&acknowledgement.incident);
+        record.map(|record| escalation::taken_on(record, acknowledgement)).unwrap_or_default()
+    }
+
+    /// A letter was called back before it left.
+    pub fn recalled(&mut self, letter: &Notice) {
+        if let Some(record) = self.incidents.get_mut(&letter.incident) {
+            escalation::recalled(record, letter);
+        }
+    }
+
+    /// Whether somebody has the incident in hand; `None`: it isn't open.
+    pub fn hands(&self, incident: &str, now: At, rules: &Rules<'_>) -> Option<Hands> {
+        let record = self.incidents.get(incident)?;
+        Some(Hands {
+            incident: incident.to_owned(),
+            told_since: escalation::told_since(record, now),
+            taken_on: record.taken_on.clone(),
+            told: escalation::told(record, now),
+            next: escalation::next(record, rules, self.rest_until),
+        })
+    }
+
+    /// Whose address stands behind a person who was told of an open incident.
+    pub fn addressee(&self, incident: &str, who: &str) -> Option<Addressee> {
+        let record = self.incidents.get(incident)?;
+        let is_them = |notice: &&Notice| person(&notice.audience, &notice.recipient) == who;
+        let staff = record.staff.values().map(|staff| &staff.opening);
+        let notice = staff.chain(record.openings()).find(is_them)?;
+        Some(Addressee { recipient: notice.recipient.clone(), audience: notice.audience.clone() })
     }
 
     /// Lets the held notices of an incident go, and those to come. `None`: there is no such open incident.
@@ -185,10 +263,8 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
         EventKind::Changed => 'c',
         EventKind::Resolved => 'r',
     };
-    let who = if audience == Audience::Staff { "staff " } else { "practice " };
-    let hash = stable_hash(&[who.as_bytes(), key(recipient).as_bytes()]);
     Notice {
-        id: format!("{}.{letter}{}.{hash:016x}", event.incident, event.at.as_millis()),
+        id: format!("{}.{letter}{}.{}", event.incident, event.at.as_millis(), person(&audience, recipient)),
         incident: event.incident.clone(),
         event_at: event.at,
         event: event.event,
@@ -199,6 +275,13 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
         due: event.at,
         state: NoticeState::Queued,
     }
+}
+
+/// A recipient as their notices' ids name them, without their address: 16 hexadecimal digits. Staff and the manager of a practice are
+/// two, whatever their address.
+pub fn person(audience: &Audience, recipient: &str) -> String {
+    let who = if *audience == Audience::Staff { "staff " } else { "practice " };
+    format!("{:016x}", stable_hash(&[who.as_bytes(), key(recipient).as_bytes()]))
 }
 
 /// FNV-1a, 64 bits: the same on every machine and in every version, which the standard hasher doesn't promise.
@@ -216,7 +299,12 @@ pub fn blind(event: &Event) -> bool {
 
 /// Until when planned work covers the event, as far as these practices are concerned; its own time when none does.
 fn covered_until(event: &Event, practices: &[String], windows: &[MaintenanceWindow]) -> At {
-    let mut until = event.at;
+    covered_from(event, event.at, practices, windows)
+}
+
+/// The same of a later time: until when planned work covers the event from then on.
+fn covered_from(event: &Event, from: At, practices: &[String], windows: &[MaintenanceWindow]) -> At {
+    let mut until = from;
     for _ in 0..limits::MAINTENANCE_CHAIN_MAX {
         let end = windows
             .iter()

@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::{Released, key, promise};
 use crate::incident::{Cause, Event};
+use crate::limits::TAKEN_ON_KEPT;
+use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
@@ -20,6 +22,10 @@ pub(super) struct Record {
     pub managers: BTreeMap<String, Manager>,
     /// By address.
     pub staff: BTreeMap<String, Staff>,
+    /// By address: the letters to each who was told because nobody had acknowledged, oldest first; at least one.
+    pub escalated: BTreeMap<String, Vec<Notice>>,
+    /// Those who have it in hand.
+    pub taken_on: Vec<Acknowledgement>,
     /// Practices, by id, whose opening the mail server refused.
     pub refused: BTreeSet<String>,
 }
@@ -32,6 +38,8 @@ pub struct OpenIncident {
     pub approved: bool,
     /// Every notice about it, in the order in which they were planned.
     pub notices: Vec<Notice>,
+    /// Who took it on since it opened.
+    pub taken_on: Vec<Acknowledgement>,
 }
 
 /// Where a practice manager stands with the incident.
@@ -82,6 +90,8 @@ impl Record {
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
+            escalated: BTreeMap::new(),
+            taken_on: Vec::new(),
             refused: BTreeSet::new(),
         }
     }
@@ -95,6 +105,7 @@ impl Record {
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
         record.approved = open.approved;
+        record.taken_on = open.taken_on.iter().take(TAKEN_ON_KEPT).cloned().collect();
         for notice in &open.notices {
             match notice.audience {
                 Audience::Staff => record.restore_staff(notice),
@@ -134,13 +145,19 @@ impl Record {
     }
 
     fn restore_staff(&mut self, notice: &Notice) {
-        if matches!(notice.state, NoticeState::Withheld { .. }) {
+        // What is inherited is never sent, and counts: it was said under another incident.
+        if matches!(notice.state, NoticeState::Withheld { .. }) && notice.kind != NoticeKind::Inherited {
             return;
         }
-        let opening = self
-            .staff
-            .get(&key(&notice.recipient))
-            .map_or_else(|| notice.clone(), |staff| staff.opening.clone());
+        let known = self.staff.get(&key(&notice.recipient));
+        let is_escalation = matches!(notice.kind, NoticeKind::Escalation | NoticeKind::Inherited);
+        if is_escalation {
+            self.escalated.entry(key(&notice.recipient)).or_default().push(notice.clone());
+        }
+        if is_escalation && known.is_some() {
+            return;
+        }
+        let opening = known.map_or_else(|| notice.clone(), |staff| staff.opening.clone());
         let staff = Staff { opening, latest: notice.clone(), cause: self.event.cause.clone() };
         self.staff.insert(key(&notice.recipient), staff);
     }
@@ -157,6 +174,14 @@ impl Record {
             }
         }
         Released { notices, already }
+    }
+
+    /// The openings to managers who are waiting for the end.
+    pub(super) fn openings(&self) -> impl Iterator<Item = &Notice> {
+        self.managers.values().filter_map(|manager| match manager {
+            Manager::Opened { opening, .. } => Some(opening),
+            Manager::Unmailed | Manager::Over => None,
+        })
     }
 
     pub(super) fn awaits_approval(&self) -> bool {

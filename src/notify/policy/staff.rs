@@ -1,10 +1,12 @@
-//! What ICB staff are told.
+//! What ICB staff are told, and those whom they were escalated to ([`super::escalation`]), who hear of all that follows.
 
+use super::escalation::thread_of;
 use super::record::{Record, Staff, unsent};
 use super::{Plan, Rules, covered_until, key, notice};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
-use crate::notify::notice::{Audience, NoticeKind};
+use crate::notify::notice::{Audience, Notice, NoticeKind};
+use crate::time::At;
 
 /// Follows an incident from its opening to its end.
 pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan: &mut Plan) {
@@ -16,13 +18,27 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
         match record.staff.remove(&key(address)) {
             None => open(record, event, address, rules, plan),
             // The opening still waits for planned work to end: it shall tell of the latest.
-            Some(staff) if unsent(&staff.opening, event.at) => {
+            Some(staff) if is_untold(&staff.opening, event.at) => {
                 plan.withdrawn.push((staff.opening, REPLACED.to_owned()));
                 open(record, event, address, rules, plan);
             }
             Some(staff) => update(record, staff, event, address, plan),
         }
     }
+    let is_staff = |recipient: &str| rules.staff.iter().any(|address| key(address) == key(recipient));
+    let others: Vec<String> = record.escalated.keys().filter(|to| !is_staff(to)).cloned().collect();
+    for key in others {
+        if let Some(staff) = record.staff.remove(&key) {
+            let address = staff.opening.recipient.clone();
+            update(record, staff, event, &address, plan);
+        }
+    }
+}
+
+/// Whether the opening waits for planned work to end. An escalation never does: it is planned when it is due, by a clock that may be a
+/// little ahead of the events'.
+fn is_untold(opening: &Notice, at: At) -> bool {
+    opening.kind == NoticeKind::Opening && unsent(opening, at)
 }
 
 const REPLACED: &str = "a newer notice takes its place";
@@ -40,8 +56,8 @@ fn open(record: &mut Record, event: &Event, address: &str, rules: &Rules<'_>, pl
 
 fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, plan: &mut Plan) {
     let mut update = notice(event, NoticeKind::Update, Audience::Staff, address);
-    update.thread = Some(staff.opening.id.clone());
-    let waits = unsent(&staff.latest, event.at);
+    update.thread = Some(thread_of(&staff.opening));
+    let waits = staff.latest.kind == NoticeKind::Update && unsent(&staff.latest, event.at);
     update.due = if staff.cause != event.cause {
         event.at
     } else if waits {
@@ -65,13 +81,13 @@ fn end(record: &mut Record, event: &Event, plan: &mut Plan) {
         Some(Reason::Recovered) | None => NoticeKind::Back,
     };
     for staff in std::mem::take(&mut record.staff).into_values() {
-        if unsent(&staff.opening, event.at) {
+        if is_untold(&staff.opening, event.at) {
             plan.withdrawn.push((staff.opening, "it was over before it was sent".to_owned()));
             continue;
         }
         let mut end = notice(event, kind, Audience::Staff, &staff.opening.recipient);
-        end.thread = Some(staff.opening.id.clone());
-        if unsent(&staff.latest, event.at) {
+        end.thread = Some(thread_of(&staff.opening));
+        if staff.latest.kind == NoticeKind::Update && unsent(&staff.latest, event.at) {
             plan.withdrawn.push((staff.latest, REPLACED.to_owned()));
         }
         plan.notices.push(end);

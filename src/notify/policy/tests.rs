@@ -1,5 +1,6 @@
 //! The policy's promises, as stories and as properties.
 
+mod escalations;
 mod promises;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,7 @@ struct Story {
     practices: PracticeNotices,
     maintenance: Vec<MaintenanceWindow>,
     mail: bool,
+    escalation: Vec<EscalationStep>,
     ledger: Ledger,
 }
 
@@ -91,6 +93,7 @@ impl Story {
             practices: PracticeNotices::Auto,
             maintenance: Vec::new(),
             mail: true,
+            escalation: Vec::new(),
             ledger: Ledger::default(),
         }
     }
@@ -103,6 +106,7 @@ impl Story {
             maintenance: &self.maintenance,
             mail: self.mail,
             update_every: Some(HOURLY),
+            escalation: &self.escalation,
         }
     }
 
@@ -404,7 +408,9 @@ proptest! {
                         prop_assert_eq!(*openings, 1, "an end without a beginning: {:?}", notice);
                         *ends += 1;
                     }
-                    NoticeKind::Update => prop_assert_eq!(&notice.audience, &Audience::Staff),
+                    NoticeKind::Update | NoticeKind::Escalation => {
+                        prop_assert_eq!(&notice.audience, &Audience::Staff);
+                    }
                 }
                 prop_assert!(*openings <= 1 && *ends <= 1, "{:?} hears too much", key(notice));
                 prop_assert!(notice.due >= event.at);
@@ -440,6 +446,7 @@ proptest! {
                 event: Event::clone(event),
                 approved: false,
                 notices: outbox.iter().filter(|notice| notice.incident == event.incident).cloned().collect(),
+                taken_on: Vec::new(),
             })
             .collect();
         let mut again = Story {

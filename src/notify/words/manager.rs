@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::part::{Block, Part};
 use super::reach::{self, Reach};
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, hands, phrases, plain};
 use crate::config::Deadline;
 use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
@@ -22,7 +22,8 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     let letter = Letter { notice, practices, context, place: place(practices, context) };
     match notice.kind {
         NoticeKind::Opening | NoticeKind::Inherited => letter.opening(),
-        NoticeKind::Update => letter.update(),
+        // Managers aren't escalated to; if they were, it would be the same again.
+        NoticeKind::Update | NoticeKind::Escalation => letter.update(),
         NoticeKind::Back => letter.back(),
         NoticeKind::Correction => letter.correction(),
     }
@@ -102,11 +103,13 @@ impl Letter<'_> {
                 format!("{icb} has been told. You do not need to report it.")
             });
         }
+        next.extend(hands::who_has_it_there(self.context, self.notice.due));
         next.push(match self.context.next {
             Some(at) => format!("We will write when it is over, and else again at {}.", self.clock(at)),
             None => "We will write once more, when it is over. We will not write in between.".to_owned(),
         });
         blocks.push(Block::section(Part::Next, "What happens next", next));
+        blocks.extend(hands::for_managers(self.context));
         Draft {
             subject: format!(
                 "[linewatch] {word}{} at {} since {since} ({})",

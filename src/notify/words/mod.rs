@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
+//! | `hands.rs` | who has it in hand, and what those read who are told because nobody has |
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
@@ -13,6 +14,7 @@
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod hands;
 mod manager;
 mod part;
 pub(crate) mod phrases;
@@ -26,6 +28,7 @@ pub mod texts;
 use std::sync::Arc;
 
 use super::notice::{Audience, Notice};
+use super::policy::Hands;
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -61,6 +64,10 @@ pub struct Context<'a> {
     pub next: Option<At>,
     /// What must be done by some time, the earliest first.
     pub deadlines: &'a [Deadline],
+    /// Who has the incident in hand; `None`: it isn't open any more.
+    pub hands: Option<&'a Hands>,
+    /// By which the reader says that they have it, or have read of it.
+    pub link: Option<&'a str>,
 }
 
 /// Finds the words for a notice.

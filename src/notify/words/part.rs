@@ -25,9 +25,15 @@ pub(super) enum Part {
     CatchUp,
     /// That an earlier letter was wrong.
     Wrong,
+    /// To both: the link by which a reader answers, or the command.
+    Reply,
     /// Staff's: the verdict in a sentence.
     Sentence,
     Remark,
+    /// Who has it, or that nobody does.
+    Hands,
+    Told,
+    Todo,
     Verdict,
     Evidence,
     Alternatives,
@@ -40,7 +46,7 @@ pub(super) enum Part {
 
 impl Part {
     /// A manager's, and in which form each of them comes.
-    pub(super) const OF_MANAGERS: [(Self, Form); 14] = [
+    pub(super) const OF_MANAGERS: [(Self, Form); 15] = [
         (Self::Began, Form::Paragraph),
         (Self::Down, Form::List),
         (Self::Up, Form::List),
@@ -55,12 +61,17 @@ impl Part {
         (Self::Now, Form::List),
         (Self::CatchUp, Form::List),
         (Self::Wrong, Form::Paragraph),
+        (Self::Reply, Form::Link),
     ];
 
     /// The ICB staff's.
-    pub(super) const OF_STAFF: [(Self, Form); 10] = [
+    pub(super) const OF_STAFF: [(Self, Form); 14] = [
         (Self::Sentence, Form::Paragraph),
         (Self::Remark, Form::Paragraph),
+        (Self::Hands, Form::Paragraph),
+        (Self::Told, Form::List),
+        (Self::Todo, Form::List),
+        (Self::Reply, Form::Link),
         (Self::Verdict, Form::Facts),
         (Self::Evidence, Form::Facts),
         (Self::Alternatives, Form::Facts),
@@ -89,6 +100,10 @@ impl Part {
             Self::Wrong => "that an earlier letter was wrong",
             Self::Sentence => "the verdict in a sentence",
             Self::Remark => "what linewatch asks of its staff",
+            Self::Reply => "how to answer that one has read it, or has it in hand",
+            Self::Hands => "who has the incident in hand",
+            Self::Told => "who has been told",
+            Self::Todo => "what to do",
             Self::Verdict => "the verdict",
             Self::Evidence => "the evidence",
             Self::Means
@@ -114,6 +129,7 @@ pub(super) enum Form {
     Section,
     List,
     Facts,
+    Link,
 }
 
 /// A part with its words. A text sees `part`, `form` and what the form has.
@@ -127,10 +143,27 @@ pub(super) struct Block {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "form", rename_all = "snake_case")]
 enum Body {
-    Paragraph { text: String },
-    Section { heading: String, sentences: Vec<String> },
-    List { heading: String, items: Vec<String> },
-    Facts { heading: String, rows: Vec<(String, String)> },
+    Paragraph {
+        text: String,
+    },
+    Section {
+        heading: String,
+        sentences: Vec<String>,
+    },
+    List {
+        heading: String,
+        items: Vec<String>,
+    },
+    Facts {
+        heading: String,
+        rows: Vec<(String, String)>,
+    },
+    /// A sentence, and where it leads; `label` is what is pressed.
+    Link {
+        text: String,
+        label: String,
+        url: String,
+    },
 }
 
 impl Block {
@@ -150,6 +183,10 @@ impl Block {
         Self { part, body: Body::Facts { heading: heading.into(), rows } }
     }
 
+    pub(super) fn link(part: Part, text: String, label: &str, url: &str) -> Self {
+        Self { part, body: Body::Link { text, label: label.to_owned(), url: url.to_owned() } }
+    }
+
     /// One whose words can be looked for: `word` in its body.
     pub(super) fn specimen(part: Part, form: Form, word: String) -> Self {
         let heading = "A heading";
@@ -158,6 +195,8 @@ impl Block {
             Form::Section => Self::section(part, heading, vec![word]),
             Form::List => Self::list(part, heading, vec![word]),
             Form::Facts => Self::facts(part, heading, vec![("A name".to_owned(), word)]),
+            // A link that can't be followed is none.
+            Form::Link => Self::link(part, "A sentence:".to_owned(), "A label", &word),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
 use super::part::{Block, Part};
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, hands, phrases, plain};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -16,6 +16,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let event = context.event;
     let word = match (notice.kind, event.into.as_ref()) {
         (NoticeKind::Opening, _) => "Opened",
+        (NoticeKind::Escalation, _) => "Not acknowledged",
         (NoticeKind::Back, _) => "Resolved",
         (NoticeKind::Correction, _) => "Withdrawn",
         (NoticeKind::Update | NoticeKind::Inherited, Some(_)) => "Merged",
@@ -26,6 +27,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
     blocks.extend(remark(notice, context).map(|remark| Block::paragraph(Part::Remark, remark)));
+    blocks.extend(hands::for_staff(notice, context));
     blocks.push(Block::facts(Part::Verdict, "Verdict", verdict(context)));
     blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
     if !event.alternatives.is_empty() {

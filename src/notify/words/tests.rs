@@ -1,5 +1,7 @@
 //! The letters as people get them, as snapshots; and names that mean harm.
 
+mod hands;
+
 use std::time::Duration;
 
 use super::*;
@@ -159,6 +161,8 @@ fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], es
         refused: &[],
         next: None,
         deadlines: &[],
+        hands: None,
+        link: None,
     };
     letter(&notice(kind, audience, event), &context, &Texts::shipped()).expect("templates render")
 }
@@ -290,6 +294,8 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
         refused: &refused,
         next: None,
         deadlines: &[],
+        hands: None,
+        link: None,
     };
     let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context, &Texts::shipped())
         .expect("templates render");
@@ -330,6 +336,8 @@ fn deadlines_that_fall_into_an_outage_are_spoken_of_and_no_others() {
             refused: &[],
             next: None,
             deadlines: &deadlines,
+            hands: None,
+            link: None,
         };
         letter(&notice(kind, manager(), event), &context, &Texts::shipped()).expect("templates render").text
     };
@@ -364,6 +372,8 @@ fn the_last_letter_says_what_to_catch_up_on_of_what_was_hit_and_is_back() {
             refused: &[],
             next: None,
             deadlines: &[],
+            hands: None,
+            link: None,
         };
         letter(&notice(NoticeKind::Back, manager(), &ended), &context, &Texts::shipped())
             .expect("templates render")
@@ -411,6 +421,8 @@ fn staff_read_what_changed_and_how_many_patients_that_is() {
         refused: &[],
         next: None,
         deadlines: &[],
+        hands: None,
+        link: None,
     };
     let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &now), &context, &Texts::shipped())
         .expect("templates render");

@@ -297,8 +297,8 @@ fn flaw(file: &'static str, source: &str, error: &Error) -> Flaw {
     let (message, help) = match error.kind() {
         minijinja::ErrorKind::UndefinedError => (
             "a letter has nothing by this name".to_owned(),
-            "a letter has `subject`, `title`, `footer` (lines) and `blocks`; a block has `part`, `form`, `text`, or `heading` with \
-             `sentences`, `items` or `rows`, by its form",
+            "a letter has `subject`, `title`, `footer` (lines) and `blocks`; a block has `part`, `form`, `text` (a link `label` \
+             and `url` as well), or `heading` with `sentences`, `items` or `rows`, by its form",
         ),
         minijinja::ErrorKind::OutOfFuel => (
             "this text repeats itself too often".to_owned(),

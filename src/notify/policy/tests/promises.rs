@@ -49,8 +49,12 @@ fn promises_outlive_a_restart() {
         notice.state = NoticeState::Accepted;
         notice
     };
-    let open =
-        OpenIncident { event: opened, approved: false, notices: notices.into_iter().map(sent).collect() };
+    let open = OpenIncident {
+        event: opened,
+        approved: false,
+        notices: notices.into_iter().map(sent).collect(),
+        taken_on: Vec::new(),
+    };
     story.ledger = Ledger::restore(&[open]);
     assert!(story.remind(TEN + 59).is_empty());
     assert_eq!(story.remind(TEN + 61), vec![("a@a.example".to_owned(), TEN + 61)]);

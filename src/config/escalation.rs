@@ -1,0 +1,121 @@
+//! `[notices] link` and `[[escalation]]`, read: how people say that they have an incident in hand, and who is told when nobody does.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::estate_file::sections;
+use super::names::shorten;
+use super::reader::Reader;
+use super::section::Section;
+use super::settings::{AcknowledgementSettings, ContactWay, EscalationStep, WaySettings};
+use super::values::{self, Refusal, refusal};
+use crate::limits::{ESCALATION_AFTER_MAX, ESCALATION_AFTER_MIN, ESCALATION_STEPS_MAX, ESCALATION_TO_MAX};
+
+pub(super) fn acknowledgement(
+    reader: &mut Reader<'_>,
+    root: &Section<'_>,
+    ways: &WaySettings,
+    link: Option<Url>,
+) -> AcknowledgementSettings {
+    AcknowledgementSettings { link, steps: steps(reader, root, ways) }
+}
+
+/// Where people reach this hub: what stands behind it in a letter is ours to add.
+pub(super) fn link(text: &str) -> Result<Url, Refusal> {
+    const HELP: &str = "write the address at which people reach this hub: https://linewatch.example/";
+    let not_one = |why: &str| refusal(format!("{:?} {why}", shorten(text)), HELP);
+    let Ok(mut url) = Url::parse(text.trim()) else { return not_one("is not a URL") };
+    if !url.username().is_empty() || url.password().is_some() {
+        return refusal("the address has a user name or password in it", HELP);
+    }
+    if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+        return not_one("is not the address of a page");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return not_one("goes on behind the path");
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+fn steps(reader: &mut Reader<'_>, root: &Section<'_>, ways: &WaySettings) -> Vec<EscalationStep> {
+    let mut steps: Vec<EscalationStep> = Vec::new();
+    for section in sections(reader, root, "escalation", ESCALATION_STEPS_MAX) {
+        section.refuse_unknown(reader, &["after", "to"]);
+        let after = section.need(reader, "after", after);
+        let to = recipients(reader, &section, root.has("mail"), ways);
+        let (Some(after), Some(to)) = (after, to) else { continue };
+        if steps.iter().any(|other| other.after == after.value) {
+            reader.refuse(
+                after.span,
+                "there is another [[escalation]] after the same time",
+                "put the people of both into one `to`, or let one of them wait for longer",
+            );
+            continue;
+        }
+        steps.push(EscalationStep { after: after.value, to });
+    }
+    steps.sort_by_key(|step| step.after);
+    steps
+}
+
+/// `None` after an error.
+fn recipients(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    has_mail: bool,
+    ways: &WaySettings,
+) -> Option<Vec<String>> {
+    if !section.has("to") {
+        section.missing(reader, "to");
+        return None;
+    }
+    let named = section.text_or_texts(reader, "to")?;
+    if named.is_empty() || named.len() > ESCALATION_TO_MAX {
+        let span = section.raw("to").map_or(section.span, |to| to.span);
+        let message = format!("`to` names {} people", named.len());
+        reader.refuse(span, message, format!("name one to {ESCALATION_TO_MAX} e-mail addresses"));
+        return None;
+    }
+    let mut to: Vec<String> = Vec::new();
+    let mut all_good = true;
+    for address in named {
+        let Some(address) = reader.judge("to", address, values::email) else {
+            all_good = false;
+            continue;
+        };
+        let is_same = |other: &str| other.eq_ignore_ascii_case(&address.value);
+        let has_phone = ways.contacts.iter().any(|contact| {
+            is_same(&contact.email) && contact.mobile.is_some() && contact.ways.contains(&ContactWay::Sms)
+        });
+        if !has_mail && !has_phone {
+            reader.refuse(
+                address.span,
+                "nothing can be sent to this address: there is no [mail], and no [[contact]] with a mobile has it",
+                "add [mail], or a [[contact]] with this `email`, a `mobile` and ways = [\"sms\"]",
+            );
+            all_good = false;
+        }
+        if !to.iter().any(|other| is_same(other)) {
+            to.push(address.value);
+        }
+    }
+    all_good.then_some(to)
+}
+
+fn after(text: &str) -> Result<Duration, Refusal> {
+    let after = values::duration(text)?;
+    if after < ESCALATION_AFTER_MIN {
+        return refusal(
+            format!("{text:?} is too soon for anybody to have read and answered"),
+            "write \"1m\" or more; \"15m\" is usual",
+        );
+    }
+    if after > ESCALATION_AFTER_MAX {
+        return refusal(format!("{text:?} is longer than any incident should wait"), "write \"7d\" or less");
+    }
+    Ok(after)
+}

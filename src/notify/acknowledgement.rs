@@ -1,0 +1,101 @@
+//! That somebody has an incident in hand, or has read of it. Plain data.
+//!
+//! ICB staff, and whoever was escalated to, *take an incident on*: nobody is escalated to any more, and letters say who has it. A
+//! practice manager's word is a *receipt*: it says that the letter was read, and that is all. The county's service desk isn't
+//! relieved by a surgery that clicked.
+
+use serde::{Deserialize, Serialize};
+
+use super::notice::Audience;
+use super::words::plain;
+use crate::limits::{ACK_NAME_CHARS_MAX, ACK_NOTE_CHARS_MAX};
+use crate::time::At;
+
+/// One person's word about one incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    pub incident: String,
+    pub at: At,
+    /// Who is the same person again: see [`super::policy::person`], or `as` and the name.
+    pub person: String,
+    /// The name, for people; never an address.
+    pub by: String,
+    pub way: AckWay,
+    /// As whom: staff, or the manager of these practices.
+    pub audience: Audience,
+    pub note: Option<String>,
+}
+
+/// By what it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckWay {
+    /// The link in a letter.
+    Link,
+    /// `linewatch ack`, or the API.
+    Command,
+}
+
+impl AckWay {
+    pub const ALL: [Self; 2] = [Self::Link, Self::Command];
+
+    /// The word in the store, the journal and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Command => "command",
+        }
+    }
+}
+
+impl Acknowledgement {
+    /// Whether it relieves others, and isn't only a receipt.
+    pub fn takes_on(&self) -> bool {
+        self.audience == Audience::Staff
+    }
+}
+
+/// The person of `linewatch ack --as NAME`.
+pub fn named_person(name: &str) -> String {
+    format!("as {}", name.to_lowercase())
+}
+
+/// A name or note is longer than it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooLong {
+    #[error("the name is longer than {ACK_NAME_CHARS_MAX} characters")]
+    Name,
+    #[error("the note is longer than {ACK_NOTE_CHARS_MAX} characters")]
+    Note,
+}
+
+/// What somebody wrote for a name: one harmless line; `None`: nothing.
+pub fn name_of(text: &str) -> Result<Option<String>, TooLong> {
+    let fits = text.trim().chars().count() <= ACK_NAME_CHARS_MAX;
+    if fits { Ok(some(plain::name(text))) } else { Err(TooLong::Name) }
+}
+
+/// The same of a note.
+pub fn note_of(text: &str) -> Result<Option<String>, TooLong> {
+    let fits = text.trim().chars().count() <= ACK_NOTE_CHARS_MAX;
+    if fits { Ok(some(plain::sentences(text))) } else { Err(TooLong::Note) }
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_becomes_one_harmless_line_or_is_refused() {
+        assert_eq!(name_of(" Jo\r\nBloggs\u{202e} "), Ok(Some("Jo Bloggs".to_owned())));
+        assert_eq!(name_of(" \n "), Ok(None));
+        assert_eq!(name_of(&"é".repeat(ACK_NAME_CHARS_MAX)), Ok(Some("é".repeat(ACK_NAME_CHARS_MAX))));
+        assert_eq!(name_of(&"a".repeat(ACK_NAME_CHARS_MAX + 1)), Err(TooLong::Name));
+        assert_eq!(note_of("Ring me\non 01622"), Ok(Some("Ring me on 01622".to_owned())));
+        assert_eq!(note_of(&"a".repeat(ACK_NOTE_CHARS_MAX + 1)), Err(TooLong::Note));
+    }
+}

@@ -1,0 +1,159 @@
+//! Who is told when nobody says that they have an incident in hand.
+//!
+//! The clock runs from when staff were told. At each step of `[[escalation]]` its people are told, once; from then on they hear
+//! of changes and of the end like staff. As soon as somebody has taken the incident on, nobody else is told.
+//!
+//! Nothing but notices has to be remembered: what was said to whom, and when, is in the outbox, so a restart goes on where it
+//! stopped. When nobody was there to write, somebody with several steps behind them gets one letter.
+//!
+//! An escalation is an opening to whoever gets it, so planned work that began in the meantime holds it back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::record::{Record, Staff};
+use super::{Plan, Rules, covered_from, key, notice};
+use crate::incident::Event;
+use crate::limits::TAKEN_ON_KEPT;
+use crate::notify::acknowledgement::Acknowledgement;
+use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::time::At;
+
+/// When somebody was told of an incident that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// An address, or a channel.
+    pub recipient: String,
+    pub at: At,
+    /// Because nobody had acknowledged.
+    pub escalated: bool,
+}
+
+/// Since when staff know: the clock of all steps. `None`: they haven't been told.
+pub(super) fn told_since(record: &Record, now: At) -> Option<At> {
+    let openings = record.staff.values().map(|staff| &staff.opening);
+    openings.filter(|opening| opening.kind == NoticeKind::Opening && opening.due <= now).map(|o| o.due).min()
+}
+
+/// Staff and those who were escalated to, in the order in which they were told.
+pub(super) fn told(record: &Record, now: At) -> Vec<Told> {
+    let staff = record.staff.values().map(|staff| &staff.opening).filter(|opening| {
+        // An escalation that began a thread is among the others.
+        opening.kind == NoticeKind::Opening && opening.due <= now
+    });
+    let staff = staff.map(|notice| (notice, false));
+    let escalated =
+        record.escalated.values().filter_map(|letters| letters.first()).map(|first| (first, true));
+    let mut told: Vec<Told> = staff
+        .chain(escalated)
+        .map(|(notice, escalated)| Told { recipient: notice.recipient.clone(), at: notice.due, escalated })
+        .collect();
+    told.sort_by(|a, b| (a.at, &a.recipient).cmp(&(b.at, &b.recipient)));
+    told
+}
+
+/// When somebody is escalated to next, if nobody takes the incident on. Never before `rest_until`.
+pub(super) fn next(record: &Record, rules: &Rules<'_>, rest_until: At) -> Option<At> {
+    let open = steps(record, rules).map(|(at, _)| at).min()?;
+    let at = open.max(rest_until);
+    Some(covered_from(&record.event, at, &record.event.practices, rules.maintenance))
+}
+
+/// Tells those whose time has come.
+pub(super) fn due(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice> {
+    let event = Arc::clone(&record.event);
+    if covered_from(&event, now, &event.practices, rules.maintenance) > now {
+        return Vec::new();
+    }
+    let mut late: BTreeMap<String, String> = BTreeMap::new();
+    for (_, address) in steps(record, rules).filter(|(at, _)| *at <= now) {
+        late.entry(key(address)).or_insert_with(|| address.to_owned());
+    }
+    let mut notices = Vec::new();
+    for (key, address) in late {
+        let mut letter = notice(&event, NoticeKind::Escalation, Audience::Staff, &address);
+        letter.id = format!("{}.e{}", letter.id, now.as_millis());
+        letter.due = now;
+        letter.thread = record.staff.get(&key).map(|staff| thread_of(&staff.opening));
+        record.escalated.entry(key.clone()).or_default().push(letter.clone());
+        record.staff.entry(key).or_insert_with(|| Staff {
+            opening: letter.clone(),
+            latest: letter.clone(),
+            cause: event.cause.clone(),
+        });
+        notices.push(letter);
+    }
+    notices
+}
+
+/// Every step that is still to come for somebody, or that came while nobody was there to write.
+fn steps<'r>(record: &'r Record, rules: &Rules<'r>) -> impl Iterator<Item = (At, &'r str)> {
+    // Whether staff have been told by the time of a step is certain: it comes after.
+    let since = told_since(record, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
+    let steps = rules.escalation;
+    since.into_iter().flat_map(move |since| {
+        let each =
+            steps.iter().flat_map(move |step| step.to.iter().map(move |to| (since + step.after, &**to)));
+        each.filter(|(at, to)| {
+            let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
+            last.is_none_or(|last| last.due < *at)
+        })
+    })
+}
+
+/// Somebody has it. Answers with what was written to others meanwhile, which may not have left yet.
+pub(super) fn taken_on(record: &mut Record, acknowledgement: &Acknowledgement) -> Vec<Notice> {
+    if record.taken_on.len() < TAKEN_ON_KEPT {
+        record.taken_on.push(acknowledgement.clone());
+    }
+    let letters = record.escalated.values().flatten();
+    letters.filter(|letter| letter.kind == NoticeKind::Escalation).cloned().collect()
+}
+
+/// A letter was called back before it left: as if it had never been.
+pub(super) fn recalled(record: &mut Record, letter: &Notice) {
+    let key = key(&letter.recipient);
+    if let Some(letters) = record.escalated.get_mut(&key) {
+        letters.retain(|other| other.id != letter.id);
+        if letters.is_empty() {
+            record.escalated.remove(&key);
+        }
+    }
+    // A lane's letters leave in order: what began the thread isn't called back without all that came after it.
+    if record.staff.get(&key).is_some_and(|staff| staff.opening.id == letter.id) {
+        record.staff.remove(&key);
+    }
+}
+
+/// The incident goes on as another: whoever has the one has the other, and whoever was escalated to hears how it goes on.
+pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
+    for acknowledgement in &record.taken_on {
+        let is_known = survivor.taken_on.iter().any(|known| known.person == acknowledgement.person);
+        if !is_known && survivor.taken_on.len() < TAKEN_ON_KEPT {
+            survivor.taken_on.push(acknowledgement.clone());
+        }
+    }
+    for key in record.escalated.keys() {
+        let Some(staff) = record.staff.get(key).filter(|_| !survivor.staff.contains_key(key)) else {
+            continue;
+        };
+        let mut inherited = notice(event, NoticeKind::Inherited, Audience::Staff, &staff.opening.recipient);
+        // The letter that says that the one incident is over has the same id otherwise.
+        inherited.id.push_str(".i");
+        inherited.incident.clone_from(&survivor.event.incident);
+        inherited.thread = Some(thread_of(&staff.opening));
+        inherited.state =
+            NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
+        survivor.escalated.insert(key.clone(), vec![inherited.clone()]);
+        let cause = survivor.event.cause.clone();
+        survivor
+            .staff
+            .insert(key.clone(), Staff { opening: inherited.clone(), latest: inherited.clone(), cause });
+        plan.notices.push(inherited);
+    }
+}
+
+/// The notice with which a recipient's thread began.
+pub(super) fn thread_of(opening: &Notice) -> String {
+    opening.thread.clone().unwrap_or_else(|| opening.id.clone())
+}

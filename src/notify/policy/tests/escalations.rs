@@ -1,0 +1,342 @@
+//! Who is told when nobody acknowledges, and who isn't.
+
+use super::*;
+use crate::notify::acknowledgement::AckWay;
+
+const DESK: &str = "desk@icb.example";
+const BOSS: &str = "boss@icb.example";
+const CHIEF: &str = "chief@icb.example";
+
+fn step(minutes: u64, to: &[&str]) -> EscalationStep {
+    EscalationStep {
+        after: Duration::from_mins(minutes),
+        to: to.iter().map(|address| (*address).to_owned()).collect(),
+    }
+}
+
+/// After a quarter of an hour the boss, after half an hour the boss again and the chief.
+fn story() -> Story {
+    Story { escalation: vec![step(15, &[BOSS]), step(30, &["Boss@ICB.example", CHIEF])], ..Story::new() }
+}
+
+fn by(incident: &str, minutes: i64, who: &str) -> Acknowledgement {
+    Acknowledgement {
+        incident: incident.to_owned(),
+        at: At::from_millis(minutes * MINUTE),
+        person: format!("as {who}"),
+        by: who.to_owned(),
+        way: AckWay::Command,
+        audience: Audience::Staff,
+        note: None,
+    }
+}
+
+/// Letters to whom, of which incident: those of one reminder. Managers' promises are another story.
+fn escalated(story: &mut Story, minutes: i64) -> Vec<Notice> {
+    let mut ledger = std::mem::take(&mut story.ledger);
+    let reminded = ledger.remind(At::from_millis(minutes * MINUTE), &story.rules());
+    story.ledger = ledger;
+    let notices = reminded.into_iter().flat_map(|(_, notices)| notices);
+    notices.filter(|notice| notice.kind == NoticeKind::Escalation).collect()
+}
+
+fn to(notices: &[Notice]) -> Vec<&str> {
+    notices.iter().map(|notice| notice.recipient.as_str()).collect()
+}
+
+/// As a desk finds it that starts again: all that was planned has left.
+fn restarted(story: &Story, sent: &[Notice]) -> Ledger {
+    let open = story.ledger.open().map(|event| OpenIncident {
+        event: Event::clone(event),
+        approved: false,
+        notices: sent
+            .iter()
+            .filter(|notice| notice.incident == event.incident)
+            .cloned()
+            .map(|mut notice| {
+                if !notice.state.is_final() {
+                    notice.state = NoticeState::Accepted;
+                }
+                notice
+            })
+            .collect(),
+        taken_on: story.ledger.incidents[&event.incident].taken_on.clone(),
+    });
+    Ledger::restore(&open.collect::<Vec<_>>())
+}
+
+#[test]
+fn each_step_tells_its_people_once() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    assert_eq!(story.ledger.next_reminder(&story.rules()), Some(At::from_millis(15 * MINUTE)));
+    assert!(escalated(&mut story, 14).is_empty());
+    let first = escalated(&mut story, 15);
+    assert_eq!(to(&first), [BOSS]);
+    assert_eq!((first[0].thread.as_ref(), &first[0].audience), (None, &Audience::Staff));
+    assert!(escalated(&mut story, 29).is_empty(), "once");
+    let second = escalated(&mut story, 30);
+    assert_eq!(to(&second), ["Boss@ICB.example", CHIEF]);
+    assert_eq!(second[0].thread, Some(first[0].id.clone()), "in the thread that the boss has");
+    assert_eq!(second[1].thread, None);
+    assert!(escalated(&mut story, 1000).is_empty());
+    let hands = story.ledger.hands("1", At::from_millis(1000 * MINUTE), &story.rules()).expect("open");
+    let told: Vec<(&str, i64, bool)> = hands
+        .told
+        .iter()
+        .map(|told| (told.recipient.as_str(), told.at.as_millis() / MINUTE, told.escalated))
+        .collect();
+    assert_eq!(told, [(DESK, 0, false), (BOSS, 15, true), (CHIEF, 30, true)]);
+    assert_eq!(hands.next, None);
+}
+
+#[test]
+fn once_somebody_has_it_nobody_else_is_told() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    let first = escalated(&mut story, 15);
+    // Between two steps. The letter to the boss may not have left.
+    assert_eq!(story.ledger.take_on(&by("1", 20, "Jo")), first);
+    assert!(escalated(&mut story, 30).is_empty());
+    let hands = story.ledger.hands("1", At::from_millis(40 * MINUTE), &story.rules()).expect("open");
+    assert_eq!((hands.next, hands.taken_on.len()), (None, 1));
+    assert_eq!(story.ledger.take_on(&by("2", 20, "Jo")), [], "of an incident that isn't open");
+
+    let mut story = self::story();
+    story.tell(&event("1", 0, &["A"]));
+    assert_eq!(story.ledger.take_on(&by("1", 1, "Jo")), []);
+    assert!(escalated(&mut story, 30).is_empty());
+}
+
+#[test]
+fn whoever_was_escalated_to_hears_of_what_follows_and_of_the_end() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    let letters = escalated(&mut story, 15);
+    let thread = Some(letters[0].id.clone());
+    let update = story.tell(&changed("1", 20, &["A", "B"]));
+    let of_boss = |plan: &Plan| -> Vec<Notice> {
+        plan.notices.iter().filter(|notice| notice.recipient == BOSS).cloned().collect()
+    };
+    let [update] = &of_boss(&update)[..] else { panic!("one update") };
+    assert_eq!((update.kind, &update.thread), (NoticeKind::Update, &thread));
+    story.ledger.take_on(&by("1", 21, "Jo"));
+    let end = story.tell(&resolved("1", 40, Reason::Recovered));
+    let [end] = &of_boss(&end)[..] else { panic!("one end") };
+    assert_eq!((end.kind, &end.thread), (NoticeKind::Back, &thread));
+    assert_ne!(end.id, letters[0].id, "an id of its own");
+}
+
+#[test]
+fn a_letter_that_was_called_back_was_never_there() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    let letters = escalated(&mut story, 15);
+    for letter in story.ledger.take_on(&by("1", 15, "Jo")) {
+        story.ledger.recalled(&letter);
+    }
+    let end = story.tell(&resolved("1", 40, Reason::Recovered));
+    assert_eq!(said(&end, true), [format!("back {DESK}")], "no end without a beginning: {letters:?}");
+}
+
+#[test]
+fn of_several_letters_those_that_have_not_left_are_called_back() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    let sent = escalated(&mut story, 15);
+    let late = escalated(&mut story, 30);
+    let all = story.ledger.take_on(&by("1", 31, "Jo"));
+    assert_eq!(all.iter().filter(|letter| letter.recipient.eq_ignore_ascii_case(BOSS)).count(), 2);
+    for letter in &late {
+        assert!(all.contains(letter));
+        story.ledger.recalled(letter);
+    }
+    let end = story.tell(&resolved("1", 40, Reason::Recovered));
+    assert_eq!(said(&end, true), [format!("back {BOSS}"), format!("back {DESK}")], "the chief heard nothing");
+    assert_eq!(
+        end.notices.iter().find(|n| n.recipient == BOSS).expect("one").thread,
+        Some(sent[0].id.clone())
+    );
+}
+
+#[test]
+fn what_is_over_first_is_escalated_to_nobody() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    story.tell(&resolved("1", 14, Reason::Recovered));
+    assert!(escalated(&mut story, 15).is_empty());
+    assert_eq!(story.ledger.next_reminder(&story.rules()), None);
+    // It begins anew under the same number: the clock begins anew as well, and nobody has that one in hand.
+    story.tell(&event("1", 60, &["A"]));
+    assert!(escalated(&mut story, 74).is_empty());
+    assert_eq!(to(&escalated(&mut story, 75)), [BOSS]);
+}
+
+#[test]
+fn nobody_is_escalated_to_before_staff_know() {
+    let mut story = Story { maintenance: vec![window(0, 60, &[])], ..story() };
+    story.tell(&event("1", 0, &["A"]));
+    assert!(escalated(&mut story, 59).is_empty(), "planned work keeps the desk's letter until 60");
+    assert_eq!(story.ledger.next_reminder(&story.rules()), Some(At::from_millis(75 * MINUTE)));
+    assert_eq!(to(&escalated(&mut story, 75)), [BOSS]);
+
+    let mut story = Story { staff: Vec::new(), ..self::story() };
+    story.tell(&event("1", 0, &["A"]));
+    assert!(escalated(&mut story, 100).is_empty(), "nobody was asked to acknowledge anything");
+}
+
+#[test]
+fn planned_work_that_began_meanwhile_holds_it_back() {
+    let mut story = Story { maintenance: vec![window(10, 45, &["fw"])], ..story() };
+    story.tell(&event("1", 0, &["A"]));
+    assert!(escalated(&mut story, 44).is_empty());
+    assert_eq!(story.ledger.next_reminder(&story.rules()), Some(At::from_millis(45 * MINUTE)));
+    // Two steps have passed: one letter to each.
+    assert_eq!(to(&escalated(&mut story, 45)), [BOSS, CHIEF]);
+    assert!(escalated(&mut story, 46).is_empty());
+}
+
+#[test]
+fn a_restart_forgets_nobody_and_tells_nobody_twice() {
+    let mut story = story();
+    let mut sent = story.tell(&event("1", 0, &["A"])).notices;
+    sent.extend(escalated(&mut story, 15));
+    story.ledger = restarted(&story, &sent);
+    assert!(escalated(&mut story, 29).is_empty());
+    let second = escalated(&mut story, 30);
+    assert_eq!(to(&second), ["Boss@ICB.example", CHIEF]);
+    assert_eq!(second[0].thread, Some(sent[2].id.clone()));
+    sent.extend(second);
+    story.ledger = restarted(&story, &sent);
+    assert!(escalated(&mut story, 1000).is_empty());
+    let end = story.tell(&resolved("1", 1001, Reason::Recovered));
+    assert_eq!(said(&end, true).len(), 3, "the desk, the boss and the chief: {end:?}");
+
+    let mut story = self::story();
+    let sent = story.tell(&event("1", 0, &["A"])).notices;
+    story.ledger.take_on(&by("1", 5, "Jo"));
+    story.ledger = restarted(&story, &sent);
+    assert!(escalated(&mut story, 100).is_empty(), "Jo still has it");
+
+    // Nobody was there to write for an hour, and it may be over.
+    let mut story = self::story();
+    let sent = story.tell(&event("1", 0, &["A"])).notices;
+    story.ledger = restarted(&story, &sent);
+    story.ledger.rest_until(At::from_millis(62 * MINUTE));
+    assert!(escalated(&mut story, 61).is_empty());
+    assert_eq!(story.ledger.next_reminder(&story.rules()), Some(At::from_millis(62 * MINUTE)));
+    assert_eq!(to(&escalated(&mut story, 62)), [BOSS, CHIEF], "one letter each for two steps");
+}
+
+fn merged(incident: &str, minutes: i64, into: &str) -> Event {
+    Event { into: Some(into.to_owned()), ..resolved(incident, minutes, Reason::Merged) }
+}
+
+#[test]
+fn whoever_has_one_incident_has_the_one_that_it_goes_on_as() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    story.tell(&event("2", 5, &["B"]));
+    story.ledger.take_on(&by("2", 6, "Jo"));
+    story.tell(&merged("2", 10, "1"));
+    assert!(escalated(&mut story, 100).is_empty());
+    let hands = story.ledger.hands("1", At::from_millis(100 * MINUTE), &story.rules()).expect("open");
+    assert_eq!(hands.taken_on[0].by, "Jo");
+}
+
+#[test]
+fn whoever_was_escalated_to_follows_a_merger_and_isnt_told_the_same_again() {
+    let mut story = Story { escalation: vec![step(15, &[BOSS])], ..Story::new() };
+    let mut sent = story.tell(&event("1", 0, &["A"])).notices;
+    sent.extend(story.tell(&event("2", 1, &["B"])).notices);
+    story.escalation = vec![step(15, &[BOSS]), step(60, &[BOSS])];
+    // Somebody has the first; the second is escalated.
+    story.ledger.take_on(&by("1", 2, "Jo"));
+    let letter = escalated(&mut story, 16).remove(0);
+    assert_eq!(letter.incident, "2");
+    sent.push(letter.clone());
+    // One that nobody has swallows it.
+    sent.extend(story.tell(&event("0", 17, &["C"])).notices);
+    let plan = story.tell(&merged("2", 20, "0"));
+    let to_boss: Vec<&Notice> = plan.notices.iter().filter(|notice| notice.recipient == BOSS).collect();
+    let kinds: Vec<NoticeKind> = to_boss.iter().map(|notice| notice.kind).collect();
+    assert_eq!(
+        kinds,
+        [NoticeKind::Inherited, NoticeKind::Update],
+        "one that says it, and one that is never sent"
+    );
+    assert_ne!(to_boss[0].id, to_boss[1].id);
+    sent.extend(plan.notices.iter().cloned());
+    let mut again =
+        Story { ledger: restarted(&story, &sent), escalation: story.escalation.clone(), ..Story::new() };
+    for story in [&mut story, &mut again] {
+        // Its own clock goes on from 17: a step that comes after the merger is news.
+        assert!(escalated(story, 31).is_empty());
+        assert_eq!(to(&escalated(story, 32)), [BOSS]);
+        let update = story.tell(&changed("0", 40, &["C", "D"]));
+        let update = update.notices.iter().find(|notice| notice.recipient == BOSS).expect("an update");
+        assert_eq!(update.thread, Some(letter.id.clone()), "in the thread that they know");
+        let end = story.tell(&resolved("0", 50, Reason::Recovered));
+        assert_eq!(end.notices.iter().filter(|notice| notice.recipient == BOSS).count(), 1);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Whatever happens, whoever restarts, and whoever says that they have it when: as many letters as there are steps at most, none while
+    /// somebody has it, and the end to everybody who was told.
+    #[test]
+    fn nobody_is_escalated_to_twice_for_one_step_or_in_vain(
+        events in stories(),
+        acknowledged in proptest::collection::vec((0..40_usize, 0..3_u8), 0..6),
+        restarts in proptest::collection::vec(0..40_usize, 0..4),
+    ) {
+        let mut story = story();
+        let mut sent: Vec<Notice> = Vec::new();
+        // By incident and key: letters since it opened.
+        let mut told: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (place, event) in events.iter().enumerate() {
+            let minutes = event.at.as_millis() / MINUTE;
+            for notice in escalated(&mut story, minutes) {
+                let hands = story.ledger.hands(&notice.incident, notice.due, &story.rules()).expect("open");
+                prop_assert!(hands.taken_on.is_empty(), "somebody has it: {notice:?}");
+                let letters = told.entry((notice.incident.clone(), key(&notice.recipient))).or_default();
+                *letters += 1;
+                prop_assert!(*letters <= if key(&notice.recipient) == BOSS { 2 } else { 1 }, "{notice:?}");
+                sent.push(notice);
+            }
+            let plan = story.tell(event);
+            for (withdrawn, why) in plan.withdrawn {
+                prop_assert!(withdrawn.kind != NoticeKind::Escalation, "it was due when it was planned");
+                for notice in sent.iter_mut().filter(|notice| notice.id == withdrawn.id) {
+                    notice.state = NoticeState::Withheld { why: why.clone() };
+                }
+            }
+            if event.event == EventKind::Resolved {
+                let ended: Vec<String> =
+                    plan.notices.iter().filter(|n| n.incident == event.incident).map(|n| key(&n.recipient)).collect();
+                told.retain(|(incident, who), _| {
+                    let is_over = *incident == event.incident;
+                    assert!(!is_over || ended.contains(who), "{who} wasn't told of the end of {incident}");
+                    !is_over
+                });
+            }
+            for inherited in plan.notices.iter().filter(|n| n.kind == NoticeKind::Inherited && n.audience == Audience::Staff) {
+                told.entry((inherited.incident.clone(), key(&inherited.recipient))).or_default();
+            }
+            sent.extend(plan.notices);
+            let mut ids: Vec<&str> = sent.iter().map(|notice| notice.id.as_str()).collect();
+            ids.sort_unstable();
+            let all = ids.len();
+            ids.dedup();
+            prop_assert_eq!(ids.len(), all, "two notices with one id");
+            for (_, who) in acknowledged.iter().filter(|(when, _)| *when == place) {
+                story.ledger.take_on(&by(&event.incident, minutes, &who.to_string()));
+            }
+            if restarts.contains(&place) {
+                story.ledger = restarted(&story, &sent);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Who has it in hand, links, and what those read who are told because nobody does.
+
+use super::*;
+use crate::notify::acknowledgement::{AckWay, Acknowledgement};
+use crate::notify::policy::Hands;
+use crate::notify::policy::escalation::Told;
+
+const LINK: &str = "https://linewatch.example/ack/2023-03-16-1/0123456789abcdef/00ff?a=1&b=<2>";
+
+fn at(clock: &str) -> At {
+    format!("2023-03-16T{clock}:00Z").parse().expect("a time")
+}
+
+fn told(recipient: &str, clock: &str, escalated: bool) -> Told {
+    Told { recipient: recipient.to_owned(), at: at(clock), escalated }
+}
+
+fn by(name: &str, clock: &str) -> Acknowledgement {
+    Acknowledgement {
+        incident: "2023-03-16-1".to_owned(),
+        at: at(clock),
+        person: format!("as {name}"),
+        by: name.to_owned(),
+        way: AckWay::Link,
+        audience: Audience::Staff,
+        note: None,
+    }
+}
+
+/// Staff were told at 08:12, and Sam Poe at 08:27.
+fn hands(taken_on: Vec<Acknowledgement>) -> Hands {
+    let next = taken_on.is_empty().then(|| at("08:42"));
+    Hands {
+        incident: "2023-03-16-1".to_owned(),
+        told_since: Some(at("08:12")),
+        taken_on,
+        told: vec![
+            told("service.desk@icb.example", "08:12", false),
+            told("Sam Poe", "08:27", true),
+            told("chief@icb.example", "08:30", true),
+        ],
+        next,
+    }
+}
+
+fn write_with(
+    kind: NoticeKind,
+    audience: Audience,
+    due: &str,
+    hands: Option<&Hands>,
+    link: Option<&str>,
+) -> Letter {
+    let (estate, event) = (estate(), firewall());
+    let context = Context {
+        estate: &estate,
+        event: &event,
+        earlier: &[],
+        open: &[],
+        staff_told: true,
+        awaits_approval: false,
+        refused: &[],
+        next: None,
+        deadlines: &[],
+        hands,
+        link,
+    };
+    let notice = Notice { due: at(due), ..notice(kind, audience, &event) };
+    letter(&notice, &context).expect("templates render")
+}
+
+#[test]
+fn those_who_are_told_because_nobody_has_it_read_who_was_told_and_what_to_do() {
+    let hands = hands(Vec::new());
+    let letter = write_with(NoticeKind::Escalation, Audience::Staff, "08:30", Some(&hands), Some(LINK));
+    insta::assert_snapshot!("escalation", shown(&letter));
+    assert!(letter.html.contains("00ff?a=1&#38;b=&#60;2&#62;"), "escaped: {}", letter.html);
+    assert!(!letter.text.contains("chief@icb.example"), "the reader knows of themselves: {}", letter.text);
+    let without = write_with(NoticeKind::Escalation, Audience::Staff, "08:30", Some(&hands), None);
+    assert!(without.text.contains("run: linewatch ack 2023-03-16-1"), "{}", without.text);
+    // Somebody was quicker than the mail.
+    let hands = self::hands(vec![by("Jo Bloggs", "08:29")]);
+    let late = write_with(NoticeKind::Escalation, Audience::Staff, "08:30", Some(&hands), Some(LINK));
+    assert!(late.text.contains("Jo Bloggs has taken this on, at 08:29."), "{}", late.text);
+    assert!(late.text.contains("Nothing is asked of you."), "{}", late.text);
+}
+
+#[test]
+fn staff_read_whether_somebody_has_it_and_how_to_say_so() {
+    let nobody = hands(Vec::new());
+    let opening = write_with(NoticeKind::Opening, Audience::Staff, "08:12", Some(&nobody), Some(LINK));
+    assert!(opening.text.contains("If nobody takes it on, others are told at 08:42.\n\nIf you have it in hand, say so here:\nhttps://linewatch.example/ack/"), "{}", opening.text);
+    let update = write_with(NoticeKind::Update, Audience::Staff, "08:20", Some(&nobody), Some(LINK));
+    assert!(
+        update.text.contains("Nobody has taken this on yet. If nobody takes it on, others"),
+        "{}",
+        update.text
+    );
+
+    let two = hands(vec![by("Jo Bloggs", "08:20"), by("somebody at NHS Kent and Medway", "08:21")]);
+    let update = write_with(NoticeKind::Update, Audience::Staff, "08:30", Some(&two), Some(LINK));
+    assert!(
+        update
+            .text
+            .contains("Jo Bloggs (08:20) and somebody at NHS Kent and Medway (08:21) have taken this on."),
+        "{}",
+        update.text
+    );
+    assert!(update.text.contains("If you have it in hand as well, say so here:"), "{}", update.text);
+    let five = hands(["A", "B", "C", "D", "E"].map(|name| by(name, "08:20")).to_vec());
+    let update = write_with(NoticeKind::Update, Audience::Staff, "08:30", Some(&five), None);
+    assert!(
+        update.text.contains("A (08:20), B (08:20), C (08:20) and 2 more have taken this on."),
+        "{}",
+        update.text
+    );
+
+    // Where neither links nor escalation are configured, letters say nothing of either.
+    let plain =
+        Hands { told: vec![told("desk@icb.example", "08:12", false)], next: None, ..hands(Vec::new()) };
+    let with = write_with(NoticeKind::Update, Audience::Staff, "08:20", Some(&plain), None);
+    assert_eq!(with, write_with(NoticeKind::Update, Audience::Staff, "08:20", None, None));
+}
+
+#[test]
+fn managers_read_who_has_it_and_may_say_that_they_read_it() {
+    let hands = hands(vec![by("Jo Bloggs", "08:20")]);
+    let letter = write_with(NoticeKind::Update, manager(), "08:30", Some(&hands), Some(LINK));
+    assert!(
+        letter.text.contains("Jo Bloggs at NHS Kent and Medway has taken this on, at 08:20.\n"),
+        "{}",
+        letter.text
+    );
+    assert!(
+        letter.text.contains(
+            "If you have read this, please tell NHS Kent and Medway:\nhttps://linewatch.example/ack/"
+        ),
+        "{}",
+        letter.text
+    );
+    let nameless = self::hands(vec![by("somebody at NHS Kent and Medway", "08:20")]);
+    let letter = write_with(NoticeKind::Opening, manager(), "08:30", Some(&nameless), None);
+    assert!(
+        letter.text.contains("Somebody at NHS Kent and Medway has taken this on, at 08:20.\n"),
+        "{}",
+        letter.text
+    );
+    assert!(!letter.text.contains("please tell"), "{}", letter.text);
+}
