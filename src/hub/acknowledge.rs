@@ -4,36 +4,38 @@
 //! link is no log-in: it permits its one reader this one thing about one incident. These pages are served whatever name the hub is
 //! called by, so that a proxy may show them and nothing else: whoever has no link gets nothing here.
 
+mod page;
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Extension, Form, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use page::{page, refused};
+
 use super::api::problem;
 use super::pages;
-use super::pages_words::local;
 use super::server::Peer;
 use super::state::Hub;
 use super::status::AckLine;
 use crate::agent::clock;
 use crate::limits::{
-    ACK_ALL_BURST, ACK_ALL_PER_SECOND, ACK_BURST, ACK_FORM_BYTES_MAX, ACK_LINK_AFTER_END, ACK_NAME_CHARS_MAX,
-    ACK_NOTE_CHARS_MAX, ACK_PER_SECOND, HTTP_REQUEST_TIMEOUT,
+    ACK_ALL_BURST, ACK_ALL_PER_SECOND, ACK_BURST, ACK_FORM_BYTES_MAX, ACK_LINK_AFTER_END, ACK_PER_SECOND,
+    HTTP_REQUEST_TIMEOUT,
 };
 use crate::notify::acknowledgement::{TooLong, name_of, note_of};
 use crate::notify::policy::Addressee;
-use crate::notify::{AckWay, Acknowledgement, Audience, LINK_PATH, Said, Standing};
+use crate::notify::{AckWay, Acknowledgement, LINK_PATH, Said, Standing};
 use crate::reflector::limiter::{Limiter, Rate};
 use crate::store::StoreError;
 use crate::time::At;
@@ -303,194 +305,6 @@ async fn command(hub: &Hub, id: &str, body: &[u8]) -> (AckOutcome, Response) {
         }
         Err(error) => (AckOutcome::Expired, unknown(error)),
     }
-}
-
-#[derive(Template)]
-#[template(path = "pages/acknowledge.html")]
-struct AckPage {
-    title: String,
-    /// `good`, `bad`, `wait`: with a shape and words beside it.
-    tone: &'static str,
-    shape: &'static str,
-    headline: String,
-    paragraphs: Vec<String>,
-    incident: Option<AckIncident>,
-    /// Those who have it in hand.
-    taken_on: Vec<AckItem>,
-    /// Managers who have read of it, for staff.
-    receipts: Option<String>,
-    form: Option<FormPage>,
-    icb: String,
-    version: &'static str,
-}
-
-struct AckIncident {
-    id: String,
-    sentence: String,
-    since: String,
-    since_utc: String,
-}
-
-struct AckItem {
-    by: String,
-    at: String,
-    at_utc: String,
-    note: Option<String>,
-}
-
-struct FormPage {
-    button: &'static str,
-    /// What is wrong with what was sent.
-    wrong: Option<String>,
-    name: String,
-    note: String,
-    name_max: usize,
-    note_max: usize,
-}
-
-impl Case {
-    fn page(&self, hub: &Hub, wrong: Option<String>, form: &AckForm) -> AckPage {
-        let view = hub.view();
-        let estate = &view.estate;
-        let event = &self.standing.last;
-        let is_staff = self.reader.audience == Audience::Staff;
-        let (takers, receipts): (Vec<_>, Vec<_>) = self.said.iter().partition(|said| said.takes_on());
-        let (tone, shape, headline, mut paragraphs) = self.words(is_staff, |at| local(estate, at));
-        if self.standing.ended.is_some() {
-            paragraphs.push("It is over. Nobody needs to do anything about it any more.".to_owned());
-        }
-        let receipts = (is_staff && !receipts.is_empty()).then(|| match receipts.len() {
-            1 => "One practice manager has read of it.".to_owned(),
-            several => format!("{several} practice managers have read of it."),
-        });
-        AckPage {
-            title: format!("Incident {}", self.standing.incident),
-            tone,
-            shape,
-            headline,
-            paragraphs,
-            incident: Some(AckIncident {
-                id: self.standing.incident.clone(),
-                sentence: event.sentence.clone(),
-                since: local(estate, event.since),
-                since_utc: event.since.to_string(),
-            }),
-            taken_on: takers
-                .into_iter()
-                .map(|said| AckItem {
-                    by: said.by.clone(),
-                    at: local(estate, said.at),
-                    at_utc: said.at.to_string(),
-                    // What staff write to each other.
-                    note: said.note.clone().filter(|_| is_staff),
-                })
-                .collect(),
-            receipts,
-            form: self.own.is_none().then(|| FormPage {
-                button: if is_staff { "I have it in hand" } else { "I have read this" },
-                wrong,
-                name: form.name.clone(),
-                note: form.note.clone(),
-                name_max: ACK_NAME_CHARS_MAX,
-                note_max: ACK_NOTE_CHARS_MAX,
-            }),
-            icb: estate.icb.name.clone(),
-            version: env!("CARGO_PKG_VERSION"),
-        }
-    }
-
-    /// The one line that matters most, and what follows from it.
-    fn words(
-        &self,
-        is_staff: bool,
-        local: impl Fn(At) -> String,
-    ) -> (&'static str, &'static str, String, Vec<String>) {
-        match (&self.own, is_staff) {
-            (Some(own), true) => (
-                "good",
-                "✓",
-                format!("{} has taken this on, since {}.", capital(&own.by), local(own.at)),
-                vec!["Nobody else will be asked to. The next letters say who has it.".to_owned()],
-            ),
-            (Some(own), false) => (
-                "good",
-                "✓",
-                format!("Noted at {}: you have read this.", local(own.at)),
-                vec!["You need not do anything more here. We will write when it is over.".to_owned()],
-            ),
-            (None, true) => (
-                "wait",
-                "◌",
-                "Do you have this incident in hand?".to_owned(),
-                vec![
-                    "Press the button below to say so. Then nobody else is asked to, and the next letters say who has it."
-                        .to_owned(),
-                ],
-            ),
-            (None, false) => (
-                "wait",
-                "◌",
-                "Have you read our letter?".to_owned(),
-                vec!["Press the button below to tell us. You need not do anything more here.".to_owned()],
-            ),
-        }
-    }
-}
-
-fn capital(text: &str) -> String {
-    crate::notify::words::plain::capital(text)
-}
-
-fn refused(hub: &Hub, outcome: AckOutcome) -> Response {
-    hub.numbers.acknowledged(AckWay::Link, outcome);
-    let (headline, paragraph) = match outcome {
-        AckOutcome::Wrong => (
-            "This link is not one of ours.",
-            "It may have been cut off or changed on its way. Open it from the letter itself, or copy the whole of it.",
-        ),
-        AckOutcome::Expired => (
-            "This link is no longer of use.",
-            "The incident that it is about has been over for more than a day. Nothing needs to be done.",
-        ),
-        AckOutcome::Flood => ("Too many ask just now.", "Please try again in a minute."),
-        _ => (
-            "This cannot be looked up just now.",
-            "Please try again in a few minutes, or telephone whoever sent the letter.",
-        ),
-    };
-    let answer = AckPage {
-        title: headline.to_owned(),
-        tone: "bad",
-        shape: "✕",
-        headline: headline.to_owned(),
-        paragraphs: vec![paragraph.to_owned(), "Nothing has been acknowledged.".to_owned()],
-        incident: None,
-        taken_on: Vec::new(),
-        receipts: None,
-        form: None,
-        icb: hub.view().estate.icb.name.clone(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    page(outcome.status(), &answer)
-}
-
-/// The one page whose form may be sent, and to itself alone.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
-
-fn page(status: StatusCode, page: &AckPage) -> Response {
-    let mut answer = match page.render() {
-        Ok(html) => (status, Html(html)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page could not be written");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; see the log\n")
-                .into_response()
-        }
-    };
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
-    answer
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::notify::acknowledgement::AckWay;
+use crate::notify::rehearsal::Rehearsal;
 
 const DESK: &str = "desk@icb.example";
 const BOSS: &str = "boss@icb.example";
@@ -279,6 +280,35 @@ fn whoever_was_escalated_to_follows_a_merger_and_isnt_told_the_same_again() {
         let end = story.tell(&resolved("0", 50, Reason::Recovered));
         assert_eq!(end.notices.iter().filter(|notice| notice.recipient == BOSS).count(), 1);
     }
+}
+
+#[test]
+fn a_preview_shows_them_with_links_that_open_nothing() {
+    let story = story();
+    let mut rehearsal = Rehearsal::new(story.rules(), &[]).with_link(Some("https://linewatch.example/"));
+    rehearsal.tell(&event("1", 0, &["A"]));
+    rehearsal.until(At::from_millis(45 * MINUTE));
+    rehearsal.tell(&resolved("1", 50, Reason::Recovered));
+    rehearsal.until(At::from_millis(60 * MINUTE));
+    let written = rehearsal.written();
+    let of = |kind: NoticeKind| -> Vec<(&str, i64)> {
+        let of_kind = written.iter().map(|written| &written.notice).filter(|notice| notice.kind == kind);
+        of_kind.map(|notice| (notice.recipient.as_str(), notice.due.as_millis() / MINUTE)).collect()
+    };
+    assert_eq!(of(NoticeKind::Escalation), [(BOSS, 15), ("Boss@ICB.example", 30), (CHIEF, 30)]);
+    assert_eq!(of(NoticeKind::Back), [("a@a.example", 50), (BOSS, 50), (CHIEF, 50), (DESK, 50)]);
+    for written in written {
+        let has_link = written.letter.text.contains("https://linewatch.example/ack/1/");
+        assert_eq!(has_link, written.notice.kind != NoticeKind::Back, "{}", written.letter.text);
+    }
+    let last = written
+        .iter()
+        .rfind(|written| written.notice.recipient == CHIEF && written.notice.due.as_millis() == 30 * MINUTE);
+    let text = &last.expect("the chief's letter").letter.text;
+    assert!(
+        text.contains("- desk@icb.example, at 00:00\n- boss@icb.example, at 00:15, because nobody"),
+        "{text}"
+    );
 }
 
 proptest! {
