@@ -12,16 +12,19 @@ mod teller;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Url;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Exit;
-use crate::config::Config;
+use crate::config::{Config, parse_link};
 use crate::estate::Estate;
 use crate::hub::service::{self, Running};
 use crate::limits::{DRILL_CALM, DRILL_OVERTIME, DRILL_STOP_TIMEOUT, DRILL_TELL_EVERY};
@@ -29,9 +32,9 @@ use crate::time::At;
 use crate::world::faults::World;
 use crate::world::loopback::County;
 use crate::world::loopback::weather::{Playback, Weather};
-use crate::world::scenario::Scenario;
+use crate::world::scenario::{self, Scenario};
 use crate::world::timetable::Clock;
-use exercise::Notifying;
+use exercise::{Answers, Notifying};
 use paper::{Paper, Style, Word, put};
 use stage::{Folder, PRACTICES_MAX};
 use tale::Tale;
@@ -61,6 +64,15 @@ pub struct Args {
     /// Where the exercise's report goes [default: exercise-DATE-TIME]
     #[arg(long, value_name = "FOLDER", requires = "notify")]
     report: Option<PathBuf>,
+    /// Where those who are told can answer: the exercise's own pages listen here [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "notify")]
+    listen: Option<SocketAddr>,
+    /// How they reach that, perhaps through a proxy: then letters have a link by which to say "I have it in hand"
+    #[arg(long, value_name = "URL", requires = "listen", value_parser = parse_link)]
+    link: Option<Url>,
+    /// How long they may take for it once the story is over; Ctrl-C ends the wait
+    #[arg(long, value_name = "LENGTH", requires = "notify", value_parser = scenario::parse_length)]
+    wait: Option<Duration>,
     /// Draw other lots than the scenario's own
     #[arg(long)]
     seed: Option<u64>,
@@ -92,7 +104,8 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     let county = County::start(&config, &sky)?;
     let moved = county.rewrite(&config, folder.path())?;
     let (notifying, moved) = if args.notify {
-        let (notifying, moved) = Notifying::prepare(&config, &moved, args.report.as_deref(), now())?;
+        let answers = Answers { listen: args.listen, link: args.link.clone(), wait: args.wait };
+        let (notifying, moved) = Notifying::prepare(&config, &moved, args.report.as_deref(), now(), answers)?;
         (Some(notifying), moved)
     } else {
         (None, moved)
@@ -129,7 +142,7 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     weather.begin(world);
     drill.title(&moved, &scenario, &running)?;
     let ended = drill.watch(&running, &county, &mut endings).await;
-    let reported = drill.report(&running, &moved, (&scenario.title, began)).await;
+    let reported = drill.report(&running, &moved, (&scenario.title, began), &mut endings).await;
     // A closed pipe is no reason to leave anything behind either.
     let told = ended.and_then(|ended| drill.close(ended).map(|()| ended));
     stop(running, county, folder).await;
@@ -184,9 +197,15 @@ impl Drill {
         running: &Running,
         config: &Config,
         (scenario, began): (&str, At),
+        endings: &mut Endings,
     ) -> anyhow::Result<bool> {
         let Some(notifying) = &self.notifying else { return Ok(true) };
         notifying.settle(running).await;
+        if let Some(wait) = notifying.wait() {
+            let text = format!("waiting {wait:?} for those who were told to answer; Ctrl-C ends the wait");
+            drop(self.teller.say(now(), Word::Drill, &text));
+            drop(tokio::time::timeout(wait, endings.next()).await);
+        }
         let incidents: Vec<String> =
             self.incidents.iter().map(|(id, sentence)| format!("{id}: {sentence}")).collect();
         let written = notifying.report(running, config, (scenario, began, now()), &incidents).await;

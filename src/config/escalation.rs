@@ -41,6 +41,11 @@ pub(super) fn link(text: &str) -> Result<Url, Refusal> {
     Ok(url)
 }
 
+/// The same, from a command line.
+pub fn parse_link(text: &str) -> Result<Url, String> {
+    link(text).map_err(|refusal| format!("{}: {}", refusal.message, refusal.help))
+}
+
 fn steps(reader: &mut Reader<'_>, root: &Section<'_>, ways: &WaySettings) -> Vec<EscalationStep> {
     let mut steps: Vec<EscalationStep> = Vec::new();
     for section in sections(reader, root, "escalation", ESCALATION_STEPS_MAX) {

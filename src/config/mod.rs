@@ -49,6 +49,7 @@ use toml::de::DeTable;
 
 pub use ambiguity::{Ambiguities, Ambiguity};
 pub use errors::{Errors, Problem};
+pub use escalation::parse_link;
 pub use handout::Handout;
 pub use hints::{Hint, hints};
 pub use ods::{

@@ -74,6 +74,11 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         mail_service: real.ways.mail_service.clone(),
         exercise: ExerciseSettings { is_on: true, ..listed.clone() },
     };
+    config.acknowledgement.steps = real.acknowledgement.steps.clone();
+    for step in &mut config.acknowledgement.steps {
+        step.to.retain(is_listed);
+    }
+    config.acknowledgement.steps.retain(|step| !step.to.is_empty());
     config.notices.practices = PracticeNotices::Auto;
     Ok(config)
 }
@@ -146,6 +151,9 @@ from = "linewatch@icb.example"
 staff = ["desk@icb.example", "boss@icb.example"]
 [exercise]
 to = {listed:?}
+[[escalation]]
+after = "15m"
+to = ["boss@icb.example", "emergency.planning@icb.example"]
 [[network]]
 id = "internet"
 name = "the internet"
@@ -226,6 +234,7 @@ email = ["c@two.example", "a@one.example"]
                 maintenance: &config.maintenance,
                 mail: true,
                 update_every: config.notices.update_every,
+                escalation: &config.acknowledgement.steps,
             };
             let mut ledger = Ledger::default();
             let (mut at, mut told) = (0, Vec::new());

@@ -51,7 +51,7 @@ pub struct NoticeFigures {
     /// Oldest first.
     pub tries: Vec<TryFigures>,
     /// `None`: nobody did.
-    pub acknowledged: Option<Acknowledged>,
+    pub acknowledged: Option<Moment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +65,6 @@ pub struct TryFigures {
     pub answer: String,
 }
 
-/// Somebody said that they have it in hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acknowledged {
-    pub at: Moment,
-    pub by: String,
-}
-
 /// What an exercise was.
 #[derive(Debug, Clone, Copy)]
 pub struct Exercise<'a> {
@@ -83,13 +76,8 @@ pub struct Exercise<'a> {
 }
 
 impl ExerciseFigures {
-    /// `fates`: what became of every notice; `acknowledged`: by a notice's id, where somebody did.
-    pub fn new(
-        exercise: &Exercise<'_>,
-        listed: &[String],
-        fates: &[Fate],
-        acknowledged: impl Fn(&str) -> Option<(At, String)>,
-    ) -> Self {
+    /// `fates`: what became of every notice.
+    pub fn new(exercise: &Exercise<'_>, listed: &[String], fates: &[Fate]) -> Self {
         let icb = &exercise.estate.icb;
         let moment = |at: At| Moment::new(at, &icb.timezone);
         let notice = |fate: &Fate| NoticeFigures {
@@ -111,7 +99,7 @@ impl ExerciseFigures {
                     answer: tried.answer.clone(),
                 })
                 .collect(),
-            acknowledged: acknowledged(&fate.notice.id).map(|(at, by)| Acknowledged { at: moment(at), by }),
+            acknowledged: fate.acknowledged.map(moment),
         };
         let recipients = listed.iter().map(|recipient| {
             let theirs = fates.iter().filter(|fate| fate.notice.recipient.eq_ignore_ascii_case(recipient));
@@ -205,10 +193,8 @@ fn row(zone: &jiff::tz::TimeZone, recipient: &str, notice: &NoticeFigures) -> Ro
         (state, Some(why)) => format!("{state}: {why}"),
         (state, None) => state.to_owned(),
     };
-    let acknowledged = notice.acknowledged.as_ref().map_or_else(
-        || "not acknowledged".to_owned(),
-        |by| format!("{} by {}", local(by.at.utc, zone), by.by),
-    );
+    let acknowledged =
+        notice.acknowledged.as_ref().map_or_else(|| "not acknowledged".to_owned(), |at| local(at.utc, zone));
     Row {
         cells: [
             recipient.to_owned(),

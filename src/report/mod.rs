@@ -33,7 +33,7 @@ mod period;
 mod story;
 
 pub use csv::{incident_csv, period_csv};
-pub use exercise::{Acknowledged, Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
+pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;

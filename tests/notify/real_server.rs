@@ -206,6 +206,8 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
         refused: &[],
         next: None,
         deadlines: &[],
+        hands: None,
+        link: None,
     };
     letter(notice, &context, &Texts::shipped()).expect("a letter")
 }

@@ -4,9 +4,12 @@
 //! Only notices go out. The county, what is measured in it, the store and the journal are the drill's own, and go with it; what is kept
 //! is the report.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Url;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::paper::put;
@@ -22,6 +25,17 @@ use crate::time::At;
 pub struct Notifying {
     recipients: Vec<String>,
     folder: PathBuf,
+    wait: Option<Duration>,
+}
+
+/// How those who are told can answer.
+pub struct Answers {
+    /// Where the exercise's pages listen; `None`: for this machine alone.
+    pub listen: Option<SocketAddr>,
+    /// How people reach them; `None`: letters have no link.
+    pub link: Option<Url>,
+    /// How long to wait for answers when the story is over.
+    pub wait: Option<Duration>,
 }
 
 impl Notifying {
@@ -31,13 +45,21 @@ impl Notifying {
         stage: &Config,
         folder: Option<&Path>,
         began: At,
+        answers: Answers,
     ) -> anyhow::Result<(Self, Config)> {
-        let config = only_listed(real, stage)?;
+        let mut config = only_listed(real, stage)?;
+        // A link of the real hub would open nothing: what it doesn't know, nobody can have in hand.
+        config.acknowledgement.link = answers.link;
+        config.hub.listen = answers.listen.unwrap_or(config.hub.listen);
         let folder = folder.map_or_else(|| folder_of(&config, began), Path::to_owned);
         // Before anybody is written to: an exercise without its report would have to be held again.
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {} for the report", folder.display()))?;
-        Ok((Self { recipients: listed(&config), folder }, config))
+        Ok((Self { recipients: listed(&config), folder, wait: answers.wait }, config))
+    }
+
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
     }
 
     /// What a person must know before it begins.
@@ -73,8 +95,7 @@ impl Notifying {
     ) -> anyhow::Result<(PathBuf, (usize, usize))> {
         let fates = running.hub().store.fates(None, true).await.context("the outbox could not be read")?;
         let exercise = Exercise { estate: &config.estate, scenario, began, ended, incidents };
-        // Acknowledgements are the store's to know; until it does, nobody has.
-        let figures = ExerciseFigures::new(&exercise, &self.recipients, &fates, |_notice| None);
+        let figures = ExerciseFigures::new(&exercise, &self.recipients, &fates);
         let page = self.folder.join("exercise.html");
         let json = self.folder.join("exercise.json");
         let write = |file: &Path, text: String| {

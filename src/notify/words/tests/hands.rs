@@ -4,6 +4,7 @@ use super::*;
 use crate::notify::acknowledgement::{AckWay, Acknowledgement};
 use crate::notify::policy::Hands;
 use crate::notify::policy::escalation::Told;
+use crate::notify::words::texts::Texts;
 
 const LINK: &str = "https://linewatch.example/ack/2023-03-16-1/0123456789abcdef/00ff?a=1&b=<2>";
 
@@ -65,7 +66,7 @@ fn write_with(
         link,
     };
     let notice = Notice { due: at(due), ..notice(kind, audience, &event) };
-    letter(&notice, &context).expect("templates render")
+    letter(&notice, &context, &Texts::shipped()).expect("templates render")
 }
 
 #[test]
