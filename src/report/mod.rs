@@ -6,7 +6,7 @@
 //! | `facts.rs` | the journal's entries → what is known |
 //! | `spans.rs` | stretches of time, and what they have in common |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
-//! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
+//! | `hours.rs` | core hours: when a surgery is open |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
 //! | `names.rs` | what people call things, and times as they read them |
@@ -21,7 +21,6 @@
 mod chart;
 mod csv;
 mod facts;
-mod holidays;
 mod hours;
 mod html;
 mod incident;
@@ -30,9 +29,9 @@ mod names;
 mod period;
 mod spans;
 
+pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use facts::{Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
-pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
