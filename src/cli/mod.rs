@@ -11,6 +11,7 @@ mod enrol;
 mod hub;
 mod import;
 mod journal;
+mod mute;
 mod notices;
 mod observations;
 mod outbox;
@@ -57,6 +58,8 @@ enum Command {
     Why(why::Args),
     /// Let practice managers be told about an incident (with `practices = "after-approval"`)
     Approve(approve::Args),
+    /// Write to nobody about something for a while; it goes on being measured
+    Mute(mute::Args),
     /// Show what people would get to read
     Notices(notices::Args),
     /// Show what became of every notice: by what it left, when, and what the mail server said
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Mute(args) => mute::run(args),
         Command::Notices(args) => notices::run(args),
         Command::Outbox(args) => outbox::run(&args),
         Command::Beats(args) => beats::run(args),

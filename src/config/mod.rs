@@ -10,6 +10,7 @@
 
 mod addresses;
 mod ambiguity;
+mod contacts;
 mod csv;
 mod egress;
 mod errors;
@@ -53,8 +54,8 @@ pub use ods::{
 };
 pub use settings::{
     ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline, HubSettings, MailSecurity,
-    MailSettings, MaintenanceWindow, NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings,
-    TlsSettings, Tokens, WaySettings,
+    MailSettings, MaintenanceWindow, NoticeSettings, Pcn, PracticeNotices, Rates, RelaySettings,
+    ScheduleSettings, TlsSettings, Tokens, WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
@@ -156,6 +157,11 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         settings?;
     let handout = Arc::new(Handout::of(text, reader.dir));
     Some(Config { estate, hub, mail, ways, notices, maintenance, deadlines, schedule, core_hours, handout })
+}
+
+/// A length of time as configurations have it: `30s`, `2h`, `1m30s`; or what is wrong with it.
+pub fn length_of_time(text: &str) -> Result<std::time::Duration, String> {
+    values::duration(text).map_err(|refusal| format!("{}; {}", refusal.message, refusal.help))
 }
 
 /// A file's bytes, or why not, in words.

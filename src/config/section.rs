@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 16] = [
+pub(super) const TOP_KEYS: [&str; 17] = [
     "icb",
     "component",
     "network",
@@ -25,6 +25,7 @@ pub(super) const TOP_KEYS: [&str; 16] = [
     "mail",
     "channel",
     "contact",
+    "pcn",
     "notices",
     "maintenance",
     "deadline",

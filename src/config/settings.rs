@@ -9,8 +9,9 @@ use secrecy::SecretString;
 
 use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
-use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
+use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY, NOTICES_PER_HOUR};
 use crate::notify::Channel;
+use crate::notify::policy::routing::Terms;
 use crate::time::At;
 
 /// `[hub]`
@@ -141,6 +142,7 @@ impl MailSecurity {
 pub struct WaySettings {
     pub channels: Vec<ChannelSettings>,
     pub contacts: Vec<ContactSettings>,
+    pub pcns: Vec<Pcn>,
     /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
     pub mail_service: Option<String>,
 }
@@ -191,11 +193,26 @@ impl std::fmt::Debug for ChannelSettings {
 /// `[[contact]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactSettings {
-    /// Who it is: an address of a practice or of staff.
+    /// Who it is: an address of a practice or of staff, or of somebody who hears because of what they look after.
     pub email: String,
     pub mobile: Option<String>,
     /// In order; at least one.
     pub ways: Vec<ContactWay>,
+    /// At which hours they are written to, and of what.
+    pub terms: Terms,
+    /// Primary care networks, by id, of whose practices they hear.
+    pub pcns: Vec<String>,
+    /// Owners of components, by name, for whom they hear.
+    pub owners: Vec<String>,
+}
+
+/// `[[pcn]]`: a primary care network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pcn {
+    pub id: String,
+    pub name: String,
+    /// Ids, in order.
+    pub practices: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,11 +227,17 @@ pub struct NoticeSettings {
     pub practices: PracticeNotices,
     /// How long managers are left without a word while their practice is hit; `None`: until it is over.
     pub update_every: Option<Duration>,
+    /// Messages an hour to anyone; what is beyond waits for a digest. `None`: as many as there are.
+    pub per_hour: Option<u32>,
 }
 
 impl Default for NoticeSettings {
     fn default() -> Self {
-        Self { practices: PracticeNotices::Auto, update_every: Some(NOTICE_UPDATE_EVERY) }
+        Self {
+            practices: PracticeNotices::Auto,
+            update_every: Some(NOTICE_UPDATE_EVERY),
+            per_hour: Some(NOTICES_PER_HOUR),
+        }
     }
 }
 

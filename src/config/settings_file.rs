@@ -23,7 +23,10 @@ use super::ways::ways;
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
-use crate::limits::{ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
+use crate::limits::{
+    ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, NOTICES_PER_HOUR_MAX,
+    SCHEDULE_CONCURRENCY_MAX,
+};
 use crate::report::CoreHours;
 use crate::time::At;
 
@@ -50,12 +53,12 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         }
     }
     let mail = if root.has("mail") { Some(mail(reader, root, draft)) } else { None };
-    let ways = ways(reader, root, draft);
+    let core_hours = core_hours(reader, root);
+    let ways = ways(reader, root, draft, &core_hours);
     let notices = notices(reader, root);
     let maintenance = maintenance(reader, root, draft);
     let deadlines = deadlines(reader, root, draft);
     let schedule = schedule(reader, root);
-    let core_hours = core_hours(reader, root);
     let mail = match mail {
         Some(mail) => Some(mail?),
         None => None,
@@ -166,7 +169,7 @@ fn keep(text: &str) -> Result<Duration, Refusal> {
 
 fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     let Some(section) = root.table(reader, "notices") else { return NoticeSettings::default() };
-    section.refuse_unknown(reader, &["practices", "update_every"]);
+    section.refuse_unknown(reader, &["practices", "update_every", "per_hour"]);
     let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
     let practices = match practices.as_ref().map(|word| word.value.as_str()) {
         Some("after-approval") => PracticeNotices::AfterApproval,
@@ -174,7 +177,12 @@ fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> NoticeSettings {
     };
     let update_every = section.value(reader, "update_every", update_every);
     let update_every = update_every.map_or(NoticeSettings::default().update_every, |every| every.value);
-    NoticeSettings { practices, update_every }
+    let per_hour = match section.integer(reader, "per_hour", 0..=NOTICES_PER_HOUR_MAX) {
+        // Nought: no cap.
+        Some(most) => u32::try_from(most.value).ok().filter(|most| *most > 0),
+        None => NoticeSettings::default().per_hour,
+    };
+    NoticeSettings { practices, update_every, per_hour }
 }
 
 /// How often managers hear while nothing changes, or that they don't.

@@ -35,6 +35,7 @@ pub mod headers;
 pub mod intake;
 pub mod ledger;
 pub mod metrics;
+pub mod mutes;
 pub mod notes;
 pub mod numbers;
 pub mod outbox;

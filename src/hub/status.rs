@@ -9,6 +9,7 @@ use super::view::View;
 use crate::correlate::{Note, Standing};
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
+use crate::notify::policy::mute::Mute;
 use crate::observation::{Failure, HUB, PathSeen};
 use crate::time::At;
 
@@ -24,6 +25,9 @@ pub struct Status {
     /// The last event of each open incident, oldest first.
     pub incidents: Vec<Event>,
     pub notes: Vec<NoteLine>,
+    /// What nobody is written to about for now.
+    #[serde(default)]
+    pub mutes: Vec<Mute>,
 }
 
 /// Practices by how they stand. One that lost both networks counts under both.
@@ -98,7 +102,7 @@ pub struct CheckStatus {
 }
 
 impl Status {
-    pub fn new(view: &View, own: &[OwnNote]) -> Self {
+    pub fn new(view: &View, own: &[OwnNote], mutes: Vec<Mute>) -> Self {
         let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
         let notes = own.iter().map(NoteLine::from).chain(noted);
         Self {
@@ -108,6 +112,7 @@ impl Status {
             practices: Totals::new(view),
             incidents: view.picture.incidents.clone(),
             notes: notes.collect(),
+            mutes,
         }
     }
 }

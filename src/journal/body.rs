@@ -7,6 +7,7 @@
 //! | `notices` | notices that were planned, and wait or are held |
 //! | `notice` | what became of a notice |
 //! | `approval`, `agent` | what an operator did |
+//! | `mute` | that an operator muted something, or ended a mute |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
 //! | `retention` | what was removed because its time was over |
 //! | `journal` | where the chain begins |
@@ -22,6 +23,7 @@ pub const NOTICES: &str = "notices";
 pub const NOTICE: &str = "notice";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
+pub const MUTE: &str = "mute";
 pub const MEASURING: &str = "measuring";
 pub const RETENTION: &str = "retention";
 pub const JOURNAL: &str = "journal";
@@ -74,6 +76,27 @@ pub struct PlannedNotice {
     /// `queued`, `held`.
     pub state: String,
     pub due: At,
+}
+
+/// `mute`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Muting {
+    pub turn: MuteTurn,
+    pub number: u32,
+    /// `incident 2026-03-16-1`, `firewall fw-maidstone`, `practice G82002`.
+    pub muted: String,
+    pub until: At,
+    /// Who did it.
+    pub by: String,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteTurn {
+    Muted,
+    /// By somebody, before its time.
+    Ended,
 }
 
 /// `measuring`

@@ -17,10 +17,11 @@ use super::mail::mail;
 use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::policy::promise;
+use super::policy::severity::Severity;
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
-use super::words::{Context, Letter, letter};
+use super::words::{Context, Letter, digest, letter};
 use crate::config::ContactSettings;
 use crate::incident::Event;
 use crate::store::Settlement;
@@ -114,7 +115,7 @@ impl Worker<'_> {
         let done = match self.shared.letter_for(&pending, &earlier, self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
-                Carrier::Hook(hook) => self.post(hook, &pending, &letter).await,
+                Carrier::Hook(hook) => self.post(hook, &pending, &earlier, &letter).await,
             },
             Err(why) => Err(Trouble::Unsendable(why)),
         };
@@ -131,12 +132,20 @@ impl Worker<'_> {
         }
     }
 
-    async fn post(&self, hook: &Hook, pending: &Pending, letter: &Letter) -> Result<String, Trouble> {
+    async fn post(
+        &self,
+        hook: &Hook,
+        pending: &Pending,
+        earlier: &[Event],
+        letter: &Letter,
+    ) -> Result<String, Trouble> {
         let is_them =
             |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
         let contact = self.settings.contacts.iter().find(is_them);
         let mobile = contact.and_then(|contact| contact.mobile.as_deref());
-        let message = Message { notice: &pending.notice, event: &pending.event, letter, mobile };
+        let (notice, event) = (&pending.notice, &*pending.event);
+        let severity = Severity::of_all(earlier.iter().chain([event]), &self.settings.estate);
+        let message = Message { notice, event, letter, severity, mobile };
         hook.post(&message, now()).await
     }
 
@@ -183,6 +192,9 @@ impl Shared {
     ) -> Result<Letter, String> {
         let (open, awaits_approval, refused) = {
             let ledger = self.ledger();
+            if let Some(told) = ledger.digest(&pending.notice.id) {
+                return digest(&pending.notice, told, &settings.estate).map_err(|error| error.to_string());
+            }
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
             (open, ledger.awaits_approval(incident), ledger.refused(incident))
@@ -293,6 +305,7 @@ impl Shared {
                 self.ledger().undelivered(notice);
             }
             self.dispatch().queue.done(notice);
+            self.ledger().forget_digest(&notice.id);
         }
         self.wake.notify_waiters();
         self.publish(notice, tried.as_ref(), at, outcome);

@@ -10,6 +10,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::notice::Notice;
+use super::policy::severity::Severity;
 use super::smtp::{Trouble, one_line};
 use super::words::Letter;
 use crate::config::{ChannelKind, ChannelSettings};
@@ -43,6 +44,8 @@ pub(super) struct Message<'a> {
     pub notice: &'a Notice,
     pub event: &'a Event,
     pub letter: &'a Letter,
+    /// The worst that the incident has been.
+    pub severity: Severity,
     /// Where a text message goes.
     pub mobile: Option<&'a str>,
 }
@@ -175,19 +178,20 @@ fn token(service: &str, key: &hmac::Key, seconds: i64) -> String {
     format!("{signed}.{tag}")
 }
 
-fn webhook(Message { notice, event, letter, .. }: &Message<'_>) -> Value {
+fn webhook(Message { notice, event, letter, severity, .. }: &Message<'_>) -> Value {
     json!({
+        "severity": severity,
         "notice": notice.id, "kind": notice.kind, "incident": notice.incident,
         "subject": letter.subject, "text": letter.text, "event": event,
     })
 }
 
 /// The labels are what the alert is known by, so they stay the same until it is over; everything else may change.
-fn alert(Message { event, letter, .. }: &Message<'_>) -> Value {
+fn alert(Message { event, letter, severity, .. }: &Message<'_>) -> Value {
     let ends = if event.event == EventKind::Resolved { event.at } else { event.at + ALERT_OPEN_FOR };
     json!([{
         "labels": { "alertname": "LinewatchIncident", "incident": event.incident, "service": "linewatch" },
-        "annotations": { "summary": letter.subject, "description": letter.text },
+        "annotations": { "summary": letter.subject, "description": letter.text, "severity": severity },
         "startsAt": event.since.min(event.at).to_string(),
         "endsAt": ends.to_string(),
     }])

@@ -44,7 +44,7 @@ pub mod words;
 
 pub use channel::Channel;
 pub use desk::{Approved, Desk, DeskStats, OutletStats};
-pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
+pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;
 pub use shared::Tally;

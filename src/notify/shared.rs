@@ -16,6 +16,7 @@ use super::hook::Hook;
 use super::notice::{Delivery, Notice, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
+use super::policy::routing::Routing;
 use super::policy::{Ledger, Rules};
 use super::smtp::Relay;
 use crate::config::{
@@ -49,6 +50,7 @@ pub(super) struct Settings {
     pub practices: PracticeNotices,
     pub update_every: Option<Duration>,
     pub maintenance: Vec<MaintenanceWindow>,
+    pub routing: Routing,
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
     pub mail: bool,
@@ -113,6 +115,7 @@ impl Settings {
             practices: config.notices.practices,
             update_every: config.notices.update_every,
             maintenance: config.maintenance.clone(),
+            routing: Routing::of(config),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
             from,
@@ -147,6 +150,7 @@ impl Settings {
             maintenance: &self.maintenance,
             mail: self.mail,
             update_every: self.update_every,
+            routing: &self.routing,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::circles::{self, CircleKey, Told};
+use super::restored::as_planned;
 use super::{Released, key, promise};
 use crate::incident::{Cause, Event};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -20,6 +22,8 @@ pub(super) struct Record {
     pub managers: BTreeMap<String, Manager>,
     /// By address.
     pub staff: BTreeMap<String, Staff>,
+    /// Primary care networks, and owners of components.
+    pub circles: BTreeMap<CircleKey, Told>,
     /// Practices, by id, whose opening the mail server refused.
     pub refused: BTreeSet<String>,
 }
@@ -82,6 +86,7 @@ impl Record {
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
+            circles: BTreeMap::new(),
             refused: BTreeSet::new(),
         }
     }
@@ -95,13 +100,35 @@ impl Record {
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
         record.approved = open.approved;
-        for notice in &open.notices {
+        // A digest tells of other notices, which speak for themselves.
+        for notice in open.notices.iter().filter(|notice| notice.kind != NoticeKind::Digest).map(as_planned) {
             match notice.audience {
-                Audience::Staff => record.restore_staff(notice),
-                Audience::Practices(_) => record.restore_manager(notice),
+                Audience::Staff => record.restore_staff(&notice),
+                Audience::Practices(_) => record.restore_manager(&notice),
+                Audience::Pcn { .. } | Audience::Owner { .. } => circles::restore(&mut record, &notice),
             }
         }
         record
+    }
+
+    /// Somebody never heard of it, and what they would have heard of is over: as if it had never been.
+    pub(super) fn forget(&mut self, (recipient, who): &(String, String)) {
+        match who.as_str() {
+            "practice" => drop(self.managers.remove(recipient)),
+            "staff" => drop(self.staff.remove(recipient)),
+            _ => drop(self.circles.remove(&(who.clone(), recipient.clone()))),
+        }
+    }
+
+    /// A letter to a manager left later than it was planned: what it promises counts from then.
+    pub(super) fn was_told(&mut self, notice: &Notice) {
+        if !matches!(notice.audience, Audience::Practices(_)) {
+            return;
+        }
+        let is_promised = promise::is_made(&self.event);
+        if let Some(Manager::Opened { last, promised, .. }) = self.managers.get_mut(&key(&notice.recipient)) {
+            (*last, *promised) = (notice.due, is_promised);
+        }
     }
 
     fn restore_manager(&mut self, notice: &Notice) {
@@ -156,6 +183,7 @@ impl Record {
                 notices.push(opening.id.clone());
             }
         }
+        notices.extend(circles::approve(self));
         Released { notices, already }
     }
 
@@ -178,7 +206,7 @@ impl Record {
 fn practices_of(notice: &Notice) -> Vec<String> {
     match &notice.audience {
         Audience::Practices(practices) => practices.clone(),
-        Audience::Staff => Vec::new(),
+        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => Vec::new(),
     }
 }
 
@@ -187,6 +215,10 @@ pub(super) fn unsent(notice: &Notice, at: At) -> bool {
     match notice.state {
         NoticeState::Held => true,
         NoticeState::Queued => notice.due > at,
-        NoticeState::Accepted | NoticeState::Rejected { .. } | NoticeState::Withheld { .. } => false,
+        // What is kept is kept behind the planners' backs: see `pace.rs`.
+        NoticeState::Kept { .. }
+        | NoticeState::Accepted
+        | NoticeState::Rejected { .. }
+        | NoticeState::Withheld { .. } => false,
     }
 }

@@ -1,5 +1,6 @@
 //! The policy's promises, as stories and as properties.
 
+mod pace;
 mod promises;
 
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ fn resolved(incident: &str, minutes: i64, reason: Reason) -> Event {
 }
 
 /// Practices A to F; E and F share an address, F has a second one, D has none.
-fn estate() -> Estate {
+pub(crate) fn estate() -> Estate {
     let practice = |id: &str, email: &[&str]| Practice {
         id: id.to_owned(),
         name: format!("Practice {id}"),
@@ -80,6 +81,7 @@ struct Story {
     practices: PracticeNotices,
     maintenance: Vec<MaintenanceWindow>,
     mail: bool,
+    routing: Routing,
     ledger: Ledger,
 }
 
@@ -91,6 +93,7 @@ impl Story {
             practices: PracticeNotices::Auto,
             maintenance: Vec::new(),
             mail: true,
+            routing: Routing::default(),
             ledger: Ledger::default(),
         }
     }
@@ -103,6 +106,7 @@ impl Story {
             maintenance: &self.maintenance,
             mail: self.mail,
             update_every: Some(HOURLY),
+            routing: &self.routing,
         }
     }
 
@@ -118,7 +122,7 @@ impl Story {
         let mut ledger = std::mem::take(&mut self.ledger);
         let reminded = ledger.remind(At::from_millis(minutes * MINUTE), &self.rules());
         self.ledger = ledger;
-        let notices = reminded.into_iter().flat_map(|(_, notices)| notices);
+        let notices = reminded.into_iter().flat_map(|paced| paced.notices);
         notices.map(|notice| (notice.recipient, notice.due.as_millis() / MINUTE)).collect()
     }
 
@@ -405,6 +409,7 @@ proptest! {
                         *ends += 1;
                     }
                     NoticeKind::Update => prop_assert_eq!(&notice.audience, &Audience::Staff),
+                    NoticeKind::Digest => prop_assert!(false, "nothing was to be held back"),
                 }
                 prop_assert!(*openings <= 1 && *ends <= 1, "{:?} hears too much", key(notice));
                 prop_assert!(notice.due >= event.at);
@@ -443,7 +448,7 @@ proptest! {
             })
             .collect();
         let mut again = Story {
-            ledger: Ledger::restore(&open),
+            ledger: Ledger::restore(&open, Left::default()),
             maintenance: story.maintenance.clone(),
             practices: story.practices,
             ..Story::new()

@@ -22,7 +22,8 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     match notice.kind {
         NoticeKind::Opening | NoticeKind::Inherited => letter.opening(),
         NoticeKind::Update => letter.update(),
-        NoticeKind::Back => letter.back(),
+        // A digest has words of its own, and comes here only when what it told of was lost.
+        NoticeKind::Back | NoticeKind::Digest => letter.back(),
         NoticeKind::Correction => letter.correction(),
     }
 }

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
+//! | `pcn.rs` | what a primary care network reads of its practices |
+//! | `owner.rs` | what whoever looks after a component reads, fit to open a ticket with |
+//! | `digest.rs` | what was kept for later, in a line each |
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
@@ -12,7 +15,10 @@
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod digest;
 mod manager;
+mod owner;
+mod pcn;
 pub(crate) mod phrases;
 pub(crate) mod plain;
 pub(crate) mod reach;
@@ -25,6 +31,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::notice::{Audience, Notice};
+use super::policy::Digest;
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -69,7 +76,22 @@ pub fn letter(notice: &Notice, context: &Context<'_>) -> Result<Letter, askama::
     let draft = match &notice.audience {
         Audience::Practices(practices) => manager::draft(notice, practices, context),
         Audience::Staff => staff::draft(notice, context),
+        Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context),
+        Audience::Owner { name } => owner::draft(notice, name, context),
     };
+    rendered(&draft)
+}
+
+/// Finds the words for a digest.
+///
+/// # Errors
+///
+/// As [`letter`]'s.
+pub fn digest(notice: &Notice, told: &Digest, estate: &Estate) -> Result<Letter, askama::Error> {
+    rendered(&digest::draft(notice, told, estate))
+}
+
+fn rendered(draft: &Draft) -> Result<Letter, askama::Error> {
     let text = Text { title: &draft.title, blocks: &draft.blocks, footer: &draft.footer }.render()?;
     let html = Page { title: &draft.title, blocks: &draft.blocks, footer: &draft.footer }.render()?;
     Ok(Letter { subject: plain::shortened(&draft.subject, SUBJECT_CHARS_MAX), text, html })

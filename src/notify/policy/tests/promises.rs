@@ -51,7 +51,7 @@ fn promises_outlive_a_restart() {
     };
     let open =
         OpenIncident { event: opened, approved: false, notices: notices.into_iter().map(sent).collect() };
-    story.ledger = Ledger::restore(&[open]);
+    story.ledger = Ledger::restore(&[open], Left::default());
     assert!(story.remind(TEN + 59).is_empty());
     assert_eq!(story.remind(TEN + 61), vec![("a@a.example".to_owned(), TEN + 61)]);
 }
