@@ -83,7 +83,7 @@ fn length(text: &str) -> Result<Duration, String> {
     crate::config::length_of_time(text)
 }
 
-/// Exit status: 0 done, 2 there is no such thing or the time is wrong, 3 it could not be asked.
+/// Exit status: 0 done, 2 there is no such thing, 3 it was refused or could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.what {
         What::Incident(begin) => {

@@ -6,6 +6,7 @@ mod delivery;
 mod disk;
 mod estate;
 mod hooks;
+mod pace;
 mod relay;
 mod relays;
 mod store;

@@ -98,10 +98,10 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
         row("Severity", severity.to_string()),
         row("Symptom", format!("{} ({})", phrases::phrase(event.signature).short, event.signature.as_str())),
         row("Network", network),
-        row("Since", format!("{} ({} UTC)", plain::day_and_clock(event.since, zone), event.since)),
+        row("Since", format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
     ];
     if notice.kind == NoticeKind::Back {
-        rows.push(row("Until", format!("{} ({} UTC)", plain::day_and_clock(event.at, zone), event.at)));
+        rows.push(row("Until", format!("{} ({})", plain::day_and_clock(event.at, zone), event.at)));
     }
     rows
 }

@@ -47,14 +47,14 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
                 list("Your practices that are hit"),
                 Block::Section {
                     heading: "Where the fault is".to_owned(),
-                    sentences: phrases::whose_fault(event, practices, estate),
+                    sentences: vec![phrases::where_it_is(event, estate)],
                 },
             ];
             blocks.extend(super::staff::services(context));
             blocks.push(Block::Section {
                 heading: "What happens next".to_owned(),
                 sentences: vec![
-                    "The practices themselves are told as well.".to_owned(),
+                    "The managers of these practices are told as well, where we have an address.".to_owned(),
                     "We will write when it is over.".to_owned(),
                 ],
             });

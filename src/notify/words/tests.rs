@@ -1,5 +1,7 @@
 //! The letters as people get them, as snapshots; and names that mean harm.
 
+mod routing;
+
 use std::time::Duration;
 
 use super::*;
