@@ -23,6 +23,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "goes_on",
         "minutes",
         "core_minutes",
+        "planned_minutes",
     ])?;
     for practice in &figures.practices {
         for service in &practice.services {
@@ -31,7 +32,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
             let no_answer =
                 service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
             let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
-            for (what, Stretch { from, to, core_ms }, goes_on) in no_answer.chain(unknown) {
+            for (what, Stretch { from, to, core_ms, planned_ms }, goes_on) in no_answer.chain(unknown) {
                 out.write_record([
                     &figures.incident,
                     &cell(&practice.id),
@@ -47,6 +48,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                     &(if goes_on { "yes" } else { "no" }).to_owned(),
                     &minutes(to.utc.millis_since(from.utc)),
                     &minutes(*core_ms),
+                    &minutes(*planned_ms),
                 ])?;
             }
         }

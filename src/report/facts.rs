@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Change, Checks, Measuring, NoticeFate};
+use crate::journal::body::{self, Change, Checks, Measuring, MuteTurn, Muting, NoticeFate};
 use crate::limits::MEASURED_GAP;
 use crate::time::At;
 
@@ -62,7 +62,7 @@ pub struct NoticeLine {
 pub struct OperatorLine {
     pub at: At,
     pub incident: String,
-    /// `approval`
+    /// `approval`, `muted`, `mute ended`
     pub what: String,
     pub by: String,
 }
@@ -149,6 +149,18 @@ impl Gatherer<'_> {
                 let By { by } = serde_json::from_slice(entry.body)?;
                 let what = subject.to_owned();
                 self.facts.operators.push(OperatorLine { at: entry.at, incident: incident()?, what, by });
+            }
+            body::MUTE => {
+                let Muting { turn, by, .. } = serde_json::from_slice(entry.body)?;
+                let what = match turn {
+                    MuteTurn::Muted => "muted",
+                    MuteTurn::Ended => "mute ended",
+                };
+                let (incident, what) = (incident()?, what.to_owned());
+                // What mutes a component or a practice is of no incident in particular.
+                if !incident.is_empty() {
+                    self.facts.operators.push(OperatorLine { at: entry.at, incident, what, by });
+                }
             }
             body::MEASURING => {
                 let Measuring { nothing_since, .. } = serde_json::from_slice(entry.body)?;

@@ -1,5 +1,6 @@
 //! Stretches of time: sorted, apart from one another, none of them empty; each from its beginning until before its end.
 
+use super::facts::Planned;
 use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +19,11 @@ impl Spans {
             }
         }
         Self(spans)
+    }
+
+    /// When any of this work was planned for.
+    pub fn of_work<'a>(work: impl Iterator<Item = &'a Planned>) -> Self {
+        Self::new(work.map(|work| (work.from, work.to)).collect())
     }
 
     pub fn one(from: At, to: At) -> Self {
