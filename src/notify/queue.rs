@@ -258,13 +258,11 @@ fn lane_of(notice: &Notice) -> LaneKey {
         NoticeKind::Digest => Some(notice.id.as_str()),
         _ => notice.thread.as_deref().filter(|thread| is_digest(thread)),
     };
-    match digest {
-        Some(digest) => digest.into(),
-        None => {
-            let (who, recipient) = (notice.audience.who(), notice.recipient.to_lowercase());
-            format!("{} {who} {recipient}", notice.incident).into()
-        }
+    if let Some(digest) = digest {
+        return digest.into();
     }
+    let (who, recipient) = (notice.audience.who(), notice.recipient.to_lowercase());
+    format!("{} {who} {recipient}", notice.incident).into()
 }
 
 #[cfg(test)]

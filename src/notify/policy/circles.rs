@@ -16,6 +16,10 @@ const TOO_LATE: &str = "it was over before it was sent";
 
 /// Where one of them stands with the incident.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "while an incident is open nearly all are the large one: a box would cost, not save"
+)]
 pub(super) enum Told {
     Opened {
         opening: Notice,
@@ -177,12 +181,12 @@ pub(super) fn restore(record: &mut Record, notice: &Notice) {
         (NoticeKind::Inherited, ..) => Some(Told::opened(notice.clone(), &record.event)),
         (NoticeKind::Opening, NoticeState::Withheld { .. }, _) => None,
         (_, NoticeState::Withheld { .. }, told) => told,
-        (NoticeKind::Opening, NoticeState::Rejected { .. }, _) => Some(Told::Over),
+        (NoticeKind::Opening, NoticeState::Rejected { .. }, _)
+        | (NoticeKind::Back | NoticeKind::Correction, ..) => Some(Told::Over),
         (NoticeKind::Opening, ..) => Some(Told::opened(notice.clone(), &record.event)),
         (NoticeKind::Update, _, Some(Told::Opened { opening, .. })) => {
             Some(Told::Opened { opening, latest: notice.clone(), said })
         }
-        (NoticeKind::Back | NoticeKind::Correction, ..) => Some(Told::Over),
         (NoticeKind::Update | NoticeKind::Digest, _, told) => told,
     };
     if let Some(told) = told {

@@ -45,6 +45,11 @@ pub fn is_digest(id: &str) -> bool {
 }
 
 impl Line {
+    /// Where it stands in a digest.
+    pub(super) fn place(&self) -> (Became, At) {
+        (self.what, self.event.since)
+    }
+
     fn of(standing: &Standing) -> Option<Self> {
         let kept = standing.kept.as_ref()?;
         let what = match (kept.ended, standing.told.is_some()) {
@@ -94,7 +99,7 @@ impl Pace {
             .filter(|(_, standing)| Person::is_due_in_digest(standing, now, &manners))
             .filter_map(|(about, standing)| Some((about.clone(), Line::of(standing)?)))
             .collect();
-        told.sort_by(|(_, a), (_, b)| (a.what, a.event.since).cmp(&(b.what, b.event.since)));
+        told.sort_by_key(|(_, line)| line.place());
         // What goes on and finds no room is in the next one.
         let mut room = limits::DIGEST_LINES_MAX;
         let mut unnamed = std::mem::take(&mut person.unnamed);

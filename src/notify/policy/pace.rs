@@ -150,7 +150,7 @@ impl Pace {
         }
         match (&standing.told, planned.kind) {
             (None, NoticeKind::Update) if !end => {
-                (planned.kind, planned.thread) = (NoticeKind::Opening, None)
+                (planned.kind, planned.thread) = (NoticeKind::Opening, None);
             }
             (Some(thread), kind) => {
                 if kind == NoticeKind::Opening {
@@ -218,7 +218,7 @@ impl Pace {
                         standing.told = None;
                     }
                     (false, false) => {
-                        released.push((key(&person.address), (event.incident.clone(), who.clone())))
+                        released.push((key(&person.address), (event.incident.clone(), who.clone())));
                     }
                     (false, true) => {}
                 }

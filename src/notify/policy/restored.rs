@@ -25,6 +25,9 @@ pub struct Left {
     pub mutes: Vec<Mute>,
 }
 
+/// The notices of one incident, with what they tell of.
+type Rows = Vec<(Notice, Arc<Event>)>;
+
 /// A notice as its planner knows it: what is kept, or was told in another message, is as good as sent to them.
 pub(super) fn as_planned(notice: &Notice) -> Notice {
     let state = match &notice.state {
@@ -54,7 +57,7 @@ impl Pace {
         for notice in left.recent {
             pace.had(&notice);
         }
-        let mut folded: BTreeMap<String, BTreeMap<String, Vec<(Notice, Arc<Event>)>>> = BTreeMap::new();
+        let mut folded: BTreeMap<String, BTreeMap<String, Rows>> = BTreeMap::new();
         for (notice, event) in left.folded {
             let NoticeState::Withheld { why } = &notice.state else { continue };
             let Some(digest) = digest_of(why).filter(|id| is_digest(id)) else { continue };
@@ -63,7 +66,7 @@ impl Pace {
         }
         for (id, incidents) in folded {
             let mut lines: Vec<Line> = incidents.values().filter_map(|rows| Line::restore(rows)).collect();
-            lines.sort_by(|a, b| (a.what, a.event.since).cmp(&(b.what, b.event.since)));
+            lines.sort_by_key(Line::place);
             pace.digests.insert(id, Digest { lines, unnamed: 0 });
         }
         pace

@@ -457,9 +457,12 @@ fn played(story: &mut Story, events: &[Event], restarts: &[bool]) -> Paper {
     paper
 }
 
+/// When, in which order, and what.
+type Heard = (At, usize, char);
+
 /// For each recipient and incident what they heard, in order: `+` a beginning, `-` an end.
 fn heard(paper: &Paper) -> BTreeMap<(String, String, String), Vec<char>> {
-    let mut heard: BTreeMap<(String, String, String), Vec<(At, usize, char)>> = BTreeMap::new();
+    let mut heard: BTreeMap<(String, String, String), Vec<Heard>> = BTreeMap::new();
     for (order, (row, _)) in paper.rows.iter().enumerate() {
         let due = match &row.state {
             NoticeState::Accepted => row.due,
