@@ -22,6 +22,7 @@
 //! | [`journal`] | the hash chain behind the evidence, its signed heads, and what finds that it was changed |
 //! | [`spans`] | stretches of time, and what they have in common; pure |
 //! | [`report`] | what was measured, as evidence: figures, HTML, CSV; pure |
+//! | [`calendar`] | bank holidays, and hours of the week in local time; pure |
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
 //! | `folder` | files on this machine's disk, whole or not at all, and the disk that tests put in its place |
@@ -43,6 +44,7 @@
 
 pub mod agent;
 pub mod archive;
+pub mod calendar;
 pub mod chance;
 pub mod cli;
 pub mod config;

@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "src/correlate/",
     "src/notify/policy/",
     // Beside the core, and pure as well:
+    "src/calendar/",
     "src/notify/acknowledgement.rs",
     "src/notify/allowance.rs",
     "src/notify/channel.rs",

@@ -12,6 +12,7 @@ mod enrol;
 mod hub;
 mod import;
 mod journal;
+mod mute;
 mod notices;
 mod observations;
 mod outbox;
@@ -60,6 +61,8 @@ enum Command {
     Approve(approve::Args),
     /// Say who has an incident in hand, so that nobody else is asked to take it on
     Ack(ack::Args),
+    /// Write to nobody about something for a while; it goes on being measured
+    Mute(mute::Args),
     /// Show what people would get to read
     Notices(notices::Args),
     /// Show what became of every notice: by what it left, when, and what the mail server said
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Ack(args) => ack::run(args),
+        Command::Mute(args) => mute::run(args),
         Command::Notices(args) => notices::run(args),
         Command::Outbox(args) => outbox::run(&args),
         Command::Beats(args) => beats::run(args),

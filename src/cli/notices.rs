@@ -1,5 +1,6 @@
 //! `linewatch notices preview`: what people would get to read if a scenario happened.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,10 @@ use serde_json::json;
 
 use super::{Exit, story};
 use crate::config::NoticeSettings;
+use crate::estate::Estate;
+use crate::limits::NOTICES_PER_HOUR;
 use crate::notify::policy::Rules;
+use crate::notify::policy::routing::{Circle, Of, Routing};
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
 use crate::notify::words::texts::SHIPPED;
 use crate::notify::{Audience, NoticeKind};
@@ -110,12 +114,13 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         Ok(made) => made,
         Err(exit) => return Ok(Err(exit)),
     };
+    let routing = config.as_ref().map_or_else(|| imagined(world.estate()), Routing::of);
     let staff = match config.as_ref().and_then(|config| config.mail.as_ref()) {
         Some(mail) => mail.staff.clone(),
         None => vec![STAFF.to_owned()],
     };
     let maintenance = config.as_ref().map(|config| config.maintenance.clone()).unwrap_or_default();
-    let NoticeSettings { practices, update_every, texts } =
+    let NoticeSettings { practices, update_every, texts, .. } =
         config.as_ref().map(|config| config.notices.clone()).unwrap_or_default();
     let acknowledgement = config.as_ref().map(|config| config.acknowledgement.clone()).unwrap_or_default();
     let estate = world.estate();
@@ -127,6 +132,7 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         mail: true,
         update_every,
         escalation: &acknowledgement.steps,
+        routing: &routing,
     };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
     let link = acknowledgement.link.as_ref().map(reqwest::Url::as_str);
@@ -162,6 +168,10 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
 /// `174 practice managers, the first of them at G82002`.
 fn to(mailing: &Mailing<'_>) -> String {
     match (&mailing.first.notice.audience, mailing.recipients) {
+        (Audience::Pcn { id, practices }, _) => {
+            format!("the primary care network {id}, about {} of its practices", practices.len())
+        }
+        (Audience::Owner { name }, _) => format!("whoever looks after it: {name}"),
         (Audience::Staff, 1) if mailing.first.notice.kind == NoticeKind::Escalation => {
             format!("{}, because nobody has acknowledged", mailing.first.notice.recipient)
         }
@@ -177,6 +187,31 @@ fn to(mailing: &Mailing<'_>) -> String {
     }
 }
 
+/// Who hears besides, where no configuration says: the owners of what the scenario's estate has, and a primary care network of
+/// its first practices. The cap is the usual one.
+fn imagined(estate: &Estate) -> Routing {
+    let first = estate.practices.iter().take(PCN_SIZE).map(|practice| practice.id.clone()).collect();
+    let pcn = Of::Pcn { id: "first-pcn".to_owned(), practices: first };
+    let pcn = Circle { recipient: "first.pcn@practices.example".to_owned(), of: pcn };
+    let per_hour = usize::try_from(NOTICES_PER_HOUR).unwrap_or(usize::MAX);
+    let mut owners: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
+    for component in &estate.components {
+        if let Some(owner) = &component.owner {
+            owners.entry(owner).or_default().insert((component.kind.clone(), component.id.clone()));
+        }
+    }
+    owners.into_iter().enumerate().fold(
+        Routing::default().capped(per_hour).and_tells(pcn),
+        |routing, (number, (name, components))| {
+            let of = Of::Owner { name: name.to_owned(), components };
+            routing.and_tells(Circle { recipient: format!("owner-{number}@supplier.example"), of })
+        },
+    )
+}
+
+/// Practices of a primary care network, about as many as one has.
+const PCN_SIZE: usize = 5;
+
 fn line(scenario: &str, mailing: &Mailing<'_>) -> serde_json::Value {
     let notice = &mailing.first.notice;
     json!({
@@ -184,7 +219,7 @@ fn line(scenario: &str, mailing: &Mailing<'_>) -> serde_json::Value {
         "at": notice.due,
         "incident": notice.incident,
         "kind": notice.kind,
-        "to": if notice.audience == Audience::Staff { "staff" } else { "practices" },
+        "to": notice.audience.kind(),
         "recipients": mailing.recipients,
         "subject": mailing.first.letter.subject,
         "text": mailing.first.letter.text,

@@ -87,6 +87,11 @@ fn overview(status: &Status) -> Result<String, fmt::Error> {
     writeln!(out, "{table}\n")?;
     out += &incidents(&status.incidents, &status.acknowledgements, "No open incident.")?;
     out += &notes(&status.notes)?;
+    for mute in &status.mutes {
+        let reason = mute.reason.as_ref().map_or_else(String::new, |reason| format!(" ({})", plain(reason)));
+        let (muted, by) = (plain(&mute.muted.to_string()), plain(&mute.by));
+        write!(out, "\nMuted until {}: {muted}, by {by}{reason}\n", mute.until)?;
+    }
     Ok(out)
 }
 

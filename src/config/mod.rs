@@ -10,6 +10,7 @@
 
 mod addresses;
 mod ambiguity;
+mod contacts;
 mod csv;
 mod egress;
 mod errors;
@@ -58,7 +59,7 @@ pub use ods::{
 pub use settings::{
     AcknowledgementSettings, ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline,
     EscalationStep, ExerciseSettings, HubSettings, MailSecurity, MailSettings, MaintenanceWindow,
-    NoticeSettings, PracticeNotices, Rates, RelaySettings, ScheduleSettings, TlsSettings, Tokens,
+    NoticeSettings, Pcn, PracticeNotices, Rates, RelaySettings, ScheduleSettings, TlsSettings, Tokens,
     WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
@@ -184,6 +185,11 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Config> {
         core_hours,
         handout,
     })
+}
+
+/// A length of time as configurations have it: `30s`, `2h`, `1m30s`; or what is wrong with it.
+pub fn length_of_time(text: &str) -> Result<std::time::Duration, String> {
+    values::duration(text).map_err(|refusal| format!("{}; {}", refusal.message, refusal.help))
 }
 
 /// A file's bytes, or why not, in words.

@@ -120,6 +120,8 @@ pub(super) fn example(key: &str, wanted: &str) -> String {
         "through" => "[\"carrier\", \"firewall\"]",
         "email" | "staff" => "[\"service.desk@icb.example\"]",
         "from" => "\"linewatch@icb.example\"",
+        "until" => "\"18:30\"",
+        "practices" => "[\"G82002\"]",
         "also" | "needs" | "what" => "[\"an-id\"]",
         "source" => "\"127.1.0.2\"",
         "listen" => "\"127.0.0.1:9460\"",

@@ -9,7 +9,7 @@ use super::section::Section;
 use super::values::{Refusal, refusal};
 use crate::report::CoreHours;
 
-const DAYS: [(&str, Weekday); 7] = [
+pub(super) const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
     ("tue", Weekday::Tuesday),
     ("wed", Weekday::Wednesday),
@@ -45,12 +45,23 @@ pub(super) fn core_hours(reader: &mut Reader<'_>, root: &Section<'_>) -> CoreHou
 /// `08:00-18:30`
 fn from_to(text: &str) -> Result<(Time, Time), Refusal> {
     const HELP: &str = "write two times of one day: \"08:00-18:30\"";
-    let time = |text: &str| Time::strptime("%H:%M", text.trim()).ok();
     let times = text.split_once(['-', '–']).and_then(|(from, to)| time(from).zip(time(to)));
     match times {
         Some((from, to)) if from < to => Ok((from, to)),
         Some(_) => refusal(format!("{:?} ends before it begins", shorten(text)), HELP),
         None => refusal(format!("{:?} is not from one time to another", shorten(text)), HELP),
+    }
+}
+
+fn time(text: &str) -> Option<Time> {
+    Time::strptime("%H:%M", text.trim()).ok()
+}
+
+/// `08:00`
+pub(super) fn clock_time(text: &str) -> Result<Time, Refusal> {
+    match time(text) {
+        Some(time) => Ok(time),
+        None => refusal(format!("{:?} is not a time of the day", shorten(text)), "write it as \"08:00\""),
     }
 }
 

@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 18] = [
+pub(super) const TOP_KEYS: [&str; 19] = [
     "icb",
     "component",
     "network",
@@ -26,6 +26,7 @@ pub(super) const TOP_KEYS: [&str; 18] = [
     "channel",
     "contact",
     "exercise",
+    "pcn",
     "notices",
     "escalation",
     "maintenance",

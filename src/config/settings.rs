@@ -9,8 +9,9 @@ use secrecy::SecretString;
 
 use crate::archive::keeping::Settings as Keeping;
 use crate::estate::SharedSecret;
-use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY};
+use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY, NOTICES_PER_HOUR};
 use crate::notify::Channel;
+use crate::notify::policy::routing::Terms;
 use crate::notify::words::texts::Texts;
 use crate::time::At;
 
@@ -142,6 +143,7 @@ impl MailSecurity {
 pub struct WaySettings {
     pub channels: Vec<ChannelSettings>,
     pub contacts: Vec<ContactSettings>,
+    pub pcns: Vec<Pcn>,
     /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
     pub mail_service: Option<String>,
     pub exercise: ExerciseSettings,
@@ -204,13 +206,28 @@ impl std::fmt::Debug for ChannelSettings {
 /// `[[contact]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactSettings {
-    /// Who it is: an address of a practice or of staff.
+    /// Who it is: an address of a practice or of staff, or of somebody who hears because of what they look after.
     pub email: String,
     /// What the person is called, for letters that say who has an incident in hand.
     pub name: Option<String>,
     pub mobile: Option<String>,
     /// In order; at least one.
     pub ways: Vec<ContactWay>,
+    /// At which hours they are written to, and of what.
+    pub terms: Terms,
+    /// Primary care networks, by id, of whose practices they hear.
+    pub pcns: Vec<String>,
+    /// Owners of components, by name, for whom they hear.
+    pub owners: Vec<String>,
+}
+
+/// `[[pcn]]`: a primary care network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pcn {
+    pub id: String,
+    pub name: String,
+    /// Ids, in order.
+    pub practices: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +244,8 @@ pub struct NoticeSettings {
     pub update_every: Option<Duration>,
     /// What letters are laid out with.
     pub texts: Texts,
+    /// Messages an hour to anyone; what is beyond waits for a digest. `None`: as many as there are.
+    pub per_hour: Option<u32>,
 }
 
 impl Default for NoticeSettings {
@@ -235,6 +254,7 @@ impl Default for NoticeSettings {
             practices: PracticeNotices::Auto,
             update_every: Some(NOTICE_UPDATE_EVERY),
             texts: Texts::shipped(),
+            per_hour: Some(NOTICES_PER_HOUR),
         }
     }
 }

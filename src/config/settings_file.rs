@@ -27,7 +27,10 @@ use super::ways::ways;
 use super::web::fits;
 use super::{beside, side_file};
 use crate::estate::{Ask, RoleUse, SharedSecret};
-use crate::limits::{ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, SCHEDULE_CONCURRENCY_MAX};
+use crate::limits::{
+    ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, NOTICES_PER_HOUR_MAX,
+    SCHEDULE_CONCURRENCY_MAX,
+};
 use crate::report::CoreHours;
 use crate::time::At;
 
@@ -55,13 +58,13 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
         }
     }
     let mail = if root.has("mail") { Some(mail(reader, root, draft)) } else { None };
-    let ways = ways(reader, root, draft);
+    let core_hours = core_hours(reader, root);
+    let ways = ways(reader, root, draft, &core_hours);
     let (notices, link) = notices(reader, root);
     let acknowledgement = acknowledgement(reader, root, &ways, link);
     let maintenance = maintenance(reader, root, draft);
     let deadlines = deadlines(reader, root, draft);
     let schedule = schedule(reader, root);
-    let core_hours = core_hours(reader, root);
     let mail = match mail {
         Some(mail) => Some(mail?),
         None => None,
@@ -173,7 +176,7 @@ fn keep(text: &str) -> Result<Duration, Refusal> {
 /// And where people reach this hub.
 fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> (NoticeSettings, Option<Url>) {
     let Some(section) = root.table(reader, "notices") else { return (NoticeSettings::default(), None) };
-    section.refuse_unknown(reader, &["practices", "update_every", "texts", "link"]);
+    section.refuse_unknown(reader, &["practices", "update_every", "per_hour", "texts", "link"]);
     let practices = section.value(reader, "practices", |text| one_of(text, &["auto", "after-approval"]));
     let practices = match practices.as_ref().map(|word| word.value.as_str()) {
         Some("after-approval") => PracticeNotices::AfterApproval,
@@ -181,9 +184,14 @@ fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> (NoticeSettings, Opti
     };
     let update_every = section.value(reader, "update_every", update_every);
     let update_every = update_every.map_or(NoticeSettings::default().update_every, |every| every.value);
+    let per_hour = match section.integer(reader, "per_hour", 0..=NOTICES_PER_HOUR_MAX) {
+        // Nought: no cap.
+        Some(most) => u32::try_from(most.value).ok().filter(|most| *most > 0),
+        None => NoticeSettings::default().per_hour,
+    };
     let texts = texts(reader, &section);
     let link = section.value(reader, "link", link).map(|link| link.value);
-    (NoticeSettings { practices, update_every, texts }, link)
+    (NoticeSettings { practices, update_every, per_hour, texts }, link)
 }
 
 /// How often managers hear while nothing changes, or that they don't.

@@ -1,10 +1,10 @@
-//! `[[channel]]` and `[[contact]]`, read: what notices leave by beside e-mail, and who gets them how.
+//! `[[channel]]`, read: what notices leave by beside e-mail. Who gets them how is in `contacts.rs`.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::errors::Placed;
+use super::contacts::{contacts, pcns};
 use super::estate_file::{Draft, sections};
 use super::exercise::exercise;
 use super::names::shorten;
@@ -12,10 +12,11 @@ use super::probes::{one_of, trust};
 use super::reader::Reader;
 use super::secret::{self, Keys};
 use super::section::Section;
-use super::settings::{ChannelKind, ChannelSettings, ContactSettings, ContactWay, WaySettings};
+use super::settings::{ChannelKind, ChannelSettings, WaySettings};
 use super::values::{self, Refusal, refusal};
 use crate::estate::SharedSecret;
-use crate::limits::{CHANNELS_MAX, CONFIG_LIST_MAX};
+use crate::limits::CHANNELS_MAX;
+use crate::report::CoreHours;
 
 const CHANNEL_KEYS: [&str; 10] = [
     "id",
@@ -48,10 +49,16 @@ const OF_SECRET: Keys = Keys {
     must: "it must hold the secret alone, on one line: openssl rand -hex 32 makes one; GOV.UK Notify's API key as Notify shows it",
 };
 
-pub(super) fn ways(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> WaySettings {
+pub(super) fn ways(
+    reader: &mut Reader<'_>,
+    root: &Section<'_>,
+    draft: &Draft,
+    core_hours: &CoreHours,
+) -> WaySettings {
     let channels = channels(reader, root);
     let has_sms = channels.iter().any(|channel| matches!(channel.kind, ChannelKind::Sms { .. }));
-    let contacts = contacts(reader, root, has_sms);
+    let pcns = pcns(reader, root, draft);
+    let contacts = contacts(reader, root, draft, &pcns, core_hours, has_sms);
     let mail_service = root.table(reader, "mail").and_then(|mail| {
         let service = mail.text(reader, "service")?;
         if draft.service_names.position(service.value).is_some() {
@@ -66,7 +73,7 @@ pub(super) fn ways(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -
         None
     });
     let exercise = exercise(reader, root, &channels);
-    WaySettings { channels, contacts, mail_service, exercise }
+    WaySettings { channels, contacts, pcns, mail_service, exercise }
 }
 
 fn channels(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ChannelSettings> {
@@ -149,66 +156,4 @@ fn postable(url: &SharedSecret) -> Result<Url, Refusal> {
         "http" if is_here => Ok(url),
         _ => refusal("the channel's address would be spoken to in the clear, or isn't one", HELP),
     }
-}
-
-fn contacts(reader: &mut Reader<'_>, root: &Section<'_>, has_sms: bool) -> Vec<ContactSettings> {
-    let mut contacts: Vec<ContactSettings> = Vec::new();
-    for section in sections(reader, root, "contact", CONFIG_LIST_MAX) {
-        section.refuse_unknown(reader, &["email", "name", "mobile", "ways"]);
-        let email = section.need(reader, "email", values::email);
-        let name = section.value(reader, "name", values::line);
-        let mobile = section.value(reader, "mobile", mobile);
-        let mut ways = Vec::new();
-        for word in section.text_or_texts(reader, "ways").unwrap_or_default() {
-            let way = match reader.judge("ways", word, |text| one_of(text, &["email", "sms"])) {
-                Some(way) if way.value == "sms" => ContactWay::Sms,
-                Some(_) => ContactWay::Email,
-                None => continue,
-            };
-            if !ways.contains(&way) {
-                ways.push(way);
-            }
-        }
-        let Some(email) = email else { continue };
-        if ways.contains(&ContactWay::Sms) {
-            missing_for_sms(reader, &section, has_sms);
-        }
-        if contacts.iter().any(|other| other.email.eq_ignore_ascii_case(&email.value)) {
-            reader.refuse(email.span, "there is another [[contact]] with this address", "put both into one");
-            continue;
-        }
-        let ways = if ways.is_empty() { vec![ContactWay::Email] } else { ways };
-        contacts.push(ContactSettings {
-            email: email.value,
-            name: name.map(|name| name.value),
-            mobile: mobile.map(|mobile| mobile.value),
-            ways,
-        });
-    }
-    contacts
-}
-
-fn missing_for_sms(reader: &mut Reader<'_>, section: &Section<'_>, has_sms: bool) {
-    if !section.has("mobile") {
-        section.missing(reader, "mobile");
-    }
-    if !has_sms {
-        let at: Option<Placed<_>> = section.raw("ways");
-        let span = at.map_or(section.span, |ways| ways.span);
-        reader.refuse(
-            span,
-            "there is no [[channel]] of kind \"sms\"",
-            "add one, or take \"sms\" out of `ways`",
-        );
-    }
-}
-
-/// `07700 900001` or `+44 7700 900001`
-fn mobile(text: &str) -> Result<String, Refusal> {
-    let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
-    let number = digits.strip_prefix('+').unwrap_or(&digits);
-    if (9..=15).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit()) {
-        return Ok(digits);
-    }
-    refusal(format!("{:?} is not a telephone number", shorten(text)), "write 07700 900001 or +44 7700 900001")
 }

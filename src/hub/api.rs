@@ -22,6 +22,7 @@ use super::guard::{self, Refused};
 use super::headers::with_headers;
 use super::intake;
 use super::metrics;
+use super::mutes;
 use super::outbox;
 use super::pages;
 use super::server::{Encrypted, Peer};
@@ -106,6 +107,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/metrics", get(scrape))
         .route("/api/v1/beats", get(beats::routes::list))
         .merge(credentials::routes::of_people())
+        .merge(mutes::routes())
         .route_layer(middleware::from_fn_with_state(hub.clone(), check_viewer))
         .route("/style.css", get(pages::style))
         .route("/healthz", get(healthz))
@@ -158,7 +160,8 @@ async fn check_encrypted(request: Request, next: Next) -> Response {
 }
 
 async fn status(State(hub): State<Arc<Hub>>) -> Response {
-    Json(Status::new(&hub.view(), &hub.own_notes(), &hub.desk.all_hands())).into_response()
+    let (hands, mutes) = (hub.desk.all_hands(), hub.desk.mutes());
+    Json(Status::new(&hub.view(), &hub.own_notes(), &hands, mutes)).into_response()
 }
 
 async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {

@@ -4,12 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
+use axum::extract::Extension;
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 
 use super::server::Peer;
 use crate::config::Tokens;
 use crate::estate::SharedSecret;
+use crate::limits::APPROVER_BYTES_MAX;
 use crate::uplink::key::same_secret;
 
 /// Why a request is refused, for the person who reads the answer.
@@ -96,6 +98,24 @@ impl Access {
         }
         is_no_foreign_page(headers)
     }
+}
+
+/// Whether a person may change something, and who it is: a name for the journal, and from where.
+pub fn who_changes(
+    access: &Access,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+    by: Option<&str>,
+) -> Result<String, Refused> {
+    let peer = peer.map(|Extension(peer)| peer);
+    access.may_change(peer, headers)?;
+    let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    if name.len() > APPROVER_BYTES_MAX {
+        return Err(Refused { status: StatusCode::BAD_REQUEST, why: "`by` is too long: a name will do" });
+    }
+    let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
+    let from = peer.map_or_else(|| "the hub".to_owned(), |Peer(address)| address.ip().to_string());
+    Ok(format!("{name}, from {from}"))
 }
 
 /// The token of `Authorization: Bearer …`, or the password of `Basic …`.

@@ -37,6 +37,7 @@ pub mod headers;
 pub mod intake;
 pub mod ledger;
 pub mod metrics;
+pub mod mutes;
 pub mod notes;
 pub mod numbers;
 pub mod outbox;

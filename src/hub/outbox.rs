@@ -141,6 +141,7 @@ impl NoticeLine {
         let state = notice.state.as_str().to_owned();
         let why = match notice.state {
             NoticeState::Rejected { why } | NoticeState::Withheld { why } => Some(why),
+            NoticeState::Kept { by } => Some(by.words().to_owned()),
             NoticeState::Queued | NoticeState::Held | NoticeState::Accepted => None,
         };
         Self {

@@ -20,6 +20,7 @@ use crate::correlate::Standing;
 use crate::estate::{NetworkIx, PracticeIx};
 use crate::incident::EventKind;
 use crate::limits::{PAGE_CELLS_MAX, PAGE_GRID_ALL_MAX, PAGE_HISTORY_MAX, PAGE_NOTES_MAX};
+use crate::notify::policy::mute::Mute;
 
 const STYLE: &str = include_str!("../../templates/pages/style.css");
 
@@ -34,6 +35,7 @@ struct Home {
     incidents: Vec<IncidentCard>,
     networks: Vec<NetworkGrid>,
     notes: Vec<NoteItem>,
+    muted: Vec<MutedLine>,
     notes_left_out: usize,
 }
 
@@ -55,6 +57,25 @@ struct GridCell {
     id: String,
     name: String,
     standing: StandingMark,
+}
+
+/// What nobody is written to about for now.
+struct MutedLine {
+    what: String,
+    until: String,
+    by: String,
+    reason: Option<String>,
+}
+
+impl MutedLine {
+    fn new(view: &View, mute: &Mute) -> Self {
+        Self {
+            what: sentence_case(&mute.muted.to_string()),
+            until: local(&view.estate, mute.until),
+            by: mute.by.clone(),
+            reason: mute.reason.clone(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -118,7 +139,7 @@ struct Missing {
 pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
     let view = hub.view();
     let hands = hub.desk.all_hands();
-    let status = Status::new(&view, &hub.own_notes(), &hands);
+    let status = Status::new(&view, &hub.own_notes(), &hands, hub.desk.mutes());
     let card = |event| IncidentCard::new(&view, event).with_hands(&view, &hands);
     let (tone, shape, headline) = headline(&status, view.is_blind());
     page(&Home {
@@ -129,6 +150,7 @@ pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
         headline,
         incidents: status.incidents.iter().map(card).collect(),
         networks: view.watched().map(|network| NetworkGrid::new(&view, network)).collect(),
+        muted: status.mutes.iter().map(|mute| MutedLine::new(&view, mute)).collect(),
         notes_left_out: status.notes.len().saturating_sub(PAGE_NOTES_MAX),
         notes: note_items(&view, &status.notes),
     })

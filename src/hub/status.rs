@@ -11,6 +11,7 @@ use crate::correlate::{Note, Standing};
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
 use crate::notify::policy::Hands;
+use crate::notify::policy::mute::Mute;
 use crate::notify::{AckWay, Acknowledgement};
 use crate::observation::{Failure, HUB, PathSeen};
 use crate::time::At;
@@ -30,6 +31,9 @@ pub struct Status {
     /// Of each open incident that anybody was told of: who has it in hand.
     #[serde(default)]
     pub acknowledgements: Vec<HandsLine>,
+    /// What nobody is written to about for now.
+    #[serde(default)]
+    pub mutes: Vec<Mute>,
 }
 
 /// Who has an incident in hand.
@@ -138,7 +142,7 @@ pub struct CheckStatus {
 
 impl Status {
     /// `hands`: of every open incident that the desk knows.
-    pub fn new(view: &View, own: &[OwnNote], hands: &[Hands]) -> Self {
+    pub fn new(view: &View, own: &[OwnNote], hands: &[Hands], mutes: Vec<Mute>) -> Self {
         let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
         let notes = own.iter().map(NoteLine::from).chain(noted);
         Self {
@@ -153,6 +157,7 @@ impl Status {
                 .filter(|hands| hands.told_since.is_some() || !hands.taken_on.is_empty())
                 .map(HandsLine::from)
                 .collect(),
+            mutes,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `acknowledgement` | who said that they have an incident in hand, or that they read of it |
 //! | `approval`, `agent` | what an operator did |
 //! | `coverage` | when agents didn't measure at a practice, and when they did after all |
+//! | `mute` | that an operator muted something, or ended a mute |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
 //! | `retention` | what was removed because its time was over |
 //! | `journal` | where the chain begins |
@@ -26,6 +27,7 @@ pub const ACKNOWLEDGEMENT: &str = "acknowledgement";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
 pub const COVERAGE: &str = "coverage";
+pub const MUTE: &str = "mute";
 pub const MEASURING: &str = "measuring";
 pub const RETENTION: &str = "retention";
 pub const JOURNAL: &str = "journal";
@@ -104,6 +106,27 @@ pub struct Acknowledged {
     /// [`crate::limits::ACK_NOTE_CHARS_MAX`] characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// `mute`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Muting {
+    pub turn: MuteTurn,
+    pub number: u32,
+    /// `incident 2026-03-16-1`, `firewall fw-maidstone`, `practice G82002`.
+    pub muted: String,
+    pub until: At,
+    /// Who did it.
+    pub by: String,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteTurn {
+    Muted,
+    /// By somebody, before its time.
+    Ended,
 }
 
 /// `measuring`

@@ -126,3 +126,40 @@ pub const TEXT_FUEL: u64 = 100_000;
 
 /// Of one part of a letter. The longest shipped one is 40 KB; a mail server takes some megabytes.
 pub const LETTER_BYTES_MAX: usize = 512 * 1024;
+
+/// How far ahead hours in which somebody may be written to are looked for. The longest row of days on which nobody works is
+/// Christmas with a week-end on either side; a year of none is a slip in the configuration, and then people are told at once.
+pub const HOURS_LOOKED_AHEAD_DAYS: usize = 366;
+
+/// Messages an hour to anyone, unless the operator says otherwise: one every five minutes is as fast as anybody reads, acts, and
+/// reads again. A fault alone makes seven at most for staff (an opening, and an update every [`STAFF_UPDATE_EVERY`]).
+pub const NOTICES_PER_HOUR: u32 = 12;
+
+/// What may be configured instead; beyond it a cap means nothing.
+pub const NOTICES_PER_HOUR_MAX: i64 = 1_000;
+
+/// What messages an hour are counted over, and the least time from one digest to the next.
+pub const NOTICES_HOUR: Duration = Duration::from_hours(1);
+
+/// How long what is beyond the cap is gathered before a digest tells of it: a storm of faults breaks within minutes, and a digest
+/// of its first minute would be followed by none for an hour.
+pub const DIGEST_GATHERED_FOR: Duration = Duration::from_mins(10);
+
+/// Incidents that one digest tells of, each in a line. More than anybody reads; what goes on beyond them is in the next one.
+pub const DIGEST_LINES_MAX: usize = 50;
+
+/// Incidents that are kept for one person's digest. A bad week-end of a county has some tens; beyond this, those that came and
+/// went first are let go of, and counted.
+pub const DIGEST_KEPT_MAX: usize = 500;
+
+/// Mutes that may stand at once: more than this, and nobody knows any more what is muted.
+pub const MUTES_MAX: usize = 200;
+
+/// The longest that something may be muted: a fault that is known and lasts longer than a month is worth being asked about again.
+pub const MUTE_MAX: Duration = Duration::from_hours(31 * 24);
+
+/// Characters of the reason of a mute, which stands on the status page and in the journal.
+pub const MUTE_REASON_CHARS_MAX: usize = 200;
+
+/// Bytes of what is muted: an id is shorter.
+pub const MUTE_WHAT_BYTES_MAX: usize = 200;

@@ -112,6 +112,7 @@ pub(super) fn staff_of(config: &crate::config::Config) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::notify::notice::{NoticeKind, NoticeState};
+    use crate::notify::policy::routing::Terms;
     use crate::notify::policy::tests::event;
 
     fn notice(recipient: &str, audience: Audience) -> Notice {
@@ -136,6 +137,9 @@ mod tests {
             name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
+            terms: Terms::default(),
+            pcns: Vec::new(),
+            owners: Vec::new(),
         }]
     }
 

@@ -17,12 +17,13 @@ use super::hook::{Hook, Message};
 use super::mail::mail;
 use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
+use super::policy::severity::Severity;
 use super::policy::{Hands, promise};
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
-use super::words::{Context, Letter, letter};
+use super::words::{Context, Letter, digest, letter};
 use crate::config::{ContactSettings, ExerciseSettings};
 use crate::incident::Event;
 use crate::store::Settlement;
@@ -117,7 +118,7 @@ impl Worker<'_> {
         let done = match self.shared.letter_for(&pending, &earlier, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
-                Carrier::Hook(hook) => self.post(hook, &pending, &letter, link.as_deref()).await,
+                Carrier::Hook(hook) => self.post(hook, &pending, &earlier, &letter, link.as_deref()).await,
             },
             Err(why) => Err(Trouble::Unsendable(why)),
         };
@@ -138,6 +139,7 @@ impl Worker<'_> {
         &self,
         hook: &Hook,
         pending: &Pending,
+        earlier: &[Event],
         letter: &Letter,
         link: Option<&str>,
     ) -> Result<String, Trouble> {
@@ -145,9 +147,10 @@ impl Worker<'_> {
             |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
         let contact = self.settings.contacts.iter().find(is_them);
         let mobile = contact.and_then(|contact| contact.mobile.as_deref());
-        let (notice, event) = (&pending.notice, &pending.event);
+        let (notice, event) = (&pending.notice, &*pending.event);
+        let severity = Severity::of_all(earlier.iter().chain([event]), &self.settings.estate);
         let is_exercise = self.settings.exercise.is_on;
-        let message = Message { notice, event, letter, mobile, is_exercise, link };
+        let message = Message { notice, event, letter, severity, mobile, is_exercise, link };
         hook.post(&message, now()).await
     }
 
@@ -193,12 +196,13 @@ impl Shared {
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
-        let (open, awaits_approval, refused, hands) = {
+        let (open, awaits_approval, refused, hands, told) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
             let hands = ledger.hands(incident, now(), &settings.rules());
-            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands)
+            let told = ledger.digest(&pending.notice.id).cloned();
+            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands, told)
         };
         let hands = hands.map(|hands| Hands { told: settings.named(hands.told), ..hands });
         let context = Context {
@@ -219,12 +223,16 @@ impl Shared {
             hands: hands.as_ref(),
             link,
         };
-        let written = letter(&pending.notice, &context, &settings.texts).or_else(|error| {
+        let write = |texts: &Texts| match &told {
+            Some(told) => digest(&pending.notice, told, &settings.estate, texts),
+            None => letter(&pending.notice, &context, texts),
+        };
+        let written = write(&settings.texts).or_else(|error| {
             tracing::error!(
                 "a text of [notices] can't be used for {}, and the shipped one is: {error}",
                 pending.notice.id
             );
-            letter(&pending.notice, &context, &Texts::shipped())
+            write(&Texts::shipped())
         });
         let letter = written.map_err(|error| error.to_string())?;
         match &settings.exercise {
@@ -321,6 +329,7 @@ impl Shared {
                 self.ledger().undelivered(notice);
             }
             self.dispatch().queue.done(notice);
+            self.ledger().forget_digest(&notice.id);
         }
         self.wake.notify_waiters();
         self.publish(notice, tried.as_ref(), at, outcome);

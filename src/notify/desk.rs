@@ -14,10 +14,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use acknowledging::{Said, Standing, TakenUp};
 
 use super::channel::Channel;
-use super::notice::{Delivery, Notice, NoticeState, Outcome};
+use super::notice::{Delivery, NoticeState, Outcome};
 use super::outlet::RelayHealth;
 use super::patience::Patience;
-use super::policy::Ledger;
+use super::policy::mute::{Mute, Muted};
+use super::policy::{Ledger, Left, Paced};
 use super::queue::Pending;
 use super::shared::{Shared, Tally, now};
 use crate::config::Config;
@@ -113,7 +114,11 @@ impl Desk {
             tracing::error!("what left in the last day does not count towards the relays' limits: {error}");
             BTreeMap::new()
         });
-        let mut ledger = Ledger::restore(&left.open);
+        let routing = store.routing_left(now()).await.unwrap_or_else(|error| {
+            tracing::error!("what was kept for later is not told, and mutes are forgotten: {error}");
+            Left::default()
+        });
+        let mut ledger = Ledger::restore(&left.open, routing);
         if !left.open.is_empty() {
             ledger.rest_until(now() + limits::ESCALATION_REST_AFTER_START);
         }
@@ -174,36 +179,9 @@ impl Desk {
         }
         let settings = self.shared.settings();
         let plan = self.shared.ledger().plan(event, &settings.rules());
-        let mut withdrawn = Vec::new();
-        for (notice, why) in plan.withdrawn {
-            // What is on its way already can't be called back.
-            if self.shared.dispatch().queue.withdraw(&notice) || notice.due > now() {
-                withdrawn.push(Settlement {
-                    at: event.at,
-                    notice: notice.id.clone(),
-                    incident: notice.incident.clone(),
-                    kind: notice.kind,
-                    audience: notice.audience.clone(),
-                    attempts: 0,
-                    tried: None,
-                    outcome: Outcome::Withheld { why: why.clone() },
-                });
-                self.withheld(&notice, why);
-            }
-        }
-        // First the outbox, then the delivery: nothing leaves that a crash would forget. When the disk fails the
-        // store says so and keeps it in memory, and the mails leave all the same.
-        drop(self.shared.store.record_plan(event, &plan.notices, &withdrawn).await);
         let event = Arc::new(event.clone());
-        for notice in plan.notices {
-            if let NoticeState::Withheld { why } = &notice.state {
-                let why = why.clone();
-                self.withheld(&notice, why);
-            } else {
-                push(&self.shared, &self.overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
-            }
-        }
-        self.shared.wake.notify_waiters();
+        let paced = Paced { event, notices: plan.notices, settled: plan.withdrawn };
+        carry_out(&self.shared, &self.overflow, paced).await;
     }
 
     /// Releases the practice notices of an incident that wait for approval.
@@ -271,9 +249,80 @@ impl Desk {
         history.iter().any(|old| old.at == event.at && old.event == event.event)
     }
 
-    fn withheld(&self, notice: &Notice, why: String) {
-        self.shared.publish(notice, None, now(), Outcome::Withheld { why });
+    /// Mutes something from now on. `Ok(None)`: as many mutes stand as may.
+    ///
+    /// An error means that nothing is known of earlier mutes, and so nothing was muted; when only the disk fails, the mute stands.
+    pub async fn mute(
+        &self,
+        muted: Muted,
+        until: At,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Option<Mute>, StoreError> {
+        let _turn = self.turn.lock().await;
+        let of_ledger = self.shared.ledger().mutes().iter().map(|mute| mute.number).max().unwrap_or(0);
+        let number = self.shared.store.last_mute().await?.max(of_ledger).saturating_add(1);
+        let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
+        let mute = Mute { number, muted, from: now(), until, by, reason };
+        if self.shared.ledger().mute(mute.clone()).is_none() {
+            return Ok(None);
+        }
+        // An error is the store's to report; it keeps what it couldn't write.
+        drop(self.shared.store.mute(&mute).await);
+        tracing::info!(number, muted = %mute.muted, until = %mute.until, by = mute.by, "muted");
+        Ok(Some(mute))
     }
+
+    /// Ends a mute before its time, and tells what still goes on. `None`: none of that number stands.
+    pub async fn end_mute(&self, number: u32, by: &str) -> Option<Mute> {
+        let _turn = self.turn.lock().await;
+        let mute = self.shared.ledger().end_mute(number, now())?;
+        drop(self.shared.store.end_mute(&mute, by).await);
+        tracing::info!(number, muted = %mute.muted, by, "the mute was ended");
+        tick(&self.shared, &self.overflow).await;
+        Some(mute)
+    }
+
+    /// The mutes that stand now.
+    pub fn mutes(&self) -> Vec<Mute> {
+        let now = now();
+        self.shared.ledger().mutes().iter().filter(|mute| mute.until > now).cloned().collect()
+    }
+}
+
+/// Puts what was planned into the outbox, and what may leave before the delivery.
+async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
+    let Paced { event, notices, settled } = paced;
+    let mut withdrawn = Vec::new();
+    for (notice, why) in settled {
+        let is_kept = matches!(notice.state, NoticeState::Kept { .. });
+        // What is on its way already can't be called back.
+        if is_kept || shared.dispatch().queue.withdraw(&notice) || notice.due > now() {
+            withdrawn.push(Settlement {
+                at: now(),
+                notice: notice.id.clone(),
+                incident: notice.incident.clone(),
+                kind: notice.kind,
+                audience: notice.audience.clone(),
+                attempts: 0,
+                tried: None,
+                outcome: Outcome::Withheld { why: why.clone() },
+            });
+            shared.publish(&notice, None, now(), Outcome::Withheld { why });
+        }
+    }
+    // First the outbox, then the delivery: nothing leaves that a crash would forget. When the disk fails the
+    // store says so and keeps it in memory, and the mails leave all the same.
+    drop(shared.store.record_plan(&event, &notices, &withdrawn).await);
+    for notice in notices {
+        if let NoticeState::Withheld { why } = &notice.state {
+            let why = why.clone();
+            shared.publish(&notice, None, now(), Outcome::Withheld { why });
+        } else {
+            push(shared, overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
+        }
+    }
+    shared.wake.notify_waiters();
 }
 
 /// What counts towards an outlet's day.
@@ -296,6 +345,7 @@ async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
         {
             let _turn = turn.lock().await;
             remind(&shared, &overflow).await;
+            tick(&shared, &overflow).await;
         }
         give_up(&shared).await;
         if overflow.load(Ordering::Relaxed) && shared.dispatch().queue.is_drained() {
@@ -320,12 +370,17 @@ fn push(shared: &Shared, overflow: &AtomicBool, unsent: Unsent) {
 async fn remind(shared: &Shared, overflow: &AtomicBool) {
     let settings = shared.settings();
     let reminded = shared.ledger().remind(now(), &settings.rules());
-    for (event, notices) in reminded {
-        drop(shared.store.record_plan(&event, &notices, &[]).await);
-        for notice in notices {
-            push(shared, overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
-        }
-        shared.wake.notify_waiters();
+    for paced in reminded {
+        carry_out(shared, overflow, paced).await;
+    }
+}
+
+/// Plans what is to be told because time has passed.
+async fn tick(shared: &Shared, overflow: &AtomicBool) {
+    let settings = shared.settings();
+    let paced = shared.ledger().tick(now(), &settings.rules());
+    for paced in paced {
+        carry_out(shared, overflow, paced).await;
     }
 }
 

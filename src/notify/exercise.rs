@@ -5,6 +5,7 @@
 
 use super::channel::hook_of;
 use super::policy::key;
+use super::policy::routing::Terms;
 use super::words::Letter;
 use crate::config::{Config, ContactWay, ExerciseSettings, PracticeNotices, WaySettings};
 
@@ -56,8 +57,12 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         mail.staff = listed.to.iter().filter(is_staff).cloned().collect();
         mail
     });
-    let contacts: Vec<_> =
+    let mut contacts: Vec<_> =
         real.ways.contacts.iter().filter(|contact| is_listed(&contact.email)).cloned().collect();
+    for contact in &mut contacts {
+        // Whoever is listed is told, whatever the hour and however little it is.
+        contact.terms = Terms::default();
+    }
     let texts = contacts.iter().any(|contact| contact.ways.contains(&ContactWay::Sms));
     config.ways = WaySettings {
         channels: real
@@ -71,6 +76,7 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
             .cloned()
             .collect(),
         contacts,
+        pcns: real.ways.pcns.clone(),
         mail_service: real.ways.mail_service.clone(),
         exercise: ExerciseSettings { is_on: true, ..listed.clone() },
     };
@@ -80,6 +86,7 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
     }
     config.acknowledgement.steps.retain(|step| !step.to.is_empty());
     config.notices.practices = PracticeNotices::Auto;
+    config.notices.per_hour = None;
     Ok(config)
 }
 
@@ -124,6 +131,7 @@ mod tests {
     use super::*;
     use crate::config::parse;
     use crate::notify::channel::staff_of;
+    use crate::notify::policy::routing::Routing;
     use crate::notify::policy::tests::event;
     use crate::notify::policy::{Ledger, Rules};
 
@@ -227,6 +235,7 @@ email = ["c@two.example", "a@one.example"]
             let real = config(&listed);
             let config = only_listed(&real, &real).expect("somebody is listed");
             let staff = staff_of(&config);
+            let routing = Routing::of(&config);
             let rules = Rules {
                 estate: &config.estate,
                 staff: &staff,
@@ -235,6 +244,7 @@ email = ["c@two.example", "a@one.example"]
                 mail: true,
                 update_every: config.notices.update_every,
                 escalation: &config.acknowledgement.steps,
+                routing: &routing,
             };
             let mut ledger = Ledger::default();
             let (mut at, mut told) = (0, Vec::new());
@@ -248,7 +258,7 @@ email = ["c@two.example", "a@one.example"]
                 };
                 told.extend(ledger.plan(&event, &rules).notices);
                 let reminded = ledger.remind(event.at, &rules);
-                told.extend(reminded.into_iter().flat_map(|(_, notices)| notices));
+                told.extend(reminded.into_iter().flat_map(|paced| paced.notices));
             }
             for notice in told {
                 prop_assert!(listed.iter().any(|one| key(one) == key(&notice.recipient)), "{notice:?}");

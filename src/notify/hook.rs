@@ -10,6 +10,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::notice::Notice;
+use super::policy::severity::Severity;
 use super::smtp::{Trouble, one_line};
 use super::words::Letter;
 use crate::config::{ChannelKind, ChannelSettings};
@@ -43,6 +44,8 @@ pub(super) struct Message<'a> {
     pub notice: &'a Notice,
     pub event: &'a Event,
     pub letter: &'a Letter,
+    /// The worst that the incident has been.
+    pub severity: Severity,
     /// Where a text message goes.
     pub mobile: Option<&'a str>,
     /// Nothing has happened: whatever reads this must be able to tell.
@@ -179,8 +182,9 @@ fn token(service: &str, key: &hmac::Key, seconds: i64) -> String {
     format!("{signed}.{tag}")
 }
 
-fn webhook(Message { notice, event, letter, is_exercise, link, .. }: &Message<'_>) -> Value {
+fn webhook(Message { notice, event, letter, severity, is_exercise, link, .. }: &Message<'_>) -> Value {
     let mut told = json!({
+        "severity": severity,
         "notice": notice.id, "kind": notice.kind, "incident": notice.incident,
         "subject": letter.subject, "text": letter.text, "event": event, "acknowledge": link,
     });
@@ -191,8 +195,9 @@ fn webhook(Message { notice, event, letter, is_exercise, link, .. }: &Message<'_
 }
 
 /// The labels are what the alert is known by, so they stay the same until it is over; everything else may change.
-fn alert(Message { event, letter, is_exercise, link, .. }: &Message<'_>) -> Value {
-    let mut annotations = json!({ "summary": letter.subject, "description": letter.text });
+fn alert(Message { event, letter, severity, is_exercise, link, .. }: &Message<'_>) -> Value {
+    let mut annotations =
+        json!({ "summary": letter.subject, "description": letter.text, "severity": severity });
     if let Some(link) = link {
         annotations["acknowledge"] = (*link).into();
     }

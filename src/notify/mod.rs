@@ -54,7 +54,7 @@ pub use acknowledgement::{AckWay, Acknowledgement};
 pub use channel::Channel;
 pub use desk::{Approved, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
 pub use link::{LINK_PATH, LinkKey};
-pub use notice::{Audience, Delivery, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
+pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;
 pub use shared::Tally;

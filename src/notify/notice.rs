@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::channel::Channel;
-use crate::incident::EventKind;
+use crate::incident::{Event, EventKind};
 use crate::time::At;
 
 /// One message to one recipient about one change of an incident.
@@ -21,7 +21,7 @@ pub struct Notice {
     pub event: EventKind,
     pub kind: NoticeKind,
     pub audience: Audience,
-    /// An e-mail address.
+    /// An e-mail address, or a channel that is a recipient itself.
     pub recipient: String,
     /// The notice with which this recipient's thread about the incident began; `None` when this is it.
     pub thread: Option<String>,
@@ -47,6 +47,8 @@ pub enum NoticeKind {
     /// No message: the recipient heard of this fault under an incident that has since been merged into this
     /// one, so the opening isn't said twice and the all-clear isn't forgotten.
     Inherited,
+    /// What was kept from the recipient, of all incidents, in a line each.
+    Digest,
 }
 
 /// Who is spoken to, which decides the words.
@@ -56,6 +58,55 @@ pub enum Audience {
     Practices(Vec<String>),
     /// ICB staff, who get the evidence.
     Staff,
+    /// A primary care network, about those of its practices that are hit.
+    Pcn { id: String, practices: Vec<String> },
+    /// Those who look after what failed, or may have: the `owner` of a component. They get the evidence.
+    Owner { name: String },
+}
+
+/// Why a notice is kept for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keep {
+    /// Somebody muted what it tells of.
+    Mute,
+    /// It is less severe than the recipient wants to hear of.
+    Minor,
+    /// The recipient isn't written to at this hour.
+    Quiet,
+    /// The recipient has had as many messages as an hour may bring.
+    Cap,
+}
+
+impl Keep {
+    /// The word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mute => "mute",
+            Self::Minor => "minor",
+            Self::Quiet => "quiet",
+            Self::Cap => "cap",
+        }
+    }
+
+    /// What [`Self::as_str`] wrote.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Mute, Self::Minor, Self::Quiet, Self::Cap].into_iter().find(|keep| keep.as_str() == word)
+    }
+
+    /// For people who ask what became of the notice.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Mute => "muted; told at the end of the mute if it still goes on",
+            Self::Minor => "less severe than the recipient wants to hear of",
+            Self::Quiet => "outside the recipient's hours; told when they begin",
+            Self::Cap => "beyond the messages an hour; told in the next digest",
+        }
+    }
+
+    /// Whether it is told in a digest; the others are told as they would have been.
+    pub const fn is_for_digest(self) -> bool {
+        matches!(self, Self::Quiet | Self::Cap)
+    }
 }
 
 /// Where a notice stands.
@@ -65,6 +116,8 @@ pub enum NoticeState {
     Queued,
     /// Waits for somebody at the ICB to approve the incident.
     Held,
+    /// Not told for now; told later, by itself or in a digest, or not at all.
+    Kept { by: Keep },
     /// The mail server took it.
     Accepted,
     /// The mail server refused it for good, or it was given up.
@@ -79,6 +132,7 @@ impl NoticeState {
         match self {
             Self::Queued => "queued",
             Self::Held => "held",
+            Self::Kept { .. } => "kept",
             Self::Accepted => "accepted",
             Self::Rejected { .. } => "rejected",
             Self::Withheld { .. } => "withheld",
@@ -89,13 +143,13 @@ impl NoticeState {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Rejected { why } | Self::Withheld { why } => Some(why),
-            Self::Queued | Self::Held | Self::Accepted => None,
+            Self::Queued | Self::Held | Self::Kept { .. } | Self::Accepted => None,
         }
     }
 
     /// Nothing more will become of it.
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Queued | Self::Held)
+        !matches!(self, Self::Queued | Self::Held | Self::Kept { .. })
     }
 }
 
@@ -108,16 +162,48 @@ impl NoticeKind {
             Self::Back => "back",
             Self::Correction => "correction",
             Self::Inherited => "inherited",
+            Self::Digest => "digest",
         }
     }
 }
 
 impl Audience {
-    /// Whom it concerns, without an address: `staff`, or the practices' ids with commas between.
+    /// Whom it concerns, without an address: `staff`, the practices' ids with commas between, `pcn east: G82002`,
+    /// `owner ICB network team`.
     pub fn label(&self) -> String {
         match self {
             Self::Staff => "staff".to_owned(),
             Self::Practices(practices) => practices.join(","),
+            Self::Pcn { id, practices } => format!("pcn {id}: {}", practices.join(",")),
+            Self::Owner { name } => format!("owner {name}"),
+        }
+    }
+
+    /// What stays the same of it whatever is said: one recipient may be spoken to as several.
+    pub fn who(&self) -> String {
+        match self {
+            Self::Staff => "staff".to_owned(),
+            Self::Practices(_) => "practice".to_owned(),
+            Self::Pcn { id, .. } => format!("pcn {id}"),
+            Self::Owner { name } => format!("owner {name}"),
+        }
+    }
+
+    /// For previews: `staff`, `practices`, `pcn`, `owner`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Practices(_) => "practices",
+            Self::Pcn { .. } => "pcn",
+            Self::Owner { .. } => "owner",
+        }
+    }
+
+    /// The practices that it is about: its own, or all that an event names.
+    pub fn practices_of<'a>(&'a self, event: &'a Event) -> &'a [String] {
+        match self {
+            Self::Practices(practices) | Self::Pcn { practices, .. } => practices,
+            Self::Staff | Self::Owner { .. } => &event.practices,
         }
     }
 }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::channel::Way;
-use super::notice::{Audience, Notice, NoticeState};
+use super::notice::{Audience, Notice, NoticeKind, NoticeState};
+use super::policy::is_digest;
 use crate::incident::Event;
 use crate::time::At;
 
@@ -83,9 +84,10 @@ impl Queue {
         self.lanes.is_empty()
     }
 
-    /// Takes a notice. One that is known already, or that is final, changes nothing.
+    /// Takes a notice. One that is known already, is final, or is kept for later, changes nothing.
     pub(super) fn push(&mut self, pending: Pending) {
-        if self.known.contains_key(&pending.notice.id) || pending.notice.state.is_final() {
+        let stays = |state: &NoticeState| state.is_final() || matches!(state, NoticeState::Kept { .. });
+        if self.known.contains_key(&pending.notice.id) || stays(&pending.notice.state) {
             return;
         }
         let key = lane_of(&pending.notice);
@@ -232,7 +234,10 @@ impl Queue {
     fn make_ready(&mut self, at: At, key: LaneKey) {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
         let Some(first) = lane.waiting.front() else { return };
-        let rank = if first.notice.audience == Audience::Staff { Rank::Staff } else { Rank::Practices };
+        let rank = match first.notice.audience {
+            Audience::Staff | Audience::Owner { .. } => Rank::Staff,
+            Audience::Practices(_) | Audience::Pcn { .. } => Rank::Practices,
+        };
         let turn = (at, rank, self.next_number);
         self.next_number += 1;
         let way = first.way().clone();
@@ -247,15 +252,22 @@ fn forget(ready: &mut BTreeMap<Way, BTreeMap<Turn, LaneKey>>, (way, turn): &(Way
     }
 }
 
+/// Whoever heard of an incident in a digest shall not read of its end before that.
 fn lane_of(notice: &Notice) -> LaneKey {
-    let who = if notice.audience == Audience::Staff { "staff" } else { "practice" };
-    format!("{} {who} {}", notice.incident, notice.recipient.to_lowercase()).into()
+    let digest = match notice.kind {
+        NoticeKind::Digest => Some(notice.id.as_str()),
+        _ => notice.thread.as_deref().filter(|thread| is_digest(thread)),
+    };
+    if let Some(digest) = digest {
+        return digest.into();
+    }
+    let (who, recipient) = (notice.audience.who(), notice.recipient.to_lowercase());
+    format!("{} {who} {recipient}", notice.incident).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::notice::NoticeKind;
     use crate::notify::policy::tests::event;
 
     fn pending(id: &str, recipient: &str, due: i64) -> Pending {

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::link::LINK_PATH;
-use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use super::policy::{Ledger, Rules, person, promise};
+use super::notice::{Notice, NoticeKind, NoticeState};
+use super::policy::{Ledger, Paced, Rules, person, promise};
 use super::words::texts::Texts;
-use super::words::{Context, Letter, letter};
+use super::words::{Context, Letter, digest, letter};
 use crate::config::Deadline;
 use crate::incident::{Event, EventKind};
 use crate::time::At;
@@ -24,6 +24,8 @@ pub struct Rehearsal<'a> {
     told: Vec<Event>,
     ledger: Ledger,
     waiting: Vec<(Notice, Arc<Event>)>,
+    /// Until when what is kept for later has been looked at.
+    ticked: At,
     written: Vec<Written>,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Rehearsal<'a> {
             told: Vec::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
+            ticked: At::from_millis(i64::MIN),
             written: Vec::new(),
         }
     }
@@ -65,26 +68,34 @@ impl<'a> Rehearsal<'a> {
     pub fn tell(&mut self, event: &Event) {
         self.until(event.at.plus_millis(-1));
         let plan = self.ledger.plan(event, &self.rules);
-        for (withdrawn, _) in plan.withdrawn {
-            self.waiting.retain(|(notice, _)| notice.id != withdrawn.id);
-        }
         self.told.push(event.clone());
-        let event = Arc::new(event.clone());
-        let queued =
-            |notice: &Notice| notice.state == NoticeState::Queued && notice.kind != NoticeKind::Inherited;
-        self.waiting.extend(plan.notices.into_iter().filter(queued).map(|notice| (notice, event.clone())));
+        self.take(plan.notices, plan.withdrawn, &Arc::new(event.clone()));
     }
 
     /// Time goes on: what is due by then leaves, the earliest first, and so does what was promised.
     pub fn until(&mut self, now: At) {
-        while let Some(promised) = self.ledger.next_reminder(&self.rules).filter(|promised| *promised <= now)
-        {
-            self.send(promised);
-            for (event, notices) in self.ledger.remind(promised, &self.rules) {
-                self.waiting.extend(notices.into_iter().map(|notice| (notice, Arc::clone(&event))));
+        loop {
+            let promise = self.ledger.next_reminder(&self.rules);
+            let tick = self.ledger.next_tick(self.ticked, &self.rules);
+            let Some(next) = promise.into_iter().chain(tick).min().filter(|next| *next <= now) else { break };
+            self.send(next);
+            let planned = self.ledger.remind(next, &self.rules);
+            let due = self.ledger.tick(next, &self.rules);
+            self.ticked = self.ticked.max(next);
+            for Paced { event, notices, settled } in planned.into_iter().chain(due) {
+                self.take(notices, settled, &event);
             }
         }
         self.send(now);
+    }
+
+    fn take(&mut self, notices: Vec<Notice>, withdrawn: Vec<(Notice, String)>, event: &Arc<Event>) {
+        for (withdrawn, _) in withdrawn {
+            self.waiting.retain(|(notice, _)| notice.id != withdrawn.id);
+        }
+        let queued =
+            |notice: &Notice| notice.state == NoticeState::Queued && notice.kind != NoticeKind::Inherited;
+        self.waiting.extend(notices.into_iter().filter(queued).map(|notice| (notice, Arc::clone(event))));
     }
 
     /// What is due leaves.
@@ -125,10 +136,14 @@ impl<'a> Rehearsal<'a> {
                 hands: hands.as_ref(),
                 link: link.as_deref(),
             };
+            let write = |texts: &Texts| match self.ledger.digest(&notice.id) {
+                Some(told) => digest(&notice, told, self.rules.estate, texts),
+                None => letter(&notice, &context, texts),
+            };
             // As the delivery does it: the shipped texts can always be filled.
-            let letter = letter(&notice, &context, &self.texts)
-                .or_else(|_| super::words::letter(&notice, &context, &Texts::shipped()));
-            if let Ok(letter) = letter {
+            let made = write(&self.texts).or_else(|_| write(&Texts::shipped()));
+            self.ledger.forget_digest(&notice.id);
+            if let Ok(letter) = made {
                 self.written.push(Written { notice, letter });
             }
         }
@@ -153,8 +168,8 @@ pub fn gathered(written: &[Written]) -> Vec<Mailing<'_>> {
     for letter in written {
         let of = |written: &Written| {
             let notice = &written.notice;
-            let is_staff = notice.audience == Audience::Staff;
-            (notice.incident.clone(), notice.event_at, notice.event, notice.kind, is_staff, notice.due)
+            let to = notice.audience.kind();
+            (notice.incident.clone(), notice.event_at, notice.event, notice.kind, to, notice.due)
         };
         match mailings.iter_mut().find(|mailing| of(mailing.first) == of(letter)) {
             Some(mailing) => mailing.recipients += 1,

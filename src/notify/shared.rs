@@ -13,10 +13,11 @@ use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
-use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try, masked};
+use super::notice::{Audience, Delivery, Notice, NoticeKind, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::escalation::Told;
+use super::policy::routing::Routing;
 use super::policy::{Ledger, Rules, person};
 use super::smtp::Relay;
 use super::words::texts::Texts;
@@ -55,6 +56,7 @@ pub(super) struct Settings {
     pub texts: Texts,
     pub acknowledgement: AcknowledgementSettings,
     pub maintenance: Vec<MaintenanceWindow>,
+    pub routing: Routing,
     pub deadlines: Vec<Deadline>,
     /// There is a `[mail]` section.
     pub mail: bool,
@@ -122,6 +124,7 @@ impl Settings {
             texts: config.notices.texts.clone(),
             acknowledgement: config.acknowledgement.clone(),
             maintenance: config.maintenance.clone(),
+            routing: Routing::of(config),
             deadlines: config.deadlines.clone(),
             mail: config.mail.is_some(),
             from,
@@ -158,6 +161,7 @@ impl Settings {
             mail: self.mail,
             update_every: self.update_every,
             escalation: &self.acknowledgement.steps,
+            routing: &self.routing,
         }
     }
 
@@ -283,9 +287,12 @@ impl Shared {
     pub(super) fn link(&self, notice: &Notice, event: &Event, settings: &Settings) -> Option<String> {
         let is_over = event.event == EventKind::Resolved
             || matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
+        // A digest tells of many; and who hears because of what they look after isn't asked.
+        let is_asked = notice.kind != NoticeKind::Digest
+            && matches!(notice.audience, Audience::Staff | Audience::Practices(_));
         let (base, key) = settings.acknowledgement.link.as_ref().zip(self.store.link_key())?;
         let person = person(&notice.audience, &notice.recipient);
-        (!is_over).then(|| key.link(base, &notice.incident, &person))
+        (is_asked && !is_over).then(|| key.link(base, &notice.incident, &person))
     }
 
     fn moment(&self) -> Moment {

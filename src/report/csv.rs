@@ -27,6 +27,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "core_minutes",
         "from_received_utc",
         "to_received_utc",
+        "planned_minutes",
         "detail",
     ])?;
     for line in &figures.acknowledgements {
@@ -50,6 +51,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
             &minutes(0),
             &none,
             &none,
+            &none,
             &cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
         ])?;
     }
@@ -61,7 +63,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                 service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
             let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
             for (what, span, goes_on) in no_answer.chain(unknown) {
-                let Stretch { from, to, core_ms, from_received, to_received } = span;
+                let Stretch { from, to, core_ms, planned_ms, from_received, to_received } = span;
                 let received =
                     |at: &Option<Moment>| at.as_ref().map(|at| at.utc.to_string()).unwrap_or_default();
                 out.write_record([
@@ -81,6 +83,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                     &minutes(*core_ms),
                     &received(from_received),
                     &received(to_received),
+                    &minutes(*planned_ms),
                     &String::new(),
                 ])?;
             }

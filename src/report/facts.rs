@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Acknowledged, Measuring, NoticeFate, Turn};
+use crate::journal::body::{self, Acknowledged, Measuring, MuteTurn, Muting, NoticeFate, Turn};
 use crate::limits::MEASURED_GAP;
 use crate::spans::Spans;
 use crate::time::{At, whole_millis};
@@ -106,7 +106,7 @@ pub struct AcknowledgementLine {
 pub struct OperatorLine {
     pub at: At,
     pub incident: String,
-    /// `approval`
+    /// `approval`, `muted`, `mute ended`
     pub what: String,
     pub by: String,
 }
@@ -250,6 +250,18 @@ impl Gatherer<'_> {
                 if let Some(practice) = self.practices.get(practice.as_str()) {
                     let known = self.missing.entry(*practice).or_default();
                     *known = known.or(&Spans::new(missing)).minus(&Spans::new(after_all));
+                }
+            }
+            body::MUTE => {
+                let Muting { turn, by, .. } = serde_json::from_slice(entry.body)?;
+                let what = match turn {
+                    MuteTurn::Muted => "muted",
+                    MuteTurn::Ended => "mute ended",
+                };
+                let (incident, what) = (incident()?, what.to_owned());
+                // What mutes a component or a practice is of no incident in particular.
+                if !incident.is_empty() {
+                    self.facts.operators.push(OperatorLine { at: entry.at, incident, what, by });
                 }
             }
             body::MEASURING => {

@@ -6,7 +6,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, Time, Weekday, time};
 use jiff::tz::TimeZone;
 
-use super::holidays::is_bank_holiday;
+use crate::calendar::{WORKING_DAYS, is_bank_holiday};
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -27,13 +27,7 @@ impl Default for CoreHours {
         Self {
             from: time(8, 0, 0, 0),
             to: time(18, 30, 0, 0),
-            days: vec![
-                Weekday::Monday,
-                Weekday::Tuesday,
-                Weekday::Wednesday,
-                Weekday::Thursday,
-                Weekday::Friday,
-            ],
+            days: WORKING_DAYS.to_vec(),
             also_off: BTreeSet::new(),
         }
     }

@@ -68,6 +68,7 @@ struct IncidentPage {
     acknowledgements: Vec<Line>,
     acknowledgements_left_out: usize,
     planned: Vec<String>,
+    in_planned: String,
 }
 
 #[derive(Template)]
@@ -228,8 +229,20 @@ pub fn incident_html(
             .iter()
             .map(|work| format!("{} to {}: {}", local(work.from, zone), local(work.to, zone), work.reason))
             .collect(),
+        in_planned: in_planned(figures),
     }
     .render()
+}
+
+/// What of the figures fell within planned work. It stays counted: who planned it doesn't give anybody their records back.
+fn in_planned(figures: &IncidentFigures) -> String {
+    let services = figures.practices.iter().flat_map(|practice| &practice.services);
+    let no_answer: i64 = services.map(|service| service.no_answer_planned_ms).sum();
+    format!(
+        "Of the incident's length, {} minutes fell within it; of the minutes without an answer, all practices and services together, {}. They are counted in all figures on this page. What began within it was told only if it still went on when it ended.",
+        minutes(figures.planned_ms),
+        minutes(no_answer)
+    )
 }
 
 /// `record`: what a check of the journal found.

@@ -36,6 +36,8 @@ pub struct IncidentFigures {
     pub core_ms: i64,
     /// Of that, when nobody measured.
     pub unmeasured_ms: i64,
+    /// Of the length, how much fell within planned work.
+    pub planned_ms: i64,
     /// Practices that were ever affected, their registered patients, and how many of the practices have no list size.
     pub practices_affected: usize,
     pub patients: u64,
@@ -85,6 +87,8 @@ pub struct ServiceFigures {
     pub to: Option<Moment>,
     pub no_answer_ms: i64,
     pub no_answer_core_ms: i64,
+    /// Of the time without an answer, how much fell within planned work.
+    pub no_answer_planned_ms: i64,
     /// Within the incident, when nobody knows.
     pub not_measured_ms: i64,
     pub no_answer: Vec<Stretch>,
@@ -96,6 +100,8 @@ pub struct Stretch {
     pub from: Moment,
     pub to: Moment,
     pub core_ms: i64,
+    /// Of it, within planned work.
+    pub planned_ms: i64,
     /// When the hub had the results that it begins and ends with, where that was later than it should have been: an agent had kept them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_received: Option<Moment>,
@@ -141,6 +147,9 @@ impl IncidentFigures {
                 let gaps = gaps.at(facts, ix);
                 let costs = story.costs(ground, named, &all_measured(ground, ix, &gaps), &gaps);
                 let practice = &estate.practices[ix.at()];
+                let work = of_work(planned(ground, &story).iter().filter(|work| {
+                    work.what.is_empty() || is_about_cause(work, &story) || work.what.contains(&practice.id)
+                }));
                 PracticeFigures {
                     id: practice.id.clone(),
                     name: practice.name.clone(),
@@ -148,7 +157,7 @@ impl IncidentFigures {
                     named_ms: named.total_ms(),
                     services: costs
                         .iter()
-                        .map(|(of, cost)| service(ground, &story, (ix, *of), cost, &core))
+                        .map(|(of, cost)| service(ground, &story, (ix, *of), cost, &core, &work))
                         .collect(),
                 }
             })
@@ -168,6 +177,7 @@ impl IncidentFigures {
             resolved: (story.state != State::Open).then(|| moment(story.to)),
             length_ms: whole.total_ms(),
             core_ms: core.total_ms(),
+            planned_ms: of_work(planned(ground, &story).iter()).and(&whole).total_ms(),
             unmeasured_ms: facts.not_measured(story.from, story.to).total_ms(),
             practices_affected: practices.len(),
             patients: practices.iter().filter_map(|p| p.patients).map(u64::from).sum(),
@@ -188,12 +198,19 @@ impl IncidentFigures {
     }
 }
 
+/// When any of this work was planned for.
+fn of_work<'a>(work: impl Iterator<Item = &'a Planned>) -> Spans {
+    Spans::new(work.map(|work| (work.from, work.to)).collect())
+}
+
+/// `work`: planned work that touches the practice.
 fn service(
     ground: &Ground<'_>,
     story: &Story<'_>,
     (practice, of): (PracticeIx, Measure),
     cost: &Cost,
     core: &Spans,
+    work: &Spans,
 ) -> ServiceFigures {
     let zone = &ground.estate.icb.timezone;
     let (kind, id, name) = of.named(ground);
@@ -215,6 +232,7 @@ fn service(
                 from: Moment::new(from, zone),
                 to: Moment::new(to, zone),
                 core_ms: core_of(&Spans::one(from, to)).total_ms(),
+                planned_ms: work.clip(from, to).total_ms(),
                 from_received: received(from),
                 to_received: received(to),
             })
@@ -230,6 +248,7 @@ fn service(
         to: hull.filter(|_| !goes_on).map(|(_, to)| Moment::new(to, zone)),
         no_answer_ms: cost.no_answer.total_ms(),
         no_answer_core_ms: core_of(&cost.no_answer).total_ms(),
+        no_answer_planned_ms: cost.no_answer.and(work).total_ms(),
         not_measured_ms: cost.not_measured.total_ms(),
         no_answer: stretches(&cost.no_answer),
         not_measured: stretches(&cost.not_measured),
@@ -261,11 +280,17 @@ fn planned(ground: &Ground<'_>, story: &Story<'_>) -> Vec<Planned> {
     let touches = |work: &&Planned| {
         let of = &work.what;
         let is_about = of.is_empty()
-            || story.last.cause.iter().any(|cause| of.contains(&cause.id))
+            || is_about_cause(work, story)
             || story.named.keys().any(|practice| of.contains(&ground.estate.practices[practice.at()].id));
         is_about && work.from < story.to && story.from < work.to
     };
     ground.planned.iter().filter(touches).cloned().collect()
+}
+
+/// Whether it is work on the cause, or on the network that is hit: as the notices see it.
+fn is_about_cause(work: &Planned, story: &Story<'_>) -> bool {
+    let named = |id: &String| work.what.contains(id);
+    story.last.cause.iter().any(|cause| named(&cause.id)) || story.last.network.as_ref().is_some_and(named)
 }
 
 /// How many of the kind, and of the very same cause, there have been in the calendar year.

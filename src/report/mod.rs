@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
-//! | `hours.rs`, `holidays.rs` | core hours: when a surgery is open |
+//! | `hours.rs` | core hours: when a surgery is open |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
@@ -23,7 +23,6 @@ mod chart;
 mod csv;
 mod exercise;
 mod facts;
-mod holidays;
 mod hours;
 mod html;
 mod incident;
@@ -32,10 +31,10 @@ mod names;
 mod period;
 mod story;
 
+pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
-pub use holidays::is_bank_holiday;
 pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
 pub use incident::{

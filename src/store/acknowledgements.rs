@@ -63,8 +63,13 @@ impl Store {
             .bind(person)
             .fetch_optional(&self.inner.readers)
             .await?;
-            row.map(|row| Ok(Addressee { recipient: row.try_get("recipient")?, audience: audience(&row)? }))
-                .transpose()
+            row.map(|row| {
+                Ok(Addressee {
+                    recipient: row.try_get("recipient")?,
+                    audience: audience(None, row.try_get("practices")?),
+                })
+            })
+            .transpose()
         })
         .await
     }
@@ -73,7 +78,8 @@ impl Store {
 /// Doing it twice changes nothing.
 pub(super) async fn acknowledge(tx: &mut Tx, said: &Acknowledgement) -> Result<(), sqlx::Error> {
     let practices = match &said.audience {
-        Audience::Staff => None,
+        // Those who hear because of what they look after have no link: whoever has, is staff or a manager.
+        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => None,
         Audience::Practices(practices) => Some(practices.join(",")),
     };
     let added = sqlx::query(
@@ -121,7 +127,7 @@ fn acknowledgement(row: &SqliteRow) -> Result<Acknowledgement, sqlx::Error> {
         person: row.try_get("person")?,
         by: row.try_get("name")?,
         way: word(row.try_get("way")?)?,
-        audience: audience(row)?,
+        audience: audience(None, row.try_get("practices")?),
         note: row.try_get("note")?,
     })
 }

@@ -11,6 +11,7 @@
 //! | `reading.rs` | the journal of a folder, read from outside |
 //! | `read.rs` | what is ever asked |
 //! | `acknowledgements.rs` | who has an incident in hand, or read of it |
+//! | `mutes.rs` | mutes, and what the routing of notices goes on from |
 //! | `outbox.rs` | what became of each notice, try by try |
 //! | `retention.rs` | what is removed when its time is over |
 //! | `error.rs` | what can be wrong, and how to mend it |
@@ -29,6 +30,7 @@ mod archive;
 mod arrears;
 mod error;
 mod journal;
+mod mutes;
 mod open;
 mod outbox;
 mod read;

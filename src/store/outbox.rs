@@ -111,12 +111,12 @@ impl Store {
     }
 
     /// Notices with what became of them, oldest first: those of an incident, or of all; the latest
-    /// [`limits::OUTBOX_LISTED_MAX`], those included that are neither queued nor held only when `settled`.
+    /// [`limits::OUTBOX_LISTED_MAX`], those included that are settled only when `settled`.
     pub async fn fates(&self, incident: Option<&str>, settled: bool) -> Result<Vec<Fate>, StoreError> {
         self.read(async {
                 let rows = sqlx::query(
-                    "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.recipient, n.thread,
-                            n.due, n.state, n.why, n.changed_at,
+                    "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.audience, n.recipient,
+                            n.thread, n.due, n.state, n.why, n.changed_at,
                             CASE n.state WHEN 'accepted' THEN (
                                 SELECT min(a.at) FROM acknowledgements a
                                 WHERE a.incident IN
@@ -124,7 +124,7 @@ impl Store {
                                 AND instr(n.id, '.' || a.person) > 0 AND a.at >= n.due
                             ) END AS acknowledged_at
                      FROM notices n
-                     WHERE (?1 IS NULL OR n.incident = ?1) AND (?2 OR n.state IN ('queued', 'held'))
+                     WHERE (?1 IS NULL OR n.incident = ?1) AND (?2 OR n.state IN ('queued', 'held', 'kept'))
                      ORDER BY n.seq DESC LIMIT ?3",
                 )
                 .bind(incident)

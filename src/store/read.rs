@@ -11,7 +11,7 @@ use super::{Approval, BeatRow, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
 use crate::notify::policy::OpenIncident;
-use crate::notify::{Acknowledgement, Audience, Notice, NoticeState};
+use crate::notify::{Acknowledgement, Audience, Keep, Notice, NoticeState};
 use crate::time::At;
 
 /// What a desk needs to go on where an earlier process stopped.
@@ -35,8 +35,8 @@ pub struct Unsent {
 macro_rules! select_notices {
     ($rest:literal) => {
         concat!(
-            "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.recipient, n.thread, n.due,
-                    n.state, n.why, n.attempts, j.body
+            "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.audience, n.recipient, n.thread,
+                    n.due, n.state, n.why, n.attempts, j.body
              FROM notices n
              LEFT JOIN events e ON e.incident = n.incident AND e.at = n.event_at AND e.kind = n.event_kind
              LEFT JOIN journal j ON j.seq = e.seq ",
@@ -230,7 +230,9 @@ impl Store {
     }
 }
 
-fn event(row: &SqliteRow) -> Result<Event, sqlx::Error> {
+pub(super) use select_notices;
+
+pub(super) fn event(row: &SqliteRow) -> Result<Event, sqlx::Error> {
     let body: &str = row.try_get("body")?;
     serde_json::from_str(body).map_err(|error| sqlx::Error::Decode(error.into()))
 }
@@ -240,11 +242,16 @@ fn unsent(row: &SqliteRow) -> Result<Unsent, sqlx::Error> {
 }
 
 pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
+    let audience = audience(row.try_get("audience")?, row.try_get("practices")?);
     let why = || row.try_get::<Option<String>, _>("why").map(Option::unwrap_or_default);
     let state: &str = row.try_get("state")?;
     let state = match state {
         "queued" => NoticeState::Queued,
         "held" => NoticeState::Held,
+        "kept" => match Keep::of(&why()?) {
+            Some(by) => NoticeState::Kept { by },
+            None => return Err(sqlx::Error::Decode("a notice is kept for a reason that isn't known".into())),
+        },
         "accepted" => NoticeState::Accepted,
         "rejected" => NoticeState::Rejected { why: why()? },
         "withheld" => NoticeState::Withheld { why: why()? },
@@ -256,7 +263,7 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
         event_at: At::from_millis(row.try_get("event_at")?),
         event: word(row.try_get("event_kind")?)?,
         kind: word(row.try_get("kind")?)?,
-        audience: audience(row)?,
+        audience,
         recipient: row.try_get("recipient")?,
         thread: row.try_get("thread")?,
         due: At::from_millis(row.try_get("due")?),
@@ -264,12 +271,14 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
     })
 }
 
-/// `practices`: ids with commas between, or none for staff.
-pub(super) fn audience(row: &SqliteRow) -> Result<Audience, sqlx::Error> {
-    let practices: Option<String> = row.try_get("practices")?;
-    Ok(practices.map_or(Audience::Staff, |practices| {
-        Audience::Practices(practices.split(',').map(str::to_owned).collect())
-    }))
+/// As whom somebody is spoken to, from the two columns that say it.
+pub(super) fn audience(who: Option<&str>, practices: Option<&str>) -> Audience {
+    let practices = practices.map(|ids| ids.split(',').map(str::to_owned).collect::<Vec<_>>());
+    match who.and_then(|who| who.split_once(' ')) {
+        Some(("pcn", id)) => Audience::Pcn { id: id.to_owned(), practices: practices.unwrap_or_default() },
+        Some(("owner", name)) => Audience::Owner { name: name.to_owned() },
+        _ => practices.map_or(Audience::Staff, Audience::Practices),
+    }
 }
 
 /// The words in the columns are those of the JSON forms.

@@ -82,7 +82,7 @@ async fn remove_credentials(tx: &mut Tx, before: At) -> Result<(), sqlx::Error> 
 async fn remove_rows(tx: &mut Tx, now: At, before: At, addresses_before: At) -> Result<Pruned, sqlx::Error> {
     // Outbox rows are all that an address is in, and never outlive their incident's own record.
     let notices = sqlx::query(
-        "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held')
+        "DELETE FROM notices WHERE changed_at < ? AND state NOT IN ('queued', 'held', 'kept')
          AND incident NOT IN (SELECT id FROM incidents WHERE resolved_at IS NULL)",
     )
     .bind(addresses_before.max(before).as_millis())
@@ -91,6 +91,11 @@ async fn remove_rows(tx: &mut Tx, now: At, before: At, addresses_before: At) -> 
     .rows_affected();
     sqlx::query("DELETE FROM refusals WHERE last_at < ?")
         .bind(addresses_before.max(before).as_millis())
+        .execute(&mut **tx)
+        .await?;
+    // The last stays, so that its number isn't given twice.
+    sqlx::query("DELETE FROM mutes WHERE until_at < ? AND number < (SELECT max(number) FROM mutes)")
+        .bind(before.as_millis())
         .execute(&mut **tx)
         .await?;
     sqlx::query("UPDATE retention SET journal_before = max(journal_before, ?)")

@@ -10,9 +10,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
 use super::journal::{append as journal, append_checks, record_measuring};
+use super::mutes::record_mute;
 use super::{BeatRow, Transition, acknowledgements, outbox};
 use crate::incident::{Event, EventKind};
-use crate::journal::body::{self, NoticeFate, Planned, PlannedNotice, Turn};
+use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
+use crate::notify::policy::mute::Mute;
 use crate::notify::{Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::time::At;
 
@@ -43,6 +45,11 @@ pub(super) enum Write {
         heard_until: At,
         beats: Arc<[BeatRow]>,
         all: bool,
+    },
+    Mute {
+        at: At,
+        mute: Arc<Mute>,
+        turn: Arc<Muting>,
     },
 }
 
@@ -139,6 +146,7 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
             Write::Acknowledge(said) => acknowledgements::acknowledge(tx, said).await?,
             Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
+            Write::Mute { at, mute, turn } => record_mute(tx, *at, mute, turn).await?,
         }
     }
     Ok(())
@@ -190,17 +198,27 @@ fn planned_notice(notice: &Notice) -> PlannedNotice {
 /// True when it wasn't there before.
 async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sqlx::Error> {
     let practices = match &notice.audience {
-        Audience::Staff => None,
-        Audience::Practices(practices) => Some(practices.join(",")),
+        Audience::Staff | Audience::Owner { .. } => None,
+        Audience::Practices(practices) | Audience::Pcn { practices, .. } => Some(practices.join(",")),
+    };
+    let who = match &notice.audience {
+        Audience::Staff | Audience::Practices(_) => None,
+        audience @ (Audience::Pcn { .. } | Audience::Owner { .. }) => Some(audience.who()),
+    };
+    let keep = match &notice.state {
+        NoticeState::Kept { by } => Some(by.as_str().to_owned()),
+        _ => None,
     };
     let why = match &notice.state {
         NoticeState::Rejected { why } | NoticeState::Withheld { why } => Some(why),
-        NoticeState::Queued | NoticeState::Held | NoticeState::Accepted => None,
+        NoticeState::Queued | NoticeState::Held | NoticeState::Accepted | NoticeState::Kept { .. } => {
+            keep.as_ref()
+        }
     };
     let added = sqlx::query(
-        "INSERT INTO notices (id, incident, event_at, event_kind, kind, practices, recipient, thread, due, state,
-                              why, changed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO notices (id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due,
+                              state, why, changed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(&notice.id)
     .bind(&notice.incident)
@@ -208,6 +226,7 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .bind(event_word(notice.event))
     .bind(notice.kind.as_str())
     .bind(practices)
+    .bind(who)
     .bind(&notice.recipient)
     .bind(&notice.thread)
     .bind(notice.due.as_millis())
@@ -234,7 +253,7 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     // What is final stays as it is.
     let changed = sqlx::query(
         "UPDATE notices SET state = ?, why = ?, attempts = ?, changed_at = ?
-         WHERE id = ? AND state IN ('queued', 'held')",
+         WHERE id = ? AND state IN ('queued', 'held', 'kept')",
     )
     .bind(state)
     .bind(why)

@@ -5,6 +5,7 @@
 
 mod ambiguity;
 mod command;
+mod contacts;
 mod county;
 mod egress;
 mod errors;

@@ -5,7 +5,7 @@ use std::path::Path;
 use linewatch::config::{Config, parse};
 use linewatch::incident::{Cause, EventKind};
 use linewatch::journal::body::Turn;
-use linewatch::report::{Facts, Filter, Ground, IncidentFigures, PeriodFigures, State};
+use linewatch::report::{Facts, Filter, Ground, IncidentFigures, PeriodFigures, Planned, State};
 use linewatch::store::{JournalReader, Store};
 use linewatch::time::At;
 
@@ -116,6 +116,32 @@ async fn an_open_incident_over_a_restart_on_the_night_when_the_clocks_go_back() 
     assert_eq!(service.to, None, "it goes on");
     // Monday from eight to nine.
     assert_eq!(service.no_answer_core_ms, 3_600_000);
+
+    // Planned work is stated apart, and stays counted: two windows that overlap, one of another practice, one of another cause.
+    let work = |from: &str, to: &str, what: &[&str]| Planned {
+        from: at(from),
+        to: at(to),
+        what: what.iter().map(|id| (*id).to_owned()).collect(),
+        reason: "new router".to_owned(),
+    };
+    let planned = [
+        work("2026-10-24T23:00:00Z", "2026-10-25T00:00:00Z", &["G82002"]),
+        work("2026-10-24T23:45:00Z", "2026-10-25T00:15:00Z", &[]),
+        work("2026-10-25T02:00:00Z", "2026-10-25T03:00:00Z", &["G82999"]),
+        work("2026-10-25T02:00:00Z", "2026-10-25T03:00:00Z", &["another-firewall"]),
+    ];
+    let with_work =
+        IncidentFigures::new(&Ground { planned: &planned, ..ground }, "2026-10-25-1").expect("figures");
+    let of_service = &with_work.practices[0].services[0];
+    assert_eq!(
+        of_service.no_answer_planned_ms,
+        45 * 60_000,
+        "from half past eleven to a quarter past midnight, UTC"
+    );
+    assert_eq!(of_service.no_answer[0].planned_ms, 45 * 60_000);
+    // The incident begins nine seconds after the first failure.
+    assert_eq!((with_work.planned_ms, with_work.planned.len()), (45 * 60_000 - 9_000, 2));
+    assert_eq!(of_service.no_answer_ms, service.no_answer_ms);
 
     let day = PeriodFigures::new(
         &ground,

@@ -11,6 +11,7 @@ mod garbage;
 mod incident;
 mod late;
 mod metrics;
+mod mutes;
 mod pages;
 mod reload;
 mod restart;

@@ -10,6 +10,7 @@ use linewatch::estate::{Estate, ProbeIx, Vantage};
 use linewatch::hub::service::{Options, Running, start_in};
 use linewatch::incident::{Event, EventKind};
 use linewatch::notify::policy::person;
+use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{AckWay, Audience, Desk, NoticeKind, Said};
 use linewatch::observation::Observation;
 use linewatch::store::Store;
@@ -56,6 +57,9 @@ fn with_links(relay: std::net::SocketAddr) -> Config {
         name: Some("Sam Poe".to_owned()),
         mobile: None,
         ways: vec![ContactWay::Email],
+        terms: Terms::default(),
+        pcns: Vec::new(),
+        owners: Vec::new(),
     }];
     config
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use linewatch::config::{ChannelKind, ChannelSettings, Config, ContactSettings, ContactWay, WaySettings};
 use linewatch::estate::SharedSecret;
 use linewatch::incident::Event;
+use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{Audience, Desk, Outcome, RelayHealth};
 use linewatch::store::Store;
 use serde_json::Value;
@@ -244,7 +245,11 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
             name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
+            terms: Terms::default(),
+            pcns: Vec::new(),
+            owners: Vec::new(),
         }],
+        pcns: Vec::new(),
         mail_service: Some("nhsmail".to_owned()),
         ..WaySettings::default()
     };

@@ -7,6 +7,7 @@ mod delivery;
 mod disk;
 mod estate;
 mod hooks;
+mod pace;
 mod real_server;
 mod relay;
 mod relays;

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use linewatch::config::{NoticeSettings, PracticeNotices};
 use linewatch::incident::Event;
+use linewatch::limits::NOTICES_PER_HOUR;
 use linewatch::notify::policy::Rules;
+use linewatch::notify::policy::routing::Routing;
 use linewatch::notify::rehearsal::{Rehearsal, Written, gathered};
 use linewatch::notify::{Audience, NoticeKind};
 use linewatch::world::scenario::Scenario;
@@ -19,6 +21,7 @@ const GRADE_MAX: f64 = 8.0;
 pub fn check(scenario: &Scenario, events: &[Event]) {
     let world = world(scenario);
     let staff = ["service.desk@icb.example".to_owned()];
+    let routing = Routing::default().capped(NOTICES_PER_HOUR as usize);
     let rules = Rules {
         estate: world.estate(),
         staff: &staff,
@@ -27,6 +30,7 @@ pub fn check(scenario: &Scenario, events: &[Event]) {
         mail: true,
         update_every: NoticeSettings::default().update_every,
         escalation: &[],
+        routing: &routing,
     };
     let mut rehearsal = Rehearsal::new(rules, &[]);
     for event in events {

@@ -12,12 +12,11 @@ use axum::routing::{get, post};
 use super::CredentialError;
 use crate::agent::clock;
 use crate::hub::api::problem;
-use crate::hub::guard::Refused;
+use crate::hub::guard::{Refused, who_changes};
 use crate::hub::intake::refusal::Refusal;
 use crate::hub::intake::routes::who;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
-use crate::limits::APPROVER_BYTES_MAX;
 use crate::uplink::message::{ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
 
 /// For people.
@@ -53,7 +52,7 @@ async fn make_code(
     headers: HeaderMap,
     Json(request): Json<CodeRequest>,
 ) -> Result<Response, No> {
-    let by = may_change(&hub, peer, &headers, request.by)?;
+    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     if hub.view().estate.practice(&request.practice).is_none() {
         return Err(No(StatusCode::NOT_FOUND, "there is no such practice".to_owned()));
     }
@@ -68,7 +67,7 @@ async fn revoke(
     headers: HeaderMap,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = may_change(&hub, peer, &headers, request.by)?;
+    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.revoke(&id, &by, clock::now()).await?;
     Ok(one(&hub, &id))
 }
@@ -80,7 +79,7 @@ async fn rotate(
     headers: HeaderMap,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = may_change(&hub, peer, &headers, request.by)?;
+    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.rotate(&id, &by, clock::now()).await?;
     Ok(one(&hub, &id))
 }
@@ -109,19 +108,6 @@ impl From<CredentialError> for No {
     fn from(error: CredentialError) -> Self {
         Self(error.status(), error.to_string())
     }
-}
-
-/// Whether a person may change something, and who it is: a name for the journal, and from where.
-fn may_change(hub: &Hub, peer: Asker, headers: &HeaderMap, by: Option<String>) -> Result<String, No> {
-    let peer = peer.map(|Extension(peer)| peer);
-    hub.access.may_change(peer, headers)?;
-    let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-    if name.len() > APPROVER_BYTES_MAX {
-        return Err(No(StatusCode::BAD_REQUEST, "`by` is too long: a name will do".to_owned()));
-    }
-    let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
-    let from = peer.map_or_else(|| "the hub".to_owned(), |Peer(address)| address.ip().to_string());
-    Ok(format!("{name}, from {from}"))
 }
 
 async fn enrol(

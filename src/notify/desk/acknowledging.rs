@@ -101,7 +101,7 @@ impl Desk {
                 outcome: Outcome::Withheld { why: why.clone() },
             };
             drop(self.shared.store.settle(settlement).await);
-            self.withheld(letter, why);
+            self.shared.publish(letter, None, because.at, Outcome::Withheld { why });
         }
         is_here
     }
@@ -158,6 +158,8 @@ impl Desk {
             Audience::Staff if hook_of(&reader.recipient).is_some() => reader.recipient.clone(),
             Audience::Staff => format!("somebody at {}", settings.estate.icb.name),
             Audience::Practices(practices) => format!("the manager of {}", practices.join(", ")),
+            Audience::Pcn { id, .. } => format!("the primary care network {id}"),
+            Audience::Owner { name } => name.clone(),
         }
     }
 

@@ -14,11 +14,30 @@
 //! When nobody at the ICB says that they have an incident in hand, others are told, step by step ([`escalation`]).
 //!
 //! When the monitor itself may be the cause, no practice is told anything: only staff hear, that linewatch is blind.
+//!
+//! | file | what is decided there |
+//! |---|---|
+//! | `managers.rs`, `staff.rs`, `circles.rs` | what practice managers, ICB staff, and primary care networks and owners would be told |
+//! | `promise.rs` | when a manager hears next though nothing has changed |
+//! | `routing.rs` | on what terms somebody is written to, and who else hears |
+//! | `severity.rs` | how bad an incident is |
+//! | `mute.rs` | what somebody has muted |
+//! | `pace.rs`, `person.rs` | which of all that is told now, and what is kept for later |
+//! | `digest.rs` | the message that tells of what was kept |
+//! | `record.rs`, `restored.rs` | what is remembered, and what an earlier process left |
 
+mod circles;
+mod digest;
 pub mod escalation;
 mod managers;
+pub mod mute;
+mod pace;
+mod person;
 pub mod promise;
 mod record;
+mod restored;
+pub mod routing;
+pub mod severity;
 mod staff;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -35,8 +54,14 @@ use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
 use crate::time::At;
 
+pub use digest::{Became, Digest, Line, is_digest};
+use mute::Mute;
+use pace::Pace;
+pub use pace::{Paced, digest_of};
 pub use record::OpenIncident;
 use record::Record;
+pub use restored::Left;
+use routing::Routing;
 
 /// Why a notice is withheld when there is nothing to send it with.
 pub const NO_MAIL: &str = "no [mail] section";
@@ -55,6 +80,8 @@ pub struct Rules<'a> {
     pub update_every: Option<Duration>,
     /// Who is told when nobody acknowledges, the soonest first.
     pub escalation: &'a [EscalationStep],
+    /// On what terms people are written to, and who else hears.
+    pub routing: &'a Routing,
 }
 
 /// What an event leads to.
@@ -71,6 +98,8 @@ pub struct Ledger {
     incidents: BTreeMap<String, Record>,
     /// Those that are over, for as long as they may begin anew ([`limits::NOTICE_REMEMBERED`]).
     over: BTreeMap<String, Record>,
+    /// What is told now, and what is kept for later.
+    pace: Pace,
     /// Nobody is escalated to before.
     rest_until: At,
 }
@@ -106,10 +135,10 @@ pub struct Released {
 
 impl Ledger {
     /// Takes up what an earlier process left.
-    pub fn restore(open: &[OpenIncident]) -> Self {
+    pub fn restore(open: &[OpenIncident], left: Left) -> Self {
         let incidents =
             open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
-        Self { incidents, over: BTreeMap::new(), rest_until: At::default() }
+        Self { incidents, over: BTreeMap::new(), rest_until: At::default(), pace: Pace::restore(open, left) }
     }
 
     /// Escalates to nobody before then: what an earlier process left open may be over.
@@ -147,6 +176,7 @@ impl Ledger {
                 if let Some(survivor) = self.incidents.get_mut(into) {
                     managers::merge(&mut record, survivor, event, &mut plan);
                     escalation::merge(&record, survivor, event, &mut plan);
+                    circles::merge(&mut record, survivor, event, &mut plan);
                 }
             }
             (EventKind::Resolved, Some(Reason::Withdrawn), _) => {
@@ -156,7 +186,13 @@ impl Ledger {
             (EventKind::Resolved, ..) => managers::end(&mut record, event, NoticeKind::Back, &mut plan),
         }
         staff::follow(&mut record, event, rules, &mut plan);
+        circles::follow(&mut record, event, rules, &mut plan);
         record.event = Arc::new(event.clone());
+        let survivor = pace::goes_on_as(event).and_then(|into| self.incidents.get(into));
+        let survivor = survivor.map(|survivor| Arc::clone(&survivor.event));
+        for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
+            record.forget(&unheard);
+        }
         let of_its_sort =
             if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
         of_its_sort.insert(event.incident.clone(), record);
@@ -165,16 +201,63 @@ impl Ledger {
 
     /// Plans the letters whose time has come though nothing has changed, those that were promised and those to people who are told
     /// because nobody has acknowledged: for each open incident its event, which they tell of, and the letters.
-    pub fn remind(&mut self, now: At, rules: &Rules<'_>) -> Vec<(Arc<Event>, Vec<Notice>)> {
+    pub fn remind(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let rests = now < self.rest_until;
-        let reminded = self.incidents.values_mut().map(|record| {
-            let mut notices = managers::remind(record, now, rules);
+        let mut reminded = Vec::new();
+        for record in self.incidents.values_mut() {
+            let mut plan = Plan { notices: managers::remind(record, now, rules), withdrawn: Vec::new() };
             if !rests {
-                notices.extend(escalation::due(record, now, rules));
+                plan.notices.extend(escalation::due(record, now, rules));
             }
-            (Arc::clone(&record.event), notices)
-        });
-        reminded.filter(|(_, notices)| !notices.is_empty()).collect()
+            if plan.notices.is_empty() {
+                continue;
+            }
+            let event = Arc::clone(&record.event);
+            self.pace.judge(&event, None, &mut plan, rules);
+            reminded.push(Paced { event, notices: plan.notices, settled: plan.withdrawn });
+        }
+        reminded
+    }
+
+    /// Plans what is to be told because time has passed: what was muted and isn't any more, and digests of what was kept.
+    pub fn tick(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
+        let paced = self.pace.tick(now, rules);
+        for notice in paced.iter().flat_map(|paced| &paced.notices) {
+            if let Some(record) = self.incidents.get_mut(&notice.incident) {
+                record.was_told(notice);
+            }
+        }
+        paced
+    }
+
+    /// When [`Self::tick`] next has something to do, after `after`; it may be for nothing.
+    pub fn next_tick(&self, after: At, rules: &Rules<'_>) -> Option<At> {
+        self.pace.next_tick(after, rules)
+    }
+
+    /// What a digest says that hasn't left.
+    pub fn digest(&self, notice: &str) -> Option<&Digest> {
+        self.pace.digests.get(notice)
+    }
+
+    /// A digest has left, or never will.
+    pub fn forget_digest(&mut self, notice: &str) {
+        self.pace.digests.remove(notice);
+    }
+
+    /// The mutes that stand, and those that ended since the process began.
+    pub fn mutes(&self) -> &[Mute] {
+        &self.pace.mutes.0
+    }
+
+    /// Mutes something. `None`: as many stand as may ([`limits::MUTES_MAX`]).
+    pub fn mute(&mut self, mute: Mute) -> Option<&Mute> {
+        self.pace.mutes.add(mute)
+    }
+
+    /// Ends a mute now. `None`: none of that number stands.
+    pub fn end_mute(&mut self, number: u32, now: At) -> Option<Mute> {
+        self.pace.mutes.end(number, now)
     }
 
     /// When [`Self::remind`] has something to say next.
@@ -201,6 +284,7 @@ impl Ledger {
         if let Some(record) = self.incidents.get_mut(&letter.incident) {
             escalation::recalled(record, letter);
         }
+        self.pace.withdraw(letter);
     }
 
     /// Whether somebody has the incident in hand; `None`: it isn't open.
@@ -280,8 +364,7 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
 /// A recipient as their notices' ids name them, without their address: 16 hexadecimal digits. Staff and the manager of a practice are
 /// two, whatever their address.
 pub fn person(audience: &Audience, recipient: &str) -> String {
-    let who = if *audience == Audience::Staff { "staff " } else { "practice " };
-    format!("{:016x}", stable_hash(&[who.as_bytes(), key(recipient).as_bytes()]))
+    format!("{:016x}", stable_hash(&[audience.who().as_bytes(), b" ", key(recipient).as_bytes()]))
 }
 
 /// FNV-1a, 64 bits: the same on every machine and in every version, which the standard hasher doesn't promise.

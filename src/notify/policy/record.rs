@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::circles::{self, CircleKey, Told};
+use super::restored::as_planned;
 use super::{Released, key, promise};
 use crate::incident::{Cause, Event};
 use crate::limits::TAKEN_ON_KEPT;
@@ -26,6 +28,8 @@ pub(super) struct Record {
     pub escalated: BTreeMap<String, Vec<Notice>>,
     /// Those who have it in hand.
     pub taken_on: Vec<Acknowledgement>,
+    /// Primary care networks, and owners of components.
+    pub circles: BTreeMap<CircleKey, Told>,
     /// Practices, by id, whose opening the mail server refused.
     pub refused: BTreeSet<String>,
 }
@@ -44,6 +48,10 @@ pub struct OpenIncident {
 
 /// Where a practice manager stands with the incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "while an incident is open nearly all are the large one: a box would cost, not save"
+)]
 pub(super) enum Manager {
     /// The opening is planned; it may have left.
     Opened {
@@ -92,6 +100,7 @@ impl Record {
             staff: BTreeMap::new(),
             escalated: BTreeMap::new(),
             taken_on: Vec::new(),
+            circles: BTreeMap::new(),
             refused: BTreeSet::new(),
         }
     }
@@ -106,13 +115,35 @@ impl Record {
         let mut record = Self::new(&open.event);
         record.approved = open.approved;
         record.taken_on = open.taken_on.iter().take(TAKEN_ON_KEPT).cloned().collect();
-        for notice in &open.notices {
+        // A digest tells of other notices, which speak for themselves.
+        for notice in open.notices.iter().filter(|notice| notice.kind != NoticeKind::Digest).map(as_planned) {
             match notice.audience {
-                Audience::Staff => record.restore_staff(notice),
-                Audience::Practices(_) => record.restore_manager(notice),
+                Audience::Staff => record.restore_staff(&notice),
+                Audience::Practices(_) => record.restore_manager(&notice),
+                Audience::Pcn { .. } | Audience::Owner { .. } => circles::restore(&mut record, &notice),
             }
         }
         record
+    }
+
+    /// Somebody never heard of it, and what they would have heard of is over: as if it had never been.
+    pub(super) fn forget(&mut self, (recipient, who): &(String, String)) {
+        match who.as_str() {
+            "practice" => drop(self.managers.remove(recipient)),
+            "staff" => drop(self.staff.remove(recipient)),
+            _ => drop(self.circles.remove(&(who.clone(), recipient.clone()))),
+        }
+    }
+
+    /// A letter to a manager left later than it was planned: what it promises counts from then.
+    pub(super) fn was_told(&mut self, notice: &Notice) {
+        if !matches!(notice.audience, Audience::Practices(_)) {
+            return;
+        }
+        let is_promised = promise::is_made(&self.event);
+        if let Some(Manager::Opened { last, promised, .. }) = self.managers.get_mut(&key(&notice.recipient)) {
+            (*last, *promised) = (notice.due, is_promised);
+        }
     }
 
     fn restore_manager(&mut self, notice: &Notice) {
@@ -173,6 +204,7 @@ impl Record {
                 notices.push(opening.id.clone());
             }
         }
+        notices.extend(circles::approve(self));
         Released { notices, already }
     }
 
@@ -203,7 +235,7 @@ impl Record {
 fn practices_of(notice: &Notice) -> Vec<String> {
     match &notice.audience {
         Audience::Practices(practices) => practices.clone(),
-        Audience::Staff => Vec::new(),
+        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => Vec::new(),
     }
 }
 
@@ -212,6 +244,10 @@ pub(super) fn unsent(notice: &Notice, at: At) -> bool {
     match notice.state {
         NoticeState::Held => true,
         NoticeState::Queued => notice.due > at,
-        NoticeState::Accepted | NoticeState::Rejected { .. } | NoticeState::Withheld { .. } => false,
+        // What is kept is kept behind the planners' backs: see `pace.rs`.
+        NoticeState::Kept { .. }
+        | NoticeState::Accepted
+        | NoticeState::Rejected { .. }
+        | NoticeState::Withheld { .. } => false,
     }
 }

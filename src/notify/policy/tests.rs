@@ -1,6 +1,7 @@
 //! The policy's promises, as stories and as properties.
 
 mod escalations;
+mod pace;
 mod promises;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ fn resolved(incident: &str, minutes: i64, reason: Reason) -> Event {
 }
 
 /// Practices A to F; E and F share an address, F has a second one, D has none.
-fn estate() -> Estate {
+pub(crate) fn estate() -> Estate {
     let practice = |id: &str, email: &[&str]| Practice {
         id: id.to_owned(),
         name: format!("Practice {id}"),
@@ -82,6 +83,7 @@ struct Story {
     maintenance: Vec<MaintenanceWindow>,
     mail: bool,
     escalation: Vec<EscalationStep>,
+    routing: Routing,
     ledger: Ledger,
 }
 
@@ -94,6 +96,7 @@ impl Story {
             maintenance: Vec::new(),
             mail: true,
             escalation: Vec::new(),
+            routing: Routing::default(),
             ledger: Ledger::default(),
         }
     }
@@ -107,6 +110,7 @@ impl Story {
             mail: self.mail,
             update_every: Some(HOURLY),
             escalation: &self.escalation,
+            routing: &self.routing,
         }
     }
 
@@ -122,7 +126,7 @@ impl Story {
         let mut ledger = std::mem::take(&mut self.ledger);
         let reminded = ledger.remind(At::from_millis(minutes * MINUTE), &self.rules());
         self.ledger = ledger;
-        let notices = reminded.into_iter().flat_map(|(_, notices)| notices);
+        let notices = reminded.into_iter().flat_map(|paced| paced.notices);
         notices.map(|notice| (notice.recipient, notice.due.as_millis() / MINUTE)).collect()
     }
 
@@ -411,6 +415,7 @@ proptest! {
                     NoticeKind::Update | NoticeKind::Escalation => {
                         prop_assert_eq!(&notice.audience, &Audience::Staff);
                     }
+                    NoticeKind::Digest => prop_assert!(false, "nothing was to be held back"),
                 }
                 prop_assert!(*openings <= 1 && *ends <= 1, "{:?} hears too much", key(notice));
                 prop_assert!(notice.due >= event.at);
@@ -450,7 +455,7 @@ proptest! {
             })
             .collect();
         let mut again = Story {
-            ledger: Ledger::restore(&open),
+            ledger: Ledger::restore(&open, Left::default()),
             maintenance: story.maintenance.clone(),
             practices: story.practices,
             ..Story::new()

@@ -24,7 +24,8 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
         NoticeKind::Opening | NoticeKind::Inherited => letter.opening(),
         // Managers aren't escalated to; if they were, it would be the same again.
         NoticeKind::Update | NoticeKind::Escalation => letter.update(),
-        NoticeKind::Back => letter.back(),
+        // A digest has words of its own, and comes here only when what it told of was lost.
+        NoticeKind::Back | NoticeKind::Digest => letter.back(),
         NoticeKind::Correction => letter.correction(),
     }
 }

@@ -5,6 +5,9 @@
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
 //! | `hands.rs` | who has it in hand, and what those read who are told because nobody has |
+//! | `pcn.rs` | what a primary care network reads of its practices |
+//! | `owner.rs` | what whoever looks after a component reads, fit to open a ticket with |
+//! | `digest.rs` | what was kept for later, in a line each |
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
@@ -14,9 +17,12 @@
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod digest;
 mod hands;
 mod manager;
+mod owner;
 mod part;
+mod pcn;
 pub(crate) mod phrases;
 pub(crate) mod plain;
 pub(crate) mod reach;
@@ -28,7 +34,7 @@ pub mod texts;
 use std::sync::Arc;
 
 use super::notice::{Audience, Notice};
-use super::policy::Hands;
+use super::policy::{Digest, Hands};
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -76,11 +82,22 @@ pub struct Context<'a> {
 ///
 /// A text that an operator made can't be filled, though it could be when it was read; the shipped ones always can.
 pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<Letter, TextError> {
-    let (reader, draft) = match &notice.audience {
-        Audience::Practices(practices) => (Reader::Manager, manager::draft(notice, practices, context)),
-        Audience::Staff => (Reader::Staff, staff::draft(notice, context)),
+    let draft = match &notice.audience {
+        Audience::Practices(practices) => manager::draft(notice, practices, context),
+        Audience::Staff => staff::draft(notice, context),
+        Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context),
+        Audience::Owner { name } => owner::draft(notice, name, context),
     };
-    texts.write(reader, &draft)
+    texts.write(Reader::of(&notice.audience), &draft)
+}
+
+/// Finds the words for a digest.
+///
+/// # Errors
+///
+/// As [`letter`]'s.
+pub fn digest(notice: &Notice, told: &Digest, estate: &Estate, texts: &Texts) -> Result<Letter, TextError> {
+    texts.write(Reader::of(&notice.audience), &digest::draft(notice, told, estate))
 }
 
 /// Longer subjects are cut by every mail program anyway.

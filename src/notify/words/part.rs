@@ -27,7 +27,9 @@ pub(super) enum Part {
     Wrong,
     /// To both: the link by which a reader answers, or the command.
     Reply,
-    /// Staff's: the verdict in a sentence.
+    /// To everybody: what was kept for a digest.
+    Kept,
+    /// Staff's, and of those who hear because of what they look after: the verdict in a sentence.
     Sentence,
     Remark,
     /// Who has it, or that nobody does.
@@ -37,6 +39,8 @@ pub(super) enum Part {
     Verdict,
     Evidence,
     Alternatives,
+    /// What speaks against another cause.
+    Acquitted,
     Changes,
     Services,
     Practices,
@@ -46,7 +50,7 @@ pub(super) enum Part {
 
 impl Part {
     /// A manager's, and in which form each of them comes.
-    pub(super) const OF_MANAGERS: [(Self, Form); 15] = [
+    pub(super) const OF_MANAGERS: [(Self, Form); 16] = [
         (Self::Began, Form::Paragraph),
         (Self::Down, Form::List),
         (Self::Up, Form::List),
@@ -62,10 +66,11 @@ impl Part {
         (Self::CatchUp, Form::List),
         (Self::Wrong, Form::Paragraph),
         (Self::Reply, Form::Link),
+        (Self::Kept, Form::List),
     ];
 
     /// The ICB staff's.
-    pub(super) const OF_STAFF: [(Self, Form); 14] = [
+    pub(super) const OF_STAFF: [(Self, Form); 18] = [
         (Self::Sentence, Form::Paragraph),
         (Self::Remark, Form::Paragraph),
         (Self::Hands, Form::Paragraph),
@@ -75,11 +80,15 @@ impl Part {
         (Self::Verdict, Form::Facts),
         (Self::Evidence, Form::Facts),
         (Self::Alternatives, Form::Facts),
+        (Self::Acquitted, Form::List),
         (Self::Changes, Form::Facts),
         (Self::Services, Form::List),
         (Self::Practices, Form::List),
         (Self::Unreached, Form::Paragraph),
         (Self::Refused, Form::List),
+        (Self::Where, Form::Section),
+        (Self::Next, Form::Section),
+        (Self::Kept, Form::List),
     ];
 
     /// What would be missing, where a letter can't do without it.
@@ -101,6 +110,7 @@ impl Part {
             Self::Sentence => "the verdict in a sentence",
             Self::Remark => "what linewatch asks of its staff",
             Self::Reply => "how to answer that one has read it, or has it in hand",
+            Self::Kept => "what was kept for later",
             Self::Hands => "who has the incident in hand",
             Self::Told => "who has been told",
             Self::Todo => "what to do",
@@ -108,6 +118,7 @@ impl Part {
             Self::Evidence => "the evidence",
             Self::Means
             | Self::Alternatives
+            | Self::Acquitted
             | Self::Changes
             | Self::Services
             | Self::Practices

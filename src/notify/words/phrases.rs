@@ -153,16 +153,23 @@ pub(super) fn whose_fault(event: &Event, practices: &[String], estate: &Estate) 
         [cause] if is_own(cause, practices) => {
             vec!["At your practice itself: its line, its router or its power.".to_owned()]
         }
-        [cause] => vec![format!("{}.", place(cause, estate))],
-        causes => {
-            let places: Vec<String> = causes.iter().map(|cause| place(cause, estate)).collect();
-            vec![format!("One of these, and we cannot tell yet which: {}.", plain::or(&places))]
-        }
+        _ => vec![where_it_is(event, estate)],
     };
     if all_elsewhere {
         sentences.push("It is not in your building.".to_owned());
     }
     sentences
+}
+
+/// Where the fault is and whose it is, in one sentence for anybody.
+pub(super) fn where_it_is(event: &Event, estate: &Estate) -> String {
+    match event.cause.as_slice() {
+        [cause] => format!("{}.", place(cause, estate)),
+        causes => {
+            let places: Vec<String> = causes.iter().map(|cause| place(cause, estate)).collect();
+            format!("One of these, and we cannot tell yet which: {}.", plain::or(&places))
+        }
+    }
 }
 
 /// Whether the cause is the one practice that is spoken to.

@@ -5,6 +5,7 @@ use super::{Context, Draft, hands, phrases, plain};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
+use crate::notify::policy::severity::Severity;
 
 /// Practices named in one letter. A list of all 6,200 of England helps nobody; the status page has it.
 const PRACTICES_NAMED_MAX: usize = 250;
@@ -19,8 +20,8 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         (NoticeKind::Escalation, _) => "Not acknowledged",
         (NoticeKind::Back, _) => "Resolved",
         (NoticeKind::Correction, _) => "Withdrawn",
-        (NoticeKind::Update | NoticeKind::Inherited, Some(_)) => "Merged",
-        (NoticeKind::Update | NoticeKind::Inherited, None) => "Changed",
+        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, Some(_)) => "Merged",
+        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, None) => "Changed",
     };
     let causes: Vec<String> =
         event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
@@ -98,8 +99,12 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
     let event = context.event;
     let zone = &context.estate.icb.timezone;
     let row = |name: &str, value: String| (name.to_owned(), value);
-    let mut rows =
-        vec![row("Cause", causes_of(&event.cause, context)), row("Probability", percent(event.probability))];
+    let severity = Severity::of_all(context.earlier.iter().chain([event]), context.estate);
+    let mut rows = vec![
+        row("Cause", causes_of(&event.cause, context)),
+        row("Probability", percent(event.probability)),
+        row("Severity", severity.to_string()),
+    ];
     for component in event.cause.iter().filter_map(|cause| phrases::component(cause, context.estate)) {
         let told = [component.owner.as_deref(), component.contact.as_deref()];
         let told: Vec<String> = told.into_iter().flatten().map(plain::name).collect();
@@ -176,7 +181,7 @@ fn changes(context: &Context<'_>) -> Option<Block> {
     (!rows.is_empty()).then_some(Block::facts(Part::Changes, heading, rows))
 }
 
-fn evidence(event: &Event) -> Vec<(String, String)> {
+pub(super) fn evidence(event: &Event) -> Vec<(String, String)> {
     let evidence = &event.evidence;
     vec![
         (
@@ -191,7 +196,7 @@ fn evidence(event: &Event) -> Vec<(String, String)> {
 }
 
 /// `firewall fw-maidstone (ICB internet firewall, Maidstone)`, and `one of` before several.
-fn causes_of(causes: &[Cause], context: &Context<'_>) -> String {
+pub(super) fn causes_of(causes: &[Cause], context: &Context<'_>) -> String {
     let names: Vec<String> = causes
         .iter()
         .map(|cause| {
@@ -203,7 +208,7 @@ fn causes_of(causes: &[Cause], context: &Context<'_>) -> String {
 }
 
 /// Never 100 %: a posterior that rounds to certainty is shown as "over 99.9 %".
-fn percent(probability: f64) -> String {
+pub(super) fn percent(probability: f64) -> String {
     let percent = probability.clamp(0.0, 1.0) * 100.0;
     if percent > 99.9 {
         "over 99.9 %".to_owned()
@@ -214,7 +219,7 @@ fn percent(probability: f64) -> String {
     }
 }
 
-fn services(context: &Context<'_>) -> Option<Block> {
+pub(super) fn services(context: &Context<'_>) -> Option<Block> {
     let items: Vec<String> = context
         .event
         .services
@@ -253,6 +258,6 @@ fn has_no_address(id: &str, context: &Context<'_>) -> bool {
     context.estate.practice(id).is_some_and(|ix| context.estate.practices[ix.at()].email.is_empty())
 }
 
-fn more(total: usize, shown: usize) -> Option<String> {
+pub(super) fn more(total: usize, shown: usize) -> Option<String> {
     (total > shown).then(|| format!("and {} more: see the status page", total - shown))
 }

@@ -17,6 +17,7 @@ use super::part::{Block, Form, Part};
 use super::{Draft, Letter, plain};
 use crate::limits::{LETTER_BYTES_MAX, TEXT_FUEL};
 use crate::notify::bounded::Bounded;
+use crate::notify::notice::Audience;
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,14 @@ pub(super) enum Reader {
 }
 
 impl Reader {
+    /// Managers have texts of their own; everybody else reads what staff read.
+    pub(super) const fn of(audience: &Audience) -> Self {
+        match audience {
+            Audience::Practices(_) => Self::Manager,
+            Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => Self::Staff,
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Manager => "manager",

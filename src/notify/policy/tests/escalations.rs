@@ -37,7 +37,7 @@ fn escalated(story: &mut Story, minutes: i64) -> Vec<Notice> {
     let mut ledger = std::mem::take(&mut story.ledger);
     let reminded = ledger.remind(At::from_millis(minutes * MINUTE), &story.rules());
     story.ledger = ledger;
-    let notices = reminded.into_iter().flat_map(|(_, notices)| notices);
+    let notices = reminded.into_iter().flat_map(|paced| paced.notices);
     notices.filter(|notice| notice.kind == NoticeKind::Escalation).collect()
 }
 
@@ -63,7 +63,7 @@ fn restarted(story: &Story, sent: &[Notice]) -> Ledger {
             .collect(),
         taken_on: story.ledger.incidents[&event.incident].taken_on.clone(),
     });
-    Ledger::restore(&open.collect::<Vec<_>>())
+    Ledger::restore(&open.collect::<Vec<_>>(), Left::default())
 }
 
 #[test]

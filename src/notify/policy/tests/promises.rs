@@ -55,7 +55,7 @@ fn promises_outlive_a_restart() {
         notices: notices.into_iter().map(sent).collect(),
         taken_on: Vec::new(),
     };
-    story.ledger = Ledger::restore(&[open]);
+    story.ledger = Ledger::restore(&[open], Left::default());
     assert!(story.remind(TEN + 59).is_empty());
     assert_eq!(story.remind(TEN + 61), vec![("a@a.example".to_owned(), TEN + 61)]);
 }

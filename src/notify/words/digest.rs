@@ -1,0 +1,122 @@
+//! What was kept for later: each incident in a line, the ends of what the reader knows of first.
+
+use super::part::{Block, Part};
+use super::{Draft, phrases, plain};
+use crate::estate::Estate;
+use crate::incident::Event;
+use crate::limits::DIGEST_LINES_MAX;
+use crate::notify::notice::{Audience, Notice};
+use crate::notify::policy::{Became, Digest, Line};
+use crate::time::At;
+
+/// Practices named in one line.
+const NAMED_MAX: usize = 3;
+
+pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
+    let zone = &estate.icb.timezone;
+    let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
+    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed)).count();
+    let incidents = if all == 1 { "1 incident".to_owned() } else { format!("{all} incidents") };
+    let end = match go_on {
+        0 => "none goes on".to_owned(),
+        1 => "1 goes on".to_owned(),
+        several => format!("{several} go on"),
+    };
+    let mut blocks = vec![Block::paragraph(
+        Part::Kept,
+        "You have not had a message about each of these. Either they came at an hour at which you are not written to, or there were too many at once.",
+    )];
+    for (what, heading) in [
+        (Became::Over, "What is over"),
+        (Became::New, "What goes on"),
+        (Became::Changed, "What you know of, and has changed"),
+        (Became::CameAndWent, "What came and went"),
+    ] {
+        let of = told.lines.iter().filter(|line| line.what == what);
+        let mut items: Vec<String> = of.map(|line| item(line, notice, estate)).collect();
+        if what == Became::CameAndWent && told.unnamed > 0 {
+            items.push(format!("and {} more: see the status page", told.unnamed));
+        }
+        if !items.is_empty() {
+            blocks.push(Block::list(Part::Kept, heading, items));
+        }
+    }
+    let instead = instead(told, notice, estate);
+    if !instead.is_empty() {
+        blocks.push(Block::list(Part::Meanwhile, "What to do meanwhile", instead));
+    }
+    if go_on > 0 {
+        let sentences = vec!["We will write when what goes on is over.".to_owned()];
+        blocks.push(Block::section(Part::Next, "What happens next", sentences));
+    }
+    Draft {
+        subject: format!("[linewatch] Held back until now: {incidents}, {end}"),
+        title: format!("Held back until now: {incidents}, {end}"),
+        blocks,
+        footer: vec![
+            format!("linewatch, for {}", plain::name(&estate.icb.name)),
+            plain::day_and_clock(notice.due, zone),
+            "This message was sent automatically.".to_owned(),
+        ],
+    }
+}
+
+/// `The internet does not answer at Practice A since 07:12: ICB internet firewall. (2026-03-16-1)`
+fn item(line: &Line, notice: &Notice, estate: &Estate) -> String {
+    let event = &line.event;
+    let clock = |at: At| plain::clock(at, notice.due, &estate.icb.timezone);
+    let (since, until) = (clock(event.since), clock(event.at));
+    let lasted = plain::length(event.since, event.at);
+    let place = place(line, event, estate);
+    let incident = plain::name(&event.incident);
+    let causes: Vec<String> = event.cause.iter().map(|cause| phrases::name_of(cause, estate)).collect();
+    let causes = plain::capital(&plain::or(&causes));
+    match line.what {
+        Became::Over => {
+            let says = phrases::says_again(event, estate);
+            format!("{says}{place} since {until}, after {lasted}. {causes}. ({incident})")
+        }
+        Became::New | Became::Changed => {
+            let says = phrases::says(event, estate);
+            format!("{says}{place}, since {since}. {causes}. ({incident})")
+        }
+        Became::CameAndWent => {
+            let short = phrases::short(event, estate);
+            format!("{short}{place}, from {since} to {until}. {causes}. ({incident})")
+        }
+    }
+}
+
+/// ` at Practice A and Practice B`, where the reader has practices; ` at 12 practices` where they have an ICB.
+fn place(line: &Line, event: &Event, estate: &Estate) -> String {
+    match (line.practices.as_slice(), event.practices.len()) {
+        ([], 0) => String::new(),
+        ([], 1) => " at 1 practice".to_owned(),
+        ([], several) => format!(" at {several} practices"),
+        (few, _) if few.len() <= NAMED_MAX => {
+            format!(" at {}", plain::and(&phrases::practice_names(few, estate)))
+        }
+        (many, _) => format!(" at {} of your practices", many.len()),
+    }
+}
+
+/// What people at practices can do while services are away.
+fn instead(told: &Digest, notice: &Notice, estate: &Estate) -> Vec<String> {
+    if !matches!(notice.audience, Audience::Practices(_)) {
+        return Vec::new();
+    }
+    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed));
+    let mut items: Vec<String> = Vec::new();
+    for service in go_on.flat_map(|line| &line.event.services) {
+        let Some(ix) = estate.service(service) else { continue };
+        let service = &estate.services[ix.at()];
+        if let Some(instead) = &service.instead {
+            let item =
+                format!("{}: {}", plain::capital(&plain::name(&service.name)), plain::sentences(instead));
+            if !items.contains(&item) && items.len() < DIGEST_LINES_MAX {
+                items.push(item);
+            }
+        }
+    }
+    items
+}

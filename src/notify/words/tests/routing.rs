@@ -1,0 +1,85 @@
+//! The letters to those who hear because of what they look after, and the digest.
+
+use super::*;
+use crate::notify::policy::{Became, Digest, Line};
+
+fn pcn() -> Audience {
+    Audience::Pcn { id: "east".to_owned(), practices: vec!["G82002".to_owned(), "G82003".to_owned()] }
+}
+
+fn owner() -> Audience {
+    Audience::Owner { name: "ICB network team".to_owned() }
+}
+
+#[test]
+fn a_primary_care_network_reads_of_its_own_practices() {
+    let letter = write(NoticeKind::Opening, pcn(), &firewall(), &[], &estate());
+    insta::assert_snapshot!("pcn_opening", shown(&letter));
+    let event = over(firewall(), Reason::Recovered);
+    insta::assert_snapshot!("pcn_back", shown(&write(NoticeKind::Back, pcn(), &event, &[], &estate())));
+}
+
+#[test]
+fn an_owner_reads_what_a_ticket_needs() {
+    let letter = write(NoticeKind::Opening, owner(), &firewall(), &[firewall()], &estate());
+    insta::assert_snapshot!("owner_opening", shown(&letter));
+    let event = over(firewall(), Reason::Recovered);
+    insta::assert_snapshot!("owner_back", shown(&write(NoticeKind::Back, owner(), &event, &[], &estate())));
+}
+
+#[test]
+fn an_owner_who_may_be_meant_reads_that_it_is_not_certain_and_later_that_it_was_not_theirs() {
+    let mut either = firewall();
+    either.cause.push(Cause { kind: "carrier".to_owned(), id: "bt".to_owned() });
+    let letter = write(NoticeKind::Opening, owner(), &either, &[], &estate());
+    assert!(letter.text.contains("ICB internet firewall, Maidstone may have failed"), "{}", letter.text);
+    let mut theirs = firewall();
+    theirs.cause = vec![Cause { kind: "carrier".to_owned(), id: "bt".to_owned() }];
+    let letter = write(NoticeKind::Correction, owner(), &theirs, &[], &estate());
+    assert!(letter.text.contains("it is not yours after all, but: BT (carrier bt)."), "{}", letter.text);
+    assert!(letter.subject.starts_with("[linewatch] Not yours: "), "{}", letter.subject);
+}
+
+fn line(number: u32, what: Became, practices: &[&str]) -> Line {
+    let mut event = firewall();
+    event.incident = format!("2023-03-16-{number}");
+    if matches!(what, Became::Over | Became::CameAndWent) {
+        event =
+            Event { at: "2023-03-16T09:12:00Z".parse().expect("a time"), ..over(event, Reason::Recovered) };
+    }
+    Line { event: Arc::new(event), what, practices: practices.iter().map(|id| (*id).to_owned()).collect() }
+}
+
+fn said(digest_of: &Digest, audience: Audience) -> String {
+    let mut notice = notice(NoticeKind::Digest, audience, &firewall());
+    notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
+    shown(&digest(&notice, digest_of, &estate(), &Texts::shipped()).expect("templates render"))
+}
+
+#[test]
+fn a_digest_has_a_line_for_each_and_what_to_do() {
+    let lines = vec![
+        line(1, Became::Over, &["G82002"]),
+        line(2, Became::New, &["G82002", "G82002/westfield"]),
+        line(3, Became::CameAndWent, &["G82002"]),
+    ];
+    insta::assert_snapshot!("manager_digest", said(&Digest { lines, unnamed: 2 }, manager()));
+    let lines = vec![line(1, Became::Changed, &[]), line(2, Became::CameAndWent, &[])];
+    insta::assert_snapshot!("staff_digest", said(&Digest { lines, unnamed: 0 }, Audience::Staff));
+}
+
+#[test]
+fn a_name_that_means_harm_means_none_in_any_of_them() {
+    let mut estate = estate();
+    estate.practices[0].name = "St James'\r\nBcc: everybody@b.example <script>alert(1)</script>".to_owned();
+    for audience in [pcn(), owner()] {
+        let letter = write(NoticeKind::Opening, audience, &firewall(), &[], &estate);
+        assert!(!letter.subject.contains(['\r', '\n']), "{}", letter.subject);
+        assert!(!letter.html.contains("<script>"), "{}", letter.html);
+    }
+    let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0 };
+    let letter =
+        digest(&notice(NoticeKind::Digest, manager(), &firewall()), &told, &estate, &Texts::shipped());
+    let letter = letter.expect("templates render");
+    assert!(!letter.html.contains("<script>") && !letter.text.contains("\nBcc"), "{}", letter.text);
+}
