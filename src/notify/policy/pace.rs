@@ -79,6 +79,8 @@ impl Pace {
         for (withdrawn, _) in &plan.withdrawn {
             self.withdraw(withdrawn);
         }
+        // Before its end is judged: staff have a letter that the one is over, and go on in its thread.
+        let known = self.who_knows(&event.incident);
         let mut unheard = Vec::new();
         for planned in std::mem::take(&mut plan.notices) {
             let (who, recipient) = (planned.audience.who(), key(&planned.recipient));
@@ -88,7 +90,7 @@ impl Pace {
             }
         }
         match survivor {
-            Some(survivor) => self.merge(event, survivor, plan),
+            Some(survivor) => self.merge(event, survivor, &known, plan),
             None => self.follow(event, plan, rules),
         }
         self.people.values_mut().for_each(|person| person.forget_before(event.at));
@@ -233,7 +235,13 @@ impl Pace {
     }
 
     /// An incident goes on as another: whoever was told knows of that one, and what was kept is kept of that one.
-    fn merge(&mut self, event: &Event, survivor: &Arc<Event>, plan: &mut Plan) {
+    fn merge(
+        &mut self,
+        event: &Event,
+        survivor: &Arc<Event>,
+        known: &BTreeMap<(String, String), String>,
+        plan: &mut Plan,
+    ) {
         let inherited: BTreeSet<(String, String)> = plan
             .notices
             .iter()
@@ -283,6 +291,27 @@ impl Pace {
             }
             person.standing.retain(|_, standing| !standing.is_empty());
         }
+        for (recipient, who) in inherited {
+            let Some(told) = known.get(&(recipient.clone(), who.clone())) else { continue };
+            if let Some(person) = self.people.get_mut(&recipient) {
+                let goes_on = person.standing.entry((survivor.incident.clone(), who)).or_default();
+                goes_on.told.get_or_insert_with(|| told.clone());
+            }
+        }
+    }
+
+    /// Who was told of an incident, by key and as whom they are spoken to, and in which message.
+    fn who_knows(&self, incident: &str) -> BTreeMap<(String, String), String> {
+        let mut known = BTreeMap::new();
+        for (recipient, person) in &self.people {
+            let of_incident = person.standing.iter().filter(|((id, _), _)| id == incident);
+            for ((_, who), standing) in of_incident {
+                if let Some(told) = &standing.told {
+                    known.insert((recipient.clone(), who.clone()), told.clone());
+                }
+            }
+        }
+        known
     }
 
     /// Tells what is kept of something that goes on, or keeps it for another reason. `None`: it is kept as it was.
