@@ -24,6 +24,7 @@ fn told(trial: &Trial) -> Vec<Event> {
 /// The resolvers of both networks, one after the other, were for a moment one thing that no map shows: then 93 of the
 /// 97 practices were told that each had failed on its own.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes a minute unless it is optimised: cargo test --release")]
 fn both_resolvers_are_no_fault_of_each_practice() {
     let events = told(&Trial::new(Family::TwoFaults, Tier::Easy, 1_000_002));
     let opened = events.iter().filter(|event| event.event == EventKind::Opened);

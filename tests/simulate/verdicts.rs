@@ -21,13 +21,14 @@ fn told(scenario: &Scenario) -> (Vec<Event>, Vec<String>) {
     (events, unmet)
 }
 
-/// Makes a test of each scenario, which must meet every expectation.
+/// Makes a test of each scenario, which must meet every expectation. Days of most of them take minutes unless they are optimised.
 macro_rules! scenarios {
     ($($test:ident: $name:literal,)*) => {
         const TESTED: &[&str] = &[$($name,)*];
 
         $(
             #[test]
+            #[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
             fn $test() {
                 let scenario = scenario($name);
                 let (events, unmet) = told(&scenario);
@@ -132,6 +133,7 @@ incidents_max = 1
 
 /// The first nine hours of kent-2023, and the ten minutes after the first fix: those that are back wait for everything.
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes unless it is optimised: cargo test --release")]
 fn kent_2023_on_its_first_day() {
     let mut scenario = scenario("kent-2023");
     scenario.length = Duration::from_secs(9 * 3_600 + 600);
