@@ -65,6 +65,11 @@ impl Spool {
         Self { taken: kept.clone(), kept, frontiers: Vec::new() }
     }
 
+    /// Nothing of it is on the disk.
+    pub fn is_new(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
     /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.
     pub fn plan(
