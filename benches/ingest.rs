@@ -264,20 +264,20 @@ async fn reconnect(agents: u64) -> anyhow::Result<()> {
             let mut through = None;
             // As long as an agent waits that has failed many times.
             let mut due = begun + jitter(u32::MAX, mix(agent, 3));
-            let (mut seq, mut asked_since) = (1, due - 4 * CHECKS * EACH);
-            let mut failures = 0;
+            let (mut seq, mut reported, mut failures) = (1, 0, 0);
+            let came = due;
             while due < begun + WINDOW {
                 tokio::time::sleep_until(due.into()).await;
                 // What was asked since the last report that was taken, as an agent's spool has it.
-                let count = (asked_since.elapsed().as_millis() / EACH.as_millis()).clamp(1, 500);
-                let count = u32::try_from(count)?;
+                let made = 4 * CHECKS + u32::try_from(came.elapsed().as_millis() / EACH.as_millis())?;
+                let count = made.saturating_sub(reported).clamp(1, 500);
                 let packed = batch_of(agent, seq, count.into())?;
                 let asked = Instant::now();
                 let wait = send(&http, &hub, &bearer, packed).await.unwrap_or_default();
                 took.push((asked.elapsed(), wait.is_some()));
                 if let Some(wait) = wait {
                     through.get_or_insert_with(|| begun.elapsed());
-                    (seq, asked_since, failures) = (seq + u64::from(count), asked_since + count * EACH, 0);
+                    (seq, reported, failures) = (seq + u64::from(count), reported + count, 0);
                     due = (due + EACH).max(Instant::now() + wait);
                 } else {
                     // As an agent waits.

@@ -132,7 +132,10 @@ fn one(line: &[u8]) -> Result<Record, String> {
     }
     // Nearly all are observations, and no line is both: an observation has no need of `thinned`, and a gap lacks `at`.
     let (seq, entry) = match serde_json::from_slice::<Observation>(line) {
-        Ok(seen) => (seen.seq.ok_or("it has no `seq`")?, Entry::Seen(seen)),
+        Ok(mut seen) => {
+            seen.clean();
+            (seen.seq.ok_or("it has no `seq`")?, Entry::Seen(seen))
+        }
         Err(error) => match serde_json::from_slice(line) {
             Ok(Gap { seq, thinned }) => (seq, Entry::Thinned(thinned)),
             Err(_) => return Err(error.to_string()),
@@ -230,5 +233,16 @@ mod tests {
         let many = pack(&all).expect("memory");
         assert!(many.is_gzip && many.bytes.len() < text(&all).expect("memory").len() / 3);
         assert_eq!(read(&unpack(&many.bytes).expect("whole")), Ok(all));
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_or_mislead_an_eye_is_taken_out() {
+        let line = r#"{"at":"2026-03-16T07:12:03Z","practice":"G82002","probe":"web","ok":false,"failure":"timeout","ms":5000,"seq":1,
+            "detail":"\u001b[2Jall\u0007 well\u202e","path":{"stopped":"reached","sentence":"It \u009bstops\u2028 here: é."}}"#;
+        let text = line.replace('\n', "") + "\n";
+        let read = read(text.as_bytes()).expect("an observation");
+        let Entry::Seen(seen) = &read[0].entry else { panic!("{read:?}") };
+        assert_eq!(seen.detail.as_deref(), Some(" [2Jall  well "));
+        assert_eq!(seen.path.as_ref().map(|path| path.sentence.as_str()), Some("It  stops  here: é."));
     }
 }

@@ -1,6 +1,8 @@
 //! Practices whose PC is switched off in the evening without a goodbye: no evening is an outage once their hours are known, and
 //! what falls silent in working hours is one as before.
 
+use std::fmt::Write as _;
+
 use linewatch::correlate::{Away, Correlator, Standing, UsualHours};
 use linewatch::observation::{ALIVE, Observation};
 use linewatch::time::At;
@@ -61,7 +63,7 @@ fn recording(mut lines: Vec<Observation>, end: At) -> Vec<u8> {
     super::stream::sort(&mut lines);
     let mut text: String =
         lines.iter().map(|line| serde_json::to_string(line).expect("JSON") + "\n").collect();
-    text.push_str(&format!("{{\"at\":\"{end}\",\"end\":true}}\n"));
+    writeln!(text, "{{\"at\":\"{end}\",\"end\":true}}").expect("a string");
     text.into_bytes()
 }
 
