@@ -1,3 +1,5 @@
+//! A PC that is switched off each evening, as its practice lives: weekdays, Thursdays, Saturdays, bank holidays, both changes of the clock.
+
 use jiff::tz::TimeZone;
 
 use super::*;
