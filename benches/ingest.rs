@@ -2,11 +2,12 @@
 //!
 //! `cargo bench --bench ingest`: observations a second, JSON lines in gzip, through the whole intake (keys, limits, archive and store on
 //! the disk, correlator), beside a bare axum handler that unpacks and parses the same batches and drops them; both behind the same
-//! door, from the same clients, in one run. `… -- 50` for batches of so many.
+//! door, from the same clients, in turns within one run, and the median of their ratios. `… -- 50` for batches of so many.
 //!
 //! `cargo bench --bench ingest -- reconnect 6200`: so many agents, a connection and a key each, whose hub (a process of its own) was
-//! killed and comes back: how long each exchange takes, and the hub's memory at most. They come as agents do, within a minute, with two
-//! minutes of arrears each, and then report each of their checks.
+//! killed and comes back: how long each exchange takes, when the last agent is through, and the hub's memory and processor time. They
+//! come as agents do, within a minute, with two minutes of arrears each, and then report each of their checks. What *latency* is there,
+//! `benches/README.md` says.
 //!
 //! In `target/tmp`, on the disk of this machine.
 
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::body::Bytes;
+use axum::http::HeaderMap;
 use axum::routing::post;
 use linewatch::agent::schedule::Whose;
 use linewatch::agent::uplink::link::jitter;
@@ -28,7 +30,7 @@ use linewatch::hub::service::{Options, start};
 use linewatch::observation::Phase;
 use linewatch::segments::{Entry, Record};
 use linewatch::store::{AgentRow, Credential, Store};
-use linewatch::uplink::batch;
+use linewatch::uplink::batch::{self, Packed};
 use linewatch::uplink::key::{AgentKey, agent_id};
 use linewatch::uplink::message::{BatchAnswer, SPOOL, STATE, State};
 use linewatch::uplink::ranges::Ranges;
@@ -38,10 +40,14 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-const CHECKS: u64 = 12;
-/// Agents in the first measurement, and batches of each: as many as one may send at once.
-const SENDERS: u64 = 24;
-const BATCHES: u64 = 38;
+const CHECKS: u32 = 12;
+/// Agents in the first measurement: a county's, so that what is measured is what the hub gets through, and not how long a disk takes to
+/// be sure once.
+const SENDERS: u64 = 175;
+/// Batches of each, fewer than one may send at once.
+const BATCHES: u64 = 6;
+/// Turns of bare handler and hub, each with agents of its own.
+const ROUNDS: u64 = 9;
 
 fn practice(n: u64) -> String {
     format!("G{n:05}")
@@ -94,10 +100,10 @@ async fn stage(practices: u64, listen: &str) -> anyhow::Result<(PathBuf, String,
 }
 
 /// A batch of the last seconds' checks, with all the phases of an HTTPS check that is fine.
-fn batch_of(agent: u64, first: u64, count: u64) -> anyhow::Result<Vec<u8>> {
+fn batch_of(agent: u64, first: u64, count: u64) -> anyhow::Result<Packed> {
     let now = clock::now();
     let record = |seq: u64| {
-        let mut seen = blank(now, &practice(agent), &format!("web-{}", seq % CHECKS));
+        let mut seen = blank(now, &practice(agent), &format!("web-{}", seq % u64::from(CHECKS)));
         let drawn = |part: u64| (mix(seq, part) % 30_000) as f64 / 1000.0;
         seen.ms = 20.0 + drawn(0);
         for (part, phase) in [(1, Phase::Dns), (2, Phase::Connect), (3, Phase::Tls), (4, Phase::FirstByte)] {
@@ -114,23 +120,30 @@ fn client(ca: &str, from: Option<IpAddr>) -> anyhow::Result<reqwest::Client> {
     Ok(builder.tls_certs_only([ca]).local_address(from).build()?)
 }
 
-async fn send(http: &reqwest::Client, hub: &str, bearer: &str, packed: Vec<u8>) -> anyhow::Result<bool> {
+/// How long the hub asks to wait; `None`: it didn't take the batch.
+async fn send(
+    http: &reqwest::Client,
+    hub: &str,
+    bearer: &str,
+    packed: Packed,
+) -> anyhow::Result<Option<Duration>> {
     let state = serde_json::to_string(&State { at: clock::now(), ..State::default() })?;
     let asked = http.post(format!("{hub}/api/v1/observations")).header("authorization", bearer);
-    let asked = asked.header("content-encoding", "gzip").header(SPOOL, "5001").header(STATE, state);
-    let answer = asked.body(packed).send().await?;
+    let asked = if packed.is_gzip { asked.header("content-encoding", "gzip") } else { asked };
+    let asked = asked.header(SPOOL, "5001").header(STATE, state);
+    let answer = asked.body(packed.bytes).send().await?;
     if answer.status().is_success() {
-        let _whole: BatchAnswer = answer.json().await?;
-        return Ok(true);
+        let answer: BatchAnswer = answer.json().await?;
+        return Ok(Some(Duration::from_millis(answer.wait_ms)));
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// All batches of all senders; observations a second, and how often a batch was put off.
-async fn pour(hub: &str, ca: &str, bearers: &[String], size: u64) -> anyhow::Result<(f64, u64)> {
+async fn pour(hub: &str, ca: &str, round: u64, bearers: &[String], size: u64) -> anyhow::Result<(f64, u64)> {
     let mut senders = Vec::new();
-    for (agent, bearer) in (0..).zip(bearers) {
-        let batches: Vec<Vec<u8>> =
+    for (agent, bearer) in (round * SENDERS..).zip(bearers) {
+        let batches: Vec<Packed> =
             (0..BATCHES).map(|n| batch_of(agent, n * size + 1, size)).collect::<Result<_, _>>()?;
         senders.push((client(ca, None)?, bearer.clone(), batches));
     }
@@ -140,7 +153,7 @@ async fn pour(hub: &str, ca: &str, bearers: &[String], size: u64) -> anyhow::Res
         tokio::spawn(async move {
             let mut put_off = 0;
             for packed in batches {
-                while !send(&http, &hub, &bearer, packed.clone()).await? {
+                while send(&http, &hub, &bearer, packed.clone()).await?.is_none() {
                     put_off += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -157,8 +170,10 @@ async fn pour(hub: &str, ca: &str, bearers: &[String], size: u64) -> anyhow::Res
 }
 
 /// The least that could be done with a batch.
-async fn bare(body: Bytes) -> axum::Json<BatchAnswer> {
-    let records = batch::unpack(&body).and_then(|text| batch::read(&text)).unwrap_or_default();
+async fn bare(headers: HeaderMap, body: Bytes) -> axum::Json<BatchAnswer> {
+    let packed = headers.contains_key("content-encoding");
+    let text = if packed { batch::unpack(&body) } else { Ok(body.to_vec()) };
+    let records = text.and_then(|text| batch::read(&text)).unwrap_or_default();
     let acked: Ranges = records.iter().map(|record| record.seq).collect();
     axum::Json(BatchAnswer {
         acked,
@@ -171,7 +186,7 @@ async fn bare(body: Bytes) -> axum::Json<BatchAnswer> {
 }
 
 async fn ingest(size: u64) -> anyhow::Result<()> {
-    let (folder, ca, bearers) = stage(SENDERS, "127.0.0.1:0").await?;
+    let (folder, ca, bearers) = stage(SENDERS * ROUNDS, "127.0.0.1:0").await?;
     let config =
         linewatch::config::load(&folder.join("probes.toml")).map_err(|error| anyhow::anyhow!("{error}"))?;
     let tls = config.hub.tls.as_ref().map(server::tls).transpose()?;
@@ -186,14 +201,23 @@ async fn ingest(size: u64) -> anyhow::Result<()> {
     let hub = start(config, options).await?;
     let hub_at = format!("https://{}", hub.address);
     println!("{SENDERS} agents, {BATCHES} batches of {size} observations each");
-    // Once to warm up, and then each in turn.
-    pour(&bare_at, &ca, &bearers, size).await?;
-    let (before, _) = pour(&bare_at, &ca, &bearers, size).await?;
-    let (taken, put_off) = pour(&hub_at, &ca, &bearers, size).await?;
-    let (after, _) = pour(&bare_at, &ca, &bearers, size).await?;
-    let least = f64::midpoint(before, after);
-    println!("bare handler: {before:.0} and {after:.0} observations a second");
-    println!("hub: {taken:.0} a second, {:.2} of the bare handler's; {put_off} times put off", taken / least);
+    let mut rounds = Vec::new();
+    for (round, bearers) in (0..).zip(bearers.chunks(usize::try_from(SENDERS)?)) {
+        let (before, _) = pour(&bare_at, &ca, round, bearers, size).await?;
+        let (taken, put_off) = pour(&hub_at, &ca, round, bearers, size).await?;
+        let (after, _) = pour(&bare_at, &ca, round, bearers, size).await?;
+        let bare = f64::midpoint(before, after);
+        println!(
+            "bare handler: {before:.0} and {after:.0} observations a second; hub: {taken:.0}, {:.2} of it; {put_off} times put off",
+            taken / bare
+        );
+        rounds.push(taken / bare);
+    }
+    // The first is warming up.
+    let mut ratios = rounds.split_off(1);
+    ratios.sort_unstable_by(f64::total_cmp);
+    let least = ratios.first().zip(ratios.last());
+    println!("median {:.2} of the bare handler's; from and to: {least:.2?}", ratios[ratios.len() / 2]);
     hub.stop().await;
     let archived = std::fs::read_dir(folder.join("linewatch-data/observations"))?;
     let bytes: u64 = archived.flatten().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
@@ -221,6 +245,8 @@ async fn hub_process(folder: &Path) -> anyhow::Result<Child> {
 
 async fn reconnect(agents: u64) -> anyhow::Result<()> {
     const WINDOW: Duration = Duration::from_secs(90);
+    /// An agent's checks are asked one after the other.
+    const EACH: Duration = Duration::from_millis(30_000 / CHECKS as u64);
     descriptors::raise();
     let listen = "127.77.0.1:9460";
     let (folder, ca, bearers) = stage(agents, listen).await?;
@@ -235,34 +261,52 @@ async fn reconnect(agents: u64) -> anyhow::Result<()> {
         tasks.push(tokio::spawn(async move {
             let hub = format!("https://{listen}");
             let mut took = Vec::new();
+            let mut through = None;
             // As long as an agent waits that has failed many times.
             let mut due = begun + jitter(u32::MAX, mix(agent, 3));
-            let (mut seq, mut count) = (1, 4 * CHECKS);
+            let (mut seq, mut reported, mut failures) = (1, 0, 0);
+            let came = due;
             while due < begun + WINDOW {
                 tokio::time::sleep_until(due.into()).await;
-                let packed = batch_of(agent, seq, count)?;
+                // What was asked since the last report that was taken, as an agent's spool has it.
+                let made = 4 * CHECKS + u32::try_from(came.elapsed().as_millis() / EACH.as_millis())?;
+                let count = made.saturating_sub(reported).clamp(1, 500);
+                let packed = batch_of(agent, seq, count.into())?;
                 let asked = Instant::now();
-                let is_taken = send(&http, &hub, &bearer, packed).await.unwrap_or_default();
-                took.push((asked.elapsed(), is_taken));
-                if is_taken {
-                    (seq, count) = (seq + count, 1);
+                let wait = send(&http, &hub, &bearer, packed).await.unwrap_or_default();
+                took.push((asked.elapsed(), wait.is_some()));
+                if let Some(wait) = wait {
+                    through.get_or_insert_with(|| begun.elapsed());
+                    (seq, reported, failures) = (seq + u64::from(count), reported + count, 0);
+                    due = (due + EACH).max(Instant::now() + wait);
+                } else {
+                    // As an agent waits.
+                    failures += 1;
+                    due = Instant::now() + jitter(failures, mix(agent, seq + u64::from(failures)));
                 }
-                due = (due + Duration::from_millis(30_000 / CHECKS)).max(Instant::now());
             }
-            anyhow::Ok(took)
+            anyhow::Ok((took, through))
         }));
     }
-    let (mut first, mut all, mut refused) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut first, mut open, mut refused) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut last, mut never) = (Duration::ZERO, 0_u64);
     for task in tasks {
-        let took = task.await??;
-        first.extend(took.first().map(|(took, _)| *took));
+        let (took, through) = task.await??;
         refused += took.iter().filter(|(_, is_taken)| !is_taken).count() as u64;
-        all.extend(took.iter().map(|(took, _)| *took));
+        let mut took = took.into_iter().map(|(took, _)| took);
+        first.extend(took.next());
+        open.extend(took);
+        match through {
+            Some(through) => last = last.max(through),
+            None => never += 1,
+        }
     }
     let pid = child.id().context("it lives")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
-    for (what, took) in [("first exchanges, with the handshake", &mut first), ("all exchanges", &mut all)] {
+    for (what, took) in
+        [("first exchanges, with the handshake", &mut first), ("exchanges on an open connection", &mut open)]
+    {
         took.sort_unstable();
         let at = |thousandths: usize| {
             took.get(took.len() * thousandths / 1000).or(took.last()).copied().unwrap_or_default().as_millis()
@@ -275,8 +319,20 @@ async fn reconnect(agents: u64) -> anyhow::Result<()> {
             at(1000)
         );
     }
-    println!("{agents} agents; {refused} refused or failed; the hub's memory at most {most}");
+    println!(
+        "{refused} refused or failed; of {agents} agents the last was through after {last:.1?}, {never} never"
+    );
+    let (hub, own) = (processor(&format!("/proc/{pid}/stat"))?, processor("/proc/self/stat")?);
+    println!("processor: the hub {hub:.1} s, the agents {own:.1} s; the hub's memory at most {most}");
     Ok(())
+}
+
+/// Seconds that a process has used, in hundredths.
+fn processor(stat: &str) -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string(stat)?;
+    let behind = text.rsplit_once(')').context("no name")?.1;
+    let ticks = behind.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
 }
 
 fn main() -> anyhow::Result<()> {

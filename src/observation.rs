@@ -1,9 +1,11 @@
 //! One result of one check: the type, and its JSON form, one object a line.
 
+mod clean;
 mod path;
 
 use serde::{Deserialize, Serialize};
 
+pub use clean::harmless;
 pub use path::{Hop, PathSeen, Stopped};
 
 use crate::time::At;

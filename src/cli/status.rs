@@ -102,7 +102,10 @@ fn one_practice(practice: &PracticeStatus) -> Result<String, fmt::Error> {
         writeln!(out, "{}: {}", plain(&network.id), plain(word))?;
     }
     match practice.last_heard {
-        Some(heard) => writeln!(out, "last heard {heard}\n")?,
+        Some(heard) => {
+            let why = practice.away_words().map_or(String::new(), |why| format!(": {why}"));
+            writeln!(out, "last heard {heard}{why}\n")?;
+        }
         None => writeln!(out, "never heard from yet\n")?,
     }
     let mut table = table(["check", "network", "service", "result", "since", "took"]);

@@ -15,6 +15,7 @@ use crate::observation::{Failure, Observation, Phase};
 use crate::time::At;
 
 use super::hearing::{Hearing, Lateness};
+use super::hours::Hours;
 use super::tallies::Tallies;
 use super::topology::{ProbeFacts, Row, Topology};
 
@@ -385,15 +386,26 @@ impl Evidence {
         hearing.away = true;
     }
 
-    /// Marks the agents that are overdue at `now`, and those that are silent; returns whether any is newly so.
-    pub fn mark_late(&mut self, now: At) -> bool {
+    /// Marks the agents that are overdue at `now`, and those that are silent; returns whether any is newly so. One that is usually
+    /// switched off at that time is taken to be so, until it is due back.
+    pub fn mark_late(&mut self, now: At, hours: &mut Hours) -> bool {
         let mut any = false;
         for position in 0..self.hearings.len() {
+            let row = crate::estate::PracticeIx::new(position).0;
             let hearing = &mut self.hearings[position];
+            let was_late = hearing.late;
             any |= hearing.see(now);
-            if hearing.late {
-                self.watch(crate::estate::PracticeIx::new(position).0);
+            if hearing.late && !was_late && hours.rest(row, hearing.last) {
+                hearing.rest();
             }
+            if hearing.late {
+                self.watch(row);
+            }
+        }
+        for row in hours.missing(now) {
+            self.hearings[row as usize].miss();
+            self.watch(row);
+            any = true;
         }
         any
     }

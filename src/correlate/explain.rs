@@ -88,6 +88,14 @@ pub fn getting_worse(name: &str, decayed: &Decayed) -> String {
     )
 }
 
+/// That hardly anybody has come to work, in a note.
+pub fn day_off(missing: usize, here: usize) -> String {
+    format!(
+        "Of {} agents that are usually switched on by now, {missing} are not heard: taken as a day off, and not as an outage",
+        missing + here
+    )
+}
+
 /// One or two sentences: what failed, how many practices of how many, what is kept. `strays`: ids of those affected
 /// that the map has elsewhere.
 pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -> String {

@@ -21,7 +21,7 @@ pub struct Hearing {
     pub late: bool,
     /// It has been for longer than an agent holds its reports back.
     pub silent: bool,
-    /// It said goodbye.
+    /// It said goodbye, or is taken to be switched off, as it usually is at that time ([`super::hours`]).
     pub away: bool,
     /// When the last report of a backlog arrived.
     backlog: At,
@@ -123,6 +123,16 @@ impl Hearing {
     /// Its clock was set.
     pub fn forget_clock(&mut self) {
         self.clock = Clock::UNKNOWN;
+    }
+
+    /// It is overdue, and taken to be switched off.
+    pub fn rest(&mut self) {
+        (self.late, self.silent, self.away) = (false, false, true);
+    }
+
+    /// It was taken to be switched off, and should be back.
+    pub fn miss(&mut self) {
+        (self.late, self.silent, self.away) = (true, true, false);
     }
 
     /// Sees what time it is; returns whether it is newly overdue or silent.

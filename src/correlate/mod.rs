@@ -17,6 +17,7 @@ mod explain;
 mod explanation;
 mod hearing;
 mod hold;
+mod hours;
 mod lifecycle;
 mod model;
 mod next_probe;
@@ -30,6 +31,7 @@ mod still_bad;
 mod tallies;
 mod topology;
 mod verdict;
+mod wall_clock;
 mod window;
 
 use std::sync::Arc;
@@ -42,14 +44,17 @@ use crate::time::At;
 use self::asking::Asking;
 use self::decay::Decay;
 use self::evidence::{Asked, Change, Evidence};
+use self::hours::Hours;
 use self::lifecycle::{Facts, Incident, LifeCycle, StillBad};
 use self::search::{Findings, Search};
 use self::series::Series;
 use self::topology::{Row, Topology};
 use self::verdict::{Scope, Verdict, View};
+use self::wall_clock::WallClock;
 
 pub use self::asking::Wish;
-pub use self::picture::{CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
+pub use self::hours::{DayHeard, UsualHours};
+pub use self::picture::{Away, CheckPicture, Explanation, Note, Picture, PracticePicture, Standing, Suspect};
 pub use self::rhythm::{History, Rhythm};
 
 /// Evidence is judged at most this often: a shared fault shows in many checks a second; judging each
@@ -83,6 +88,7 @@ pub struct Correlator {
     life: LifeCycle,
     series: Series,
     decay: Decay,
+    hours: Hours,
     asking: Asking,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
@@ -141,6 +147,7 @@ impl Correlator {
         let explained = vec![Explained::No; topology.rows];
         let decay = Decay::new(&topology);
         let history = History::new(estate.icb.timezone.clone());
+        let hours = Hours::new(WallClock::new(estate.icb.timezone.clone()), estate.practices.len());
         let start = At::from_millis(i64::MIN);
         let pace = i64::try_from(evidence.checks.len() / CHECKS_AT_FULL_PACE).unwrap_or(i64::MAX).max(1);
         Self {
@@ -150,6 +157,7 @@ impl Correlator {
             life: LifeCycle::new(history),
             series: Series::default(),
             decay,
+            hours,
             asking: Asking::default(),
             findings: Findings::default(),
             nameless: Vec::new(),
@@ -178,6 +186,31 @@ impl Correlator {
         self.mark_explained();
     }
 
+    /// Takes over what an earlier process learned of usual hours, before anything is heard. Of practices that are no longer in the
+    /// estate nothing is.
+    pub fn restore_hours(&mut self, kept: Vec<UsualHours>) {
+        for of_practice in kept {
+            if let Some(row) = self.topology.row(&of_practice.practice) {
+                self.hours.restore(row, of_practice.days);
+            }
+        }
+    }
+
+    /// What has been learned of usual hours since this was last asked, of each practice of which there is anything new. To be kept
+    /// for [`Self::restore_hours`].
+    pub fn take_changed_hours(&mut self) -> Vec<UsualHours> {
+        let practices = &self.estate.practices;
+        self.hours.take_changed(|position| practices.get(position).map(|practice| practice.id.clone()))
+    }
+
+    /// All that has been learned of usual hours.
+    pub fn all_hours(&self) -> Vec<UsualHours> {
+        let practices = self.estate.practices.iter().zip(self.hours.all());
+        practices
+            .map(|(practice, days)| UsualHours { practice: practice.id.clone(), days: days.to_vec() })
+            .collect()
+    }
+
     /// Goes on with another estate: what both have keeps its state, what is gone is forgotten and its
     /// incidents are withdrawn.
     pub fn reload(&mut self, estate: Arc<Estate>, now: At) {
@@ -194,6 +227,7 @@ impl Correlator {
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
                 self.take_over_row(&old.topology, &old.evidence, row, position);
+                self.hours.take_over(crate::estate::PracticeIx::new(position).0, &old.hours, row);
             }
         }
         let (hub, new_hub) = (old.topology.hub(), self.topology.hub());
@@ -273,14 +307,15 @@ impl Correlator {
         let history = arrival.millis_since(seen.ended()) > stale;
         if seen.probe == BYE && !history {
             self.evidence.bye(row, arrival);
+            self.hours.hear(row, arrival);
             self.evaluate_soon(arrival);
             return Taken::Counted;
         }
         let learn = self.explained[row as usize] == Explained::No;
         // Whether work was done isn't the agent's word, so it is no sign of it, nor of its clock.
         let passive = probe.is_some_and(|probe| self.topology.probes[probe as usize].passive);
-        if !passive && self.evidence.hear(row, arrival, learn, history, seen.reask) {
-            self.evaluate_soon(arrival);
+        if !passive {
+            self.hear(row, arrival, learn, history, seen.reask);
         }
         let told_at = if passive {
             seen.at
@@ -337,6 +372,22 @@ impl Correlator {
         Taken::Counted
     }
 
+    /// The agent of a row is there.
+    fn hear(&mut self, row: Row, arrival: At, learn: bool, history: bool, reask: bool) {
+        // What fails before it falls silent wasn't switched off.
+        if self.evidence.hearings[row as usize].silent && self.evidence.bad[row as usize] > 0 {
+            self.hours.spoil(row);
+        }
+        if self.evidence.hear(row, arrival, learn, history, reask) {
+            self.evaluate_soon(arrival);
+        }
+        // A backlog doesn't take a goodbye back.
+        let hearing = &self.evidence.hearings[row as usize];
+        if hearing.last == arrival && !hearing.away {
+            self.hours.hear(row, arrival);
+        }
+    }
+
     fn wake_for_arrival(&mut self, arrival: At) {
         self.last_arrival = self.last_arrival.max(arrival);
         let tick = arrival.plus_millis(TICK_MS);
@@ -359,7 +410,7 @@ impl Correlator {
     fn tick(&mut self) {
         let now = self.now;
         self.tick_at = None;
-        let late = self.evidence.mark_late(now);
+        let late = self.evidence.mark_late(now, &mut self.hours);
         let wake = self.life.next_wake(now);
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
         let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
@@ -369,6 +420,10 @@ impl Correlator {
         if wake.is_some() || bad || self.evidence.anybody_heard() {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
+        }
+        if let Some(due) = self.hours.next_due() {
+            let due = due.max(now.plus_millis(TICK_MS));
+            self.tick_at = Some(self.tick_at.map_or(due, |tick| tick.min(due)));
         }
     }
 
@@ -484,7 +539,14 @@ impl Correlator {
 
     /// What is known now.
     pub fn picture(&self) -> Picture {
-        picture::picture(&self.view(), &self.life, &self.findings, &self.nameless, self.decay.noted())
+        picture::picture(
+            &self.view(),
+            &self.life,
+            &self.findings,
+            &self.nameless,
+            self.decay.noted(),
+            &self.hours,
+        )
     }
 
     /// Explains an incident that is open, or was resolved within the last day.

@@ -9,6 +9,7 @@ use crate::time::At;
 
 use super::decay::Decayed;
 use super::explain;
+use super::hours::Hours;
 use super::lifecycle::LifeCycle;
 use super::topology::{NodeIx, NodeKind, Row, Topology};
 use super::verdict::{Scope, View};
@@ -54,8 +55,28 @@ pub struct PracticePicture {
     /// By network, in the estate's order.
     pub networks: Vec<Standing>,
     pub last_heard: Option<At>,
+    /// Why it isn't expected to be heard now.
+    pub away: Option<Away>,
     /// By probe, in the estate's order; `None`: never asked.
     pub checks: Vec<Option<CheckPicture>>,
+}
+
+/// Why an agent isn't expected to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// It said goodbye.
+    Goodbye,
+    /// It is usually switched off at the time at which it fell silent.
+    UsualHours,
+}
+
+impl Away {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Goodbye => "goodbye",
+            Self::UsualHours => "usual_hours",
+        }
+    }
 }
 
 /// The last result of one check.
@@ -116,18 +137,28 @@ pub(super) fn picture(
     findings: &super::search::Findings,
     nameless: &[super::verdict::Verdict],
     decayed: &[Decayed],
+    hours: &Hours,
 ) -> Picture {
     let blind = life
         .open()
         .any(|incident| incident.verdict.scope == Scope::Monitor && incident.event.network.is_none());
     let practices = (0..view.estate.practices.len())
-        .map(|position| practice_picture(view, PracticeIx::new(position).0, blind))
+        .map(|position| practice_picture(view, PracticeIx::new(position).0, blind, hours))
         .collect();
     Picture {
         at: view.now,
         practices,
         incidents: life.open().map(|incident| incident.event.clone()).collect(),
-        notes: getting_worse(view, life, decayed)
+        notes: hours
+            .day_off(view.now)
+            .map(|day_off| Note {
+                practice: None,
+                probe: None,
+                since: day_off.since,
+                text: explain::day_off(day_off.missing, day_off.here),
+            })
+            .into_iter()
+            .chain(getting_worse(view, life, decayed))
             .chain(notes(view, life, nameless))
             .take(NOTES_MAX)
             .collect(),
@@ -135,7 +166,7 @@ pub(super) fn picture(
     }
 }
 
-fn practice_picture(view: &View<'_>, row: Row, blind: bool) -> PracticePicture {
+fn practice_picture(view: &View<'_>, row: Row, blind: bool, hours: &Hours) -> PracticePicture {
     let hearing = &view.evidence.hearings[row as usize];
     let networks = (0..view.topology.networks)
         .map(|network| {
@@ -165,7 +196,12 @@ fn practice_picture(view: &View<'_>, row: Row, blind: bool) -> PracticePicture {
             })
         })
         .collect();
-    PracticePicture { networks, last_heard: hearing.ever().then_some(hearing.last), checks }
+    let away = match (hearing.away, hours.rests(row)) {
+        (false, _) => None,
+        (true, false) => Some(Away::Goodbye),
+        (true, true) => Some(Away::UsualHours),
+    };
+    PracticePicture { networks, last_heard: hearing.ever().then_some(hearing.last), away, checks }
 }
 
 /// One failing check is believed from its second failure.

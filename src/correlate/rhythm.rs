@@ -18,6 +18,7 @@ use crate::incident::Cause;
 use crate::time::At;
 
 use super::explain;
+use super::wall_clock::{self, DAY_MIN, is_weekend};
 
 /// Two days may be chance; the third is worth a sentence.
 const ROW_MIN: u32 = 3;
@@ -39,7 +40,6 @@ const GROUP_MAX: usize = 8;
 const DAYS_MAX: i64 = 30;
 /// Times in a sentence are rounded to this many minutes: a row of days is no more exact.
 const ROUNDED_TO_MIN: i64 = 10;
-const DAY_MIN: i64 = 24 * 60;
 
 /// What failed when, over the last weeks.
 #[derive(Debug, Clone)]
@@ -141,12 +141,12 @@ impl History {
             .collect();
         // What ends the day that counts as usual: today's end, or while that isn't known, the last one's.
         let mut usual = ended;
-        let mut days: Vec<Slot> = vec![Slot { from: begins, to: ended, weekend: weekend(begins) }];
+        let mut days: Vec<Slot> = vec![Slot { from: begins, to: ended, weekend: is_weekend(begins) }];
         let mut weekdays = days.clone();
-        let (mut every_day, mut each_weekday) = (true, !weekend(begins));
+        let (mut every_day, mut each_weekday) = (true, !is_weekend(begins));
         for back in 1..=DAYS_MAX {
             let shift = back * DAY_MIN;
-            let weekend = weekend(begins - shift);
+            let weekend = is_weekend(begins - shift);
             let slot = slots.iter().find(|(from, to)| {
                 near(from + shift, begins) && usual.is_none_or(|usual| near(to + shift, usual))
             });
@@ -184,14 +184,8 @@ impl History {
         })
     }
 
-    /// Minutes on the wall clock since 1970: what is at the same time of day differs by whole days, whatever
-    /// summer time does.
     fn wall_clock(&self, at: At) -> i64 {
-        let local = at.to_timestamp().to_zoned(self.zone.clone()).datetime();
-        let seconds = local
-            .to_zoned(TimeZone::UTC)
-            .map_or_else(|_| at.as_millis() / 1000, |as_if_utc| as_if_utc.timestamp().as_second());
-        seconds.div_euclid(60)
+        wall_clock::minutes(&self.zone, at)
     }
 }
 
@@ -205,11 +199,6 @@ struct Slot {
 
 const fn near(a: i64, b: i64) -> bool {
     (a - b).abs() <= SLACK_MIN
-}
-
-/// The first of January 1970 was a Thursday.
-const fn weekend(wall_clock: i64) -> bool {
-    matches!(wall_clock.div_euclid(DAY_MIN).rem_euclid(7), 2 | 3)
 }
 
 fn median(minutes: impl Iterator<Item = i64>) -> i64 {

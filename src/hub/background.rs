@@ -12,6 +12,7 @@ use super::state::Hub;
 use crate::agent::clock;
 use crate::archive::keeping::Settings as Keeping;
 use crate::config::HubSettings;
+use crate::correlate::UsualHours;
 use crate::incident::Event;
 use crate::journal::body::Turn;
 use crate::limits::{MEASURED_EVERY, PRUNE_EVERY};
@@ -39,11 +40,12 @@ pub async fn tell(hub: Arc<Hub>, mut events: mpsc::Receiver<Event>) {
     }
 }
 
-/// Records the changes of checks, and that somebody is there to measure; signs the journal's head each day, and now and then
+/// Records the changes of checks, what is learned of usual hours, and that somebody is there to measure; signs the journal's head each day, and now and then
 /// removes what has been kept for long enough.
 pub async fn record(
     store: Store,
     mut batches: mpsc::Receiver<Vec<Transition>>,
+    mut hours: mpsc::Receiver<Vec<UsualHours>>,
     retention: watch::Receiver<Retention>,
     started: Turn,
 ) {
@@ -58,11 +60,15 @@ pub async fn record(
             batch = batches.recv() => {
                 let Some(batch) = batch else {
                     // An error is the store's to report.
+                    if let Ok(learned) = hours.try_recv() {
+                        drop(store.record_usual_hours(&learned).await);
+                    }
                     drop(store.record_measuring(clock::now(), Turn::Stopped).await);
                     return;
                 };
                 store.record_transitions(clock::now(), &batch).await
             }
+            Some(learned) = hours.recv() => store.record_usual_hours(&learned).await,
             _ = measured.tick() => {
                 let turn = std::mem::replace(&mut turn, Turn::GoesOn);
                 let noted = store.record_measuring(clock::now(), turn).await;

@@ -20,11 +20,12 @@ use super::numbers::Numbers;
 use super::view::View;
 use crate::agent::clock::{self, ClockWatch, Step};
 use crate::agent::workers::{Report, Wished};
-use crate::correlate::{Correlator, Explanation, Picture, Wish};
+use crate::correlate::{Correlator, Explanation, Picture, UsualHours, Wish};
 use crate::estate::{Estate, Vantage};
 use crate::incident::Event;
 use crate::limits::{
-    EVENT_QUEUE, OWN_JOBS_MAX, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS, REPORT_BATCH,
+    EVENT_QUEUE, HOURS_KEPT_EVERY, OWN_JOBS_MAX, PICTURE_EVERY, PICTURE_EVERY_LARGE, PICTURE_LARGE_CHECKS,
+    REPORT_BATCH,
 };
 use crate::observation::Observation;
 use crate::segments::{Entry, Record, put_record_cut};
@@ -52,8 +53,18 @@ pub struct Outlets {
     pub asks: Arc<Asks>,
     /// To the store.
     pub transitions: mpsc::Sender<Vec<Transition>>,
+    /// To the store: what is learned of usual hours.
+    pub hours: mpsc::Sender<Vec<UsualHours>>,
     /// To the archive: what agents didn't report, since that is there already.
     pub keeper: mpsc::Sender<Job>,
+}
+
+/// What an earlier process left.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    pub open: Vec<Event>,
+    pub last_incident: Option<String>,
+    pub hours: Vec<UsualHours>,
 }
 
 pub struct Pipeline {
@@ -90,11 +101,9 @@ impl Pulse {
 }
 
 impl Pipeline {
-    /// `open` and `last_incident` are what an earlier process left.
     pub fn new(
         view: Arc<View>,
-        open: Vec<Event>,
-        last_incident: Option<String>,
+        Earlier { open, last_incident, hours }: Earlier,
         outlets: Outlets,
         notes: Arc<OwnNotes>,
         numbers: Arc<Numbers>,
@@ -102,6 +111,7 @@ impl Pipeline {
     ) -> Self {
         let mut correlator = Correlator::new(view.estate.clone());
         correlator.restore(open, last_incident.as_deref());
+        correlator.restore_hours(hours);
         Self {
             correlator,
             generation: 0,
@@ -131,6 +141,7 @@ impl Pipeline {
         let mut batch = Vec::with_capacity(REPORT_BATCH);
         let mut tick = tokio::time::interval(self.picture_every());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hours_kept = Instant::now();
         loop {
             let wake = self.correlator.next_wake().map_or(Duration::MAX, |(at, _)| {
                 Duration::from_millis(u64::try_from(at.millis_since(self.stream_now())).unwrap_or(0).max(1))
@@ -163,6 +174,10 @@ impl Pipeline {
             let eventful = self.hand_out_events();
             if ticked || eventful || ended {
                 self.publish();
+            }
+            if ended || hours_kept.elapsed() >= HOURS_KEPT_EVERY {
+                hours_kept = Instant::now();
+                self.keep_hours();
             }
             self.pulse.beat(clock::now());
             self.numbers.correlator_busy.inc_by(busy.elapsed().as_secs_f64());
@@ -275,6 +290,16 @@ impl Pipeline {
         }
     }
 
+    /// What finds no room is said with what is learned next.
+    fn keep_hours(&mut self) {
+        if let Ok(place) = self.outlets.hours.try_reserve() {
+            let learned = self.correlator.take_changed_hours();
+            if !learned.is_empty() {
+                place.send(learned);
+            }
+        }
+    }
+
     /// Time did not go on as it should. Evidence and silences from before the gap would be misread, so the
     /// correlator starts afresh with the incidents that are open; what is true shows within an interval.
     fn begin_again(&mut self, step: Step) {
@@ -284,8 +309,10 @@ impl Pipeline {
         self.notes.set(About::Clock, clock::now(), sentence);
         self.hand_out_events();
         let open = self.correlator.picture().incidents;
+        let hours = self.correlator.all_hours();
         self.correlator = Correlator::new(self.view.estate.clone());
         self.correlator.restore(open, self.last_incident.as_deref());
+        self.correlator.restore_hours(hours);
         self.latest = clock::now();
         self.dirty = true;
     }
@@ -366,11 +393,12 @@ mod tests {
             view: views,
             told,
             transitions: mpsc::channel(1).0,
+            hours: mpsc::channel(1).0,
             keeper: mpsc::channel(1).0,
         };
         let notes = Arc::new(OwnNotes::default());
         let pulse = Arc::new(Pulse::default());
-        let pipeline = Pipeline::new(view, Vec::new(), None, outlets, notes, numbers, pulse);
+        let pipeline = Pipeline::new(view, Earlier::default(), outlets, notes, numbers, pulse);
         (pipeline, seen, to_tell)
     }
 

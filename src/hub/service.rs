@@ -23,7 +23,7 @@ use super::intake::keeper::Keeper;
 use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
-use super::pipeline::{Command, Outlets, Pipeline, Pulse};
+use super::pipeline::{Command, Earlier, Outlets, Pipeline, Pulse};
 use super::server::{self, Door};
 use super::state::Hub;
 use super::view::View;
@@ -40,8 +40,9 @@ use crate::estate::Estate;
 use crate::incident::Event;
 use crate::journal::body::Turn;
 use crate::limits::{
-    COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, HTTP_CONNECTIONS_MAX, HUB_CONNECTIONS_MAX, KEEPER_QUEUE,
-    OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE, WISHES_QUEUE,
+    COMMAND_QUEUE, DESK_STOP_GRACE, EVENT_QUEUE, HOURS_QUEUE, HTTP_CONNECTIONS_MAX, HUB_CONNECTIONS_MAX,
+    KEEPER_QUEUE, OBSERVATION_QUEUE, PEER_CONNECTIONS_SHARE, STOP_DEADLINE, SUBSCRIBER_LAG, TRANSITION_QUEUE,
+    WISHES_QUEUE,
 };
 use crate::notify::{Delivery, Desk};
 use crate::observation::Observation;
@@ -153,7 +154,9 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         tracing::error!(%error, "the store can't be used; linewatch goes on from memory");
     }
     let open = store.open_incidents().await.context("the open incidents could not be read")?;
-    let last = store.last_incident().await.context("the last incident could not be read")?;
+    let last_incident = store.last_incident().await.context("the last incident could not be read")?;
+    let hours = store.usual_hours().await.context("what was learned of usual hours could not be read")?;
+    let earlier = Earlier { open, last_incident, hours };
 
     let (numbers, meters) = Numbers::new().context("the metrics could not be set up")?;
     let (numbers, meters) = (Arc::new(numbers), Arc::new(meters));
@@ -174,6 +177,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
     let (told, to_tell) = mpsc::channel(EVENT_QUEUE);
     let (transitions, to_record) = mpsc::channel(TRANSITION_QUEUE);
+    let (hours, learned) = mpsc::channel(HOURS_QUEUE);
     let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
     let keeper = Keeper::start(store.clone(), &config.hub.data, notes.clone(), retained.clone()).await;
@@ -193,9 +197,10 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         told,
         asks: asks.clone(),
         transitions,
+        hours,
         keeper: batches.clone(),
     };
-    let pipeline = Pipeline::new(view, open, last, outlets, notes.clone(), numbers.clone(), pulse.clone());
+    let pipeline = Pipeline::new(view, earlier, outlets, notes.clone(), numbers.clone(), pulse.clone());
 
     let (tls, door_tls) = watch::channel(tls);
     let (handout, handed_out) = watch::channel(config.handout.clone());
@@ -240,7 +245,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
         teller: tokio::spawn(tell(hub.clone(), to_tell)),
-        recorder: tokio::spawn(record(store, to_record, retained, started)),
+        recorder: tokio::spawn(record(store, to_record, learned, retained, started)),
         keeper: tokio::spawn(keeper.keep(to_keep)),
         server: supervise(
             "the status page",

@@ -105,11 +105,27 @@ pub struct PracticeStatus {
     pub name: String,
     pub at: At,
     pub last_heard: Option<At>,
+    /// Why it isn't expected to be heard now: `goodbye`, or `usual_hours`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<String>,
     pub networks: Vec<NetworkStatus>,
     pub checks: Vec<CheckStatus>,
     /// Open incidents that affect it.
     pub incidents: Vec<Event>,
     pub notes: Vec<NoteLine>,
+}
+
+impl PracticeStatus {
+    /// The same for people.
+    pub fn away_words(&self) -> Option<&'static str> {
+        match self.away.as_deref()? {
+            "goodbye" => Some("it said that it was being switched off"),
+            "usual_hours" => {
+                Some("it is usually switched off at that time, and waited for until it is usually on again")
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +267,7 @@ impl PracticeStatus {
             name: practice.name.clone(),
             at: view.picture.at,
             last_heard: picture.and_then(|picture| picture.last_heard),
+            away: picture.and_then(|picture| picture.away).map(|away| away.as_str().to_owned()),
             networks: networks.collect(),
             checks: checks.collect(),
             incidents: view.picture.incidents.iter().filter(concerns).cloned().collect(),

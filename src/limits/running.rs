@@ -81,3 +81,10 @@ pub const SUBSCRIBER_LAG: usize = 4096;
 /// How long each step of stopping (the pipeline, the page, the store) may take before what hangs is left to
 /// itself. With [`DESK_STOP_GRACE`](super::DESK_STOP_GRACE) all of them stay below half a minute; service managers allow 90 s.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// From one time that what is learned of usual hours goes to the store to the next. A restart forgets at most as much, which is no
+/// evening; 6,200 practices are 3 MB.
+pub const HOURS_KEPT_EVERY: Duration = Duration::from_mins(10);
+
+/// Learned hours that wait for the store: what is learned next takes up what found no room.
+pub const HOURS_QUEUE: usize = 1;

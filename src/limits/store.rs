@@ -20,6 +20,10 @@ pub const STORE_ARREARS_MAX: usize = 10_000;
 /// transaction stays far below [`STORE_WRITE_TIMEOUT`].
 pub const STORE_BATCH: usize = 50;
 
+/// Rows that one statement adds at most. SQLite takes 32,766 values at once, and the widest row has six; a thousand rows make what
+/// a statement costs by itself small beside them.
+pub const ROWS_PER_STATEMENT: usize = 1_000;
+
 /// Connections that read. The status page, the API and `why` ask a few rows each.
 pub const STORE_READERS: u32 = 3;
 

@@ -58,6 +58,10 @@ pub const BATCH_LINES_MAX: usize = 1_000;
 pub const BATCH_ITEMS: usize = 500;
 pub const BATCH_ITEMS_BYTES: usize = 512 * 1024;
 
+/// A batch up to this many bytes is sent as it is: with its head it fits into one packet of 1,500 bytes, so that compressing it
+/// shortens nothing. That is some five observations; an agent that reports each as it is made never compresses.
+pub const BATCH_PLAIN_BYTES_MAX: usize = 1_000;
+
 /// The header with an agent's state, in bytes.
 pub const STATE_BYTES_MAX: usize = 4 * 1024;
 
@@ -86,17 +90,20 @@ pub const BEHIND_MAX: Duration = Duration::from_hours(400 * 24);
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);
 
 /// Batches that wait to be written. Each is answered when it is on the disk, so this many agents are waiting; more are told to
-/// come later.
-pub const KEEPER_QUEUE: usize = 1_024;
+/// come later. 6,200 agents that report each check by itself send 2,500 a second: this is most of a second's worth, so that whoever
+/// isn't told to come later is answered within one where the disk keeps up at all. Of the usual few observations each they take
+/// megabytes; of the largest, which few send at once, 40 KiB.
+pub const KEEPER_QUEUE: usize = 2_048;
 
-/// Batches that go into one transaction: as many as wait, so that a disk that takes 5 ms to be sure takes thousands of batches a
-/// second.
-pub const KEEPER_BATCHES_MAX: usize = 256;
+/// Batches that go into one transaction: as many as wait. What a group costs by itself, two waits for the disk and a dozen between
+/// threads, is tens of milliseconds on a busy machine, and what each of its batches adds is some hundredths of one.
+pub const KEEPER_BATCHES_MAX: usize = KEEPER_QUEUE;
 
 /// How long a batch waits for room in the correlator's queue before its agent is told to come later.
 pub const INTAKE_ROOM_WAIT: Duration = Duration::from_secs(2);
 
-/// How long an agent is asked to wait when the correlator's queue is half full, and when the disk takes nothing.
+/// How long an agent is asked to wait when the correlator's queue or the disk's is half full, and when the disk takes nothing. What it
+/// sees meanwhile comes in one batch.
 pub const SLOWER: Duration = Duration::from_secs(5);
 pub const SLOWER_DISK: Duration = Duration::from_secs(15);
 

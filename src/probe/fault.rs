@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::rule::Rule;
 use crate::limits::PROBE_TEXT_CHARS_MAX;
-use crate::observation::{Failure, Phase};
+use crate::observation::{Failure, Phase, harmless};
 
 /// Why a check failed. The phase is the one under way, unless it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,20 +139,11 @@ pub(super) fn inner<E: Error + 'static>(error: &io::Error) -> Option<&E> {
 /// A text from the network, made fit for a terminal, a page and a log line: no control characters (nor those that
 /// turn the direction of writing), no more than [`PROBE_TEXT_CHARS_MAX`] characters.
 pub(super) fn one_line(text: &str) -> String {
-    let mut line: String = text
-        .chars()
-        .take(PROBE_TEXT_CHARS_MAX)
-        .map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c })
-        .collect();
+    let mut line: String = text.chars().take(PROBE_TEXT_CHARS_MAX).map(harmless).collect();
     if text.chars().nth(PROBE_TEXT_CHARS_MAX).is_some() {
         line.push('…');
     }
     line
-}
-
-/// Line and paragraph separators, zero-width characters, and marks that reorder what stands beside them.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Unlike incidents and notices, nothing of this waits in memory for a disk that doesn't take it: a code or a key that a power
 //! cut makes void again must not have been given out, and a batch that isn't on the disk is the agent's to send again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sqlx::sqlite::SqliteRow;
@@ -11,8 +11,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use tokio::time::timeout;
 
 use super::archive::put_position;
-use super::journal::{append, append_json};
-use super::write::{Tx, record_transitions};
+use super::journal::{NewEntry, append, append_each, entries_of};
+use super::write::{Tx, add_transitions};
 use super::{Store, StoreError, StoreHealth, Transition};
 use crate::archive::Position;
 use crate::journal::body::{self, AGENT};
@@ -84,6 +84,8 @@ pub enum Credential {
 pub struct BatchRow {
     /// All that has been taken in of the spool, this batch included.
     pub spool: SpoolRow,
+    /// Nothing of that spool was on the disk before, so that an older one may have to go.
+    pub is_new: bool,
     pub transitions: Vec<Transition>,
     /// Observations that the agent had to let go of: lines of the journal, JSON.
     pub journal: Vec<String>,
@@ -145,16 +147,25 @@ impl Store {
             put_position(tx, archive).await?;
             put_spools(tx, batches.iter().map(|batch| &batch.spool)).await?;
             put_coverage(tx, batches).await?;
+            let new = batches.iter().filter(|batch| batch.is_new);
+            forget_spools(tx, new.map(|batch| batch.spool.agent.as_str()).collect()).await?;
+            let transitions: Vec<&Transition> = batches.iter().flat_map(|batch| &batch.transitions).collect();
+            let mut is_new = add_transitions(tx, &transitions).await?.into_iter();
+            let mut entries = Vec::new();
             for batch in batches {
-                record_transitions(tx, batch.spool.last_heard, &batch.transitions).await?;
-                for body in &batch.journal {
-                    append(tx, batch.spool.last_heard, AGENT, "", body).await?;
-                }
+                let at = batch.spool.last_heard;
+                let new = batch.transitions.iter().zip(is_new.by_ref());
+                let new = new.filter_map(|(transition, is_new)| is_new.then_some(transition));
+                entries.extend(entries_of(at, new, false)?);
+                let body = |text: &String| NewEntry { at, subject: AGENT, text: text.clone() };
+                entries.extend(batch.journal.iter().map(body));
                 if let (.., Some(told)) = &batch.coverage {
-                    append_json(tx, batch.spool.last_heard, body::COVERAGE, told).await?;
+                    let text =
+                        serde_json::to_string(told).map_err(|error| sqlx::Error::Encode(error.into()))?;
+                    entries.push(NewEntry { at, subject: body::COVERAGE, text });
                 }
             }
-            Ok(())
+            append_each(tx, &entries).await
         })
         .await
     }
@@ -239,7 +250,7 @@ async fn put_agent(tx: &mut Tx, row: &AgentRow) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
-/// All in two statements: a hub with thousands of agents commits some hundred batches at once, and what each statement costs by itself
+/// All in one statement: a hub with thousands of agents commits some hundred batches at once, and what each statement costs by itself
 /// would be most of it. Of two of one spool the later has more in it.
 async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Result<(), sqlx::Error> {
     let latest: BTreeMap<(&str, &str), &SpoolRow> =
@@ -253,19 +264,25 @@ async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Resul
         values.push_bind(&row.agent).push_bind(&row.spool);
         values.push_bind(row.taken.to_string()).push_bind(row.last_heard.as_millis());
     });
-    insert.build().execute(&mut **tx).await?;
-    // Of each agent the spools that were heard last.
+    insert.build().persistent(false).execute(&mut **tx).await.map(drop)
+}
+
+/// Of each of these agents, the spools stay that were heard last.
+async fn forget_spools(tx: &mut Tx, of: BTreeSet<&str>) -> Result<(), sqlx::Error> {
+    if of.is_empty() {
+        return Ok(());
+    }
     let mut delete = QueryBuilder::<Sqlite>::new(
         "DELETE FROM agent_spools WHERE (agent, spool) IN (SELECT agent, spool FROM (SELECT agent, spool,
          row_number() OVER (PARTITION BY agent ORDER BY last_heard DESC) AS place FROM agent_spools WHERE agent IN (",
     );
     let mut agents = delete.separated(", ");
-    for (agent, _) in latest.keys() {
-        agents.push_bind(*agent);
+    for agent in of {
+        agents.push_bind(agent);
     }
     delete.push(")) WHERE place > ");
     delete.push_bind(i64::try_from(limits::SPOOLS_PER_AGENT_MAX).unwrap_or(i64::MAX)).push(")");
-    delete.build().execute(&mut **tx).await.map(drop)
+    delete.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
 
 /// Of two of one practice the later has more in it.
@@ -286,7 +303,7 @@ async fn put_coverage(tx: &mut Tx, batches: &[BatchRow]) -> Result<(), sqlx::Err
     insert.push_values(&rows, |mut values, (practice, base, measured, told)| {
         values.push_bind(*practice).push_bind(*base).push_bind(measured).push_bind(told);
     });
-    insert.build().execute(&mut **tx).await.map(drop)
+    insert.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
 
 fn coverage_of(row: &SqliteRow) -> Result<(String, Coverage), sqlx::Error> {
@@ -376,6 +393,7 @@ mod tests {
                     SpoolRow { agent, spool, taken: [n as u64].into_iter().collect(), last_heard: at };
                 BatchRow {
                     spool,
+                    is_new: true,
                     transitions: Vec::new(),
                     journal: Vec::new(),
                     coverage: (id.to_owned(), Coverage::default(), None),

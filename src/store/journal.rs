@@ -2,14 +2,14 @@
 //! and the signed head of each day. How entries hang together is in [`crate::journal`].
 
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::write::{Tx, Writer};
 use super::{Store, StoreError, Transition};
 use crate::journal::body::{self, Begun, Change, Checks, Measuring, Retention, Turn};
 use crate::journal::{Base, Hash, Head, JournalKey, Tip, content, link};
-use crate::limits::{CHECKS_PER_ENTRY, JOURNAL_PAGE, MEASURED_GAP};
+use crate::limits::{CHECKS_PER_ENTRY, JOURNAL_PAGE, MEASURED_GAP, ROWS_PER_STATEMENT};
 use crate::time::At;
 
 impl Store {
@@ -91,21 +91,51 @@ pub(super) async fn append_json(
     append(tx, at, subject, "", &text).await
 }
 
-/// Appends changes of checks, as many to an entry as fit. `at`: when the hub had them.
-pub(super) async fn append_checks<'t>(
-    tx: &mut Tx,
+/// An entry of no incident that is to be appended.
+pub(super) struct NewEntry {
+    pub at: At,
+    pub subject: &'static str,
+    pub text: String,
+}
+
+/// Appends entries in order. The tip is read and written once for all of them: of a group of some hundred batches, what each
+/// statement costs by itself would be most of it.
+pub(super) async fn append_each(tx: &mut Tx, entries: &[NewEntry]) -> Result<(), sqlx::Error> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut last = tip(tx).await?.unwrap_or(Tip { seq: 0, at: At::default(), hash: Hash::NONE });
+    for some in entries.chunks(ROWS_PER_STATEMENT) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT INTO journal (seq, at, subject, incident, body, hash) ");
+        insert.push_values(some, |mut values, entry| {
+            let (seq, at) = (last.seq + 1, entry.at);
+            let content = content(entry.subject.as_bytes(), b"", entry.text.as_bytes());
+            last = Tip { seq, at, hash: link(last.hash, seq, at, content) };
+            values.push_bind(seq).push_bind(at.as_millis()).push_bind(entry.subject);
+            values.push_bind("").push_bind(&entry.text).push_bind(last.hash.bytes().to_vec());
+        });
+        insert.build().persistent(false).execute(&mut **tx).await?;
+    }
+    set_tip(tx, last).await
+}
+
+/// Changes of checks as entries, as many to an entry as fit. `at`: when the hub had them.
+pub(super) fn entries_of<'t>(
     at: At,
     changes: impl IntoIterator<Item = &'t Transition>,
     adopted: bool,
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<NewEntry>, sqlx::Error> {
     let changes: Vec<Change> = changes
         .into_iter()
         .map(|t| Change(t.at, t.practice.clone(), t.probe.clone(), t.ok, t.failure, t.path.clone()))
         .collect();
-    for some in changes.chunks(CHECKS_PER_ENTRY) {
-        append_json(tx, at, body::CHECKS, &Checks { adopted, checks: some.to_vec() }).await?;
-    }
-    Ok(())
+    let entry = |some: &[Change]| {
+        let text = serde_json::to_string(&Checks { adopted, checks: some.to_vec() });
+        let text = text.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        Ok(NewEntry { at, subject: body::CHECKS, text })
+    };
+    changes.chunks(CHECKS_PER_ENTRY).map(entry).collect()
 }
 
 pub(super) async fn record_measuring(tx: &mut Tx, at: At, turn: Turn) -> Result<(), sqlx::Error> {
@@ -210,7 +240,7 @@ async fn adopt_changes(tx: &mut Tx, now: At) -> Result<(), sqlx::Error> {
         let some = rows.iter().map(transition).collect::<Result<Vec<_>, _>>()?;
         let Some(last) = some.last() else { return Ok(()) };
         after = (last.practice.clone(), last.probe.clone(), last.at.as_millis(), i64::from(last.ok));
-        append_checks(tx, now, &some, true).await?;
+        append_each(tx, &entries_of(now, &some, true)?).await?;
     }
 }
 

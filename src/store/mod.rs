@@ -7,6 +7,7 @@
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
 //! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
+//! | `hours.rs` | what was learned of usual hours |
 //! | `journal.rs` | the chain: what is appended, taken up, removed, signed |
 //! | `reading.rs` | the journal of a folder, read from outside |
 //! | `read.rs` | what is ever asked |
@@ -29,6 +30,7 @@ mod agents;
 mod archive;
 mod arrears;
 mod error;
+mod hours;
 mod journal;
 mod mutes;
 mod open;

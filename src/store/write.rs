@@ -1,21 +1,25 @@
 //! Everything that is ever written. Each kind is idempotent, because a write whose answer got lost is written
 //! again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde_json::json;
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
-use super::journal::{append as journal, append_checks, record_measuring};
+use super::journal::{append as journal, append_each, entries_of, record_measuring};
 use super::mutes::record_mute;
 use super::{BeatRow, Transition, acknowledgements, outbox};
 use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
+use crate::limits::ROWS_PER_STATEMENT;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
+use crate::observation::Failure;
 use crate::time::At;
 
 #[derive(Debug, Clone)]
@@ -276,38 +280,43 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Changes of checks, for whoever asks what one check was like, and those that are new into the journal as well.
-pub(super) async fn record_transitions(
-    tx: &mut Tx,
-    at: At,
-    transitions: &[Transition],
-) -> Result<(), sqlx::Error> {
-    let mut new = Vec::with_capacity(transitions.len());
-    for transition in transitions {
-        if record_transition(tx, transition).await? {
-            new.push(transition);
-        }
-    }
-    append_checks(tx, at, new, false).await
+/// Changes of checks, for whoever asks what one check was like, and those that are new into the journal as well. `at`: when the hub
+/// had them.
+async fn record_transitions(tx: &mut Tx, at: At, transitions: &[Transition]) -> Result<(), sqlx::Error> {
+    let all: Vec<&Transition> = transitions.iter().collect();
+    let new = add_transitions(tx, &all).await?;
+    let new = all.into_iter().zip(new).filter_map(|(transition, is_new)| is_new.then_some(transition));
+    append_each(tx, &entries_of(at, new, false)?).await
 }
 
-/// True when it wasn't there before.
-async fn record_transition(tx: &mut Tx, transition: &Transition) -> Result<bool, sqlx::Error> {
-    let path = transition.path.as_ref().map(serde_json::to_string).transpose();
-    let path = path.map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(
-        "INSERT INTO transitions (practice, probe, at, ok, failure, path) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(&transition.practice)
-    .bind(&transition.probe)
-    .bind(transition.at.as_millis())
-    .bind(transition.ok)
-    .bind(transition.failure.map(crate::observation::Failure::as_str))
-    .bind(path)
-    .execute(&mut **tx)
-    .await
-    .map(|done| done.rows_affected() > 0)
+/// Of each whether it wasn't there before. Of two that are the same the first is new.
+pub(super) async fn add_transitions(
+    tx: &mut Tx,
+    transitions: &[&Transition],
+) -> Result<Vec<bool>, sqlx::Error> {
+    let mut is_new = Vec::with_capacity(transitions.len());
+    for some in transitions.chunks(ROWS_PER_STATEMENT) {
+        let path = |transition: &&Transition| transition.path.as_ref().map(serde_json::to_string).transpose();
+        let paths = some.iter().map(path).collect::<Result<Vec<_>, _>>();
+        let paths = paths.map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("INSERT INTO transitions (practice, probe, at, ok, failure, path) ");
+        insert.push_values(some.iter().zip(paths), |mut values, (transition, path)| {
+            values.push_bind(&transition.practice).push_bind(&transition.probe);
+            values.push_bind(transition.at.as_millis()).push_bind(transition.ok);
+            values.push_bind(transition.failure.map(Failure::as_str)).push_bind(path);
+        });
+        insert.push(" ON CONFLICT DO NOTHING RETURNING practice, probe, at, ok");
+        let rows = insert.build().persistent(false).fetch_all(&mut **tx).await?;
+        let key = |row: &SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
+        let mut added =
+            rows.iter().map(key).collect::<Result<BTreeSet<(String, String, i64, bool)>, sqlx::Error>>()?;
+        is_new.extend(some.iter().map(|transition| {
+            let (practice, probe) = (transition.practice.clone(), transition.probe.clone());
+            added.remove(&(practice, probe, transition.at.as_millis(), transition.ok))
+        }));
+    }
+    Ok(is_new)
 }
 
 async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sqlx::Error> {

@@ -1,4 +1,4 @@
-//! A batch: what stands in a spool, one JSON object a line, compressed with gzip. A line is an observation with its `seq`, or
+//! A batch: what stands in a spool, one JSON object a line, compressed with gzip where that is worth it. A line is an observation with its `seq`, or
 //! `{"seq":7,"thinned":{…}}` where observations had to make room. What is read comes from outside: it is bounded before and after
 //! it is unpacked, and a line that is neither is refused by its number where it has one.
 
@@ -10,7 +10,9 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
-use crate::limits::{BATCH_LINES_MAX, BATCH_TEXT_BYTES_MAX, OBSERVATION_LINE_BYTES_MAX};
+use crate::limits::{
+    BATCH_LINES_MAX, BATCH_PLAIN_BYTES_MAX, BATCH_TEXT_BYTES_MAX, OBSERVATION_LINE_BYTES_MAX,
+};
 use crate::observation::Observation;
 use crate::segments::{Entry, Record, Thinned};
 
@@ -39,21 +41,46 @@ struct Gap {
     thinned: Thinned,
 }
 
-/// Records as a batch.
-pub fn pack(records: &[Record]) -> std::io::Result<Vec<u8>> {
+/// A batch as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    pub bytes: Vec<u8>,
+    /// Compressed, so that the request has to say so.
+    pub is_gzip: bool,
+}
+
+/// Records as a batch. What fits into one packet as it is isn't compressed: that would save nobody anything, and costs more than
+/// all else that is done with a single observation.
+pub fn pack(records: &[Record]) -> std::io::Result<Packed> {
+    let text = text(records)?;
+    if text.len() <= BATCH_PLAIN_BYTES_MAX {
+        return Ok(Packed { bytes: text, is_gzip: false });
+    }
+    Ok(Packed { bytes: gzip(&text)?, is_gzip: true })
+}
+
+/// Compresses a batch's text.
+pub fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text)?;
+    packed.finish()
+}
+
+/// Records as a batch's text.
+pub fn text(records: &[Record]) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
     for Record { seq, entry } in records {
         match entry {
             Entry::Seen(seen) => {
-                serde_json::to_writer(&mut packed, &Observation { seq: Some(*seq), ..seen.clone() })?;
+                serde_json::to_writer(&mut text, &Observation { seq: Some(*seq), ..seen.clone() })?;
             }
             Entry::Thinned(thinned) => {
-                serde_json::to_writer(&mut packed, &Gap { seq: *seq, thinned: thinned.clone() })?;
+                serde_json::to_writer(&mut text, &Gap { seq: *seq, thinned: thinned.clone() })?;
             }
         }
-        packed.write_all(b"\n")?;
+        text.push(b'\n');
     }
-    packed.finish()
+    Ok(text)
 }
 
 /// The text of a compressed batch.
@@ -103,11 +130,16 @@ fn one(line: &[u8]) -> Result<Record, String> {
     if line.len() > OBSERVATION_LINE_BYTES_MAX {
         return Err(format!("it is longer than {OBSERVATION_LINE_BYTES_MAX} bytes"));
     }
-    let (seq, entry) = if let Ok(Gap { seq, thinned }) = serde_json::from_slice(line) {
-        (seq, Entry::Thinned(thinned))
-    } else {
-        let seen: Observation = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        (seen.seq.ok_or("it has no `seq`")?, Entry::Seen(seen))
+    // Nearly all are observations, and no line is both: an observation has no need of `thinned`, and a gap lacks `at`.
+    let (seq, entry) = match serde_json::from_slice::<Observation>(line) {
+        Ok(mut seen) => {
+            seen.clean();
+            (seen.seq.ok_or("it has no `seq`")?, Entry::Seen(seen))
+        }
+        Err(error) => match serde_json::from_slice(line) {
+            Ok(Gap { seq, thinned }) => (seq, Entry::Thinned(thinned)),
+            Err(_) => return Err(error.to_string()),
+        },
     };
     // So that the number after each is one as well, and fits where signed numbers are used.
     if seq > u64::MAX / 2 { Err("its `seq` is too large".to_owned()) } else { Ok(Record { seq, entry }) }
@@ -129,10 +161,10 @@ impl Ranges {
 /// The fuzz target: whatever is unpacked and read fits its bounds, and says the same when it is packed and read again.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
-    for text in [unpack(bytes).unwrap_or_default(), bytes.to_vec()] {
-        let Ok(records) = read(&text) else { continue };
+    for given in [unpack(bytes).unwrap_or_default(), bytes.to_vec()] {
+        let Ok(records) = read(&given) else { continue };
         assert!(records.len() <= BATCH_LINES_MAX && records.windows(2).all(|pair| pair[0].seq < pair[1].seq));
-        let packed = pack(&records).unwrap_or_default();
+        let packed = text(&records).and_then(|text| gzip(&text)).unwrap_or_default();
         // What is at its bound may grow by what it left out.
         let Ok(text) = unpack(&packed) else { continue };
         match read(&text) {
@@ -164,21 +196,21 @@ mod tests {
         let (practice, probe) = ("G82002".to_owned(), "web".to_owned());
         let thinned = Thinned { practice, probe, from: NOW, to: NOW, count: 9, what: What::Successes };
         all.push(Record { seq: 300, entry: Entry::Thinned(thinned) });
-        let packed = pack(&all).expect("memory");
+        let packed = gzip(&text(&all).expect("memory")).expect("memory");
         assert!(packed.len() < 4_000, "{} bytes", packed.len());
         assert_eq!(read(&unpack(&packed).expect("whole")), Ok(all));
     }
 
     #[test]
     fn half_a_batch_and_a_bomb_are_refused() {
-        let packed = pack(&(1..300).map(seen).collect::<Vec<_>>()).expect("memory");
+        let packed = pack(&(1..300).map(seen).collect::<Vec<_>>()).expect("memory").bytes;
         assert_eq!(unpack(&packed[..packed.len() / 2]), Err(Unreadable::Truncated));
         let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
         bomb.write_all(&vec![b' '; 64 * 1024 * 1024]).expect("memory");
         let bomb = bomb.finish().expect("memory");
         assert!(bomb.len() < 128 * 1024);
         assert_eq!(unpack(&bomb), Err(Unreadable::Bomb));
-        let whole = unpack(&pack(&[seen(1)]).expect("memory")).expect("whole");
+        let whole = text(&[seen(1)]).expect("memory");
         assert_eq!(
             read(&whole[..whole.len() - 1]),
             Err(Unreadable::Truncated),
@@ -191,5 +223,26 @@ mod tests {
         let text = b"{\"seq\":7,\"practice\":1}\nnonsense\n";
         let Err(Unreadable::Garbage { line, seqs, .. }) = read(text) else { panic!("it was taken") };
         assert_eq!((line, seqs.to_string().as_str()), (1, "7-7"));
+    }
+
+    #[test]
+    fn what_fits_into_a_packet_is_sent_as_it_is_and_more_is_compressed() {
+        let one = pack(&[seen(1)]).expect("memory");
+        assert!(!one.is_gzip && read(&one.bytes) == Ok(vec![seen(1)]), "{one:?}");
+        let all: Vec<Record> = (1..50).map(seen).collect();
+        let many = pack(&all).expect("memory");
+        assert!(many.is_gzip && many.bytes.len() < text(&all).expect("memory").len() / 3);
+        assert_eq!(read(&unpack(&many.bytes).expect("whole")), Ok(all));
+    }
+
+    #[test]
+    fn what_could_steer_a_terminal_or_mislead_an_eye_is_taken_out() {
+        let line = r#"{"at":"2026-03-16T07:12:03Z","practice":"G82002","probe":"web","ok":false,"failure":"timeout","ms":5000,"seq":1,
+            "detail":"\u001b[2Jall\u0007 well\u202e","path":{"stopped":"reached","sentence":"It \u009bstops\u2028 here: é."}}"#;
+        let text = line.replace('\n', "") + "\n";
+        let read = read(text.as_bytes()).expect("an observation");
+        let Entry::Seen(seen) = &read[0].entry else { panic!("{read:?}") };
+        assert_eq!(seen.detail.as_deref(), Some(" [2Jall  well "));
+        assert_eq!(seen.path.as_ref().map(|path| path.sentence.as_str()), Some("It  stops  here: é."));
     }
 }

@@ -9,7 +9,7 @@ use linewatch::agent::workers::blank;
 use linewatch::limits::{BATCH_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
 use linewatch::segments::{Entry, Record};
 use linewatch::time::At;
-use linewatch::uplink::batch::pack;
+use linewatch::uplink::batch;
 use linewatch::uplink::key::{AgentKey, Tag};
 use linewatch::uplink::message::{EnrolAnswer, EnrolRequest, SPOOL, STATE, State};
 use serde_json::Value;
@@ -66,6 +66,11 @@ impl Stranger {
 
 fn record(seq: u64, at: At, practice: &str) -> Record {
     Record { seq, entry: Entry::Seen(blank(at, practice, "web-0")) }
+}
+
+/// Compressed however little it is.
+fn pack(records: &[Record]) -> std::io::Result<Vec<u8>> {
+    batch::gzip(&batch::text(records)?)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -37,7 +37,7 @@ impl Agent<'_> {
             last_heard: received,
         };
         let coverage = (PRACTICE.to_owned(), next, told);
-        let row = BatchRow { spool, transitions, journal: Vec::new(), coverage };
+        let row = BatchRow { spool, is_new: true, transitions, journal: Vec::new(), coverage };
         self.store.record_batches(&[row], Position { volume: 1, bytes: self.taken }).await.expect("written");
     }
 }

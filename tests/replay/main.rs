@@ -16,6 +16,7 @@ mod decay;
 mod faults;
 mod fuzz;
 mod garbage;
+mod hours;
 mod notes_and_scope;
 mod off_the_map;
 mod properties;

@@ -378,7 +378,7 @@ impl Sender {
 }
 
 /// Compressing takes milliseconds, beside the runtime.
-async fn pack(records: Vec<Record>) -> Result<Vec<u8>, String> {
+async fn pack(records: Vec<Record>) -> Result<batch::Packed, String> {
     let packed = tokio::task::spawn_blocking(move || batch::pack(&records)).await;
     packed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }

@@ -10,6 +10,7 @@ use crate::limits::{
     ASKS_HELD_FOR, UPLINK_ALIVE_EVERY, UPLINK_ALIVE_WITHIN, UPLINK_ANSWER_BYTES_MAX, UPLINK_CONNECT_TIMEOUT,
     UPLINK_EXCHANGE_TIMEOUT, UPLINK_HUBS_MAX, UPLINK_IDLE,
 };
+use crate::uplink::batch::Packed;
 use crate::uplink::http::{body, reason};
 use crate::uplink::message::{
     AsksAnswer, BatchAnswer, BatchProblem, Bundle, ENCODING, EnrolAnswer, EnrolRequest, KeyRequest, LINES,
@@ -172,7 +173,7 @@ impl Talk {
         bearer: &str,
         spool: &str,
         state: &State,
-        packed: Vec<u8>,
+        packed: Packed,
     ) -> Result<BatchAnswer, NoAnswer> {
         let state = serde_json::to_string(state).map_err(|error| NoAnswer::No(error.to_string()))?;
         let asked = self
@@ -180,10 +181,10 @@ impl Talk {
             .post(self.url(to, "/api/v1/observations"))
             .header(header::AUTHORIZATION, bearer)
             .header(header::CONTENT_TYPE, LINES)
-            .header(header::CONTENT_ENCODING, ENCODING)
             .header(SPOOL, spool)
-            .header(STATE, state)
-            .body(packed);
+            .header(STATE, state);
+        let asked = if packed.is_gzip { asked.header(header::CONTENT_ENCODING, ENCODING) } else { asked };
+        let asked = asked.body(packed.bytes);
         read(judge(asked.send().await).await?).await
     }
 }

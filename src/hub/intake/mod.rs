@@ -155,6 +155,7 @@ impl Intake {
                 coverage.with(&who.practice, plan.measured.iter().copied(), whole_millis(apart));
             let row = BatchRow {
                 spool: row,
+                is_new: spool.is_new(),
                 transitions,
                 journal,
                 coverage: (who.practice.clone(), next.clone(), told),
@@ -171,7 +172,7 @@ impl Intake {
         spool.take(&plan);
         let practice = view.estate.practice(&who.practice);
         let (mut fresh, mut unknown) = (0, 0);
-        for (place, seen) in room.zip(plan.fresh.iter().cloned()) {
+        for (place, seen) in room.zip(std::mem::take(&mut plan.fresh)) {
             let probe = view.estate.probe(&seen.probe);
             fresh += 1;
             unknown += u64::from(probe.is_none() && !seen.probe.starts_with('@'));
@@ -184,7 +185,8 @@ impl Intake {
             let probe = probe.filter(|_| practice.is_some());
             place.send(Report { generation: view.generation, from, probe, seen });
         }
-        let half_full = reports.capacity() < reports.max_capacity() / 2;
+        let half_full = reports.capacity() < reports.max_capacity() / 2
+            || self.keeper.capacity() < self.keeper.max_capacity() / 2;
         let wait = match (&trouble, half_full) {
             (Some(_), _) => SLOWER_DISK,
             (None, true) => SLOWER,

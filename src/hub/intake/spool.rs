@@ -71,6 +71,11 @@ impl Spool {
         Self { taken: kept.clone(), kept, frontiers: Vec::new() }
     }
 
+    /// Nothing of it is on the disk.
+    pub fn is_new(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
     /// `apart`: as long as this without a result, and nobody measured; then the next result of each check is recorded whatever it is.
     /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.

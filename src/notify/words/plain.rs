@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use crate::observation::harmless;
 use crate::time::At;
 
 /// A name on one line: no control characters, none that turn the direction of writing, single spaces, and not
@@ -16,19 +17,13 @@ pub(crate) fn sentences(text: &str) -> String {
 }
 
 fn one_line(text: &str, chars_max: usize) -> String {
-    let harmless: String =
-        text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect();
+    let harmless: String = text.chars().map(harmless).collect();
     shortened(&harmless.split_whitespace().collect::<Vec<_>>().join(" "), chars_max)
 }
 
 const SENTENCES_CHARS_MAX: usize = 1000;
 
 const NAME_CHARS_MAX: usize = 120;
-
-/// Characters that reorder or hide what stands around them.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {
