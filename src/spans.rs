@@ -92,9 +92,9 @@ impl Spans {
             while let (Some((from, to)), Some((other_from, other_to))) = (a.first(), b.first()) {
                 let (begin, end) = (*from.max(other_from), *to.min(other_to));
                 if to < other_to {
-                    a = &a[1..]
+                    a = &a[1..];
                 } else {
-                    b = &b[1..]
+                    b = &b[1..];
                 }
                 if begin < end {
                     return Some((begin, end));

@@ -80,7 +80,10 @@ mod tests {
         all.iter().map(|(from, to)| (from.as_millis(), to.as_millis())).collect()
     }
 
-    fn told(coverage: &mut Coverage, seen: &[i64]) -> Option<(Vec<(i64, i64)>, Vec<(i64, i64)>)> {
+    /// What is missing, and what is there after all.
+    type Told = (Vec<(i64, i64)>, Vec<(i64, i64)>);
+
+    fn told(coverage: &mut Coverage, seen: &[i64]) -> Option<Told> {
         let (next, body) = coverage.with("G82002", seen.iter().map(|ms| at(*ms)), APART_MS);
         *coverage = next;
         body.map(|body| (pairs(&body.missing), pairs(&body.after_all)))

@@ -148,7 +148,7 @@ impl Facts {
             late_after: estate
                 .probes
                 .iter()
-                .map(|probe| probe.rhythm())
+                .map(crate::estate::Probe::rhythm)
                 .map(|(every, timeout)| whole_millis(2 * every + 2 * timeout))
                 .collect(),
             apart: estate.measured_apart(),

@@ -26,15 +26,15 @@ pub(super) struct Gaps {
 
 impl Gaps {
     pub fn of(facts: &Facts, until: At) -> Self {
-        Self::new(facts.gaps.iter(), until)
+        Self::new(&facts.gaps, until)
     }
 
-    pub fn new<'a>(gaps: impl Iterator<Item = &'a Gap> + Clone, until: At) -> Self {
-        let spans = |gaps: &mut dyn Iterator<Item = &Gap>| {
+    fn new(gaps: &[Gap], until: At) -> Self {
+        let spans = |wanted: fn(&Gap) -> bool| {
+            let gaps = gaps.iter().filter(|gap| wanted(gap));
             Spans::new(gaps.map(|gap| (gap.from, gap.to.min(until))).collect())
         };
-        let not_running = spans(&mut gaps.clone().filter(|gap| gap.kind == GapKind::NotRunning));
-        Self { all: spans(&mut gaps.clone()), not_running }
+        Self { all: spans(|_| true), not_running: spans(|gap| gap.kind == GapKind::NotRunning) }
     }
 
     /// Those of one practice among them.
@@ -85,7 +85,7 @@ mod tests {
         let changes: Vec<(At, bool)> = changes.iter().map(|(ms, ok)| (at(*ms), *ok)).collect();
         let gaps: Vec<Gap> =
             gaps.iter().map(|(from, to, kind)| Gap { from: at(*from), to: at(*to), kind: *kind }).collect();
-        let gaps = Gaps::new(gaps.iter(), at(100));
+        let gaps = Gaps::new(&gaps, at(100));
         let measured = measured(&changes, &gaps, at(100));
         (measured.failing, measured.unknown.or(&gaps.all))
     }

@@ -134,7 +134,7 @@ impl Texts {
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_fuel(Some(TEXT_FUEL));
         env.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            if name.strip_suffix(".html").is_some() { AutoEscape::Html } else { AutoEscape::None }
         });
         env.set_formatter(format);
         env.add_filter("upper", |text: String| text.to_uppercase());
