@@ -191,7 +191,7 @@ fn notices(reader: &mut Reader<'_>, root: &Section<'_>) -> (NoticeSettings, Opti
     };
     let texts = texts(reader, &section);
     let link = section.value(reader, "link", link).map(|link| link.value);
-    (NoticeSettings { practices, update_every, per_hour, texts }, link)
+    (NoticeSettings { practices, update_every, texts, per_hour }, link)
 }
 
 /// How often managers hear while nothing changes, or that they don't.

@@ -80,7 +80,7 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         mail_service: real.ways.mail_service.clone(),
         exercise: ExerciseSettings { is_on: true, ..listed.clone() },
     };
-    config.acknowledgement.steps = real.acknowledgement.steps.clone();
+    config.acknowledgement.steps.clone_from(&real.acknowledgement.steps);
     for step in &mut config.acknowledgement.steps {
         step.to.retain(is_listed);
     }

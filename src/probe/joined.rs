@@ -202,7 +202,7 @@ mod tests {
                     near.shutdown().await.expect("sent");
                 };
                 let mut heard = Vec::new();
-                let (_, read) = tokio::join!(speaks, far.read_to_end(&mut heard));
+                let ((), read) = tokio::join!(speaks, far.read_to_end(&mut heard));
                 read.expect("everything");
                 assert_eq!(heard, pieces.concat());
             });
