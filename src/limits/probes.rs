@@ -68,6 +68,9 @@ pub const PROBE_STRAYS_MAX: u32 = 64;
 /// message: SIP answers with many headers have four thousand, a mail server's lines 512.
 pub const PROBE_TALK_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of one connection, TLS's own included: twice what one answer may have. Tickets and padding cost a server nothing.
+pub const PROBE_RAW_BYTES_MAX: usize = 2 * PROBE_HTTP_BYTES_MAX;
+
 /// Bytes that wait for the request with the end of a TLS handshake: a client's last flight is a hundred bytes, or a few thousand
 /// with its own certificates. What is more goes out before.
 pub const PROBE_HELD_BYTES_MAX: usize = 16 * 1024;

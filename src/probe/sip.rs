@@ -18,6 +18,9 @@ use crate::estate::SipAsk;
 use crate::limits::{PROBE_STRAYS_MAX, PROBE_TALK_BYTES_MAX};
 use crate::observation::{Failure, Phase};
 
+/// What a deadline says when only a provisional answer has come.
+const TRYING: &str = "no final answer came, only \"Trying\" or the like";
+
 pub(super) async fn ask(
     ask: &SipAsk,
     source: Option<IpAddr>,
@@ -75,7 +78,8 @@ async fn over_udp(
         let length = socket.recv(&mut buffer).await.map_err(|error| failed(&error))?;
         match question.read(buffer.get(..length).unwrap_or_default()) {
             Reading::Final(answer) => return Ok(answer),
-            Reading::Provisional | Reading::Stray => {}
+            Reading::Provisional => trail.awaits(TRYING),
+            Reading::Stray => {}
             Reading::Broken => return Err(no_sip()),
         }
     }
@@ -102,8 +106,10 @@ async fn over_stream(
         if let Reading::Final(answer) = reading {
             return Ok((answer, talk.days_left));
         }
-        if matches!(reading, Reading::Broken) {
-            return Err(no_sip());
+        match reading {
+            Reading::Broken => return Err(no_sip()),
+            Reading::Provisional => trail.awaits(TRYING),
+            Reading::Stray | Reading::Final(_) => {}
         }
         // What it says besides must not be taken for the next head.
         let body = content_length(&String::from_utf8_lossy(&head));

@@ -28,6 +28,7 @@ pub(super) async fn ask(
         talk = talk.secure(&ask.target, &ask.tls, tools, trail).await?;
     }
     trail.enter(Phase::FirstByte);
+    trail.awaits("no greeting came");
     let greeting = Reply::hear(&mut talk).await?;
     trail.note(|facts| facts.banner = Some(one_line(&greeting.text())));
     greeting.must_be(220, "the greeting")?;
@@ -41,6 +42,7 @@ pub(super) async fn ask(
     trail.enter(if ask.when_tls == SmtpTls::FromStart { Phase::Body } else { Phase::Send });
     let mut offers = hello(&mut talk, trail).await?;
     if starts_tls(ask.when_tls, &offers)? {
+        trail.awaits("STARTTLS was not answered");
         talk.say(b"STARTTLS\r\n").await?;
         Reply::hear(&mut talk).await?.must_be(220, "the answer to STARTTLS")?;
         talk = talk.secure(&ask.target, &ask.tls, tools, trail).await?;
@@ -56,6 +58,7 @@ pub(super) async fn ask(
 
 /// Says EHLO, and returns the extensions that are offered.
 async fn hello(talk: &mut Talk, trail: &Trail) -> Result<Vec<String>, Fault> {
+    trail.awaits("EHLO was not answered");
     talk.say(format!("EHLO {}\r\n", literal(talk.here()?)).as_bytes()).await?;
     let reply = Reply::hear(talk).await?;
     reply.must_be(250, "the answer to EHLO")?;

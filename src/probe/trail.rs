@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Facts};
 use super::fault::Fault;
+use super::rule::Rule;
 use crate::limits::PROBE_LAST_CALL_MAX;
 use crate::observation::{Failure, Phase, PhaseTimes};
 
@@ -30,6 +31,8 @@ struct State {
     phases_ms: PhaseTimes,
     loss: Option<f64>,
     facts: Facts,
+    /// What is waited for, where the phase alone would say something false; and whose fault silence is.
+    awaits: Option<(String, Option<Rule>)>,
 }
 
 impl Trail {
@@ -62,11 +65,29 @@ impl Trail {
         state.end_phase(now);
         state.current = Some((phase, now));
         state.last = Some(phase);
+        state.awaits = None;
+    }
+
+    /// Says what is waited for until the next phase, for a deadline that comes before it: `EHLO was not answered`.
+    pub(super) fn awaits(&self, what: impl Into<String>) {
+        self.state().awaits = Some((what.into(), None));
+    }
+
+    /// The same where silence breaks a rule of its own.
+    pub(super) fn awaits_by(&self, rule: Rule, what: impl Into<String>) {
+        self.state().awaits = Some((what.into(), Some(rule)));
+    }
+
+    /// Whether it is known what is waited for.
+    pub(super) fn knows_what_it_awaits(&self) -> bool {
+        self.state().awaits.is_some()
     }
 
     /// Ends the phase under way.
     pub(super) fn rest(&self) {
-        self.state().end_phase(Instant::now());
+        let mut state = self.state();
+        state.end_phase(Instant::now());
+        state.awaits = None;
     }
 
     /// The phase under way, if any.
@@ -99,9 +120,9 @@ impl Trail {
 
     /// That the time is up, as the deadline itself says it: for who stops a moment earlier, to tell more.
     pub(super) fn too_late(&self) -> Fault {
-        let last = self.state().last;
-        let fault = Fault::new(Failure::Timeout, too_late(last, self.timeout));
-        match last {
+        let state = self.state();
+        let fault = state.too_late(self.timeout);
+        match state.last {
             Some(phase) => fault.in_phase(phase),
             None => fault,
         }
@@ -119,7 +140,7 @@ impl Trail {
         let fault = match outcome {
             Some(Ok(())) => None,
             Some(Err(fault)) => Some(fault),
-            None => Some(Fault::new(Failure::Timeout, too_late(state.last, self.timeout))),
+            None => Some(state.too_late(self.timeout)),
         };
         let phase = fault.as_ref().and_then(|fault| fault.phase.or(state.last));
         Answer {
@@ -142,6 +163,17 @@ impl Trail {
 }
 
 impl State {
+    fn too_late(&self, timeout: Duration) -> Fault {
+        let within = format!("within {} s", timeout.as_secs_f64());
+        match &self.awaits {
+            Some((what, rule)) => {
+                let fault = Fault::new(Failure::Timeout, format!("{what} {within}"));
+                rule.map_or(fault.clone(), |rule| fault.by(rule))
+            }
+            None => Fault::new(Failure::Timeout, format!("{} {within}", undone(self.last))),
+        }
+    }
+
     fn end_phase(&mut self, now: Instant) {
         if let Some((phase, since)) = self.current.take() {
             let so_far = self.phases_ms.get(phase).unwrap_or_default();
@@ -150,8 +182,8 @@ impl State {
     }
 }
 
-fn too_late(phase: Option<Phase>, timeout: Duration) -> String {
-    let doing = match phase {
+fn undone(phase: Option<Phase>) -> &'static str {
+    match phase {
         None => "nothing was sent",
         Some(Phase::Dns) => "no answer to the name query",
         Some(Phase::Connect) => "the connection was not made",
@@ -160,8 +192,7 @@ fn too_late(phase: Option<Phase>, timeout: Duration) -> String {
         Some(Phase::FirstByte) => "no answer to the request",
         Some(Phase::Body) => "the answer did not end",
         Some(Phase::Echo) => "no echo came back",
-    };
-    format!("{doing} within {} s", timeout.as_secs_f64())
+    }
 }
 
 /// A length of time in milliseconds, to the microsecond.
@@ -202,6 +233,20 @@ mod tests {
         assert_eq!((answer.phases_ms.connect, answer.phases_ms.tls), (Some(100.0), Some(200.0)));
         assert_eq!(answer.detail.as_deref(), Some("the TLS handshake did not end within 0.3 s"));
         assert!((answer.ms - 300.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said_until_the_next_phase() {
+        let trail = Trail::begin(ms(300));
+        trail.enter(Phase::Connect);
+        trail.awaits_by(Rule::Proxy, "the proxy did not answer");
+        let fault = trail.too_late();
+        assert_eq!(
+            (fault.rule, fault.detail.as_str()),
+            (Rule::Proxy, "the proxy did not answer within 0.3 s")
+        );
+        trail.enter(Phase::Tls);
+        assert_eq!(trail.too_late().detail, "the TLS handshake did not end within 0.3 s");
     }
 
     #[test]

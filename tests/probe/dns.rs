@@ -151,8 +151,8 @@ async fn a_silent_server_and_a_closed_port() {
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Dns)), "{answer:?}");
 }
 
-/// A name server on the same port for both: cuts every answer short over UDP, and does `over_tcp` with a question.
-async fn truncating(over_tcp: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAddr {
+/// A name server on the same port for both: cuts every answer short over UDP, and does `over_tcp` with a question. `None`: it is silent.
+async fn truncating(over_tcp: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> SocketAddr {
     // The two kinds of ports are handed out apart, so the second may be taken: then another pair is picked.
     let (udp, tcp) = loop {
         let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
@@ -170,11 +170,15 @@ async fn truncating(over_tcp: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Soc
         vec![cut]
     });
     tokio::spawn(async move {
+        let mut silent = Vec::new();
         while let Ok((mut stream, _)) = tcp.accept().await {
             let length = stream.read_u16().await.expect("a length");
             let mut query = vec![0; usize::from(length)];
             stream.read_exact(&mut query).await.expect("a question");
-            let answer = over_tcp(&query);
+            let Some(answer) = over_tcp(&query) else {
+                silent.push(stream);
+                continue;
+            };
             stream.write_u16(u16::try_from(answer.len()).expect("short")).await.expect("sent");
             stream.write_all(&answer).await.expect("sent");
         }
@@ -184,7 +188,7 @@ async fn truncating(over_tcp: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Soc
 
 #[tokio::test]
 async fn a_cut_answer_is_fetched_over_tcp() {
-    let server = truncating(|query| reply(query, 0)).await;
+    let server = truncating(|query| Some(reply(query, 0))).await;
     let answer = ask(Ask::Dns(question(server)), LONG).await;
     assert!(answer.ok && answer.facts.over_tcp, "{answer:?}");
     assert_eq!(answer.facts.answers, ["A 192.0.2.1"]);
@@ -192,7 +196,7 @@ async fn a_cut_answer_is_fetched_over_tcp() {
 
 #[tokio::test]
 async fn over_tcp_an_answer_to_something_else_is_malformed() {
-    let server = truncating(|query| with(reply(query, 0), |bytes| bytes[0] ^= 0xff)).await;
+    let server = truncating(|query| Some(with(reply(query, 0), |bytes| bytes[0] ^= 0xff))).await;
     let answer = ask(Ask::Dns(question(server)), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Protocol), Some(Phase::Dns)), "{answer:?}");
 }
@@ -208,6 +212,17 @@ async fn a_cut_answer_with_tcp_blocked_is_refused() {
     let server = servers::udp_on(udp, |query, _| vec![with(reply(query, 0), |bytes| bytes[2] |= 0x02)]);
     let answer = ask(Ask::Dns(question(server)), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::Refused), Some(Phase::Dns)), "{answer:?}");
+    assert!(detail(&answer).contains("over UDP was cut short, and over TCP"), "{answer:?}");
+}
+
+/// A firewall that lets the one through and not the other. The name server is alive, and nobody behind it is to blame.
+#[tokio::test]
+async fn a_cut_answer_with_tcp_silent_says_so() {
+    let server = truncating(|_| None).await;
+    let answer = ask(Ask::Dns(question(server)), SHORT).await;
+    assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::Dns)), "{answer:?}");
+    assert!(detail(&answer).contains("over UDP was cut short, and over TCP none came"), "{answer:?}");
+    assert!(!detail(&answer).contains("those whom it asks"), "{answer:?}");
 }
 
 #[tokio::test]

@@ -49,6 +49,16 @@ fn http(server: SocketAddr) -> Ask {
     Ask::Http(get(&format!("http://{server}/")))
 }
 
+#[tokio::test]
+async fn chunks_that_make_no_sense_are_the_servers_own_doing() {
+    for body in ["ZZ\r\nhi", "2\rXhi", "2\r\nhiXX0", "2 x\r\nhi", "\r\n", "0\r\nbad header\r\n\r\n"] {
+        let server =
+            servers::http(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}")).await;
+        let answer = ask(http(server), LONG).await;
+        assert_eq!(failed(&answer), (Some(Failure::Protocol), Some(Phase::Body)), "{body:?}: {answer:?}");
+    }
+}
+
 type Asks = fn(SocketAddr) -> Ask;
 
 /// Says `first`, then `piece` without end; counts the bytes that it got rid of.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use linewatch::estate::{Ask, HttpAsk, HttpVersion};
 use linewatch::observation::{Failure, Phase};
+use linewatch::probe::Rule;
+use tokio::io::AsyncWriteExt;
 
 use super::http::get;
 use super::servers::{self, Authority, Farewell, Proxying, Second};
@@ -87,6 +89,20 @@ async fn a_proxy_that_is_away_and_one_that_is_silent_fail_while_connecting() {
     let silent = servers::tcp(|stream, _| servers::hold(stream)).await;
     let answer = ask(Ask::Http(question(&Authority::new(), silent)), SHORT).await;
     assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::Connect)));
+    assert_eq!(answer.rule, Some(Rule::Proxy));
+    assert!(detail(&answer).contains(&format!("the proxy {silent} did not answer CONNECT")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_never_comes_to_the_point_is_cut_off() {
+    let proxy = servers::tcp(|mut stream, _| async move {
+        servers::read_head(&mut stream).await;
+        while stream.write_all(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)).await.is_ok() {}
+    })
+    .await;
+    let answer = ask(Ask::Http(question(&Authority::new(), proxy)), LONG).await;
+    assert_eq!(failed(&answer), (Some(Failure::Protocol), Some(Phase::Connect)), "{answer:?}");
+    assert!(detail(&answer).contains("the proxy") && detail(&answer).contains("MiB"), "{answer:?}");
 }
 
 #[tokio::test]

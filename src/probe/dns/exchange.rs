@@ -84,8 +84,18 @@ async fn datagram_first(
     if let Some(message) = over_udp(question, server, source, trail).await? {
         return Ok(Reply { message, over_tcp: false });
     }
-    let stream = socket::connect(&[server], source, trail).await?;
-    Ok(Reply { message: framed(question, stream, server, "TCP").await?, over_tcp: true })
+    // Many firewalls let the one through and not the other.
+    let cut = format!("the answer of {server} over UDP was cut short, and over TCP");
+    trail.awaits(format!("{cut} the connection was not made"));
+    let over_tcp = async {
+        let stream = socket::connect(&[server], source, trail).await?;
+        trail.awaits(format!("{cut} none came"));
+        framed(question, stream, server, "TCP").await
+    };
+    match over_tcp.await {
+        Ok(message) => Ok(Reply { message, over_tcp: true }),
+        Err(fault) => Err(Fault { detail: one_line(&format!("{cut}: {}", fault.detail)), ..fault }),
+    }
 }
 
 /// `None`: the answer was cut short.

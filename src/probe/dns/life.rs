@@ -40,8 +40,9 @@ pub(super) async fn patiently(
     if let Ok(came) = tokio::time::timeout(half, &mut asking).await {
         return came;
     }
-    // Who hasn't let us in can't be asked anything else either.
-    let is_in = !matches!(trail.phase(), None | Some(Phase::Connect | Phase::Tls));
+    // Who hasn't let us in can't be asked anything else either; and who has answered over UDP is alive.
+    let is_in =
+        !matches!(trail.phase(), None | Some(Phase::Connect | Phase::Tls)) && !trail.knows_what_it_awaits();
     let told = if is_in && half >= PROBE_DNS_FURTHER_MIN {
         let until = trail.last_call().min(Instant::now() + PROBE_DNS_FURTHER_MAX);
         tokio::select! {

@@ -2,7 +2,7 @@
 //! here as well.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use super::body::Beginning;
 use super::tap::Tap;
 use crate::limits::PROBE_HEAD_BYTES_MAX;
 use crate::observation::{Failure, Phase};
-use crate::probe::fault::Fault;
+use crate::probe::fault::{Fault, inner};
 use crate::probe::trail::Trail;
 
 /// Who asks.
@@ -201,7 +201,7 @@ pub(super) async fn beside<T>(
 }
 
 fn is_end(error: &hyper::Error) -> bool {
-    io_error(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    io_error(error).is_some_and(|error| error.kind() == ErrorKind::UnexpectedEof)
 }
 
 fn io_error(error: &hyper::Error) -> Option<&io::Error> {
@@ -215,6 +215,17 @@ fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     None
 }
 
+/// An error of the connection, or of the library that read from it: that one has no number, and says what is wrong with what came.
+pub(super) fn broke(error: &io::Error) -> Fault {
+    let is_of_the_reader = error.raw_os_error().is_none()
+        && matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Other)
+        && inner::<rustls::Error>(error).is_none();
+    if is_of_the_reader {
+        return Fault::new(Failure::Protocol, format!("the answer is not HTTP: {error}"));
+    }
+    Fault::io(error, "the connection broke")
+}
+
 pub(super) fn fault(error: &hyper::Error) -> Fault {
     if error.is_parse_too_large() {
         let kib = PROBE_HEAD_BYTES_MAX / 1024;
@@ -224,7 +235,7 @@ pub(super) fn fault(error: &hyper::Error) -> Fault {
         );
     }
     if let Some(error) = io_error(error) {
-        return Fault::io(error, "the connection broke");
+        return broke(error);
     }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return Fault::new(Failure::Reset, "the server hung up before its answer was whole");

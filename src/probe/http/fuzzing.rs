@@ -10,6 +10,7 @@ use super::{host_port, judge, second, tunnel as proxied};
 use crate::estate::{HostPort, HttpAsk};
 use crate::fuzzing::choice;
 use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_HEAD_BYTES_MAX};
+use crate::observation::Failure;
 use crate::probe::address::{Depth, depth, depth_of_host};
 use crate::probe::fault::Fault;
 use crate::probe::fuzzing::{Script, end, trail};
@@ -93,7 +94,15 @@ fn web(
         }
         verdict
     });
+    is_theirs(&verdict);
     end(trail, verdict);
+}
+
+/// Whatever is answered, it isn't this machine's fault.
+fn is_theirs<T>(verdict: &Result<T, Fault>) {
+    if let Err(fault) = verdict {
+        assert_ne!(fault.failure, Failure::Local, "{}", fault.detail);
+    }
 }
 
 /// A proxy's answer to CONNECT.
@@ -106,6 +115,7 @@ pub(crate) fn tunnel(bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         assert!(text.starts_with("HTTP/1.") && text.contains(" 2"), "no leave, and yet a tunnel: {text}");
     }
+    is_theirs(&outcome);
     end(trail(), outcome.map(drop));
 }
 

@@ -27,6 +27,8 @@ use self::exchange::{Asked, Page};
 use self::redirect::Way;
 use super::address::{depth, depth_of_host};
 use super::fault::{Fault, one_line};
+use super::joined::Joined;
+use super::rule::Rule;
 use super::talk::Tools;
 use super::tls::{self, Hello, TlsOverTcp};
 use super::trail::Trail;
@@ -85,7 +87,7 @@ async fn fetch(
     let leads_on = |status, location: Option<&str>| Way::leads_on(ask, status, location);
     if url.scheme() != "https" {
         trail.note(|facts| facts.http_version = Some("1.1"));
-        let page = exchange::get(stream, &asked, leads_on, trail).await?;
+        let page = exchange::get(Joined::new(stream), &asked, leads_on, trail).await?;
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
@@ -131,11 +133,13 @@ async fn connect(
         trail.note(|facts| facts.proxy = Some(proxy.to_string()));
         let addresses = tools.lookup.addresses(proxy, name_server, source, trail).await?;
         trail.enter(Phase::Connect);
+        trail.awaits_by(Rule::Proxy, format!("the connection to the proxy {proxy} was not made"));
         let stream = socket::connect(&addresses, source, trail).await.map_err(|fault| Fault {
             detail: one_line(&format!("to the proxy {proxy}: {}", fault.detail)),
             ..fault
         })?;
-        let stream = tunnel::through(stream, proxy, target).await?;
+        trail.awaits_by(Rule::Proxy, format!("the proxy {proxy} did not answer CONNECT {target}"));
+        let stream = tunnel::through(Joined::new(stream), proxy, target).await?.into_inner();
         way.arrived(depth_of_host(&target.host));
         return Ok(stream);
     }

@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Beginning;
-use super::exchange::{Page, beside, page};
+use super::exchange::{Page, beside, broke, page};
 use super::tap::Tap;
 use crate::limits::{PROBE_BODY_BYTES_MAX, PROBE_HEAD_BYTES_MAX};
 use crate::observation::{Failure, Phase};
@@ -81,7 +81,7 @@ fn fault(error: &h2::Error) -> Fault {
         if io.kind() == ErrorKind::InvalidData && words.contains("alert") {
             return Fault::new(Failure::Tls, format!("the connection broke: {words}"));
         }
-        return Fault::io(io, "the connection broke");
+        return broke(io);
     }
     if error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED) {
         let words = "the server wants HTTP/1.1 for this; write version = \"1.1\"";
