@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
-use super::facts::{NoticeLine, OperatorLine, Planned};
+use super::facts::{Facts, NoticeLine, OperatorLine, Planned};
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Cost, Index, Measure, Story, counts, state};
 use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
 use crate::journal::body::Acknowledged;
+use crate::limits::MERGERS_FOLLOWED_MAX;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -189,13 +190,27 @@ impl IncidentFigures {
             acknowledgements: facts
                 .acknowledgements
                 .iter()
-                .filter(|line| of_incident(&line.incident))
+                .filter(|line| of_incident(&line.incident) || goes_on_as(facts, &line.incident, incident))
                 .map(|line| AcknowledgementFigures { at: moment(line.at), said: line.said.clone() })
                 .collect(),
             planned: planned(ground, &story),
             trend: trend(ground, &story),
         })
     }
+}
+
+/// Whether an incident was merged into another, or into one that was.
+fn goes_on_as(facts: &Facts, from: &str, into: &str) -> bool {
+    let mut here = from;
+    for _ in 0..MERGERS_FOLLOWED_MAX {
+        let last = facts.incidents.get(here).and_then(|events| events.last());
+        match last.and_then(|last| last.into.as_deref()) {
+            Some(next) if next == into => return true,
+            Some(next) => here = next,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// When any of this work was planned for.

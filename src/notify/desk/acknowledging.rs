@@ -86,7 +86,9 @@ impl Desk {
 
     /// Calls back a letter that hasn't left.
     async fn recall(&self, letter: &Notice, because: &Acknowledgement) -> bool {
-        let is_here = self.shared.dispatch().queue.withdraw(letter);
+        // On its way already, or kept for a digest.
+        let is_kept = self.shared.ledger().keeps(letter);
+        let is_here = is_kept || self.shared.dispatch().queue.withdraw(letter);
         if is_here {
             self.shared.ledger().recalled(letter);
             let why = format!("{} has taken the incident on", because.by);

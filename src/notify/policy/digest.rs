@@ -85,6 +85,12 @@ fn practices_of(audience: &Audience) -> Vec<String> {
     }
 }
 
+/// When a digest was sent, by its id.
+pub(super) fn sent_at(id: &str) -> Option<At> {
+    let millis = id.strip_prefix(PREFIX)?.split('.').next()?;
+    millis.parse().ok().map(At::from_millis)
+}
+
 impl Pace {
     /// The digest that is due to somebody, or the letter in its stead.
     pub(super) fn digest(&mut self, recipient: &str, now: At, rules: &Rules<'_>) -> Option<Paced> {
@@ -128,7 +134,12 @@ impl Pace {
             let thread = rows.first().and_then(|(_, thread, _)| thread.clone());
             notice = anew(&notice, &event, now);
             if !ended {
-                notice.kind = if thread.is_some() { NoticeKind::Update } else { NoticeKind::Opening };
+                notice.kind = match notice.kind {
+                    // Whoever gets it must know why.
+                    NoticeKind::Escalation => NoticeKind::Escalation,
+                    _ if thread.is_some() => NoticeKind::Update,
+                    _ => NoticeKind::Opening,
+                };
             } else if notice.kind == NoticeKind::Opening {
                 notice.kind = NoticeKind::Back;
             }

@@ -1,6 +1,7 @@
 //! Who is told when nobody says that they have an incident in hand.
 //!
-//! The clock runs from when staff were told. At each step of `[[escalation]]` its people are told, once; from then on they hear
+//! The clock runs from when staff were told: what is kept from all of them, because it is minor, muted, or outside their hours, is told to
+//! nobody else in their stead. At each step of `[[escalation]]` its people are told, once; from then on they hear
 //! of changes and of the end like staff. As soon as somebody has taken the incident on, nobody else is told.
 //!
 //! Nothing but notices has to be remembered: what was said to whom, and when, is in the outbox, so a restart goes on where it
@@ -31,22 +32,27 @@ pub struct Told {
 
 /// Since when staff know: the clock of all steps. `None`: they haven't been told.
 pub(super) fn told_since(record: &Record, now: At) -> Option<At> {
-    let openings = record.staff.values().map(|staff| &staff.opening);
-    openings.filter(|opening| opening.kind == NoticeKind::Opening && opening.due <= now).map(|o| o.due).min()
+    staff_heard(record).map(|(_, at)| at).filter(|at| *at <= now).min()
+}
+
+/// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
+fn staff_heard(record: &Record) -> impl Iterator<Item = (&Notice, At)> {
+    let openings = record.staff.iter().filter(|(_, staff)| staff.opening.kind == NoticeKind::Opening);
+    openings.filter_map(|(key, staff)| Some((&staff.opening, *record.heard.get(key)?)))
 }
 
 /// Staff and those who were escalated to, in the order in which they were told.
 pub(super) fn told(record: &Record, now: At) -> Vec<Told> {
-    let staff = record.staff.values().map(|staff| &staff.opening).filter(|opening| {
-        // An escalation that began a thread is among the others.
-        opening.kind == NoticeKind::Opening && opening.due <= now
+    let staff = staff_heard(record).map(|(notice, at)| (notice, at, false));
+    let escalated = record.escalated.iter().filter_map(|(key, letters)| {
+        // Staff who are escalated to besides heard of it before, and again with the first letter that they have.
+        let first = letters.first()?;
+        Some((first, first.due.max(*record.heard.get(key)?), true))
     });
-    let staff = staff.map(|notice| (notice, false));
-    let escalated =
-        record.escalated.values().filter_map(|letters| letters.first()).map(|first| (first, true));
     let mut told: Vec<Told> = staff
         .chain(escalated)
-        .map(|(notice, escalated)| Told { recipient: notice.recipient.clone(), at: notice.due, escalated })
+        .filter(|(_, at, _)| *at <= now)
+        .map(|(notice, at, escalated)| Told { recipient: notice.recipient.clone(), at, escalated })
         .collect();
     told.sort_by(|a, b| (a.at, &a.recipient).cmp(&(b.at, &b.recipient)));
     told
@@ -145,6 +151,7 @@ pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan:
         inherited.state =
             NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
         survivor.escalated.insert(key.clone(), vec![inherited.clone()]);
+        survivor.heard.entry(key.clone()).or_insert(event.at);
         let cause = survivor.event.cause.clone();
         survivor
             .staff

@@ -193,6 +193,10 @@ impl Ledger {
         for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
             record.forget(&unheard);
         }
+        plan.notices
+            .iter()
+            .filter(|notice| notice.incident == event.incident)
+            .for_each(|notice| record.has_heard(notice));
         let of_its_sort =
             if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
         of_its_sort.insert(event.incident.clone(), record);
@@ -213,7 +217,8 @@ impl Ledger {
                 continue;
             }
             let event = Arc::clone(&record.event);
-            self.pace.judge(&event, None, &mut plan, rules);
+            self.pace.weigh(&event, &mut plan, rules);
+            plan.notices.iter().for_each(|notice| record.has_heard(notice));
             reminded.push(Paced { event, notices: plan.notices, settled: plan.withdrawn });
         }
         reminded
@@ -225,9 +230,21 @@ impl Ledger {
         for notice in paced.iter().flat_map(|paced| &paced.notices) {
             if let Some(record) = self.incidents.get_mut(&notice.incident) {
                 record.was_told(notice);
+                record.has_heard(notice);
+            }
+        }
+        for (row, why) in paced.iter().flat_map(|paced| &paced.settled) {
+            if let Some(record) = self.incidents.get_mut(&row.incident) {
+                record
+                    .has_heard(&Notice { state: NoticeState::Withheld { why: why.clone() }, ..row.clone() });
             }
         }
         paced
+    }
+
+    /// Whether a letter is kept for later, so that it can be called back.
+    pub fn keeps(&self, letter: &Notice) -> bool {
+        self.pace.is_kept(letter)
     }
 
     /// When [`Self::tick`] next has something to do, after `after`; it may be for nothing.

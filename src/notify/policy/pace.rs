@@ -98,6 +98,14 @@ impl Pace {
         unheard
     }
 
+    /// Judges letters that come though nothing has happened, each by its own time. What is kept of the incident stays kept until
+    /// [`Self::tick`] finds that it needn't.
+    pub fn weigh(&mut self, event: &Arc<Event>, plan: &mut Plan, rules: &Rules<'_>) {
+        for planned in std::mem::take(&mut plan.notices) {
+            plan.notices.extend(self.rule(planned, event, None, rules, &mut plan.withdrawn));
+        }
+    }
+
     /// Judges one notice. `None`: it isn't said, and nothing will be.
     fn rule(
         &mut self,
@@ -179,6 +187,14 @@ impl Pace {
             person.standing.insert(about, standing);
         }
         Some(planned)
+    }
+
+    /// Whether a notice waits here.
+    pub fn is_kept(&self, notice: &Notice) -> bool {
+        let about = (notice.incident.clone(), notice.audience.who());
+        let person = self.people.get(&key(&notice.recipient));
+        let kept = person.and_then(|person| person.standing.get(&about)?.kept.as_ref());
+        kept.is_some_and(|kept| kept.rows.iter().any(|row| row.id == notice.id))
     }
 
     /// A planner takes a notice back that hasn't left.

@@ -1,13 +1,14 @@
 //! When a manager hears next though nothing has changed: at the time that the last letter promised.
 //!
-//! Nobody is in the surgery to read at night and at the week-end, so a promise is for the working day.
+//! Nobody is in the surgery to read at night, at the week-end and on bank holidays, so a promise is for the working day.
 
 use std::time::Duration;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
 
+use crate::calendar::is_bank_holiday;
 use crate::incident::{Event, Signature};
 use crate::time::At;
 
@@ -34,15 +35,16 @@ pub(super) fn after(at: At, every: Duration, zone: &TimeZone) -> At {
 
 /// That time, or when the next working day begins. `None`: beyond the calendar.
 fn working(wanted: &Zoned) -> Option<Zoned> {
-    let is_open = |day: Weekday| !matches!(day, Weekday::Saturday | Weekday::Sunday);
-    if is_open(wanted.weekday()) && (FROM..=TO).contains(&wanted.time()) {
+    let is_open =
+        |date: Date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) && !is_bank_holiday(date);
+    if is_open(wanted.date()) && (FROM..=TO).contains(&wanted.time()) {
         return Some(wanted.clone());
     }
     let mut date = wanted.date();
-    if wanted.time() > TO || !is_open(wanted.weekday()) {
+    if wanted.time() > TO || !is_open(date) {
         date = date.checked_add(1.day()).ok()?;
     }
-    while !is_open(date.weekday()) {
+    while !is_open(date) {
         date = date.checked_add(1.day()).ok()?;
     }
     date.to_datetime(FROM).to_zoned(wanted.time_zone().clone()).ok()
@@ -70,6 +72,8 @@ mod tests {
         assert_eq!(next_after("2023-03-16T02:00:00Z"), "Thu 07:30");
         assert_eq!(next_after("2023-03-17T16:00:00Z"), "Mon 07:30");
         assert_eq!(next_after("2023-03-18T09:00:00Z"), "Mon 07:30");
+        // Maundy Thursday, and nobody is there before Tuesday.
+        assert_eq!(next_after("2023-04-06T16:00:00Z"), "Tue 07:30");
         // The night in which the clocks change.
         assert_eq!(next_after("2023-03-24T20:00:00Z"), "Mon 07:30");
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::circles::{self, CircleKey, Told};
+use super::digest::sent_at;
+use super::pace::digest_of;
 use super::restored::as_planned;
 use super::{Released, key, promise};
 use crate::incident::{Cause, Event};
@@ -24,6 +26,8 @@ pub(super) struct Record {
     pub managers: BTreeMap<String, Manager>,
     /// By address.
     pub staff: BTreeMap<String, Staff>,
+    /// By address: since when staff, and those who were escalated to, know. What is kept from somebody they don't know.
+    pub heard: BTreeMap<String, At>,
     /// By address: the letters to each who was told because nobody had acknowledged, oldest first; at least one.
     pub escalated: BTreeMap<String, Vec<Notice>>,
     /// Those who have it in hand.
@@ -98,6 +102,7 @@ impl Record {
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
+            heard: BTreeMap::new(),
             escalated: BTreeMap::new(),
             taken_on: Vec::new(),
             circles: BTreeMap::new(),
@@ -115,6 +120,9 @@ impl Record {
         let mut record = Self::new(&open.event);
         record.approved = open.approved;
         record.taken_on = open.taken_on.iter().take(TAKEN_ON_KEPT).cloned().collect();
+        for notice in &open.notices {
+            record.has_heard(notice);
+        }
         // A digest tells of other notices, which speak for themselves.
         for notice in open.notices.iter().filter(|notice| notice.kind != NoticeKind::Digest).map(as_planned) {
             match notice.audience {
@@ -124,6 +132,21 @@ impl Record {
             }
         }
         record
+    }
+
+    /// Takes note of what staff were told, and when: a letter that leaves, or the digest that told it.
+    pub(super) fn has_heard(&mut self, notice: &Notice) {
+        if notice.audience != Audience::Staff || notice.kind == NoticeKind::Digest {
+            return;
+        }
+        let at = match &notice.state {
+            NoticeState::Queued | NoticeState::Accepted => Some(notice.due),
+            NoticeState::Withheld { why } => digest_of(why).and_then(sent_at),
+            NoticeState::Held | NoticeState::Kept { .. } | NoticeState::Rejected { .. } => None,
+        };
+        if let Some(at) = at {
+            self.heard.entry(key(&notice.recipient)).or_insert(at);
+        }
     }
 
     /// Somebody never heard of it, and what they would have heard of is over: as if it had never been.

@@ -3,6 +3,7 @@
 mod escalations;
 mod pace;
 mod promises;
+mod together;
 
 use std::collections::BTreeMap;
 

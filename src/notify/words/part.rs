@@ -49,11 +49,12 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// A manager's, and in which form each of them comes.
-    pub(super) const OF_MANAGERS: [(Self, Form); 16] = [
+    /// A manager's, and in which forms each of them comes.
+    pub(super) const OF_MANAGERS: [(Self, Form); 18] = [
         (Self::Began, Form::Paragraph),
         (Self::Down, Form::List),
         (Self::Up, Form::List),
+        (Self::Up, Form::Paragraph),
         (Self::Reduced, Form::List),
         (Self::Means, Form::Paragraph),
         (Self::Where, Form::Section),
@@ -67,10 +68,11 @@ impl Part {
         (Self::Wrong, Form::Paragraph),
         (Self::Reply, Form::Link),
         (Self::Kept, Form::List),
+        (Self::Kept, Form::Paragraph),
     ];
 
     /// The ICB staff's.
-    pub(super) const OF_STAFF: [(Self, Form); 18] = [
+    pub(super) const OF_STAFF: [(Self, Form); 20] = [
         (Self::Sentence, Form::Paragraph),
         (Self::Remark, Form::Paragraph),
         (Self::Hands, Form::Paragraph),
@@ -89,6 +91,8 @@ impl Part {
         (Self::Where, Form::Section),
         (Self::Next, Form::Section),
         (Self::Kept, Form::List),
+        (Self::Kept, Form::Paragraph),
+        (Self::Reply, Form::Paragraph),
     ];
 
     /// What would be missing, where a letter can't do without it.
@@ -175,6 +179,19 @@ enum Body {
         label: String,
         url: String,
     },
+}
+
+impl Form {
+    /// As a text knows it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Paragraph => "paragraph",
+            Self::Section => "section",
+            Self::List => "list",
+            Self::Facts => "facts",
+            Self::Link => "link",
+        }
+    }
 }
 
 impl Block {

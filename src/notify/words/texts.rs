@@ -157,7 +157,9 @@ impl Texts {
     fn try_out(&self, file: &'static str, source: &str) -> Vec<Flaw> {
         let reader = if file.starts_with("staff") { Reader::Staff } else { Reader::Manager };
         let token = |word: &str| format!("qz{}qz", word.replace('_', ""));
-        let specimen = |(part, form): &(Part, Form)| Block::specimen(*part, *form, token(&part.word()));
+        let mark = |part: Part, form: Form| format!("{}{}", part.word(), form.word());
+        let specimen =
+            |(part, form): &(Part, Form)| Block::specimen(*part, *form, token(&mark(*part, *form)));
         let whole = Draft {
             subject: format!("{} ({})", token("subject"), token("incident")),
             title: token("title"),
@@ -187,11 +189,12 @@ impl Texts {
                 .into_iter()
                 .collect();
         }
-        let parts = reader.parts().iter().filter_map(|(part, _)| Some((part.word(), part.needed()?)));
-        let missing = parts.filter(|(word, _)| !is_in(word)).map(|(word, what)| {
+        let parts = reader.parts().iter().filter_map(|(part, form)| Some((*part, *form, part.needed()?)));
+        let missing = parts.filter(|(part, form, _)| !is_in(&mark(*part, *form))).map(|(part, form, what)| {
+            let (part, form) = (part.word(), form.word());
             lacks(
                 &format!("{what:?}"),
-                format!("show the block whose part is {word:?}, with all that it has"),
+                format!("show the block whose part is {part:?}, with all that it has where its form is {form:?}"),
             )
         });
         let footer = (!is_in("footer")).then(|| {

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// The first of January 1970 was a Thursday; this is ten in the morning.
-const TEN: i64 = 10 * 60;
+/// Ten in the morning of Friday, 2 January 1970; the day before was a bank holiday.
+const TEN: i64 = 24 * 60 + 10 * 60;
 
 #[test]
 fn managers_hear_at_the_promised_time_though_nothing_has_changed() {
