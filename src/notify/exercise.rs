@@ -29,8 +29,8 @@ pub enum NoExercise {
     NoWay,
 }
 
-/// The configuration of an exercise: of all recipients those who are listed, by their own ways, told at once. Whoever is listed and is no
-/// practice's manager hears what staff hear.
+/// The configuration of an exercise: of all recipients those who are listed, by their own ways, told at once. Whoever is listed and is
+/// neither a practice's manager nor told because of what they look after hears what staff hear.
 ///
 /// `real`: whose relays, channels and contacts it is; `stage`: what is played, and what is known of the practices.
 pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> {
@@ -50,9 +50,14 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         let practices = &config.estate.practices;
         practices.iter().flat_map(|practice| &practice.email).any(|email| key(email) == key(address))
     };
+    let looks_after = |address: &String| {
+        let contact = real.ways.contacts.iter().find(|contact| key(&contact.email) == key(address));
+        contact.is_some_and(|contact| !contact.pcns.is_empty() || !contact.owners.is_empty())
+    };
     config.mail = real.mail.clone().map(|mut mail| {
         let is_staff = |address: &&String| {
-            mail.staff.iter().any(|staff| key(staff) == key(address)) || !is_manager(address)
+            mail.staff.iter().any(|staff| key(staff) == key(address))
+                || !(is_manager(address) || looks_after(address))
         };
         mail.staff = listed.to.iter().filter(is_staff).cloned().collect();
         mail
