@@ -98,7 +98,7 @@ fn compare(seconds: u64) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("servers");
-    let doors = Doors::heard(server.stdout.take().expect("their doors"));
+    let doors = Doors::heard(server.stdout.take().expect("their doors")).or_others();
     let run = |who: &str, kind: &str| {
         let output = Command::new(&exe)
             .args([who, kind, &seconds.to_string()])

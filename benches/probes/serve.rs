@@ -21,6 +21,7 @@ pub struct Doors {
 impl Doors {
     /// How the probers are told.
     pub const VARIABLE: &str = "LINEWATCH_BENCH_DOORS";
+    const OTHERS: &str = "LINEWATCH_BENCH_OTHERS";
 
     /// One line: ports, and the root with its line ends written out.
     pub fn words(&self) -> String {
@@ -40,6 +41,17 @@ impl Doors {
         let mut line = String::new();
         BufReader::new(from).read_line(&mut line).expect("the servers' line");
         Self::read(&line)
+    }
+
+    /// The same with other programs' name server and pages, where [`Self::OTHERS`] names them: the ports of `dns`, `http` and
+    /// `https`, and the file with the root.
+    pub fn or_others(self) -> Self {
+        let Ok(others) = std::env::var(Self::OTHERS) else { return self };
+        let mut words = others.split_whitespace();
+        let mut port = || words.next().and_then(|word| word.parse().ok()).expect("three ports");
+        let (dns, http, https) = (port(), port(), port());
+        let pem = std::fs::read_to_string(words.next().expect("a file")).expect("the root");
+        Self { dns, http, https, pem, ..self }
     }
 
     pub fn given() -> Self {

@@ -33,6 +33,8 @@ struct State {
     facts: Facts,
     /// What is waited for, where the phase alone would say something false; and whose fault silence is.
     awaits: Option<(String, Option<Rule>)>,
+    /// How TLS broke, for those who are told of it in a library's own words.
+    broken: Option<Fault>,
 }
 
 impl Trail {
@@ -76,6 +78,15 @@ impl Trail {
     /// The same where silence breaks a rule of its own.
     pub(super) fn awaits_by(&self, rule: Rule, what: impl Into<String>) {
         self.state().awaits = Some((what.into(), Some(rule)));
+    }
+
+    /// TLS broke under a library that keeps no more of an error than its words.
+    pub(super) fn broke(&self, fault: Fault) {
+        self.state().broken = Some(fault);
+    }
+
+    pub(super) fn broken(&self) -> Option<Fault> {
+        self.state().broken.clone()
     }
 
     /// Whether it is known what is waited for.

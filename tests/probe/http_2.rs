@@ -177,3 +177,23 @@ async fn redirects_and_block_pages_are_those_of_the_first_version() {
     let answer = ask(Ask::Http(question(&authority, server)), LONG).await;
     assert_eq!(failed(&answer), (Some(Failure::BlockedPage), Some(Phase::Body)), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_broken_record_has_the_same_name_in_both_versions() {
+    let authority = Authority::new();
+    for version in [HttpVersion::Http1, HttpVersion::Http2] {
+        let acceptor = authority.issue("accurx.example", 90).speaking(&["h2", "http/1.1"]);
+        let server = servers::tcp(move |stream, _| {
+            let acceptor = acceptor.clone();
+            async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let mut bare = stream.into_inner().0;
+                drop(bare.write_all(b"\x17\x03\x03\x00\x20no record that anybody could read").await);
+                servers::hold(bare).await;
+            }
+        })
+        .await;
+        let answer = ask(Ask::Http(HttpAsk { version, ..question(&authority, server) }), LONG).await;
+        assert_eq!(failed(&answer), (Some(Failure::Tls), Some(Phase::FirstByte)), "{version:?}: {answer:?}");
+    }
+}

@@ -1,7 +1,6 @@
 //! One request and its answer over HTTP/2, with h2 itself: hyper's client would run its connection in tasks of its own,
 //! which a check cut off at its deadline leaves behind.
 
-use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 
 use bytes::Bytes;
@@ -37,16 +36,18 @@ pub(super) async fn put<S: AsyncRead + AsyncWrite + Unpin>(
         .data_frame_budget(PROBE_BODY_BYTES_MAX)
         .handshake::<_, Bytes>(Tap::on(stream, trail))
         .await
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| fault(&error, trail))?;
     let mut connection = pin!(connection.fuse());
-    let mut sender = beside(connection.as_mut(), sender.ready()).await.map_err(|error| fault(&error))?;
+    let mut sender =
+        beside(connection.as_mut(), sender.ready()).await.map_err(|error| fault(&error, trail))?;
     // Flushing the preface may have ended it; what counts is when the request is out.
     trail.enter(Phase::Send);
-    let (response, mut out) = sender.send_request(request, body.is_none()).map_err(|error| fault(&error))?;
+    let (response, mut out) =
+        sender.send_request(request, body.is_none()).map_err(|error| fault(&error, trail))?;
     if let Some(body) = body {
-        out.send_data(body, true).map_err(|error| fault(&error))?;
+        out.send_data(body, true).map_err(|error| fault(&error, trail))?;
     }
-    let response = beside(connection.as_mut(), response).await.map_err(|error| fault(&error))?;
+    let response = beside(connection.as_mut(), response).await.map_err(|error| fault(&error, trail))?;
     let mut page = page(&response, trail);
     if !leads_on(page.status, page.location.as_deref()) {
         trail.enter(Phase::Body);
@@ -63,25 +64,21 @@ async fn read(
     trail: &Trail,
 ) -> Result<(), Fault> {
     while let Some(piece) = beside(connection.as_mut(), stream.data()).await {
-        let piece = piece.map_err(|error| fault(&error))?;
+        let piece = piece.map_err(|error| fault(&error, trail))?;
         let has_room = beginning.take(&piece);
         trail.note(|facts| facts.body_bytes = Some(beginning.len()));
         if !has_room {
             return Ok(());
         }
-        stream.flow_control().release_capacity(piece.len()).map_err(|error| fault(&error))?;
+        stream.flow_control().release_capacity(piece.len()).map_err(|error| fault(&error, trail))?;
     }
     Ok(())
 }
 
-fn fault(error: &h2::Error) -> Fault {
+fn fault(error: &h2::Error, trail: &Trail) -> Fault {
     if let Some(io) = error.get_io() {
-        // h2 keeps of an error its kind and its words; TLS's own are known by them.
-        let words = io.to_string();
-        if io.kind() == ErrorKind::InvalidData && words.contains("alert") {
-            return Fault::new(Failure::Tls, format!("the connection broke: {words}"));
-        }
-        return broke(io);
+        // h2 keeps of an error its kind and its words.
+        return trail.broken().unwrap_or_else(|| broke(io));
     }
     if error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED) {
         let words = "the server wants HTTP/1.1 for this; write version = \"1.1\"";

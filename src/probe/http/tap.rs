@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::limits::PROBE_HTTP_BYTES_MAX;
 use crate::observation::Phase;
+use crate::probe::fault::{Fault, inner};
 use crate::probe::trail::Trail;
 
 /// Passes everything through. The flush that ends the request moves the trail from `send` to `first_byte`.
@@ -34,7 +35,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<'_, S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(context, buffer)) {
+            if inner::<rustls::Error>(&error).is_some() {
+                self.trail.broke(Fault::io(&error, "the connection broke"));
+            }
+            return Poll::Ready(Err(error));
+        }
         self.bytes_read += buffer.filled().len().saturating_sub(before);
         Poll::Ready(if self.bytes_read > PROBE_HTTP_BYTES_MAX {
             let mib = PROBE_HTTP_BYTES_MAX / 1024 / 1024;
