@@ -30,15 +30,17 @@ echo "fping, without a pause: $(grep -c '1/1/0%' <<<"$said") echoes, $(tail -n 3
 work=$(mktemp -d)
 running=()
 trap 'kill "${running[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench -keyout "$work/key.pem" \
-    -out "$work/pem" -addext 'subjectAltName=IP:127.0.0.1,DNS:*.anew.example' 2>/dev/null
+# Debian's own configuration would make an authority of it.
+printf '[req]\ndistinguished_name = name\n[name]\n' >"$work/req"
+openssl req -config "$work/req" -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench \
+    -keyout "$work/key.pem" -out "$work/pem" -addext 'subjectAltName=IP:127.0.0.1,DNS:*.anew.example' 2>/dev/null
 {
     echo "daemon off; pid $work/pid; error_log $work/error.log; worker_processes 1; events { worker_connections 4096; }"
     echo "http { access_log off; keepalive_timeout 0; client_body_temp_path $work; proxy_temp_path $work;"
     echo "fastcgi_temp_path $work; uwsgi_temp_path $work; scgi_temp_path $work; default_type text/plain;"
     echo 'server {'
-    for nth in $(seq 1 16); do echo "listen 127.0.0.$nth:18080;"; done
-    echo "listen 127.0.0.1:18443 ssl; ssl_certificate $work/pem; ssl_certificate_key $work/key.pem;"
+    for nth in $(seq 1 16); do echo "listen 127.0.0.$nth:18080; listen 127.0.0.$nth:18443 ssl;"; done
+    echo "ssl_certificate $work/pem; ssl_certificate_key $work/key.pem;"
     echo 'location / { return 200 "all is well\n"; } } }'
 } >"$work/nginx.conf"
 nginx -e "$work/error.log" -c "$work/nginx.conf" &
