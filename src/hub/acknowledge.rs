@@ -23,7 +23,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use page::{page, refused};
 
-use super::api::problem;
+use super::api::{problem, request_of};
 use super::pages;
 use super::server::Peer;
 use super::state::Hub;
@@ -268,10 +268,9 @@ pub async fn by_command(
 
 async fn command(hub: &Hub, id: &str, body: &[u8]) -> (AckOutcome, Response) {
     let wrong = |why: String| (AckOutcome::Form, problem(StatusCode::BAD_REQUEST, why));
-    let request = if body.is_empty() { Ok(AckRequest::default()) } else { serde_json::from_slice(body) };
-    let request: AckRequest = match request {
+    let request: AckRequest = match request_of(body) {
         Ok(request) => request,
-        Err(error) => return wrong(format!("the body is not understood: {error}")),
+        Err(why) => return wrong(why),
     };
     let texts = [request.by, request.note].map(Option::unwrap_or_default);
     let (by, note) = match written(&texts[0], &texts[1]) {

@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -221,6 +222,14 @@ impl Why {
     }
 }
 
+/// What a command says in its body; it may say nothing.
+pub(super) fn request_of<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))
+}
+
 async fn approve(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
@@ -231,15 +240,9 @@ async fn approve(
     if let Err(refused) = hub.access.may_change(peer.map(|Extension(peer)| peer), &headers) {
         return refused.into_response();
     }
-    let request: ApproveRequest = if body.is_empty() {
-        ApproveRequest::default()
-    } else {
-        match serde_json::from_slice(&body) {
-            Ok(request) => request,
-            Err(error) => {
-                return problem(StatusCode::BAD_REQUEST, format!("the body is not understood: {error}"));
-            }
-        }
+    let request: ApproveRequest = match request_of(&body) {
+        Ok(request) => request,
+        Err(why) => return problem(StatusCode::BAD_REQUEST, why),
     };
     let by: String = request.by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     if by.len() > APPROVER_BYTES_MAX {

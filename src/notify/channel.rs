@@ -64,6 +64,11 @@ pub fn hook_of(recipient: &str) -> Option<(Channel, &str)> {
     Some((channel, id))
 }
 
+/// What is configured of somebody, by their address.
+pub(super) fn contact_of<'c>(contacts: &'c [ContactSettings], address: &str) -> Option<&'c ContactSettings> {
+    contacts.iter().find(|contact| contact.email.eq_ignore_ascii_case(address))
+}
+
 /// What a notice may leave by, in order. Whoever has asked for nothing else gets e-mail. E-mail goes to the end of the
 /// line where the practices' own e-mail (`service`) is down, if there is another way.
 pub(super) fn ways_of<'a>(
@@ -75,7 +80,7 @@ pub(super) fn ways_of<'a>(
     if let Some((channel, id)) = hook_of(&notice.recipient) {
         return vec![Way { channel, hook: Some(id.into()) }];
     }
-    let contact = contacts.iter().find(|contact| contact.email.eq_ignore_ascii_case(&notice.recipient));
+    let contact = contact_of(contacts, &notice.recipient);
     let asked = contact.map_or(&[ContactWay::Email][..], |contact| &contact.ways);
     let way = |way: &ContactWay| match way {
         ContactWay::Email => Way::EMAIL,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::channel::contact_of;
 use super::dispatch::Turn;
 use super::exercise;
 use super::hook::{Hook, Message};
@@ -24,7 +25,7 @@ use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
 use super::words::{Context, Letter, digest, letter};
-use crate::config::{ContactSettings, ExerciseSettings};
+use crate::config::ExerciseSettings;
 use crate::incident::Event;
 use crate::store::Settlement;
 
@@ -143,9 +144,7 @@ impl Worker<'_> {
         letter: &Letter,
         link: Option<&str>,
     ) -> Result<String, Trouble> {
-        let is_them =
-            |contact: &&ContactSettings| contact.email.eq_ignore_ascii_case(&pending.notice.recipient);
-        let contact = self.settings.contacts.iter().find(is_them);
+        let contact = contact_of(&self.settings.contacts, &pending.notice.recipient);
         let mobile = contact.and_then(|contact| contact.mobile.as_deref());
         let (notice, event) = (&pending.notice, &*pending.event);
         let severity = Severity::of_all(earlier.iter().chain([event]), &self.settings.estate);

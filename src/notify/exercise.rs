@@ -3,7 +3,7 @@
 //! Two walls, so that a slip in one of them writes to nobody: [`only_listed`] takes everybody else out of what the policy knows, and
 //! [`is_for`] is asked again before each message leaves.
 
-use super::channel::hook_of;
+use super::channel::{contact_of, hook_of};
 use super::policy::key;
 use super::policy::routing::Terms;
 use super::words::Letter;
@@ -51,8 +51,8 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         practices.iter().flat_map(|practice| &practice.email).any(|email| key(email) == key(address))
     };
     let looks_after = |address: &String| {
-        let contact = real.ways.contacts.iter().find(|contact| key(&contact.email) == key(address));
-        contact.is_some_and(|contact| !contact.pcns.is_empty() || !contact.owners.is_empty())
+        contact_of(&real.ways.contacts, address)
+            .is_some_and(|contact| !contact.pcns.is_empty() || !contact.owners.is_empty())
     };
     config.mail = real.mail.clone().map(|mut mail| {
         let is_staff = |address: &&String| {

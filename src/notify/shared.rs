@@ -8,7 +8,7 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
-use super::channel::{Channel, Way, hook_of, staff_of, ways_of};
+use super::channel::{Channel, Way, contact_of, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
@@ -167,8 +167,7 @@ impl Settings {
 
     /// What somebody is called, where `[[contact]]` says it.
     pub(super) fn contact_name(&self, recipient: &str) -> Option<&str> {
-        let contact = self.contacts.iter().find(|contact| contact.email.eq_ignore_ascii_case(recipient));
-        contact.and_then(|contact| contact.name.as_deref())
+        contact_of(&self.contacts, recipient).and_then(|contact| contact.name.as_deref())
     }
 
     /// Those who were told, by name where it is known.

@@ -33,7 +33,6 @@ mod heard;
 mod http;
 mod icmp;
 mod interception;
-mod joined;
 mod ldap;
 mod lookup;
 mod nonce;
@@ -53,6 +52,7 @@ mod trust;
 mod udp;
 mod vouched;
 mod way_out;
+mod wire;
 
 use std::net::IpAddr;
 use std::sync::Arc;

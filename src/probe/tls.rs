@@ -16,11 +16,11 @@ use tokio_rustls::client::TlsStream;
 use super::certificate;
 use super::fault::{self, Fault};
 use super::interception::{self, Standing};
-use super::joined::Joined;
 use super::rule::Rule;
 use super::talk::Tools;
 use super::trail::Trail;
 use super::trust::{Seen, distrusted};
+use super::wire::Wire;
 use crate::estate::{ClientIdentity, IssuerPin, TlsPeer};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
@@ -44,7 +44,7 @@ pub(super) struct Hello<'a> {
     pub(super) pins: &'a [IssuerPin],
     /// What is shown to a server that asks for it.
     pub(super) identity: Option<&'a ClientIdentity>,
-    /// Whether the caller speaks as soon as hands are shaken, see `joined.rs`.
+    /// Whether the caller speaks as soon as hands are shaken, see `wire.rs`.
     pub(super) speaks_first: bool,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Hello<'a> {
     }
 }
 
-pub(super) type TlsOverTcp = TlsStream<Joined<TcpStream>>;
+pub(super) type TlsOverTcp = TlsStream<Wire<TcpStream>>;
 
 /// A connection over TLS.
 pub(super) struct Secured {
@@ -80,7 +80,7 @@ pub(super) async fn handshake(
     if let Some(identity) = hello.identity {
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified(identity)?));
     }
-    let stream = if hello.speaks_first { Joined::waiting(stream) } else { Joined::new(stream) };
+    let stream = if hello.speaks_first { Wire::waiting(stream) } else { Wire::new(stream) };
     let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).into_fallible().await;
     let outcome = match outcome {
         Ok(mut stream) => {

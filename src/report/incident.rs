@@ -190,7 +190,9 @@ impl IncidentFigures {
             acknowledgements: facts
                 .acknowledgements
                 .iter()
-                .filter(|line| of_incident(&line.incident) || goes_on_as(facts, &line.incident, incident))
+                .filter(|line| {
+                    of_incident(&line.incident) || was_merged_into(facts, &line.incident, incident)
+                })
                 .map(|line| AcknowledgementFigures { at: moment(line.at), said: line.said.clone() })
                 .collect(),
             planned: planned(ground, &story),
@@ -200,7 +202,7 @@ impl IncidentFigures {
 }
 
 /// Whether an incident was merged into another, or into one that was.
-fn goes_on_as(facts: &Facts, from: &str, into: &str) -> bool {
+fn was_merged_into(facts: &Facts, from: &str, into: &str) -> bool {
     let mut here = from;
     for _ in 0..MERGERS_FOLLOWED_MAX {
         let last = facts.incidents.get(here).and_then(|events| events.last());

@@ -80,7 +80,7 @@ impl Pace {
             self.withdraw(withdrawn);
         }
         // Before its end is judged: staff have a letter that the one is over, and go on in its thread.
-        let known = self.who_knows(&event.incident);
+        let known = survivor.map(|_| self.who_knows(&event.incident)).unwrap_or_default();
         let mut unheard = Vec::new();
         for planned in std::mem::take(&mut plan.notices) {
             let (who, recipient) = (planned.audience.who(), key(&planned.recipient));

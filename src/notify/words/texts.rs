@@ -22,14 +22,19 @@ use crate::notify::notice::Audience;
 #[cfg(test)]
 mod tests;
 
+// As shipped, managers and staff have one layout.
+const SUBJECT: &str = include_str!("texts/subject.txt");
+const TEXT: &str = include_str!("texts/letter.txt");
+const PAGE: &str = include_str!("texts/letter.html");
+
 /// Files of the folder, and what is in them unless an operator replaces them.
 pub const SHIPPED: [(&str, &str); 6] = [
-    ("manager-subject.txt", include_str!("texts/manager-subject.txt")),
-    ("manager.txt", include_str!("texts/manager.txt")),
-    ("manager.html", include_str!("texts/manager.html")),
-    ("staff-subject.txt", include_str!("texts/staff-subject.txt")),
-    ("staff.txt", include_str!("texts/staff.txt")),
-    ("staff.html", include_str!("texts/staff.html")),
+    ("manager-subject.txt", SUBJECT),
+    ("manager.txt", TEXT),
+    ("manager.html", PAGE),
+    ("staff-subject.txt", SUBJECT),
+    ("staff.txt", TEXT),
+    ("staff.html", PAGE),
 ];
 
 /// What is wrong with a text, and where in it.

@@ -27,11 +27,11 @@ use self::exchange::{Asked, Page};
 use self::redirect::Way;
 use super::address::{depth, depth_of_host};
 use super::fault::{Fault, one_line};
-use super::joined::Joined;
 use super::rule::Rule;
 use super::talk::Tools;
 use super::tls::{self, Hello, TlsOverTcp};
 use super::trail::Trail;
+use super::wire::Wire;
 use super::{socket, way_out};
 use crate::estate::{HostPort, HttpAsk, HttpVersion};
 use crate::observation::{Failure, Phase};
@@ -87,7 +87,7 @@ async fn fetch(
     let leads_on = |status, location: Option<&str>| Way::leads_on(ask, status, location);
     if url.scheme() != "https" {
         trail.note(|facts| facts.http_version = Some("1.1"));
-        let page = exchange::get(Joined::new(stream), &asked, leads_on, trail).await?;
+        let page = exchange::get(Wire::new(stream), &asked, leads_on, trail).await?;
         return Ok(Fetched { page, days_left: None });
     }
     trail.enter(Phase::Tls);
@@ -139,7 +139,7 @@ async fn connect(
             ..fault
         })?;
         trail.awaits_by(Rule::Proxy, format!("the proxy {proxy} did not answer CONNECT {target}"));
-        let stream = tunnel::through(Joined::new(stream), proxy, target).await?.into_inner();
+        let stream = tunnel::through(Wire::new(stream), proxy, target).await?.into_inner();
         way.arrived(depth_of_host(&target.host));
         return Ok(stream);
     }

@@ -16,7 +16,7 @@ use crate::limits::{PROBE_HELD_BYTES_MAX, PROBE_RAW_BYTES_MAX};
 
 /// Passes everything through; counts what comes in, TLS's own bytes included.
 #[derive(Debug)]
-pub(super) struct Joined<S> {
+pub(super) struct Wire<S> {
     stream: S,
     stage: Stage,
     held: Vec<u8>,
@@ -35,7 +35,7 @@ enum Stage {
     Through,
 }
 
-impl<S> Joined<S> {
+impl<S> Wire<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, stage: Stage::Through, held: Vec::new(), bytes_read: 0, broken: None }
     }
@@ -81,7 +81,7 @@ fn is_broken(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
-impl<S: AsyncWrite + Unpin> Joined<S> {
+impl<S: AsyncWrite + Unpin> Wire<S> {
     fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.held.is_empty() {
             let done = ready!(Pin::new(&mut self.stream).poll_write(context, &self.held));
@@ -107,7 +107,7 @@ impl<S: AsyncWrite + Unpin> Joined<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Joined<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -134,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Joined<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -207,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_ends_a_handshake_waits_for_the_request() {
         let (near, mut far) = duplex(1024);
-        let mut near = Joined::waiting(near);
+        let mut near = Wire::waiting(near);
         near.write_all(b"finished").await.expect("room");
         near.flush().await.expect("nothing to do");
         assert_eq!(come(&mut far).await, b"", "not yet");
@@ -224,7 +224,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_listens_too_early_sends_nothing_early() {
         let (near, mut far) = duplex(1024);
-        let mut near = Joined::waiting(near);
+        let mut near = Wire::waiting(near);
         near.write_all(b"finished").await.expect("room");
         near.go_on();
         let early = tokio::time::timeout(std::time::Duration::ZERO, near.read_u8()).await;
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_is_heard_out() {
-        for mut near in [Joined::new(HungUp(b"why")), Joined::waiting(HungUp(b"why"))] {
+        for mut near in [Wire::new(HungUp(b"why")), Wire::waiting(HungUp(b"why"))] {
             near.go_on();
             near.write_all(b"get").await.expect("nobody reads it");
             near.flush().await.expect("nobody reads it");
@@ -278,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_listened_to_for_ever() {
-        let mut endless = Joined::new(tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()));
+        let mut endless = Wire::new(tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()));
         let read = tokio::io::copy(&mut endless, &mut tokio::io::sink()).await;
         assert_eq!(read.expect_err("too much").kind(), ErrorKind::InvalidData);
     }
@@ -286,7 +286,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_listens_has_spoken() {
         let (near, mut far) = duplex(1024);
-        let mut near = Joined::waiting(near);
+        let mut near = Wire::waiting(near);
         near.write_all(b"hello").await.expect("room");
         let answers = async {
             let mut heard = [0; 5];
@@ -310,7 +310,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             runtime.block_on(async {
                 let (near, mut far) = duplex(pipe);
-                let mut near = if waits { Joined::waiting(near) } else { Joined::new(near) };
+                let mut near = if waits { Wire::waiting(near) } else { Wire::new(near) };
                 let speaks = async {
                     for (nth, piece) in pieces.iter().enumerate() {
                         near.write_all(piece).await.expect("sent or held");
