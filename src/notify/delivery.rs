@@ -99,7 +99,7 @@ impl Worker<'_> {
     async fn knock(&mut self) {
         self.line = None;
         let news = match self.carrier {
-            Carrier::Relay(relay) => match self.connect(relay).await {
+            Carrier::Relay(relay) => match self.is_welcome(relay).await {
                 Ok(line) => {
                     self.line = Some(line);
                     News::Answers
@@ -157,6 +157,16 @@ impl Worker<'_> {
         // Nothing is lost by breaking off here, so stopping doesn't wait for a silent server.
         tokio::select! {
             line = relay.connect(self.shared.patience.connect) => line,
+            () = self.cancel.cancelled() => Err(Trouble::Stopped),
+        }
+    }
+
+    /// A connection on which the server would take a mail of ours.
+    async fn is_welcome(&self, relay: &Relay) -> Result<Line, Trouble> {
+        let mut line = self.connect(relay).await?;
+        let Some(from) = &self.settings.from else { return Ok(line) };
+        tokio::select! {
+            tried = line.try_sender(&from.email, self.shared.patience.command) => tried.map(|()| line),
             () = self.cancel.cancelled() => Err(Trouble::Stopped),
         }
     }

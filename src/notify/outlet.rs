@@ -98,7 +98,7 @@ pub(super) enum News {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leave {
     Speak,
-    /// Connect, and see whether it answers.
+    /// Connect, and see whether it would take a mail.
     Knock,
     /// At most this long; `None`: until there is news.
     Wait(Option<Duration>),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::Message;
 use lettre::transport::smtp::Error;
@@ -176,6 +177,20 @@ impl Line {
             return Err((Trouble::Unknown(format!("no answer within {waited} s of the mail")), false));
         };
         self.settled(taken, About::Content).await.map(|answer| line_of(&answer))
+    }
+
+    /// Begins a mail and calls it off: a server that greets us and won't have us as a sender isn't back, though it
+    /// answers. What it says about this one mail ("later") is no trouble of the server's.
+    pub(super) async fn try_sender(&mut self, from: &Address, patience: Duration) -> Result<(), Trouble> {
+        let mut options = Vec::new();
+        if !AsRef::<str>::as_ref(from).is_ascii() {
+            options.push(MailParameter::SmtpUtfEight);
+        }
+        match self.command(Mail::new(Some(from.clone()), options), About::Sender, patience).await {
+            Ok(()) => self.command(Rset, About::Sender, RESET).await.map_err(|(trouble, _)| trouble),
+            Err((_, true)) => Ok(()),
+            Err((trouble, false)) => Err(trouble),
+        }
     }
 
     /// Everything that comes before the mail itself.

@@ -97,12 +97,22 @@ async fn server(wire: DuplexStream, but: (&'static str, Says)) -> io::Result<()>
     }
 }
 
-/// What one mail comes to, whether the connection may be used again, and after how many seconds.
-async fn comes_to(security: MailSecurity, but: (&'static str, Says)) -> (Result<String, Trouble>, bool, u64) {
+/// A line to a server that answers so, or why there is none.
+async fn line_to(
+    security: MailSecurity,
+    but: (&'static str, Says),
+    patience: Duration,
+) -> (Result<Line, Trouble>, tokio::task::JoinHandle<io::Result<()>>) {
     let settings = RelaySettings { security, ..RelaySettings::plain(([127, 0, 0, 1], 25).into()) };
     let relay = Relay::new(&settings).expect("a relay");
     let (ours, theirs) = tokio::io::duplex(4096);
     let serving = tokio::spawn(server(theirs, but));
+    let dialled = AsyncSmtpConnection::connect_with_transport(Box::new(Wire(ours)), &relay.hello);
+    (relay.settle_in(dialled, patience).await, serving)
+}
+
+/// What one mail comes to, whether the connection may be used again, and after how many seconds.
+async fn comes_to(security: MailSecurity, but: (&'static str, Says)) -> (Result<String, Trouble>, bool, u64) {
     let mail = Message::builder()
         .from("linewatch@icb.example".parse().expect("an address"))
         .to("manager@g82002.example".parse().expect("an address"))
@@ -111,8 +121,8 @@ async fn comes_to(security: MailSecurity, but: (&'static str, Says)) -> (Result<
         .expect("a mail");
     let patience = Patience::default();
     let began = Instant::now();
-    let dialled = AsyncSmtpConnection::connect_with_transport(Box::new(Wire(ours)), &relay.hello);
-    let (done, reusable) = match relay.settle_in(dialled, patience.connect).await {
+    let (line, serving) = line_to(security, but, patience.connect).await;
+    let (done, reusable) = match line {
         Err(trouble) => (Err(trouble), false),
         Ok(mut line) => match line.send(&mail, &patience).await {
             Ok(answer) => (Ok(answer), true),
@@ -169,4 +179,29 @@ async fn each_way_to_misbehave_comes_to_what_follows_from_it_within_its_time() {
 async fn the_servers_own_words_are_kept() {
     let (done, ..) = comes_to(MailSecurity::Plain, (":", Says::Nothing)).await;
     assert_eq!(done, Ok("250 2.0.0 taken as 4F2B1".to_owned()));
+}
+
+/// A knock goes as far as the sender: one that is refused there would otherwise look like a server that is back.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_the_sender_is_not_back() {
+    let from = "linewatch@icb.example".parse().expect("an address");
+    let patience = Patience::default();
+    for (but, is_back) in [
+        ((":", Says::Nothing), true),
+        (("MAIL", Says::Line("451 4.7.0 later")), true),
+        (("MAIL", Says::Line("550 5.7.1 not you")), false),
+        (("MAIL", Says::Line("421 4.3.2 going down")), false),
+        (("MAIL", Says::Nothing), false),
+        (("MAIL", Says::HangsUp), false),
+        (("RSET", Says::HangsUp), false),
+    ] {
+        let (line, serving) = line_to(MailSecurity::Plain, but, patience.connect).await;
+        let mut line = line.expect("it greets us");
+        let tried = line.try_sender(&from, patience.command).await;
+        assert_eq!(tried.is_ok(), is_back, "{but:?}: {tried:?}");
+        if is_back {
+            assert!(!line.used, "it has carried no mail");
+        }
+        serving.abort();
+    }
 }
