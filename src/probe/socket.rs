@@ -14,6 +14,8 @@ use crate::observation::Failure;
 /// Connects to the first of these addresses that answers. The time left is shared evenly among those not yet
 /// tried, so that one silent address of two doesn't take it all. The failure is that of the last one that this machine has a
 /// route to.
+///
+/// Nagle's algorithm is left on: who writes once and then waits, as all do whom TLS doesn't help, isn't held up by it.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     source: Option<IpAddr>,
@@ -70,13 +72,10 @@ pub(super) fn stream(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpS
 }
 
 async fn connect_one(address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Fault> {
-    let stream = stream(address, source)?
+    stream(address, source)?
         .connect(address)
         .await
-        .map_err(|error| failed(&error, &format!("connecting to {address}"), address, source))?;
-    // Small messages, each waited for: Nagle's algorithm would only add its own delay to the measurement.
-    stream.set_nodelay(true).map_err(|error| Fault::io(&error, "setting up the connection"))?;
-    Ok(stream)
+        .map_err(|error| failed(&error, &format!("connecting to {address}"), address, source))
 }
 
 /// A UDP socket that hears nobody but `address`, with a port that the kernel picks at random. Being connected, it

@@ -80,6 +80,9 @@ pub(super) async fn handshake(
     if let Some(identity) = hello.identity {
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified(identity)?));
     }
+    // What is asked may follow the handshake's last word without waiting for an answer to that; Nagle's algorithm would keep it
+    // back until the other side has acknowledged.
+    stream.set_nodelay(true).map_err(|error| Fault::io(&error, "setting up the connection"))?;
     let stream = if hello.speaks_first { Wire::waiting(stream) } else { Wire::new(stream) };
     let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).into_fallible().await;
     let outcome = match outcome {
