@@ -10,7 +10,7 @@ use crate::limits;
 use crate::segments::names::Named;
 pub use crate::segments::volume::Unread;
 use crate::segments::volume::{self, SUMMARY_WITHIN};
-use crate::segments::{Entry, Record, put_record};
+use crate::segments::{Entry, Framer, Record};
 use crate::time::At;
 
 /// Which observations are asked for; nothing said: all.
@@ -101,7 +101,7 @@ impl Reader {
             latest = latest.max(record.arrival());
             if query.wants(&record) {
                 let begin = frames.len();
-                put_record(&record, &mut frames);
+                Framer::default().put(&record, &mut frames);
                 places.push((record.arrival(), begin, frames.len()));
             }
         });

@@ -8,7 +8,7 @@ use super::reading::{Query, Reader};
 use super::*;
 use crate::folder::fake::Fake;
 use crate::observation::Observation;
-use crate::segments::{Entry, Record, put_record, samples};
+use crate::segments::{Entry, Framer, Record, samples};
 use crate::time::At;
 
 const NOW: At = At::from_millis(1_773_644_400_000);
@@ -27,7 +27,7 @@ fn record(n: u64) -> Record {
 fn frames(numbers: std::ops::Range<u64>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for n in numbers {
-        put_record(&record(n), &mut bytes);
+        Framer::default().put(&record(n), &mut bytes);
     }
     bytes
 }
@@ -90,7 +90,7 @@ fn one_practice_is_found_in_a_large_volume_without_reading_it() {
             seen.practice = format!("G{:05}", n * 7919 % 3_000);
             seen.detail = Some(format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         }
-        put_record(&one, &mut bytes);
+        Framer::default().put(&one, &mut bytes);
     }
     archive.append(&bytes).expect("room");
     archive.committed();

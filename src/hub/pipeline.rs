@@ -28,7 +28,7 @@ use crate::limits::{
     REPORT_BATCH,
 };
 use crate::observation::Observation;
-use crate::segments::{Entry, Record, put_record_cut};
+use crate::segments::{Entry, Framer, Record};
 use crate::store::Transition;
 use crate::time::At;
 
@@ -83,6 +83,7 @@ pub struct Pipeline {
     turned: Vec<Transition>,
     /// This machine's own observations, as they go into the archive, and how many.
     own: (Vec<u8>, u64),
+    framer: Framer,
     dirty: bool,
 }
 
@@ -125,6 +126,7 @@ impl Pipeline {
             backlog: VecDeque::new(),
             turned: Vec::new(),
             own: (Vec::new(), 0),
+            framer: Framer::default(),
             dirty: true,
         }
     }
@@ -212,7 +214,7 @@ impl Pipeline {
         let taken = self.correlator.observe(now, &seen);
         if seen.agent.is_none() {
             let record = Record { seq: seen.seq.unwrap_or_default(), entry: Entry::Seen(seen.clone()) };
-            put_record_cut(&record, &mut self.own.0);
+            self.framer.put_cut(&record, &mut self.own.0);
             self.own.1 += 1;
         }
         self.numbers.taken(taken);

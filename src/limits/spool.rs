@@ -34,8 +34,8 @@ pub const SEGMENT_BLOCK_RECORDS: usize = 64;
 /// A block is closed when it has this many bytes before compression. Sixty-four ordinary failures have a tenth of it.
 pub const SEGMENT_BLOCK_BYTES: usize = 32 * 1024;
 
-/// How hard blocks are compressed, 1 to 10. Beyond this, half the time more saves less than a hundredth.
-pub const SEGMENT_DEFLATE_LEVEL: u8 = 6;
+/// How hard blocks are compressed, 1 to 9. Beyond this, half the time more saves less than a hundredth.
+pub const SEGMENT_DEFLATE_LEVEL: u32 = 6;
 
 // The spool's files.
 

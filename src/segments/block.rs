@@ -3,6 +3,8 @@
 //! Payload: records of the segment before this block, records in it, its first number, last number less the first, when
 //! its first began (all as numbers of varying length), then the body.
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
 use super::codec::{Context, decode, encode};
 use super::record::Record;
 use super::wire::{Reader, Unreadable, put_bytes, put_difference, put_number};
@@ -44,8 +46,14 @@ impl Body {
     }
 
     pub fn finish(&self, out: &mut Vec<u8>) {
-        let packed = miniz_oxide::deflate::compress_to_vec(&self.plain, limits::SEGMENT_DEFLATE_LEVEL);
-        if packed.len() < self.plain.len() {
+        // One that doesn't become smaller stays as it is.
+        let mut packed = Vec::with_capacity(self.plain.len());
+        let done = Compress::new(Compression::new(limits::SEGMENT_DEFLATE_LEVEL), false).compress_vec(
+            &self.plain,
+            &mut packed,
+            FlushCompress::Finish,
+        );
+        if matches!(done, Ok(Status::StreamEnd)) {
             out.push(1);
             out.extend(packed);
         } else {
@@ -62,9 +70,7 @@ impl Body {
         let plain = match method {
             0 => reader.0,
             1 => {
-                let most = limits::SEGMENT_BLOCK_BYTES + limits::SEGMENT_RECORD_BYTES_MAX + 64;
-                inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(reader.0, most)
-                    .map_err(|_| Unreadable::Malformed)?;
+                inflated = inflate(reader.0)?;
                 &inflated
             }
             _ => return Err(Unreadable::Newer),
@@ -81,6 +87,16 @@ impl Body {
             }
         }
         Ok(records)
+    }
+}
+
+/// The whole of what was compressed, if it is no longer than a body can be.
+fn inflate(packed: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    const MOST: usize = limits::SEGMENT_BLOCK_BYTES + limits::SEGMENT_RECORD_BYTES_MAX + 64;
+    let mut plain = Vec::with_capacity(MOST);
+    match Decompress::new(false).decompress_vec(packed, &mut plain, FlushDecompress::Finish) {
+        Ok(Status::StreamEnd) => Ok(plain),
+        Ok(Status::Ok | Status::BufError) | Err(_) => Err(Unreadable::Malformed),
     }
 }
 

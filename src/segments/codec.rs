@@ -19,7 +19,44 @@ use crate::time::At;
 pub struct Context {
     seq: u64,
     at: i64,
-    texts: Vec<String>,
+    texts: Texts,
+}
+
+impl Context {
+    /// As a new one is; what memory it has stays.
+    pub fn forget(&mut self) {
+        (self.seq, self.at) = (0, 0);
+        self.texts.all.clear();
+        self.texts.ends.clear();
+    }
+}
+
+/// Texts one behind the other, so that none needs memory of its own.
+#[derive(Debug, Default)]
+struct Texts {
+    all: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn get(&self, place: usize) -> Option<&str> {
+        let begin = place.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.all.get(begin..*self.ends.get(place)?)
+    }
+
+    fn place(&self, text: &str) -> Option<usize> {
+        let mut begin = 0;
+        self.ends.iter().position(|&end| {
+            let known = self.all.as_bytes().get(begin..end);
+            begin = end;
+            known == Some(text.as_bytes())
+        })
+    }
+
+    fn push(&mut self, text: &str) {
+        self.all.push_str(text);
+        self.ends.push(self.all.len());
+    }
 }
 
 const SEEN: u8 = 0;
@@ -96,7 +133,7 @@ fn put_seen(seen: &Observation, seq: u64, context: &mut Context, out: &mut Vec<u
         (OK, seen.ok),
         (FAILURE, seen.failure.is_some()),
         (PHASE, seen.phase.is_some()),
-        (PHASES, !phases(&seen.phases_ms).is_empty()),
+        (PHASES, phases(&seen.phases_ms).next().is_some()),
         (LOSS, seen.loss.is_some()),
         (DETAIL, seen.detail.is_some()),
         (SAME_SEQ, seen.seq == Some(seq)),
@@ -121,10 +158,10 @@ fn put_seen(seen: &Observation, seq: u64, context: &mut Context, out: &mut Vec<u
     if let Some(phase) = seen.phase {
         out.push(place(&Phase::ALL, phase));
     }
-    let phases = phases(&seen.phases_ms);
-    if !phases.is_empty() {
-        out.push(phases.iter().map(|(bit, _)| bit).sum());
-        for (_, ms) in phases {
+    let timed: u8 = phases(&seen.phases_ms).map(|(bit, _)| bit).sum();
+    if timed != 0 {
+        out.push(timed);
+        for (_, ms) in phases(&seen.phases_ms) {
             put_float(out, ms);
         }
     }
@@ -199,9 +236,9 @@ fn take_seen(reader: &mut Reader<'_>, seq: u64, context: &mut Context) -> Result
 }
 
 /// The phases that were timed: bit and length.
-fn phases(times: &PhaseTimes) -> Vec<(u8, f64)> {
+fn phases(times: &PhaseTimes) -> impl Iterator<Item = (u8, f64)> {
     let timed = Phase::ALL.into_iter().enumerate();
-    timed.filter_map(|(place, phase)| Some((1 << place, times.get(phase)?))).collect()
+    timed.filter_map(|(place, phase)| Some((1 << place, times.get(phase)?)))
 }
 
 const HOP_V4: u8 = 1;
@@ -270,12 +307,12 @@ fn take_hop(reader: &mut Reader<'_>) -> Result<(Option<IpAddr>, Option<f64>), Un
 
 /// 0 and the text itself, or its place among those before, from 1.
 fn put_text(out: &mut Vec<u8>, text: &str, context: &mut Context) {
-    if let Some(place) = context.texts.iter().position(|known| known == text) {
+    if let Some(place) = context.texts.place(text) {
         put_number(out, place as u64 + 1);
     } else {
         put_number(out, 0);
         put_bytes(out, text.as_bytes());
-        context.texts.push(text.to_owned());
+        context.texts.push(text);
     }
 }
 
@@ -283,10 +320,10 @@ fn take_text(reader: &mut Reader<'_>, context: &mut Context) -> Result<String, U
     let place = reader.number()?;
     if place > 0 {
         let place = usize::try_from(place - 1).map_err(|_| Unreadable::Malformed)?;
-        return context.texts.get(place).cloned().ok_or(Unreadable::Malformed);
+        return context.texts.get(place).map(str::to_owned).ok_or(Unreadable::Malformed);
     }
     let text = std::str::from_utf8(reader.bytes()?).map_err(|_| Unreadable::Malformed)?;
-    context.texts.push(text.to_owned());
+    context.texts.push(text);
     Ok(text.to_owned())
 }
 

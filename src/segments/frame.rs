@@ -18,12 +18,35 @@ static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISCSI)
 
 /// Adds a frame to `out`.
 pub fn put(kind: u8, payload: &[u8], out: &mut Vec<u8>) {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
-    out.extend(MARK);
-    out.push(kind);
-    out.extend(length);
-    out.extend(checksum(kind, length, payload).to_le_bytes());
+    out.extend(head(kind, payload));
     out.extend_from_slice(payload);
+}
+
+/// Adds a frame to `out` whose payload is written there, unless that is longer than `most` bytes: then false, and nothing is added.
+pub fn put_at_most(most: usize, kind: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    let begin = out.len();
+    out.extend([0; OVERHEAD]);
+    write(out);
+    let Some((space, payload)) = out.get_mut(begin..).and_then(|frame| frame.split_at_mut_checked(OVERHEAD))
+    else {
+        return false;
+    };
+    let fits = payload.len() <= most;
+    if fits {
+        space.copy_from_slice(&head(kind, payload));
+    } else {
+        out.truncate(begin);
+    }
+    fits
+}
+
+/// What stands before a payload.
+fn head(kind: u8, payload: &[u8]) -> [u8; OVERHEAD] {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let [m, a, r] = MARK;
+    let [l0, l1, l2, l3] = length;
+    let [c0, c1, c2, c3] = checksum(kind, length, payload).to_le_bytes();
+    [m, a, r, kind, l0, l1, l2, l3, c0, c1, c2, c3]
 }
 
 fn checksum(kind: u8, length: [u8; 4], payload: &[u8]) -> u32 {

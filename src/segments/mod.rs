@@ -24,6 +24,4 @@ pub(crate) mod volume;
 pub(crate) mod wire;
 
 pub use record::{Entry, MANY, Record, Thinned, What};
-pub use segment::{
-    Damage, Head, Index, Sealer, Span, frame_bytes, index, put_head, put_record, put_record_cut, records,
-};
+pub use segment::{Damage, Framer, Head, Index, Sealer, Span, frame_bytes, index, put_head, records};

@@ -230,33 +230,36 @@ fn take_head(payload: &[u8]) -> Result<Head, Unreadable> {
     Ok(Head { spool, id: reader.number()?, reserved: reader.number()?, level: reader.byte()? })
 }
 
-/// Adds the frame of a record to the bytes of an active segment; false: it is larger than
-/// [`limits::SEGMENT_RECORD_BYTES_MAX`], and nothing was added.
-pub fn put_record(record: &Record, out: &mut Vec<u8>) -> bool {
-    let mut payload = Vec::with_capacity(96);
-    encode(record, &mut Context::default(), &mut payload);
-    let fits = payload.len() <= limits::SEGMENT_RECORD_BYTES_MAX;
-    if fits {
-        frame::put(RECORD, &payload, out);
-    }
-    fits
+/// Writes records to the bytes of an active segment, each alone in its frame.
+#[derive(Debug, Default)]
+pub struct Framer {
+    context: Context,
 }
 
-/// The same; of an observation that is too large, `detail` and `path` are let go of.
-pub fn put_record_cut(record: &Record, out: &mut Vec<u8>) {
-    if put_record(record, out) {
-        return;
+impl Framer {
+    /// Adds a record; false: it is larger than [`limits::SEGMENT_RECORD_BYTES_MAX`], and nothing was added.
+    pub fn put(&mut self, record: &Record, out: &mut Vec<u8>) -> bool {
+        let Self { context } = self;
+        context.forget();
+        frame::put_at_most(limits::SEGMENT_RECORD_BYTES_MAX, RECORD, out, |out| encode(record, context, out))
     }
-    if let Entry::Seen(seen) = &record.entry {
-        let seen = Observation { detail: None, path: None, ..seen.clone() };
-        put_record(&Record { seq: record.seq, entry: Entry::Seen(seen) }, out);
+
+    /// The same; of an observation that is too large, `detail` and `path` are let go of.
+    pub fn put_cut(&mut self, record: &Record, out: &mut Vec<u8>) {
+        if self.put(record, out) {
+            return;
+        }
+        if let Entry::Seen(seen) = &record.entry {
+            let seen = Observation { detail: None, path: None, ..seen.clone() };
+            self.put(&Record { seq: record.seq, entry: Entry::Seen(seen) }, out);
+        }
     }
 }
 
 /// Bytes of the frame of a record in an active segment; none: it is too large for one.
 pub fn frame_bytes(record: &Record) -> Option<usize> {
     let mut out = Vec::new();
-    put_record(record, &mut out).then_some(out.len())
+    Framer::default().put(record, &mut out).then_some(out.len())
 }
 
 /// Writes a sealed segment, record by record.

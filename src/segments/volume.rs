@@ -12,7 +12,7 @@ use super::codec::{Context, decode};
 use super::frame::{self, Found, Frames};
 use super::record::{Entry, Record};
 #[cfg(any(fuzzing, test))]
-use super::segment::framed;
+use super::segment::{Framer, framed};
 use super::segment::{Head, RECORD, put_head};
 use super::wire::{Reader, Unreadable, put_bytes, put_difference, put_number};
 use crate::limits;
@@ -91,12 +91,14 @@ pub fn seal(open: &[u8], id: u64) -> Sealed {
     let mut summary: Option<Summary> = None;
     let mut places = Vec::new();
     let mut damages = 0;
+    let mut alone = Context::default();
     for found in Frames::of(open) {
         let Found::Frame { kind: RECORD, payload, range } = found else {
             damages += u64::from(matches!(found, Found::Damage(_)));
             continue;
         };
-        let Ok(record) = decode(payload, &mut Context::default()) else {
+        alone.forget();
+        let Ok(record) = decode(payload, &mut alone) else {
             damages += 1;
             continue;
         };
@@ -120,7 +122,8 @@ pub fn seal(open: &[u8], id: u64) -> Sealed {
     let mut sheet = Sheet::default();
     for place in &places {
         let payload = open.get(place.offset..place.offset + place.length).unwrap_or_default();
-        let Ok(record) = decode(payload, &mut Context::default()) else { continue };
+        alone.forget();
+        let Ok(record) = decode(payload, &mut alone) else { continue };
         sheet.push(&record, &place.practice);
         if sheet.body.is_full(limits::VOLUME_SHEET_RECORDS) {
             sheet.put(&mut bytes);
@@ -280,7 +283,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     each(&framed(bytes), None, |record| there.push(record));
     let mut open = Vec::new();
     for record in &there {
-        super::put_record(record, &mut open);
+        Framer::default().put(record, &mut open);
     }
     let mut kept = Vec::new();
     assert_eq!(each(&open, None, |record| kept.push(format!("{record:?}"))), Unread::default());
@@ -306,13 +309,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::segments::{put_record, samples};
+    use crate::segments::samples;
 
     fn open(records: &[Record]) -> Vec<u8> {
         let mut bytes = Vec::new();
         put_head(&Head { spool: 0, id: 3, reserved: 0, level: 0 }, &mut bytes);
         for record in records {
-            put_record(record, &mut bytes);
+            Framer::default().put(record, &mut bytes);
         }
         bytes
     }

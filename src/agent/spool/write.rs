@@ -9,7 +9,7 @@ use super::thinning::Level;
 use super::{Disk, Spool};
 use crate::limits;
 use crate::segments::names::open_name;
-use crate::segments::{self, Head};
+use crate::segments::{self, Framer, Head};
 use crate::time::At;
 
 /// A file that takes up room until the disk is full.
@@ -103,12 +103,13 @@ impl Spool {
                 let head = Head { spool, id: segment.id, reserved, level: segment.level.code() };
                 segments::put_head(&head, &mut bytes);
             }
+            let mut framer = Framer::default();
             let mut count = 0;
             for record in self.queue.records.iter().take_while(|record| record.seq < border) {
                 if bytes.len() > self.sizes.segment {
                     break;
                 }
-                segments::put_record(record, &mut bytes);
+                framer.put(record, &mut bytes);
                 count += 1;
             }
             // Until it is known that all of it is there, none of it counts.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
-use crate::segments::{Entry, Record, put_record_cut};
+use crate::segments::{Entry, Framer, Record};
 use crate::store::Transition;
 use crate::time::At;
 use crate::uplink::ranges::Ranges;
@@ -103,10 +103,11 @@ impl Spool {
         }
         let mut front = Frontier::default();
         let mut before: Option<u64> = None;
+        let mut framer = Framer::default();
         for record in batch {
             let is_kept = self.kept.contains(record.seq);
             if !is_kept {
-                put_record_cut(&record, &mut plan.frames);
+                framer.put_cut(&record, &mut plan.frames);
             }
             let Record { seq, entry } = record;
             if !is_kept {
@@ -189,7 +190,10 @@ impl Frontier {
             self.states.clear();
         }
         self.seen_at = self.seen_at.max(seen.at);
-        let before = self.states.insert(seen.probe.clone(), seen.ok);
+        let before = match self.states.get_mut(&seen.probe) {
+            Some(state) => Some(std::mem::replace(state, seen.ok)),
+            None => self.states.insert(seen.probe.clone(), seen.ok),
+        };
         (before != Some(seen.ok) || seen.path.is_some()).then(|| Transition::of(seen))
     }
 }

@@ -15,7 +15,7 @@ fn active(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_head(&SPOOL, &mut bytes);
     for record in records {
-        assert!(put_record(record, &mut bytes));
+        assert!(Framer::default().put(record, &mut bytes));
     }
     bytes
 }
@@ -131,7 +131,7 @@ fn a_record_that_is_too_long_is_refused_and_the_rest_goes_on() {
     seen.detail = Some("x".repeat(limits::SEGMENT_RECORD_BYTES_MAX));
     let mut bytes = active(&[record(1)]);
     let before = bytes.len();
-    assert!(!put_record(&Record { seq: 2, entry: Entry::Seen(seen) }, &mut bytes));
+    assert!(!Framer::default().put(&Record { seq: 2, entry: Entry::Seen(seen) }, &mut bytes));
     assert_eq!(bytes.len(), before);
 }
 
