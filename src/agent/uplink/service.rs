@@ -61,6 +61,8 @@ pub struct Agent {
     pub practice: String,
     /// Where the page is; `None`: it isn't served.
     pub page: Option<SocketAddr>,
+    site: Arc<Site>,
+    answers: watch::Receiver<u64>,
     spool: SharedSpool,
     crews: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -106,6 +108,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
     let (configs, new_configs) = mpsc::channel(1);
     let (heard, hears) = watch::channel(None);
     let (wishes, wished) = mpsc::channel(ASKS_QUEUE);
+    let (answered, answers) = watch::channel(0);
     let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
     let keeper = tokio::spawn(keep(reported, spool.clone(), site.clone(), sent_news));
     tokio::spawn(asks::listen(talk.clone(), hears, wishes, stop_sender.clone()));
@@ -116,12 +119,12 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         settings.data,
         tag,
         (configs, heard),
-        site.clone(),
+        (site.clone(), answered),
     );
     let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
     let crews = Crews {
         field,
-        site,
+        site: site.clone(),
         out: reports.clone(),
         traces: Traces::default(),
         meters: Arc::new(Meters::new(&Registry::new())?),
@@ -131,6 +134,8 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         id,
         practice,
         page,
+        site,
+        answers,
         spool,
         crews,
         sender,
@@ -208,7 +213,7 @@ async fn enrol(talk: &Talk, identity: &mut Identity, code: &str) -> anyhow::Resu
                     is_said = true;
                 }
                 let chance = draw();
-                let wait = link.failed(clock::now(), chance);
+                let wait = link.failed(chance);
                 // A hub that asks to come later isn't asked at once.
                 let later = matches!(error, NoAnswer::Later(_))
                     .then(|| Duration::from_secs(1) + share(ENROL_WAIT_LONGEST, chance));
@@ -310,6 +315,16 @@ impl Agent {
     /// What the hub hasn't got yet.
     pub fn spool(&self) -> &SharedSpool {
         &self.spool
+    }
+
+    /// Changes with each of the hub's answers, once the spool knows what the hub has by it.
+    pub fn answers(&self) -> watch::Receiver<u64> {
+        self.answers.clone()
+    }
+
+    /// Changes with everything that the page is told.
+    pub fn page_changes(&self) -> watch::Receiver<u64> {
+        self.site.changes()
     }
 
     /// Stops asking, says goodbye, and ends. What the hub hasn't got is in the spool.

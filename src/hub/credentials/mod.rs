@@ -183,10 +183,11 @@ impl Credentials {
         self.change(id, |row| row.rotate = true, json!({ "did": "new key asked for", "by": by }), now).await
     }
 
-    /// An agent was heard.
-    pub fn heard(&self, who: &Who, state: State, now: At) {
+    /// An agent was heard, over this network of the estate's where that is known.
+    pub fn heard(&self, who: &Who, state: State, network: Option<&str>, now: At) {
         let mut live = lock(&self.live);
-        live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now())).hear(state, now);
+        let live = live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now()));
+        live.hear(state, network, now);
     }
 
     /// All agents: by practice, then by age.
