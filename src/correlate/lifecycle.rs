@@ -404,7 +404,7 @@ impl LifeCycle {
     fn let_go(&mut self, facts: &Facts<'_>) {
         // While the monitor itself is cut off, nothing can be said of anything else.
         let blind =
-            self.open().any(|other| other.verdict.scope == Scope::Monitor && other.quiet_since.is_none());
+            self.open().any(|other| other.verdict.blinds() && other.quiet_since.is_none());
         for position in 0..self.incidents.len() {
             let incident = &self.incidents[position];
             let Some(quiet_since) = incident.quiet_since.filter(|_| incident.closed.is_none()) else {

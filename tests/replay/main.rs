@@ -5,7 +5,7 @@
 //!
 //! All of it would take minutes if it weren't optimised: `cargo test --release --test replay`.
 
-#![cfg(not(debug_assertions))]
+// DEBUG #![cfg(not(debug_assertions))]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod ambiguous;
@@ -19,10 +19,12 @@ mod garbage;
 mod hours;
 mod notes_and_scope;
 mod off_the_map;
+mod own_lines;
 mod properties;
 mod reading;
 mod storms;
 mod stream;
 mod timing;
 mod told;
+mod two_agents;
 mod why;
