@@ -8,7 +8,7 @@
 use super::hearing::Clock;
 use super::topology::Row;
 use crate::estate::{Estate, PracticeIx};
-use crate::limits::{AGENTS_PER_PRACTICE_MAX, AGENT_NOTE_FROM_MS, AGENT_NOTE_UNTIL_MS};
+use crate::limits::{AGENT_NOTE_FROM_MS, AGENT_NOTE_UNTIL_MS, AGENTS_PER_PRACTICE_MAX};
 use crate::observation::Observation;
 use crate::time::At;
 
@@ -105,7 +105,14 @@ impl Agents {
     }
 
     /// The time at which one of several began to ask, by the hub's clock. `None`: it is the only one, and the row's clock is its.
-    pub fn by_our_clock(&mut self, row: Row, id: Option<&str>, at: At, took_ms: i64, reask: bool) -> Option<At> {
+    pub fn by_our_clock(
+        &mut self,
+        row: Row,
+        id: Option<&str>,
+        at: At,
+        took_ms: i64,
+        reask: bool,
+    ) -> Option<At> {
         let of_row = self.rows.get_mut(row as usize).filter(|of_row| of_row.len() > 1)?;
         let agent = of_row.iter_mut().find(|agent| Some(agent.id.as_str()) == id)?;
         if !reask {
@@ -132,7 +139,8 @@ impl Agents {
             return Opinion::Counts;
         };
         let fine_elsewhere = of_row.iter().enumerate().any(|(place, agent)| {
-            let says_fine = |told: &Told| told.ok && told.at.is_some_and(|asked| now.millis_since(asked) <= stale_ms);
+            let says_fine =
+                |told: &Told| told.ok && told.at.is_some_and(|asked| now.millis_since(asked) <= stale_ms);
             place != own && agent.is_here(now) && agent.told.get(probe).is_some_and(says_fine)
         });
         if seen.late {
@@ -191,7 +199,8 @@ impl Agents {
             let apart = of_row.iter().filter_map(move |agent| {
                 let quiet_ms = now.millis_since(agent.last);
                 if agent.is_here(now) {
-                    let held = agent.told.iter().filter(|told| told.held.is_some() && told.run >= APART_RUN_MIN);
+                    let held =
+                        agent.told.iter().filter(|told| told.held.is_some() && told.run >= APART_RUN_MIN);
                     let since = held.clone().map(|told| told.since).min()?;
                     Some(Apart::Fails { agent: &agent.id, checks: held.count(), since })
                 } else if some_heard

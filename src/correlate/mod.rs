@@ -31,15 +31,15 @@ mod settling;
 mod still_bad;
 mod tallies;
 mod topology;
+mod unheard;
 mod verdict;
 mod wall_clock;
 mod window;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::estate::Estate;
-use crate::incident::{Event, Signature};
+use crate::incident::Event;
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
@@ -79,8 +79,6 @@ const TICK_MS: i64 = 1_000;
 const TICK_SHARE: i64 = 64;
 /// A practice that is down for less has not fallen.
 const FALL_MS_MIN: i64 = 90_000;
-/// From so sure a suspicion that one of the hub's own lines is down, nobody is blamed for not being heard over it.
-const LOST_PROBABILITY_MIN: f64 = 0.5;
 /// A heartbeat that is older than this on arrival is history.
 const HEARTBEAT_STALE_MS: i64 = 75_000;
 
@@ -377,9 +375,10 @@ impl Correlator {
             corrected
         };
         let stale_ms = facts.stale_ms();
-        let opinion = match passive {
-            true => Opinion::Counts,
-            false => self.agents.judge((row, probe as usize), at, seen, arrival, stale_ms),
+        let opinion = if passive {
+            Opinion::Counts
+        } else {
+            self.agents.judge((row, probe as usize), at, seen, arrival, stale_ms)
         };
         let with_held = matches!(opinion, Opinion::CountsWith(_));
         match opinion {
@@ -452,7 +451,7 @@ impl Correlator {
         let now = self.now;
         self.tick_at = None;
         let late = self.evidence.mark_late(now, &mut self.hours);
-        self.excuse(now);
+        unheard::excuse(&self.life, &mut self.evidence, now);
         let in_doubt = self.doubt_until.is_some_and(|until| until <= now);
         let wake = self.life.next_wake(now);
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
@@ -464,22 +463,12 @@ impl Correlator {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
         }
-        if let Some(due) = self.hours.next_due().into_iter().chain(self.doubt_until.filter(|_| !in_doubt)).min() {
+        if let Some(due) =
+            self.hours.next_due().into_iter().chain(self.doubt_until.filter(|_| !in_doubt)).min()
+        {
             let due = due.max(now.plus_millis(TICK_MS));
             self.tick_at = Some(self.tick_at.map_or(due, |tick| tick.min(due)));
         }
-    }
-
-    /// While the hub's own lines are down, nobody is blamed for not being heard over them, nor for as long as it takes to be back.
-    fn excuse(&mut self, now: At) {
-        let cut: Vec<Option<usize>> = self
-            .life
-            .open()
-            .filter(|incident| incident.quiet_since.is_none())
-            .filter(|incident| incident.verdict.blinds() || incident.verdict.cuts().is_some())
-            .map(|incident| incident.verdict.network)
-            .collect();
-        cut.into_iter().for_each(|network| self.evidence.excuse(now, network));
     }
 
     /// When it wants to be woken next, and why.
@@ -504,31 +493,22 @@ impl Correlator {
         let look = search::look(&self.topology, &mut self.evidence, now, &known);
         self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
         let Self {
-            estate, topology, evidence, life, series, hours, asking, findings, doubt_until, round_ms, ..
+            estate,
+            topology,
+            evidence,
+            life,
+            series,
+            hours,
+            asking,
+            findings,
+            doubt_until,
+            round_ms,
+            ..
         } = self;
         let view = View::new(estate, topology, evidence, now);
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
         let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
-        // Whoever was heard last over the line that the hub has lost may be well; and of an agent whose hours aren't known yet nobody
-        // knows whether it was switched off.
-        let lost = verdicts.iter().chain(&own).filter(|verdict| verdict.probability >= LOST_PROBABILITY_MIN);
-        let known = life.open().filter(|incident| incident.quiet_since.is_none());
-        let lost: BTreeSet<usize> =
-            lost.chain(known.map(|incident| &incident.verdict)).filter_map(Verdict::cuts).collect();
-        let unheard = |row: &Row| lost.iter().any(|network| evidence.is_cut_off(*row, *network));
-        verdicts.retain(|verdict| {
-            verdict.signature != Signature::Silent || verdict.rows.is_empty() || !verdict.rows.iter().all(unheard)
-        });
-        *doubt_until = None;
-        own.retain(|verdict| {
-            if verdict.scope != Scope::PracticeSilent {
-                return true;
-            }
-            let in_doubt = |row: &Row| hours.may_be_off(*row, evidence.hearings[*row as usize].last, now);
-            let until = verdict.rows.iter().filter_map(in_doubt).min();
-            *doubt_until = doubt_until.iter().copied().chain(until).min();
-            until.is_none() && !verdict.rows.iter().all(unheard)
-        });
+        *doubt_until = unheard::leave_out(&mut verdicts, &mut own, (life, evidence, hours), now);
         // A fall counts when it has lasted and nothing shared explains it.
         let shared = |row: &Row| {
             life.open().any(|incident| {

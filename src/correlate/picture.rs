@@ -219,7 +219,8 @@ fn practice_picture(
 fn not_heard(view: &View<'_>, cut: &[(usize, At)]) -> Vec<Note> {
     let rows = 0..view.estate.practices.len();
     let each = cut.iter().filter_map(|(network, since)| {
-        let unheard = rows.clone().filter(|row| view.evidence.is_cut_off(PracticeIx::new(*row).0, *network)).count();
+        let unheard =
+            rows.clone().filter(|row| view.evidence.is_cut_off(PracticeIx::new(*row).0, *network)).count();
         let network = &view.estate.networks[*network].name;
         let text = explain::not_heard(network, unheard);
         (unheard > 0).then_some(Note { practice: None, probe: None, since: *since, text })

@@ -306,7 +306,11 @@ impl<'a> View<'a> {
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
-            lasts_ms_min: if silent { self.evidence.hearings[fault.row as usize].told_silent_ms() } else { 0 },
+            lasts_ms_min: if silent {
+                self.evidence.hearings[fault.row as usize].told_silent_ms()
+            } else {
+                0
+            },
             rows,
             services,
             counts,

@@ -260,7 +260,8 @@ fn agent_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: &N
 fn path_up(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
     for (network, over) in now.reach.of(view, practice) {
         if let Some(works) = over.works {
-            let labels = [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
+            let labels =
+                [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
             sample(out, "linewatch_agent_path_up", &labels, u8::from(works));
         }
     }
@@ -269,7 +270,8 @@ fn path_up(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
 fn path_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
     for (network, over) in now.reach.of(view, practice) {
         if let Some(heard) = over.heard {
-            let labels = [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
+            let labels =
+                [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
             sample(out, "linewatch_agent_path_last_heard_seconds", &labels, age(now.at, heard));
         }
     }
@@ -473,7 +475,8 @@ mod tests {
         let agent = |works: Option<bool>, heard_before_ms: i64| AgentLine {
             practice: id.clone(),
             last_heard: Some(now.plus_millis(-heard_before_ms)),
-            heard_on: [("internet".to_owned(), now.plus_millis(-heard_before_ms)), ("gone".to_owned(), now)].into(),
+            heard_on: [("internet".to_owned(), now.plus_millis(-heard_before_ms)), ("gone".to_owned(), now)]
+                .into(),
             paths: vec![
                 PathState { network: Some("internet".into()), works, ..PathState::default() },
                 PathState { network: Some("made-up".into()), works, ..PathState::default() },

@@ -50,7 +50,8 @@ impl View {
     pub fn is_blind(&self) -> bool {
         use crate::incident::{Cause, Signature};
         let is_monitor = |cause: &Cause| cause.kind == Cause::MONITOR;
-        let mut own = self.picture.incidents.iter().filter(|event| event.cause.iter().any(is_monitor)).peekable();
+        let mut own =
+            self.picture.incidents.iter().filter(|event| event.cause.iter().any(is_monitor)).peekable();
         if own.peek().is_some() {
             // One of its lines, or that they are slow, leaves the rest to be seen.
             return own.any(|event| event.network.is_none() && event.signature != Signature::Slow);

@@ -260,8 +260,7 @@ async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Resul
     if latest.is_empty() {
         return Ok(());
     }
-    let mut insert =
-        QueryBuilder::<Sqlite>::new(
+    let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard, damages) ",
     );
     insert.push_values(latest.values(), |mut values, row| {
@@ -395,8 +394,13 @@ mod tests {
             let batch = |(id, n): (&str, usize)| {
                 let at = At::from_millis(i64::try_from(n).expect("few"));
                 let (agent, spool) = (id.to_owned(), format!("spool{n}"));
-                let spool =
-                    SpoolRow { agent, spool, taken: [n as u64].into_iter().collect(), last_heard: at, damages: n as u64 };
+                let spool = SpoolRow {
+                    agent,
+                    spool,
+                    taken: [n as u64].into_iter().collect(),
+                    last_heard: at,
+                    damages: n as u64,
+                };
                 BatchRow {
                     spool,
                     is_new: true,

@@ -103,7 +103,7 @@ impl State {
         }
         let paths = self.paths.iter().map(|path| PathState { why: None, ..path.clone() }).collect();
         let trouble = self.trouble.as_ref().map(|why| why.chars().filter(char::is_ascii).collect());
-        Ok(ascii(&serde_json::to_string(&Self { paths, trouble, ..self.clone() })?))
+        Ok(ascii(&serde_json::to_string(&Self { trouble, paths, ..self.clone() })?))
     }
 
     /// Bounds what came from elsewhere, and takes out of its texts what could steer a terminal or mislead an eye.

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use linewatch::agent::workers::blank;
 use linewatch::journal::Kept;
 use linewatch::observation::Observation;
+use linewatch::segments::{Entry, Record};
 use linewatch::store::JournalReader;
 
+use crate::refusals::Stranger;
 use crate::script::Script;
 use crate::stage::{Line, Stage, config_text, delivered, sendable, url};
 
@@ -111,4 +114,36 @@ async fn damage_of_a_spool_is_told_to_the_hub_once_and_stands_in_its_journal() {
     assert_eq!(entries.len(), 1, "{entries:?}");
     let entry: serde_json::Value = serde_json::from_str(&entries[0]).unwrap();
     assert_eq!((entry["places"].as_u64(), entry["practice"].as_str()), (Some(1), Some("G82003")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_agents_of_one_practice_are_both_listed_and_each_observation_counts_once_for_each() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let (desk, cupboard) =
+        (Stranger::enrolled(&stage, &at, "G82003").await, Stranger::enrolled(&stage, &at, "G82003").await);
+    let now = linewatch::agent::clock::now();
+    let batch: Vec<Record> = (1..=20)
+        .map(|seq: u64| {
+            let asked = now.plus_millis(seq.cast_signed() * 100 - 2_000);
+            Record { seq, entry: Entry::Seen(blank(asked, "G82003", "web-0")) }
+        })
+        .collect();
+    // The same numbers of spools with the same name, and each of them twice.
+    for agent in [&desk, &cupboard, &desk, &cupboard] {
+        assert_eq!(agent.send(&batch).await.0, 200);
+    }
+    let listed: Vec<(String, String)> =
+        stage.agents(&at).await.into_iter().map(|line| (line.practice, line.agent)).collect();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for agent in [&desk, &cupboard] {
+        assert!(listed.contains(&("G82003".to_owned(), agent.agent.clone())), "{listed:?}");
+    }
+    hub.stop().await;
+    let kept = stage.archived(Some("G82003"));
+    for agent in [&desk, &cupboard] {
+        let own = kept.iter().filter(|seen| seen.agent.as_deref() == Some(&agent.agent)).count();
+        assert_eq!(own, 20, "{}", agent.agent);
+    }
 }

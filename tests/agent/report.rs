@@ -99,10 +99,16 @@ async fn the_other_address_is_used_at_once_and_a_better_one_moved_back_to() {
     assert_eq!(of(&told, "hscn"), (Some(false), true, true), "{told:?}");
     assert!(told[0].heard_on.contains_key("hscn") && told[0].heard_on.contains_key("internet"), "{told:?}");
     assert_eq!(told[0].uplink.as_deref(), Some("internet"));
-    let metrics = async || stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let metrics =
+        async || stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
     let failing = metrics().await;
-    assert!(failing.contains("linewatch_agent_path_up{practice=\"G82003\",network=\"hscn\"} 0\n"), "{failing}");
-    assert!(failing.contains("linewatch_agent_path_last_heard_seconds{practice=\"G82003\",network=\"hscn\"} "));
+    assert!(
+        failing.contains("linewatch_agent_path_up{practice=\"G82003\",network=\"hscn\"} 0\n"),
+        "{failing}"
+    );
+    assert!(
+        failing.contains("linewatch_agent_path_last_heard_seconds{practice=\"G82003\",network=\"hscn\"} ")
+    );
     let page = format!("http://{}/", agent.page.unwrap());
     let page = reqwest::get(page).await.unwrap().text().await.unwrap();
     assert!(page.contains("Over the NHS network: ") && page.contains("it is not reached"), "{page}");

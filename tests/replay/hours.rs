@@ -141,7 +141,10 @@ fn what_falls_silent_on_a_first_evening_and_stays_so_is_told_in_the_morning() {
         let events = heard(&County::of(3), lines, local(morning, "12:00"));
         let opened = of_kind(&events, "opened");
         assert_eq!(opened.len(), 1, "{}", brief(&events));
-        assert_eq!((cause(opened[0]).as_str(), &opened[0]["signature"]), ("practice G82002", &Value::from("silent")));
+        assert_eq!(
+            (cause(opened[0]).as_str(), &opened[0]["signature"]),
+            ("practice G82002", &Value::from("silent"))
+        );
         let after_ms = super::told::time(&opened[0]["at"]).millis_since(local(morning, "09:00"));
         assert!((0..60_000).contains(&after_ms), "{after_ms} ms");
         let since_ms = local(first, "19:00").millis_since(super::told::time(&opened[0]["since"]));
@@ -159,7 +162,11 @@ fn what_is_no_going_home_is_told_at_once_on_the_first_evenings_too() {
     let events = heard(&County::of(3), lines, local(1, "21:00"));
     let opened = of_kind(&events, "opened");
     assert_eq!(opened.len(), 1, "{}", brief(&events));
-    assert!(super::told::time(&opened[0]["at"]).millis_since(local(1, "20:00")) < 180_000, "{}", brief(&events));
+    assert!(
+        super::told::time(&opened[0]["at"]).millis_since(local(1, "20:00")) < 180_000,
+        "{}",
+        brief(&events)
+    );
 
     let county = County::of(12);
     let virgin = county.ids(|site| site.carrier == "virgin");
@@ -171,7 +178,9 @@ fn what_is_no_going_home_is_told_at_once_on_the_first_evenings_too() {
     let events = heard(&county, lines, local(0, "21:00"));
     let opened: Vec<String> = of_kind(&events, "opened").into_iter().map(cause).collect();
     assert_eq!(opened, ["carrier virgin"], "{}", brief(&events));
-    assert!(super::told::time(&of_kind(&events, "opened")[0]["at"]).millis_since(local(0, "20:00")) < 180_000);
+    assert!(
+        super::told::time(&of_kind(&events, "opened")[0]["at"]).millis_since(local(0, "20:00")) < 180_000
+    );
 }
 
 /// A carrier's failure takes those who never go, after the others have gone: it is that carrier's.

@@ -5,7 +5,7 @@
 //!
 //! All of it would take minutes if it weren't optimised: `cargo test --release --test replay`.
 
-// DEBUG #![cfg(not(debug_assertions))]
+#![cfg(not(debug_assertions))]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod ambiguous;

@@ -63,7 +63,11 @@ fn of_practices_heard_over_the_hubs_dead_line_nothing_is_known_and_the_others_ar
     }
     let unheard = county.ids(|site| reports_over_hscn_alone(&site.ods)).len();
     let note = during.notes.iter().find(|note| note.text.contains("linewatch's own line")).expect("a note");
-    assert!(note.text.starts_with(&format!("{unheard} practices were heard over the NHS network last")), "{}", note.text);
+    assert!(
+        note.text.starts_with(&format!("{unheard} practices were heard over the NHS network last")),
+        "{}",
+        note.text
+    );
     let later = after(&county, &lines, 2_900.0).picture();
     assert!(later.practices.iter().all(|practice| practice.networks.iter().all(|it| *it == Standing::Ok)));
     assert!(later.notes.is_empty(), "{:?}", later.notes);
@@ -86,7 +90,9 @@ fn nobody_is_called_silent_or_down_whoever_reports_over_that_line() {
 fn agents_have_time_to_come_back() {
     let county = County::of(24);
     let mut lines = cut(&county, |ods| !reports_over_hscn_alone(ods), 1_800.0);
-    lines.retain(|line| !reports_over_hscn_alone(&line.practice) || line.at < at(1_800.0) || line.at >= at(1_862.0));
+    lines.retain(|line| {
+        !reports_over_hscn_alone(&line.practice) || line.at < at(1_800.0) || line.at >= at(1_862.0)
+    });
     assert_only_the_hub(&told(&county.estate(), &lines, 3_000));
 }
 
@@ -99,7 +105,10 @@ fn who_is_not_heard_after_all_is_told_as_silent() {
     let events = told(&county.estate(), &lines, 3_000);
     let opened = of_kind(&events, "opened");
     assert_eq!(opened.len(), 2, "{}", brief(&events));
-    assert_eq!((cause(opened[1]).as_str(), &opened[1]["signature"]), ("practice G82004", &Value::from("silent")));
+    assert_eq!(
+        (cause(opened[1]).as_str(), &opened[1]["signature"]),
+        ("practice G82004", &Value::from("silent"))
+    );
     assert!(super::told::time(&opened[1]["at"]) >= at(1_800.0), "{}", brief(&events));
     assert!(super::told::time(&opened[1]["since"]) < at(601.0), "{}", brief(&events));
 }
@@ -113,7 +122,10 @@ fn a_fault_beside_it_is_seen_over_the_other_network() {
         Some(site) if site.ods == "G82002" && asked.on("hscn") && asked.during(1_000.0, 2_000.0) => TIMED_OUT,
         _ => Answer::Well,
     });
-    lines.iter_mut().filter(|line| line.practice != HUB).for_each(|line| line.uplink = Some("internet".into()));
+    lines
+        .iter_mut()
+        .filter(|line| line.practice != HUB)
+        .for_each(|line| line.uplink = Some("internet".into()));
     let events = told(&county.estate(), &lines, 3_000);
     let opened: Vec<String> = of_kind(&events, "opened").into_iter().map(cause).collect();
     assert_eq!(opened, ["monitor hub", "practice G82002"], "{}", brief(&events));
@@ -124,7 +136,11 @@ fn a_fault_beside_it_is_seen_over_the_other_network() {
 fn a_network_that_fails_for_everybody_is_not_the_hubs_line() {
     let county = County::of(24);
     let mut lines = stream(&county, USUAL, 1_500, |asked| {
-        if asked.question.is_some() && asked.on("hscn") && asked.during(600.0, 1_200.0) { TIMED_OUT } else { Answer::Well }
+        if asked.question.is_some() && asked.on("hscn") && asked.during(600.0, 1_200.0) {
+            TIMED_OUT
+        } else {
+            Answer::Well
+        }
     });
     for line in lines.iter_mut().filter(|line| line.practice != HUB) {
         let over = if (at(600.0)..at(1_200.0)).contains(&line.at) { "internet" } else { "hscn" };
@@ -148,7 +164,12 @@ fn a_hub_whose_own_checks_are_slow_is_slow_and_not_blind() {
     super::stream::sort(&mut lines);
     let events = told(&county.estate(), &lines, 2_400);
     for event in &events {
-        assert_eq!((cause(event).as_str(), &event["signature"]), ("monitor hub", &Value::from("slow")), "{}", brief(&events));
+        assert_eq!(
+            (cause(event).as_str(), &event["signature"]),
+            ("monitor hub", &Value::from("slow")),
+            "{}",
+            brief(&events)
+        );
         assert!(!event["sentence"].as_str().unwrap_or_default().contains("cannot see"), "{event}");
     }
     assert_eq!(of_kind(&events, "opened").len(), 1, "{}", brief(&events));

@@ -42,7 +42,8 @@ fn picture(county: &County, lines: &[Observation], second: f64) -> linewatch::co
 fn one_computer_that_fails_everything_is_not_the_practice() {
     let county = County::of(8);
     let lines = company(&county, 2_400, |asked, agent| {
-        let fails = agent == "desk" && is_there(asked) && asked.question.is_some() && asked.during(600.0, 1_800.0);
+        let fails =
+            agent == "desk" && is_there(asked) && asked.question.is_some() && asked.during(600.0, 1_800.0);
         if fails { TIMED_OUT } else { Answer::Well }
     });
     let events = told(&county.estate(), &lines, 2_400);
@@ -65,7 +66,10 @@ fn what_both_find_is_the_practices_as_soon_as_one_alone_would_say_so() {
         let events = told(&county.estate(), lines, 2_400);
         let opened = of_kind(&events, "opened");
         assert_eq!(opened.len(), 1, "{}", brief(&events));
-        assert_eq!((cause(opened[0]).as_str(), &opened[0]["network"]), ("practice G82003", &Value::from("internet")));
+        assert_eq!(
+            (cause(opened[0]).as_str(), &opened[0]["network"]),
+            ("practice G82003", &Value::from("internet"))
+        );
         assert_eq!(of_kind(&events, "resolved").len(), 1, "{}", brief(&events));
         (super::told::time(&opened[0]["at"]), super::told::time(&opened[0]["since"]))
     };
@@ -90,7 +94,10 @@ fn one_that_is_switched_off_or_falls_silent_is_not_the_silence_of_the_practice()
         assert!(events.is_empty(), "goodbye: {goodbye}\n{}", brief(&events));
         let later = picture(&county, &lines, 3_500.0);
         assert!(later.practices[2].networks.iter().all(|it| *it == Standing::Ok));
-        let noted = later.notes.iter().any(|note| note.text.starts_with("Agent desk at Surgery G82003 (G82003) is not heard"));
+        let noted = later
+            .notes
+            .iter()
+            .any(|note| note.text.starts_with("Agent desk at Surgery G82003 (G82003) is not heard"));
         assert_eq!(noted, !goodbye, "{:?}", later.notes);
     }
 }
@@ -108,6 +115,9 @@ fn when_the_last_one_falls_silent_the_practice_is_and_a_goodbye_of_the_other_exc
     let events = told(&county.estate(), &lines, 3_600);
     let opened = of_kind(&events, "opened");
     assert_eq!(opened.len(), 1, "{}", brief(&events));
-    assert_eq!((cause(opened[0]).as_str(), &opened[0]["signature"]), ("practice G82003", &Value::from("silent")));
+    assert_eq!(
+        (cause(opened[0]).as_str(), &opened[0]["signature"]),
+        ("practice G82003", &Value::from("silent"))
+    );
     assert!(super::told::time(&opened[0]["at"]) > at(1_200.0));
 }

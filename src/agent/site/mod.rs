@@ -77,13 +77,16 @@ impl Site {
     pub fn new(practice_id: &str) -> Self {
         let practice_id = practice_id.to_owned();
         let told = watch::channel(0).0;
-        Self { told, inner: Mutex::new(Inner {
+        Self {
+            told,
+            inner: Mutex::new(Inner {
                 practice_id,
                 asked: None,
                 word: None,
                 paths: Vec::new(),
                 kept: At::default(),
-            }) }
+            }),
+        }
     }
 
     /// From now on the probes of this estate are asked. What was known of others is asked anew within an interval.

@@ -22,8 +22,8 @@ use crate::agent::spool::{Disk, Status};
 use crate::chance::draw;
 use crate::config::Config;
 use crate::limits::{
-    BACKLOG_EVERY, BATCH_ITEMS_BYTES, PATH_HUB_CHARS_MAX, TROUBLE_CHARS_MAX, UPLINK_CONFIG_EVERY, UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX,
-    UPLINK_HUBS_MAX, UPLINK_LINGER, UPLINK_REFUSED_WAIT,
+    BACKLOG_EVERY, BATCH_ITEMS_BYTES, PATH_HUB_CHARS_MAX, TROUBLE_CHARS_MAX, UPLINK_CONFIG_EVERY,
+    UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX, UPLINK_HUBS_MAX, UPLINK_LINGER, UPLINK_REFUSED_WAIT,
 };
 use crate::segments::Record;
 use crate::uplink::batch::{self, Packed};
@@ -135,7 +135,7 @@ impl Sender {
             let wake = self.rest_until.max(self.config_at.min(self.back_at).min(live_at));
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(look) = seen.recv() => self.looked(look),
+                Some(look) = seen.recv() => self.looked(&look),
                 // Nobody brings anything any more only when this is being stopped.
                 Ok(()) = news.changed(), if now >= self.rest_until => {}
                 () = tokio::time::sleep_until(wake) => {}
@@ -159,7 +159,8 @@ impl Sender {
     /// known of all, as with a report.
     async fn look(&mut self, looked: &mpsc::Sender<Look>) {
         for place in self.addresses.due(self.link.current(), clock::now(), draw()) {
-            let Some((floor, status)) = with(&self.spool, |spool| (spool.floor(), spool.status())).await else {
+            let Some((floor, status)) = with(&self.spool, |spool| (spool.floor(), spool.status())).await
+            else {
                 return;
             };
             let state = State { is_look: true, ..self.state(place, floor, status, 0) };
@@ -178,7 +179,7 @@ impl Sender {
         }
     }
 
-    fn looked(&mut self, look: Look) {
+    fn looked(&mut self, look: &Look) {
         self.saw(look.place, look.why_not.as_deref());
         if look.why_not.is_none() {
             self.link.move_back(look.place);
@@ -187,7 +188,9 @@ impl Sender {
 
     /// What an exchange showed of an address.
     fn saw(&mut self, place: usize, why_not: Option<&str>) {
-        if self.addresses.saw(place, why_not, clock::now()) && let Some(address) = self.talk.addresses().get(place) {
+        if self.addresses.saw(place, why_not, clock::now())
+            && let Some(address) = self.talk.addresses().get(place)
+        {
             let network = address.network.as_deref();
             match why_not {
                 None => tracing::info!(hub = address.place(), network, "the hub is reached there"),

@@ -274,7 +274,9 @@ impl Search<'_> {
     fn uplink_of_late(&self, seen: &Seen) -> Option<usize> {
         let mut counts = vec![0_u32; self.topology.networks];
         let mut late = 0_u32;
-        for dirty in seen.members.iter().filter_map(|member| self.dirty_of(member.row)).filter(|dirty| dirty.late) {
+        for dirty in
+            seen.members.iter().filter_map(|member| self.dirty_of(member.row)).filter(|dirty| dirty.late)
+        {
             late += 1;
             let uplink = self.evidence.hearings[dirty.row as usize].uplink.map(usize::from);
             if let Some(count) = uplink.and_then(|uplink| counts.get_mut(uplink)) {

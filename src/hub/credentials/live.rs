@@ -24,7 +24,13 @@ pub struct Live {
 
 impl Live {
     pub fn new(heard: Option<At>, instant: Instant) -> Self {
-        Self { heard, state: None, heard_on: BTreeMap::new(), clock_ahead_ms: None, budget: Bucket::full(RATE, instant) }
+        Self {
+            heard,
+            state: None,
+            heard_on: BTreeMap::new(),
+            clock_ahead_ms: None,
+            budget: Bucket::full(RATE, instant),
+        }
     }
 
     /// Takes one of the requests that it may make.
@@ -50,7 +56,6 @@ impl Live {
         }
         (self.heard, self.state) = (Some(now), Some(state));
     }
-
 }
 
 /// By how much an agent's clock is ahead. Its request is taken to have been under way for half of the last exchange: so much may
@@ -139,7 +144,11 @@ mod tests {
         assert_eq!(state.uplink.as_deref(), Some("hscn"));
         let heard: Vec<_> = live.heard_on.iter().map(|(network, at)| (network.as_str(), *at)).collect();
         assert_eq!(heard, [("hscn", now), ("internet", later)]);
-        live.hear(State { paths: vec![path.clone()], at: later.plus_millis(3_600_000), ..State::default() }, None, later);
+        live.hear(
+            State { paths: vec![path.clone()], at: later.plus_millis(3_600_000), ..State::default() },
+            None,
+            later,
+        );
         let since = live.state.as_ref().and_then(|state| state.paths[0].since);
         assert_eq!(since, Some(now), "its clock is an hour ahead");
     }

@@ -136,7 +136,8 @@ impl Keeper {
     async fn group(&mut self, frames: Vec<u8>, rows: &[BatchRow]) -> Result<(), String> {
         let position = self.append(frames).await?;
         self.store.record_batches(rows, position).await.map_err(|error| error.to_string())?;
-        if let (Some(full), Some(to_seal)) = (self.archive.as_mut().and_then(Archive::committed), &self.full) {
+        if let (Some(full), Some(to_seal)) = (self.archive.as_mut().and_then(Archive::committed), &self.full)
+        {
             // One that finds no room is sealed after the next start.
             let _later = to_seal.try_send(full);
         }
@@ -242,7 +243,11 @@ mod tests {
         let (_retention, retained) = watch::channel(retention);
         let mut keeper = Keeper::start(store, data.path(), notes.clone(), retained).await;
         let noted = || notes.list(clock::now()).into_iter().map(|note| note.text).collect::<String>();
-        assert!(noted().contains("Observations are not being kept") && noted().contains("make it a folder"), "{}", noted());
+        assert!(
+            noted().contains("Observations are not being kept") && noted().contains("make it a folder"),
+            "{}",
+            noted()
+        );
         keeper.again_after = Duration::ZERO;
         let (jobs, queued) = mpsc::channel(4);
         let keeping = tokio::spawn(keeper.keep(queued));
