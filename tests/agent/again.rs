@@ -121,7 +121,7 @@ async fn two_agents_of_one_practice_are_both_listed_and_each_observation_counts_
     let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
     let hub = stage.hub().await;
     let at = url(hub.address);
-    let (desk, cupboard) =
+    let (mut desk, mut cupboard) =
         (Stranger::enrolled(&stage, &at, "G82003").await, Stranger::enrolled(&stage, &at, "G82003").await);
     let now = linewatch::agent::clock::now();
     let batch: Vec<Record> = (1..=20)
@@ -130,7 +130,8 @@ async fn two_agents_of_one_practice_are_both_listed_and_each_observation_counts_
             Record { seq, entry: Entry::Seen(blank(asked, "G82003", "web-0")) }
         })
         .collect();
-    // The same numbers of spools with the same name, and each of them twice.
+    // The same numbers of spools with the same name, as of two copies of one disk; and each of them twice.
+    (desk.spool, cupboard.spool) = ("5001".to_owned(), "5001".to_owned());
     for agent in [&desk, &cupboard, &desk, &cupboard] {
         assert_eq!(agent.send(&batch).await.0, 200);
     }

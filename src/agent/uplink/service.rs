@@ -71,6 +71,8 @@ pub struct Agent {
     stop_crews: CancellationToken,
     stop_sender: CancellationToken,
     stop_page: DropGuard,
+    /// What serves the page.
+    serving: Option<JoinHandle<()>>,
 }
 
 /// Starts everything. Returns once the agent is enrolled; it may have no configuration yet.
@@ -99,7 +101,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         site.heard(word);
     }
     let stop_page = CancellationToken::new();
-    let page = serve_page(settings.page, site.clone(), stop_page.clone()).await;
+    let (page, serving) = serve_page(settings.page, site.clone(), stop_page.clone()).await.unzip();
 
     let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
     let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
@@ -144,11 +146,16 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         stop_crews,
         stop_sender,
         stop_page: stop_page.drop_guard(),
+        serving,
     })
 }
 
 /// Serves the practice's own page. Where that isn't possible, watching goes on without it.
-async fn serve_page(at: Option<SocketAddr>, site: Arc<Site>, stop: CancellationToken) -> Option<SocketAddr> {
+async fn serve_page(
+    at: Option<SocketAddr>,
+    site: Arc<Site>,
+    stop: CancellationToken,
+) -> Option<(SocketAddr, JoinHandle<()>)> {
     let at = at?;
     match TcpListener::bind(at).await.and_then(|listener| Ok((listener.local_addr()?, listener))) {
         Ok((address, listener)) => {
@@ -158,8 +165,7 @@ async fn serve_page(at: Option<SocketAddr>, site: Arc<Site>, stop: CancellationT
                 connections_max: ONSITE_CONNECTIONS_MAX,
                 per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
             };
-            tokio::spawn(server::serve(door, site::router(site), stop));
-            Some(address)
+            Some((address, tokio::spawn(server::serve(door, site::router(site), stop))))
         }
         Err(error) => {
             tracing::warn!(
@@ -340,5 +346,8 @@ impl Agent {
         self.stop_sender.cancel();
         drop(self.sender.await);
         drop(self.stop_page);
+        if let Some(serving) = self.serving {
+            drop(tokio::time::timeout(UPLINK_FAREWELL, serving).await);
+        }
     }
 }

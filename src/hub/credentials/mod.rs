@@ -39,6 +39,7 @@ pub struct Who {
     pub practice: String,
     /// A new key is asked of it.
     pub rotate: bool,
+    pub enrolled: At,
 }
 
 /// Why something about credentials couldn't be done.
@@ -228,7 +229,12 @@ impl Credentials {
 }
 
 fn who(row: &AgentRow) -> Who {
-    Who { agent: row.id.clone(), practice: row.practice.clone(), rotate: row.rotate }
+    Who {
+        agent: row.id.clone(),
+        practice: row.practice.clone(),
+        rotate: row.rotate,
+        enrolled: row.enrolled_at,
+    }
 }
 
 /// What is behind it stays sound whatever happens: each change is one of one entry.

@@ -114,11 +114,13 @@ impl Intake {
         let mut spools = self.spools.lock().unwrap_or_else(PoisonError::into_inner);
         let known = spools.get(&who.agent).and_then(|own| own.spools.get(spool));
         let known = known.map(|(_, shared)| shared.clone());
-        // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before. Whoever
-        // isn't of the same practice could make up an id, and have taken away what that practice reports.
+        // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
+        // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
+        // same practice could make up an id, and have taken away what that practice reports.
         let before = || {
             let others = spools.values().filter(|other| other.practice == who.practice);
-            others.filter_map(|other| other.spools.get(spool)).max_by_key(|(heard, _)| *heard)
+            let same = others.filter_map(|other| other.spools.get(spool));
+            same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
         };
         let found = known.or_else(|| before().map(|(_, shared)| shared.clone())).unwrap_or_default();
         let own = spools.entry(who.agent.clone()).or_insert_with(|| OfAgent::of(&who.practice));
