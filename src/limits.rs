@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod again;
+mod agents;
 mod archive;
 mod beats;
 mod config;
@@ -20,6 +21,7 @@ mod world;
 
 pub use acknowledgements::*;
 pub use again::*;
+pub use agents::*;
 pub use archive::*;
 pub use beats::*;
 pub use config::*;

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "src/agent/ration.rs",
     "src/agent/reask.rs",
     "src/agent/schedule.rs",
+    "src/agent/uplink/addresses.rs",
     "src/agent/spool/intervals.rs",
     "src/agent/spool/queue.rs",
     "src/agent/spool/thinning.rs",

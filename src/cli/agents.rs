@@ -84,6 +84,7 @@ fn table(agents: &[AgentLine]) -> Result<String, fmt::Error> {
         "version",
         "last heard",
         "over",
+        "paths",
         "waiting",
         "lost",
         "clock",
@@ -103,6 +104,7 @@ fn table(agents: &[AgentLine]) -> Result<String, fmt::Error> {
             or_dash(line.version.clone()),
             or_dash(line.last_heard.map(|at| at.to_string())),
             or_dash(line.uplink.clone()),
+            paths(line),
             or_dash(line.waiting.map(|count| count.to_string())),
             or_dash(line.lost.map(|count| count.to_string())),
             or_dash(clock),
@@ -113,9 +115,92 @@ fn table(agents: &[AgentLine]) -> Result<String, fmt::Error> {
         writeln!(out, "{}", row.trim_end())?;
     }
     for line in agents {
-        if let Some(trouble) = &line.trouble {
-            writeln!(out, "{} ({}): {}", plain(&line.practice), plain(&line.agent), plain(trouble))?;
+        for remark in remarks(line) {
+            writeln!(out, "{} ({}): {}", plain(&line.practice), plain(&line.agent), plain(&remark))?;
         }
     }
     Ok(out)
+}
+
+/// `hscn fails, internet works`
+fn paths(line: &AgentLine) -> String {
+    let each = line.paths.iter().map(|path| {
+        let name = path.network.as_ref().unwrap_or(&path.hub);
+        let how = match path.works {
+            Some(true) => "works",
+            Some(false) => "fails",
+            None => "untried",
+        };
+        plain(&format!("{name} {how}"))
+    });
+    let all: Vec<String> = each.collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+}
+
+/// What isn't as it should be, a sentence each.
+fn remarks(line: &AgentLine) -> Vec<String> {
+    let mut remarks: Vec<String> = line.trouble.iter().cloned().collect();
+    for path in line.paths.iter().filter(|path| path.works == Some(false)) {
+        let since = path.since.map(|since| format!(" since {since}")).unwrap_or_default();
+        let heard = path.network.as_ref().and_then(|network| line.heard_on.get(network));
+        let heard = heard.map(|at| format!("; last heard over it {at}")).unwrap_or_default();
+        let why = path.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        remarks.push(format!("doesn't reach this hub over {}{since}{heard}{why}", path.name()));
+    }
+    if line.damages > 0 {
+        let places = if line.damages == 1 { "place" } else { "places" };
+        remarks.push(format!(
+            "its spool was damaged in {} {places}; `lost` counts what that cost, and its log says where",
+            line.damages
+        ));
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::At;
+    use crate::uplink::message::PathState;
+
+    #[test]
+    fn each_way_to_the_hub_is_listed_and_one_that_fails_says_since_when_and_why() {
+        let at = |minute: i64| At::from_millis(1_773_644_400_000 + minute * 60_000);
+        let path = |network: &str, works: Option<bool>| PathState {
+            network: Some(network.to_owned()),
+            hub: "hub.example:9460".to_owned(),
+            works,
+            since: works.map(|_| at(1)),
+            tried: Some(at(2)),
+            why: (works == Some(false)).then(|| "no route\u{1b}[2J".to_owned()),
+        };
+        let line = AgentLine {
+            practice: "G82002".to_owned(),
+            agent: "0123456789ab".to_owned(),
+            standing: "heard".to_owned(),
+            enrolled: at(0),
+            revoked: None,
+            version: Some("0.1.0".to_owned()),
+            last_heard: Some(at(3)),
+            uplink: Some("internet".to_owned()),
+            waiting: Some(0),
+            lost: Some(0),
+            trouble: None,
+            paths: vec![path("hscn", Some(false)), path("internet", Some(true)), path("spare", None)],
+            heard_on: [("hscn".to_owned(), at(1))].into(),
+            damages: 2,
+            clock_ahead_ms: Some(0),
+            rotating: false,
+        };
+        let text = table(&[line]).expect("text");
+        assert!(text.contains("hscn fails, internet works, spare untried"), "{text}");
+        assert!(
+            text.contains(
+                "G82002 (0123456789ab): doesn't reach this hub over hscn (hub.example:9460) since 2026-03-16T07:01:00.000Z; \
+                 last heard over it 2026-03-16T07:01:00.000Z: no route"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("its spool was damaged in 2 places") && !text.contains('\u{1b}'), "{text}");
+    }
 }

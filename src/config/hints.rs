@@ -28,6 +28,7 @@ pub struct Hint {
 pub fn hints(config: &Config) -> Vec<Hint> {
     let estate = &config.estate;
     let mut hints = mute_networks(estate);
+    hints.extend(lone_anchors(estate));
     hints.extend(idle(estate));
     hints.extend(strange_roles(estate));
     hints.extend(sources(estate));
@@ -50,6 +51,24 @@ fn mute_networks(estate: &Estate) -> Vec<Hint> {
         about: vec![format!("network/{}", network.id)],
         text: format!("nothing is asked on {:?}: its state will never be known", network.id),
         help: "add at least two probes on it, for different targets".to_owned(),
+    })
+    .collect()
+}
+
+/// Networks on which the hub has one check alone. With several targets it can tell its own line from one of them.
+fn lone_anchors(estate: &Estate) -> Vec<Hint> {
+    let asked = |network: usize| {
+        estate.probes.iter().filter(|probe| !probe.ask.is_passive() && probe.network.at() == network).count()
+    };
+    let lone = estate.networks.iter().enumerate().filter(|(ix, _)| asked(*ix) == 1);
+    lone.map(|(_, network)| Hint {
+        about: vec![format!("network/{}", network.id)],
+        text: format!(
+            "one probe alone is asked on {:?}, by the practices and by the hub: when it fails at the hub, nothing tells its far end from the \
+             hub's own line",
+            network.id
+        ),
+        help: "add a second probe on it, for another target".to_owned(),
     })
     .collect()
 }

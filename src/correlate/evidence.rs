@@ -410,6 +410,21 @@ impl Evidence {
         any
     }
 
+    /// It isn't heard now, and was heard over this network last, which is down at the hub's end.
+    pub fn is_cut_off(&self, row: Row, network: usize) -> bool {
+        let hearing = &self.hearings[row as usize];
+        hearing.late && hearing.uplink.map(usize::from) == Some(network)
+    }
+
+    /// While the hub's own lines are down, all of them or that on one network, nobody is blamed for not being heard over them.
+    pub fn excuse(&mut self, now: At, network: Option<usize>) {
+        for hearing in self.hearings.iter_mut().filter(|hearing| hearing.late) {
+            if network.is_none_or(|network| hearing.uplink.map(usize::from) == Some(network)) {
+                hearing.excuse(now);
+            }
+        }
+    }
+
     /// When the next report of this row was due, at the latest.
     pub fn due(&self, row: Row) -> At {
         let hearing = &self.hearings[row as usize];

@@ -96,6 +96,29 @@ pub fn day_off(missing: usize, here: usize) -> String {
     )
 }
 
+/// Of whom nothing is known while the hub's own line is down, in a note.
+pub fn not_heard(network: &str, unheard: usize) -> String {
+    let (practices, were, are) =
+        if unheard == 1 { ("practice", "was", "isn't") } else { ("practices", "were", "aren't") };
+    format!(
+        "{unheard} {practices} {were} heard over {network} last and {are} heard now: linewatch's own line to it is down, so nothing is \
+         known of them"
+    )
+}
+
+/// One of several agents fails what another finds fine, in a note.
+pub fn agent_fails(practice: &str, id: &str, agent: &str, checks: usize) -> String {
+    let what = if checks == 1 { "a check".to_owned() } else { format!("{checks} checks") };
+    format!(
+        "Agent {agent} at {practice} ({id}) fails {what} that another agent there finds fine: it is that computer's own, or its cable's"
+    )
+}
+
+/// One of several agents isn't heard, in a note.
+pub fn agent_silent(practice: &str, id: &str, agent: &str) -> String {
+    format!("Agent {agent} at {practice} ({id}) is not heard; another agent there is")
+}
+
 /// One or two sentences: what failed, how many practices of how many, what is kept. `strays`: ids of those affected
 /// that the map has elsewhere.
 pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -> String {
@@ -109,6 +132,18 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -
         .map_or_else(|| "every network".to_owned(), |ix| estate.networks[ix.at()].name.clone());
     let counts = event.evidence;
     let affected = event.practices.len();
+    if kind == Cause::MONITOR && event.signature == Signature::Slow {
+        text.push_str(": what it asks itself comes late. The practices are heard as before.");
+        return text;
+    }
+    if kind == Cause::MONITOR && event.network.is_some() {
+        let _ = write!(
+            text,
+            ": it has lost {lost}. Practices that are heard over another network are judged as before; of those that are heard over it \
+             alone, linewatch knows nothing now and says nothing."
+        );
+        return text;
+    }
     if kind == Cause::MONITOR {
         text.push_str(": linewatch cannot see the practices now, and says nothing about them.");
         return text;

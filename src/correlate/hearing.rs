@@ -23,6 +23,10 @@ pub struct Hearing {
     pub silent: bool,
     /// It said goodbye, or is taken to be switched off, as it usually is at that time ([`super::hours`]).
     pub away: bool,
+    /// Until then its silence is excused: what it would have been heard over was down at the hub's end.
+    excused: At,
+    /// The network that it was heard over last, where its report said so.
+    pub uplink: Option<u16>,
     /// When the last report of a backlog arrived.
     backlog: At,
     clock: Clock,
@@ -51,7 +55,7 @@ const HISTORY_ARRIVALS_MIN: u32 = 4;
 /// How far an agent's clock is off, as the quickest of its last reports shows: a report can be slow, but none can be
 /// quicker than at once.
 #[derive(Debug, Clone, Copy)]
-struct Clock {
+pub(super) struct Clock {
     /// The quickest report, in milliseconds from the end of its asking to its arrival, of the block before and of this
     /// one.
     before_ms: i32,
@@ -66,9 +70,9 @@ const CLOCK_BLOCK: u8 = 16;
 const BEHIND_MS_MIN: i32 = 5_000;
 
 impl Clock {
-    const UNKNOWN: Self = Self { before_ms: i32::MAX, block_ms: i32::MAX, reports: 0 };
+    pub const UNKNOWN: Self = Self { before_ms: i32::MAX, block_ms: i32::MAX, reports: 0 };
 
-    fn hear(&mut self, took_ms: i64) {
+    pub fn hear(&mut self, took_ms: i64) {
         let took_ms = i32::try_from(took_ms).unwrap_or(if took_ms < 0 { i32::MIN } else { i32::MAX });
         if self.reports == CLOCK_BLOCK {
             *self = Self { before_ms: self.block_ms, block_ms: i32::MAX, reports: 0 };
@@ -78,7 +82,7 @@ impl Clock {
     }
 
     /// What must be added to its times, in milliseconds.
-    fn off_ms(self) -> i64 {
+    pub fn off_ms(self) -> i64 {
         let quickest = self.before_ms.min(self.block_ms);
         // Until a block is full, a backlog could look like a slow clock.
         let known = self.before_ms != i32::MAX;
@@ -97,6 +101,8 @@ impl Hearing {
         late: false,
         silent: false,
         away: false,
+        excused: Self::NEVER,
+        uplink: None,
         backlog: Self::NEVER,
         clock: Clock::UNKNOWN,
     };
@@ -141,7 +147,7 @@ impl Hearing {
             return false;
         }
         let quiet_ms = now.millis_since(self.last);
-        let (late, silent) = (quiet_ms > self.patience_ms(), quiet_ms >= self.silent_ms());
+        let (late, silent) = (quiet_ms > self.patience_ms(), quiet_ms >= self.told_silent_ms());
         let news = late != self.late || silent;
         (self.late, self.silent) = (late || silent, silent);
         news
@@ -159,6 +165,18 @@ impl Hearing {
     pub fn silent_ms(&self) -> i64 {
         let gap_ms = self.mean_gap_ms;
         SILENT_MS + (3 * gap_ms).max(5 * gap_ms - SILENT_SPARE_MS).min(SILENT_GAP_MS_MAX)
+    }
+
+    /// The same, what is excused of it left out.
+    pub fn told_silent_ms(&self) -> i64 {
+        let excused_ms = if self.excused > self.last { self.excused.millis_since(self.last) } else { 0 };
+        excused_ms.saturating_add(self.silent_ms())
+    }
+
+    /// That it isn't heard at `now` is no wonder: what it was heard over last is down at the hub's end.
+    pub fn excuse(&mut self, now: At) {
+        self.excused = self.excused.max(now);
+        self.silent = false;
     }
 
     /// Something arrived. `backlog`: it is history. An agent that was cut off sends what it kept in quick succession,

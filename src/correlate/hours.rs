@@ -11,6 +11,10 @@
 //!   back by then, it is silent as any other; since when, its last word says.
 //! - When most agents that should have come on by now haven't, nobody works today: they are waited for until their next day.
 //!
+//! - Before that, *nobody knows*: of an agent that has never been seen to stay on through a night, a silence that begins in the
+//!   evening or at night may be somebody going home. It isn't told as the practice's own until an hour into the next core hours.
+//!   What several practices have in common is told as ever: that is no going home.
+//!
 //! So nothing is learned before the fourth evening; what falls silent in the middle of a working day was never dark at that time,
 //! and is an outage as before; and what failed before it fell silent teaches nothing ([`Hours::spoil`]).
 
@@ -35,6 +39,11 @@ const DARK_MIN: i64 = 3 * 60;
 const SLACK_MIN: i64 = 30;
 /// And don't come at the same minute: so long after the time by which it is usually on, it is waited for.
 const GRACE_MIN: i64 = 60;
+/// When core hours of general practice begin and end, in minutes of a weekday.
+const CORE_BEGIN: i64 = 8 * 60;
+const CORE_END: i64 = 18 * 60 + 30;
+/// Before this nobody has come to work yet, and nobody who came goes home again.
+const NIGHT_END: i64 = 6 * 60;
 /// Fewer agents that are missing in the morning are no day off.
 const DAY_OFF_MIN: usize = 3;
 /// Where its last word of a day isn't known for what it is: the day's last minute, and a little more.
@@ -170,6 +179,29 @@ impl Hours {
             of_row.rest = Some(Rest { usual: next_on(&of_row.days, since.div_euclid(DAY_MIN)) });
         }
         usual
+    }
+
+    /// Whether a silence since then may be that somebody has gone home, as far as anybody knows of this agent yet: until when that is
+    /// so, where it is at `now`.
+    pub fn may_be_off(&self, row: Row, last: At, now: At) -> Option<At> {
+        let days = self.rows.get(row as usize)?.days.as_slice();
+        // What ended a day that was spoiled wasn't the night.
+        let nights = || dark(days).filter(|(day, ..)| day.last != UNKNOWN);
+        let stayed_on = nights().any(|(_, from, until)| until - from < DARK_MIN);
+        if stayed_on || nights().count() >= TIMES_MIN {
+            return None;
+        }
+        let last = self.clock.shows(last);
+        let minute = last.rem_euclid(DAY_MIN);
+        // People go a little sooner, too.
+        if (NIGHT_END..CORE_END - SLACK_MIN).contains(&minute) {
+            return None;
+        }
+        let next = |day: &i64| !is_weekend(day * DAY_MIN) && day * DAY_MIN + CORE_BEGIN > last;
+        let today = last.div_euclid(DAY_MIN);
+        let day = (today..today + 7).find(next)?;
+        let until = self.clock.at(day * DAY_MIN + CORE_BEGIN + GRACE_MIN);
+        (now < until).then_some(until)
     }
 
     /// It is taken to be switched off.

@@ -403,8 +403,7 @@ impl LifeCycle {
     /// Looks after the incidents that no verdict carries.
     fn let_go(&mut self, facts: &Facts<'_>) {
         // While the monitor itself is cut off, nothing can be said of anything else.
-        let blind =
-            self.open().any(|other| other.verdict.scope == Scope::Monitor && other.quiet_since.is_none());
+        let blind = self.open().any(|other| other.verdict.blinds() && other.quiet_since.is_none());
         for position in 0..self.incidents.len() {
             let incident = &self.incidents[position];
             let Some(quiet_since) = incident.quiet_since.filter(|_| incident.closed.is_none()) else {

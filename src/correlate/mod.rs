@@ -10,6 +10,7 @@
 //! 4. it sleeps until [`Correlator::next_wake`], or until the next observation.
 
 mod acquittal;
+mod agents;
 mod asking;
 mod decay;
 mod evidence;
@@ -30,6 +31,7 @@ mod settling;
 mod still_bad;
 mod tallies;
 mod topology;
+mod unheard;
 mod verdict;
 mod wall_clock;
 mod window;
@@ -41,6 +43,7 @@ use crate::incident::Event;
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
+use self::agents::{Agents, Opinion};
 use self::asking::Asking;
 use self::decay::Decay;
 use self::evidence::{Asked, Change, Evidence};
@@ -89,6 +92,7 @@ pub struct Correlator {
     series: Series,
     decay: Decay,
     hours: Hours,
+    agents: Agents,
     asking: Asking,
     findings: Findings,
     /// Far ends of checks that belong to no service and that fail: notes.
@@ -101,6 +105,8 @@ pub struct Correlator {
     evaluate_at: Option<At>,
     tick_at: Option<At>,
     round_ms: i64,
+    /// When an agent is missing that isn't back by then, though nobody knows when it is usually on.
+    doubt_until: Option<At>,
     /// How many times less often than a small estate this one is judged.
     pace: i64,
 }
@@ -148,6 +154,7 @@ impl Correlator {
         let decay = Decay::new(&topology);
         let history = History::new(estate.icb.timezone.clone());
         let hours = Hours::new(WallClock::new(estate.icb.timezone.clone()), estate.practices.len());
+        let agents = Agents::new(topology.rows, topology.probes.len());
         let start = At::from_millis(i64::MIN);
         let pace = i64::try_from(evidence.checks.len() / CHECKS_AT_FULL_PACE).unwrap_or(i64::MAX).max(1);
         Self {
@@ -158,6 +165,7 @@ impl Correlator {
             series: Series::default(),
             decay,
             hours,
+            agents,
             asking: Asking::default(),
             findings: Findings::default(),
             nameless: Vec::new(),
@@ -168,6 +176,7 @@ impl Correlator {
             evaluate_at: None,
             tick_at: None,
             round_ms,
+            doubt_until: None,
             pace,
         }
     }
@@ -227,6 +236,10 @@ impl Correlator {
         for (position, practice) in Arc::clone(&self.estate).practices.iter().enumerate() {
             if let Some(row) = old.topology.row(&practice.id) {
                 self.take_over_row(&old.topology, &old.evidence, row, position);
+                self.agents.take_over(crate::estate::PracticeIx::new(position).0, &old.agents, row);
+                let heard_over = self.evidence.hearings[position].uplink.map(usize::from);
+                let network = heard_over.and_then(|ix| self.estate.network(&old.estate.networks.get(ix)?.id));
+                self.evidence.hearings[position].uplink = network.and_then(uplink_of);
                 self.hours.take_over(crate::estate::PracticeIx::new(position).0, &old.hours, row);
             }
         }
@@ -305,23 +318,36 @@ impl Correlator {
             None => HEARTBEAT_STALE_MS,
         };
         let history = arrival.millis_since(seen.ended()) > stale;
+        let agent = seen.agent.as_deref();
+        // Whether work was done isn't the agent's word, so it is no sign of it, nor of its clock.
+        let passive = probe.is_some_and(|probe| self.topology.probes[probe as usize].passive);
         if seen.probe == BYE && !history {
-            self.evidence.bye(row, arrival);
+            if self.agents.hear(row, agent, arrival, true) {
+                self.evidence.bye(row, arrival);
+            } else {
+                // Another one is there, and goes on.
+                self.evidence.hear(row, arrival, false, false, true);
+            }
             self.hours.hear(row, arrival);
             self.evaluate_soon(arrival);
             return Taken::Counted;
         }
+        if !passive {
+            self.agents.hear(row, agent, arrival, false);
+            let network = seen.uplink.as_deref().and_then(|id| self.estate.network(id));
+            self.evidence.hearings[row as usize].uplink = network.and_then(uplink_of);
+        }
         let learn = self.explained[row as usize] == Explained::No;
-        // Whether work was done isn't the agent's word, so it is no sign of it, nor of its clock.
-        let passive = probe.is_some_and(|probe| self.topology.probes[probe as usize].passive);
         if !passive {
             self.hear(row, arrival, learn, history, seen.reask);
         }
         let told_at = if passive {
             seen.at
         } else {
+            let took_ms = arrival.millis_since(seen.ended());
+            let own = self.agents.by_our_clock(row, agent, seen.at, took_ms, seen.reask);
             let hearing = &mut self.evidence.hearings[row as usize];
-            hearing.by_our_clock(seen.at, arrival.millis_since(seen.ended()), seen.reask)
+            own.unwrap_or_else(|| hearing.by_our_clock(seen.at, took_ms, seen.reask))
         };
         let Some(probe) = probe else { return if history { Taken::History } else { Taken::Counted } };
         let stream = self.topology.probes[probe as usize].stream;
@@ -348,6 +374,19 @@ impl Correlator {
         } else {
             corrected
         };
+        let stale_ms = facts.stale_ms();
+        let opinion = if passive {
+            Opinion::Counts
+        } else {
+            self.agents.judge((row, probe as usize), at, seen, arrival, stale_ms)
+        };
+        let with_held = matches!(opinion, Opinion::CountsWith(_));
+        match opinion {
+            Opinion::Counts => {}
+            // That computer's own, as it seems.
+            Opinion::Held => return Taken::Counted,
+            Opinion::CountsWith(held) => drop(self.evidence.take(asked, held.at, &held, learn)),
+        }
         let explained = self.explained[row as usize];
         let before = self.evidence.checks[asked.check];
         let change = self.evidence.take(asked, at, seen, learn);
@@ -365,6 +404,7 @@ impl Correlator {
             }
         }
         match (change, explained) {
+            _ if with_held => self.evaluate_soon(arrival),
             (Change::None, _) | (Change::Grew, Explained::Wholly) => {}
             (_, Explained::Partly) if self.life.settled() => self.evaluate_within(arrival, EVALUATE_CHURN_MS),
             _ => self.evaluate_soon(arrival),
@@ -411,17 +451,21 @@ impl Correlator {
         let now = self.now;
         self.tick_at = None;
         let late = self.evidence.mark_late(now, &mut self.hours);
+        unheard::excuse(&self.life, &mut self.evidence, now);
+        let in_doubt = self.doubt_until.is_some_and(|until| until <= now);
         let wake = self.life.next_wake(now);
         let bad = self.evidence.bad.iter().any(|bad| *bad > 0) || self.life.open().next().is_some();
         let idle = bad && now.millis_since(self.last_evaluated) >= EVALUATE_IDLE_MS;
-        if late || wake.is_some_and(|due| due <= now) || idle {
+        if late || in_doubt || wake.is_some_and(|due| due <= now) || idle {
             self.evaluate_soon(now);
         }
         if wake.is_some() || bad || self.evidence.anybody_heard() {
             let gap = (now.millis_since(self.last_arrival) / TICK_SHARE).max(TICK_MS);
             self.tick_at = Some(now.plus_millis(gap));
         }
-        if let Some(due) = self.hours.next_due() {
+        if let Some(due) =
+            self.hours.next_due().into_iter().chain(self.doubt_until.filter(|_| !in_doubt)).min()
+        {
             let due = due.max(now.plus_millis(TICK_MS));
             self.tick_at = Some(self.tick_at.map_or(due, |tick| tick.min(due)));
         }
@@ -448,10 +492,23 @@ impl Correlator {
         known.recovering.retain(|node| !self.series.is_of(&[*node]));
         let look = search::look(&self.topology, &mut self.evidence, now, &known);
         self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
-        let Self { estate, topology, evidence, life, series, asking, findings, round_ms, .. } = self;
+        let Self {
+            estate,
+            topology,
+            evidence,
+            life,
+            series,
+            hours,
+            asking,
+            findings,
+            doubt_until,
+            round_ms,
+            ..
+        } = self;
         let view = View::new(estate, topology, evidence, now);
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
         let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
+        *doubt_until = unheard::leave_out(&mut verdicts, &mut own, (life, evidence, hours), now);
         // A fall counts when it has lasted and nothing shared explains it.
         let shared = |row: &Row| {
             life.open().any(|incident| {
@@ -513,8 +570,19 @@ impl Correlator {
         }
         for incident in self.life.open() {
             let how = match incident.verdict.scope {
-                Scope::Monitor => {
+                Scope::Monitor if incident.verdict.blinds() => {
                     self.explained.fill(Explained::Wholly);
+                    continue;
+                }
+                Scope::Monitor => {
+                    let hub = self.topology.hub();
+                    let cut = incident.verdict.cuts();
+                    for (row, explained) in (0..).zip(&mut self.explained) {
+                        let unheard = cut.is_some_and(|network| self.evidence.is_cut_off(row, network));
+                        if row == hub || unheard {
+                            *explained = Explained::Wholly;
+                        }
+                    }
                     continue;
                 }
                 Scope::SharedPartly => Explained::Partly,
@@ -546,6 +614,7 @@ impl Correlator {
             &self.nameless,
             self.decay.noted(),
             &self.hours,
+            &self.agents,
         )
     }
 
@@ -564,6 +633,11 @@ impl Correlator {
     fn view(&self) -> View<'_> {
         View::new(&self.estate, &self.topology, &self.evidence, self.now)
     }
+}
+
+/// As a hearing keeps it.
+fn uplink_of(network: crate::estate::NetworkIx) -> Option<u16> {
+    u16::try_from(network.at()).ok()
 }
 
 /// The slowest asking and its time-out: after that long, everything has been asked again.

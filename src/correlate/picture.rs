@@ -7,12 +7,13 @@ use crate::incident::{Alternative, Cause, Event};
 use crate::observation::Failure;
 use crate::time::At;
 
+use super::agents::{Agents, Apart};
 use super::decay::Decayed;
 use super::explain;
 use super::hours::Hours;
 use super::lifecycle::LifeCycle;
 use super::topology::{NodeIx, NodeKind, Row, Topology};
-use super::verdict::{Scope, View};
+use super::verdict::View;
 
 /// Where a practice stands on a network, or as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,12 +139,13 @@ pub(super) fn picture(
     nameless: &[super::verdict::Verdict],
     decayed: &[Decayed],
     hours: &Hours,
+    agents: &Agents,
 ) -> Picture {
-    let blind = life
-        .open()
-        .any(|incident| incident.verdict.scope == Scope::Monitor && incident.event.network.is_none());
+    let blind = life.open().any(|incident| incident.verdict.blinds());
+    let cut: Vec<(usize, At)> =
+        life.open().filter_map(|incident| Some((incident.verdict.cuts()?, incident.event.since))).collect();
     let practices = (0..view.estate.practices.len())
-        .map(|position| practice_picture(view, PracticeIx::new(position).0, blind, hours))
+        .map(|position| practice_picture(view, PracticeIx::new(position).0, blind, &cut, hours))
         .collect();
     Picture {
         at: view.now,
@@ -158,6 +160,8 @@ pub(super) fn picture(
                 text: explain::day_off(day_off.missing, day_off.here),
             })
             .into_iter()
+            .chain(not_heard(view, &cut))
+            .chain(apart(view, agents))
             .chain(getting_worse(view, life, decayed))
             .chain(notes(view, life, nameless))
             .take(NOTES_MAX)
@@ -166,11 +170,18 @@ pub(super) fn picture(
     }
 }
 
-fn practice_picture(view: &View<'_>, row: Row, blind: bool, hours: &Hours) -> PracticePicture {
+fn practice_picture(
+    view: &View<'_>,
+    row: Row,
+    blind: bool,
+    cut: &[(usize, At)],
+    hours: &Hours,
+) -> PracticePicture {
     let hearing = &view.evidence.hearings[row as usize];
+    let is_cut = cut.iter().any(|(network, _)| view.evidence.is_cut_off(row, *network));
     let networks = (0..view.topology.networks)
         .map(|network| {
-            if blind || !hearing.ever() || hearing.away {
+            if blind || is_cut || !hearing.ever() || hearing.away {
                 return Standing::Unknown;
             }
             if hearing.late {
@@ -202,6 +213,36 @@ fn practice_picture(view: &View<'_>, row: Row, blind: bool, hours: &Hours) -> Pr
         (true, true) => Some(Away::UsualHours),
     };
     PracticePicture { networks, last_heard: hearing.ever().then_some(hearing.last), away, checks }
+}
+
+/// Of whom nothing is known because the hub's own line on a network is down.
+fn not_heard(view: &View<'_>, cut: &[(usize, At)]) -> Vec<Note> {
+    let rows = 0..view.estate.practices.len();
+    let each = cut.iter().filter_map(|(network, since)| {
+        let unheard =
+            rows.clone().filter(|row| view.evidence.is_cut_off(PracticeIx::new(*row).0, *network)).count();
+        let network = &view.estate.networks[*network].name;
+        let text = explain::not_heard(network, unheard);
+        (unheard > 0).then_some(Note { practice: None, probe: None, since: *since, text })
+    });
+    each.collect()
+}
+
+/// Agents that aren't like the others of their practice.
+fn apart(view: &View<'_>, agents: &Agents) -> Vec<Note> {
+    let each = agents.apart(view.estate, view.now).take(NOTES_MAX).map(|(ix, apart)| {
+        let practice = &view.estate.practices[ix.at()];
+        let (since, text) = match apart {
+            Apart::Fails { agent, checks, since } => {
+                (since, explain::agent_fails(&practice.name, &practice.id, agent, checks))
+            }
+            Apart::Silent { agent, since } => {
+                (since, explain::agent_silent(&practice.name, &practice.id, agent))
+            }
+        };
+        Note { practice: Some(practice.id.clone()), probe: None, since, text }
+    });
+    each.collect()
 }
 
 /// One failing check is believed from its second failure.

@@ -42,6 +42,18 @@ pub struct Verdict {
     pub nodes: Vec<NodeIx>,
 }
 
+impl Verdict {
+    /// The hub itself is cut off, wholly: nothing is known of anything else. That its own line is slow says nothing of others.
+    pub fn blinds(&self) -> bool {
+        self.scope == Scope::Monitor && self.network.is_none() && self.signature != Signature::Slow
+    }
+
+    /// The network on which the hub is cut off: of whoever was heard over that one nothing is known.
+    pub fn cuts(&self) -> Option<usize> {
+        self.network.filter(|_| self.scope == Scope::Monitor && self.signature != Signature::Slow)
+    }
+}
+
 /// Checks that must have failed since the onset before something is called dead of which others are only late: two, because one
 /// fails by itself now and then, and it is within the same instant of a fault that several do.
 const FAILED_MIN: u32 = 2;
@@ -294,7 +306,11 @@ impl<'a> View<'a> {
             network,
             since: if silent { self.evidence.hearings[fault.row as usize].last } else { fault.since },
             kept: self.kept(&rows),
-            lasts_ms_min: if silent { self.evidence.hearings[fault.row as usize].silent_ms() } else { 0 },
+            lasts_ms_min: if silent {
+                self.evidence.hearings[fault.row as usize].told_silent_ms()
+            } else {
+                0
+            },
             rows,
             services,
             counts,

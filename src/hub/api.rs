@@ -144,7 +144,8 @@ async fn check_host(State(hub): State<Arc<Hub>>, request: Request, next: Next) -
 }
 
 async fn check_viewer(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
-    match hub.access.may_see(request.headers()) {
+    let peer = request.extensions().get::<Peer>().copied();
+    match hub.access.may_see(peer, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
@@ -288,7 +289,7 @@ async fn scrape(State(hub): State<Arc<Hub>>) -> Response {
     let (view, scrape) = (hub.view(), hub.scrape());
     let head = metrics::head(&view, &hub.numbers, &hub.meters, &scrape);
     let pieces = futures::stream::once(async move { Bytes::from(head) })
-        .chain(metrics::body(view, scrape.now))
+        .chain(metrics::body(view, scrape.reach, scrape.now))
         .map(Ok::<_, std::convert::Infallible>);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], Body::from_stream(pieces))
         .into_response()

@@ -93,11 +93,12 @@ async fn hub() -> Option<Hub> {
         credentials: Credentials::new(&AgentRows::default(), store.clone()).ok()?,
         intake: Intake::new(
             Vec::new(),
+            &std::collections::BTreeMap::new(),
             std::collections::BTreeMap::new(),
             mpsc::channel(1).0,
             reports.clone(),
         ),
-        access: Access::default(),
+        access: Access::new(crate::config::Tokens::default(), numbers.clone()),
         openings: crate::hub::acknowledge::Openings::default(),
         handout: watch::channel(Arc::clone(&config.handout)).1,
         reports,

@@ -2,16 +2,21 @@
 //! same machine could be talked into by a foreign site is refused here. Agents show keys of their own ([`super::credentials`]).
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::extract::Extension;
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 
+use super::numbers::{Numbers, TokenRefused};
 use super::server::Peer;
 use crate::config::Tokens;
 use crate::estate::SharedSecret;
-use crate::limits::APPROVER_BYTES_MAX;
+use crate::limits::{
+    APPROVER_BYTES_MAX, WRONG_TOKEN_ALL_PER_SECOND, WRONG_TOKEN_BURST, WRONG_TOKEN_PER_SECOND,
+};
+use crate::reflector::limiter::{Limiter, Rate};
 use crate::uplink::key::same_secret;
 
 /// Why a request is refused, for the person who reads the answer.
@@ -42,36 +47,70 @@ pub fn host_is_ours(listen: SocketAddr, headers: &HeaderMap) -> Result<(), Refus
 }
 
 /// What people and Prometheus must show.
-#[derive(Debug, Default)]
-pub struct Access(Mutex<Tokens>);
+pub struct Access {
+    tokens: Mutex<Tokens>,
+    /// Wrong tokens that each source may still show.
+    wrong: Mutex<Limiter>,
+    numbers: Arc<Numbers>,
+}
 
 impl Access {
-    pub fn new(tokens: Tokens) -> Self {
-        Self(Mutex::new(tokens))
+    pub fn new(tokens: Tokens, numbers: Arc<Numbers>) -> Self {
+        let all = Rate { per_second: WRONG_TOKEN_ALL_PER_SECOND, burst: WRONG_TOKEN_ALL_PER_SECOND };
+        let each = Rate { per_second: WRONG_TOKEN_PER_SECOND, burst: WRONG_TOKEN_BURST };
+        let wrong = Mutex::new(Limiter::new(all, each, Instant::now()));
+        Self { tokens: Mutex::new(tokens), wrong, numbers }
     }
 
     /// Goes on with other tokens.
     pub fn set(&self, tokens: Tokens) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+        *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
     }
 
     fn tokens(&self) -> Tokens {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether one of these is shown. A source that has guessed wrong too often isn't compared with anything for a while, so that
+    /// guessing goes no faster than [`WRONG_TOKEN_PER_SECOND`]; showing nothing is no guess. `needed`: what is said to a stranger.
+    fn shows(
+        &self,
+        peer: Option<Peer>,
+        headers: &HeaderMap,
+        tokens: &[&SharedSecret],
+        needed: &'static str,
+    ) -> Result<(), Refused> {
+        let stranger = Refused { status: StatusCode::UNAUTHORIZED, why: needed };
+        let Some(shown) = shown_token(headers).filter(|shown| !shown.is_empty()) else {
+            return Err(stranger);
+        };
+        let source = peer.map(|Peer(address)| address.ip());
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if source.is_some_and(|source| !wrong.allows(source, Instant::now())) {
+            self.numbers.token_refused(TokenRefused::Unheard);
+            return Err(Refused {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                why: "too many wrong tokens came from there: wait ten seconds, and show the right one",
+            });
+        }
+        // Each is compared, so that how long it takes says nothing of which.
+        let is_right = tokens.iter().fold(false, |any, token| same_secret(&shown, token.bytes()) | any);
+        if is_right {
+            if let Some(source) = source {
+                wrong.give_back(source);
+            }
+            return Ok(());
+        }
+        self.numbers.token_refused(TokenRefused::Wrong);
+        Err(stranger)
     }
 
     /// Whether a request may read: everybody may who reaches the page, unless a viewer's token is asked for.
-    pub fn may_see(&self, headers: &HeaderMap) -> Result<(), Refused> {
+    pub fn may_see(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
         let Tokens { viewer: Some(viewer), admin } = self.tokens() else { return Ok(()) };
-        let shown = shown_token(headers);
-        let fits =
-            |token: &SharedSecret| shown.as_ref().is_some_and(|shown| same_secret(shown, token.bytes()));
-        if fits(&viewer) || admin.as_ref().is_some_and(fits) {
-            return Ok(());
-        }
-        Err(Refused {
-            status: StatusCode::UNAUTHORIZED,
-            why: "a token is needed here: as `Authorization: Bearer …`, or as the password of any user",
-        })
+        let tokens: Vec<&SharedSecret> = std::iter::once(&viewer).chain(&admin).collect();
+        let needed = "a token is needed here: as `Authorization: Bearer …`, or as the password of any user";
+        self.shows(peer, headers, &tokens, needed)
     }
 
     /// Whether a request may change something: it shows the administrator's token, or where there is none it comes from this
@@ -79,12 +118,8 @@ impl Access {
     pub fn may_change(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
         match self.tokens().admin {
             Some(admin) => {
-                if !shown_token(headers).is_some_and(|shown| same_secret(&shown, admin.bytes())) {
-                    return Err(Refused {
-                        status: StatusCode::UNAUTHORIZED,
-                        why: "the administrator's token is needed here: name its file with --token-file",
-                    });
-                }
+                let needed = "the administrator's token is needed here: name its file with --token-file";
+                self.shows(peer, headers, &[&admin], needed)?;
             }
             None => {
                 if !peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback()) {
@@ -173,6 +208,11 @@ mod tests {
 
     const LOOPBACK: &str = "127.0.0.1:9460";
 
+    fn access(tokens: Tokens) -> Access {
+        let (numbers, _) = Numbers::new().expect("each name once");
+        Access::new(tokens, Arc::new(numbers))
+    }
+
     #[test]
     fn on_loopback_a_foreign_host_name_is_turned_away() {
         let listen = LOOPBACK.parse().expect("an address");
@@ -189,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_approval_needs_this_machine_and_the_header_and_no_foreign_page() {
-        let access = Access::default();
+        let access = access(Tokens::default());
         let may_change = |peer, headers: &HeaderMap| access.may_change(peer, headers);
         let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
         let mapped = Some(Peer("[::ffff:127.0.0.1]:5000".parse().expect("an address")));
@@ -213,17 +253,17 @@ mod tests {
     fn tokens_are_shown_as_bearer_or_as_a_password() {
         let secret = |text: &str| SharedSecret::new(text).expect("long enough");
         let (viewer, admin) = ("viewer-0123456789", "admin-0123456789");
-        let access = Access::new(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)) });
+        let access = access(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)) });
         let with = |value: &str| {
             headers(&[("authorization", value), ("x-linewatch", "approve"), ("host", LOOPBACK)])
         };
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("me:{viewer}"));
         for may_see in [format!("Bearer {viewer}"), format!("bearer {admin}"), format!("Basic {basic}")] {
-            assert_eq!(access.may_see(&with(&may_see)), Ok(()), "{may_see}");
+            assert_eq!(access.may_see(None, &with(&may_see)), Ok(()), "{may_see}");
         }
         for stranger in ["", "Bearer ", "Bearer viewer-012345678", "Basic !", "Basic Og=="] {
             assert_eq!(
-                access.may_see(&with(stranger)).err().map(|no| no.status.as_u16()),
+                access.may_see(None, &with(stranger)).err().map(|no| no.status.as_u16()),
                 Some(401),
                 "{stranger}"
             );
@@ -236,6 +276,32 @@ mod tests {
             "who sees doesn't change"
         );
         access.set(Tokens::default());
-        assert_eq!(access.may_see(&HeaderMap::new()), Ok(()));
+        assert_eq!(access.may_see(None, &HeaderMap::new()), Ok(()));
+    }
+
+    #[test]
+    fn a_source_that_guesses_is_not_heard_for_a_while_and_others_are() {
+        let viewer = "viewer-0123456789";
+        let access = access(Tokens { viewer: SharedSecret::new(viewer).ok(), admin: None });
+        let from = |address: &str| Some(Peer(address.parse().expect("an address")));
+        let (guesser, other) = (from("192.0.2.7:5000"), from("192.0.2.8:5000"));
+        let with = |token: &str| headers(&[("authorization", &format!("Bearer {token}"))]);
+        let status =
+            |peer, token: &str| access.may_see(peer, &with(token)).err().map(|no| no.status.as_u16());
+        let asks_without = || access.may_see(guesser, &HeaderMap::new()).err().map(|no| no.status.as_u16());
+        // Who shows the right one, or none, spends nothing.
+        let burst = 20;
+        assert!((WRONG_TOKEN_BURST - f64::from(burst)).abs() < 1e-9);
+        for _ in 0..10 * burst {
+            assert_eq!((status(guesser, viewer), asks_without()), (None, Some(401)));
+        }
+        let told: Vec<Option<u16>> = (0..2 * burst).map(|_| status(guesser, "guessed-0123456")).collect();
+        let heard = told.iter().filter(|status| **status == Some(401)).count();
+        // A slow machine may have given it one or two more meanwhile.
+        assert!((heard as f64 - WRONG_TOKEN_BURST).abs() <= 2.0 && told.contains(&Some(429)), "{told:?}");
+        assert_eq!(status(other, viewer), None);
+        let counted = |why| access.numbers.tokens_refused(why);
+        assert_eq!(counted(TokenRefused::Wrong), heard as u64);
+        assert_eq!(counted(TokenRefused::Unheard), (told.len() - heard) as u64);
     }
 }

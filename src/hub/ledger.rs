@@ -180,7 +180,7 @@ fn seconds(ms: f64) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::agent::workers::blank;
     use crate::estate::{Ask, HostPort, Icb, Network, NetworkIx, Practice, Probe, TcpAsk};
@@ -190,7 +190,7 @@ mod tests {
     const WEB: ProbeIx = ProbeIx(0);
     const FIRST: Vantage = Vantage::Practice(PracticeIx(0));
 
-    fn estate(practices: &[&str], probes: &[&str]) -> Estate {
+    pub fn estate(practices: &[&str], probes: &[&str]) -> Estate {
         let practice = |id: &&str| Practice {
             id: (*id).to_owned(),
             name: String::new(),

@@ -7,6 +7,7 @@
 //! scrape needs memory for one piece, not for all. Labels come from the configuration alone (and from the
 //! incidents that are open), so their number is bounded by it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -20,12 +21,13 @@ use super::numbers::Numbers;
 use super::view::View;
 use crate::agent::meters::Meters;
 use crate::correlate::Standing;
-use crate::estate::{PracticeIx, Vantage};
-use crate::limits::METRICS_PIECE_PRACTICES;
+use crate::estate::{Estate, NetworkIx, PracticeIx, Vantage};
+use crate::limits::{METRICS_PIECE_PRACTICES, PATH_STATE_STANDS};
 use crate::notify::policy::Hands;
 use crate::notify::{DeskStats, RelayHealth};
 use crate::observation::{HUB, Phase};
 use crate::time::At;
+use crate::uplink::message::AgentLine;
 
 /// What one scrape needs to know besides the view.
 #[derive(Debug, Clone)]
@@ -37,6 +39,65 @@ pub struct Scrape {
     pub notes: usize,
     pub beats: Vec<BeatStatus>,
     pub hands: Vec<Hands>,
+    pub reach: Arc<Reach>,
+}
+
+/// How agents reach this hub: by practice and network, so that the configuration bounds their number however many agents there are.
+#[derive(Debug, Default)]
+pub struct Reach(BTreeMap<(PracticeIx, NetworkIx), OverNetwork>);
+
+/// Over one network.
+#[derive(Debug, Clone, Copy, Default)]
+struct OverNetwork {
+    /// Whether an agent of the practice says that this way works; `None`: none has tried it, or none is heard.
+    works: Option<bool>,
+    /// When one was last heard over it.
+    heard: Option<At>,
+}
+
+impl Reach {
+    /// Of what is known of each agent. What one said that hasn't been heard for a while says nothing of now.
+    pub fn new(estate: &Estate, agents: &[AgentLine], now: At) -> Self {
+        let mut reach: BTreeMap<_, OverNetwork> = BTreeMap::new();
+        for agent in agents.iter().filter(|agent| agent.revoked.is_none()) {
+            let Some(practice) = estate.practice(&agent.practice) else { continue };
+            let is_heard = agent.last_heard.is_some_and(|heard| heard + PATH_STATE_STANDS >= now);
+            for path in agent.paths.iter().filter(|_| is_heard) {
+                let network = path.network.as_deref().and_then(|id| estate.network(id));
+                if let (Some(network), Some(works)) = (network, path.works) {
+                    let over = reach.entry((practice, network)).or_default();
+                    over.works = Some(works || over.works == Some(true));
+                }
+            }
+            for (network, heard) in &agent.heard_on {
+                if let Some(network) = estate.network(network) {
+                    let over = reach.entry((practice, network)).or_default();
+                    over.heard = over.heard.max(Some(*heard));
+                }
+            }
+        }
+        Self(reach)
+    }
+
+    /// Of one practice, with the networks' ids.
+    fn of<'a>(
+        &'a self,
+        view: &'a View,
+        practice: PracticeIx,
+    ) -> impl Iterator<Item = (&'a str, OverNetwork)> + 'a {
+        let all = view.estate.networks.iter().enumerate();
+        all.filter_map(move |(position, network)| {
+            let over = self.0.get(&(practice, NetworkIx::new(position)))?;
+            Some((network.id.as_str(), *over))
+        })
+    }
+}
+
+/// What a piece is written from.
+#[derive(Debug)]
+struct Now {
+    at: At,
+    reach: Arc<Reach>,
 }
 
 /// The head of the page: the hub's own numbers, and the families with a line for each component and incident.
@@ -69,12 +130,13 @@ pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) ->
 }
 
 /// The families with a line for each practice or check, a piece at a time.
-pub fn body(view: Arc<View>, now: At) -> impl Stream<Item = Bytes> + Send {
-    futures::stream::unfold((view, Some(Place::start())), move |(view, place)| async move {
+pub fn body(view: Arc<View>, reach: Arc<Reach>, at: At) -> impl Stream<Item = Bytes> + Send {
+    let now = Now { at, reach };
+    futures::stream::unfold((view, now, Some(Place::start())), move |(view, now, place)| async move {
         let place = place?;
         let mut piece = String::new();
-        let next = place.write(&mut piece, &view, now);
-        Some((Bytes::from(piece), (view, next)))
+        let next = place.write(&mut piece, &view, &now);
+        Some((Bytes::from(piece), (view, now, next)))
     })
 }
 
@@ -89,12 +151,12 @@ struct Place {
 struct Family {
     name: &'static str,
     help: &'static str,
-    write: fn(&mut String, &View, PracticeIx, At),
+    write: fn(&mut String, &View, PracticeIx, &Now),
     /// The hub's own checks have lines in it as well.
     hub: Option<fn(&mut String, &View, At)>,
 }
 
-const FAMILIES: [Family; 5] = [
+const FAMILIES: [Family; 7] = [
     Family {
         name: "linewatch_practice_up",
         help: "1 when the practice has the network, 0 when it is down or its agent is silent; absent while unknown.",
@@ -111,6 +173,18 @@ const FAMILIES: [Family; 5] = [
         name: "linewatch_agent_last_heard_seconds",
         help: "Time since anything was heard from the practice's agent; absent when it never was.",
         write: agent_last_heard,
+        hub: None,
+    },
+    Family {
+        name: "linewatch_agent_path_up",
+        help: "1 when an agent of the practice reaches this hub over the network, 0 when none does; absent while that isn't known.",
+        write: path_up,
+        hub: None,
+    },
+    Family {
+        name: "linewatch_agent_path_last_heard_seconds",
+        help: "Time since an agent of the practice was heard over the network; absent when none was since the start.",
+        write: path_last_heard,
         hub: None,
     },
     Family {
@@ -133,12 +207,12 @@ impl Place {
     }
 
     /// Writes the piece that begins here; returns where the next one does.
-    fn write(self, out: &mut String, view: &View, now: At) -> Option<Self> {
+    fn write(self, out: &mut String, view: &View, now: &Now) -> Option<Self> {
         let family = FAMILIES.get(self.family)?;
         if self.practice == 0 {
             describe(out, family.name, family.help, "gauge");
             if let Some(hub) = family.hub {
-                hub(out, view, now);
+                hub(out, view, now.at);
             }
         }
         let all = view.estate.practices.len();
@@ -154,7 +228,7 @@ impl Place {
     }
 }
 
-fn practice_up(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
+fn practice_up(out: &mut String, view: &View, practice: PracticeIx, _now: &Now) {
     for network in view.watched() {
         let up = match view.standing(practice, network) {
             Standing::Ok => 1,
@@ -169,23 +243,43 @@ fn practice_up(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
     }
 }
 
-fn practice_silent(out: &mut String, view: &View, practice: PracticeIx, _now: At) {
+fn practice_silent(out: &mut String, view: &View, practice: PracticeIx, _now: &Now) {
     let silent = view.watched().any(|network| view.standing(practice, network) == Standing::Silent);
     let labels = [("practice", view.estate.practices[practice.at()].id.as_str())];
     sample(out, "linewatch_practice_silent", &labels, u8::from(silent));
 }
 
-fn agent_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+fn agent_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
     let heard = view.picture.practices.get(practice.at()).and_then(|picture| picture.last_heard);
     if let Some(heard) = heard {
         let labels = [("practice", view.estate.practices[practice.at()].id.as_str())];
-        sample(out, "linewatch_agent_last_heard_seconds", &labels, age(now, heard));
+        sample(out, "linewatch_agent_last_heard_seconds", &labels, age(now.at, heard));
     }
 }
 
-fn check_up(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+fn path_up(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
+    for (network, over) in now.reach.of(view, practice) {
+        if let Some(works) = over.works {
+            let labels =
+                [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
+            sample(out, "linewatch_agent_path_up", &labels, u8::from(works));
+        }
+    }
+}
+
+fn path_last_heard(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
+    for (network, over) in now.reach.of(view, practice) {
+        if let Some(heard) = over.heard {
+            let labels =
+                [("practice", view.estate.practices[practice.at()].id.as_str()), ("network", network)];
+            sample(out, "linewatch_agent_path_last_heard_seconds", &labels, age(now.at, heard));
+        }
+    }
+}
+
+fn check_up(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
     let id = &view.estate.practices[practice.at()].id;
-    row_up(out, view, Vantage::Practice(practice), id, now);
+    row_up(out, view, Vantage::Practice(practice), id, now.at);
 }
 
 fn hub_check_up(out: &mut String, view: &View, now: At) {
@@ -202,9 +296,9 @@ fn row_up(out: &mut String, view: &View, from: Vantage, id: &str, now: At) {
     }
 }
 
-fn check_duration(out: &mut String, view: &View, practice: PracticeIx, now: At) {
+fn check_duration(out: &mut String, view: &View, practice: PracticeIx, now: &Now) {
     let id = &view.estate.practices[practice.at()].id;
-    row_duration(out, view, Vantage::Practice(practice), id, now);
+    row_duration(out, view, Vantage::Practice(practice), id, now.at);
 }
 
 fn hub_check_duration(out: &mut String, view: &View, now: At) {
@@ -364,11 +458,42 @@ fn age(now: At, then: At) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uplink::message::PathState;
 
     #[test]
     fn a_label_cannot_break_out_of_its_quotes() {
         let mut out = String::new();
         sample(&mut out, "linewatch_check_up", &[("practice", "a\"b\\c\nd{}"), ("probe", "<script>")], 1);
         assert_eq!(out, "linewatch_check_up{practice=\"a\\\"b\\\\c\\nd{}\",probe=\"<script>\"} 1\n");
+    }
+
+    #[test]
+    fn of_several_agents_one_that_gets_through_is_enough_and_what_is_old_says_nothing() {
+        let estate = crate::hub::ledger::tests::estate(&["G82002"], &["web"]);
+        let id = estate.practices[0].id.clone();
+        let now = At::from_millis(1_773_644_400_000);
+        let agent = |works: Option<bool>, heard_before_ms: i64| AgentLine {
+            practice: id.clone(),
+            last_heard: Some(now.plus_millis(-heard_before_ms)),
+            heard_on: [("internet".to_owned(), now.plus_millis(-heard_before_ms)), ("gone".to_owned(), now)]
+                .into(),
+            paths: vec![
+                PathState { network: Some("internet".into()), works, ..PathState::default() },
+                PathState { network: Some("made-up".into()), works, ..PathState::default() },
+                PathState { works, ..PathState::default() },
+            ],
+            ..AgentLine::default()
+        };
+        let over = |agents: &[AgentLine]| {
+            let reach = Reach::new(&estate, agents, now);
+            assert!(reach.0.len() <= 1, "{reach:?}");
+            reach.0.get(&(PracticeIx(0), NetworkIx(0))).map(|over| (over.works, over.heard))
+        };
+        let heard = |before_ms: i64| Some(now.plus_millis(-before_ms));
+        assert_eq!(over(&[agent(Some(false), 9), agent(Some(true), 5)]), Some((Some(true), heard(5))));
+        assert_eq!(over(&[agent(Some(false), 9), agent(None, 5)]), Some((Some(false), heard(5))));
+        assert_eq!(over(&[agent(Some(true), 600_000)]), Some((None, heard(600_000))));
+        let revoked = AgentLine { revoked: Some(now), ..agent(Some(true), 5) };
+        assert_eq!(over(&[revoked]), None);
     }
 }

@@ -11,6 +11,23 @@ use crate::correlate::Taken;
 use crate::incident::EventKind;
 use crate::notify::AckWay;
 
+/// Why a token opened nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenRefused {
+    Wrong,
+    /// It was compared with nothing: its source had shown too many wrong ones.
+    Unheard,
+}
+
+impl TokenRefused {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Unheard => "too_many",
+        }
+    }
+}
+
 /// All of the hub's own numbers.
 #[derive(Debug)]
 pub struct Numbers {
@@ -21,6 +38,7 @@ pub struct Numbers {
     asks: IntCounterVec,
     events: IntCounterVec,
     acknowledgements: IntCounterVec,
+    tokens: IntCounterVec,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
     pub observations_unkept: IntCounter,
@@ -97,6 +115,14 @@ impl Numbers {
             &["way", "outcome"],
         )?;
         registry.register(Box::new(acknowledgements.clone()))?;
+        let tokens = IntCounterVec::new(
+            Opts::new(
+                "linewatch_tokens_refused_total",
+                "Requests of people and of Prometheus with a wrong token, and those of sources that had shown too many wrong ones.",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(tokens.clone()))?;
         let outbox = IntGaugeVec::new(
             Opts::new("linewatch_outbox_notices", "Notices that are not yet delivered."),
             &["state"],
@@ -122,6 +148,7 @@ impl Numbers {
             asks,
             events,
             acknowledgements,
+            tokens,
             events_lost: counter(
                 "linewatch_incident_events_lost_total",
                 "Incident events that nobody was told of, because the notices hung.",
@@ -186,6 +213,9 @@ impl Numbers {
                 numbers.acknowledgements.with_label_values(&[way.as_str(), outcome.as_str()]);
             }
         }
+        for reason in [TokenRefused::Wrong, TokenRefused::Unheard] {
+            numbers.tokens.with_label_values(&[reason.as_str()]);
+        }
         for fate in Fate::ALL {
             numbers.asks.with_label_values(&[fate.word()]);
         }
@@ -209,6 +239,15 @@ impl Numbers {
         self.reported.with_label_values(&["new"]).inc_by(batch.fresh - batch.unknown);
         self.reported.with_label_values(&["again"]).inc_by(batch.again);
         self.reported.with_label_values(&["unknown_probe"]).inc_by(batch.unknown);
+    }
+
+    pub fn token_refused(&self, reason: TokenRefused) {
+        self.tokens.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// How many were, since the start.
+    pub fn tokens_refused(&self, reason: TokenRefused) -> u64 {
+        self.tokens.with_label_values(&[reason.as_str()]).get()
     }
 
     pub fn asked(&self, fate: Fate) {

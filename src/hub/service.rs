@@ -166,6 +166,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let stop_desk = CancellationToken::new();
     let agents = store.agents().await.context("the agents could not be read")?;
     let credentials = Credentials::new(&agents, store.clone())?;
+    let practices = agents.agents.iter().map(|row| (row.id.clone(), row.practice.clone())).collect();
     let (beats, heard_until) = store.beats().await.context("the last beats could not be read")?;
     let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
 
@@ -208,8 +209,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         listen: address,
         credentials,
         asks,
-        intake: Intake::new(agents.spools, agents.coverage, batches, reports.downgrade()),
-        access: Access::new(config.hub.tokens.clone()),
+        intake: Intake::new(agents.spools, &practices, agents.coverage, batches, reports.downgrade()),
+        access: Access::new(config.hub.tokens.clone(), numbers.clone()),
         openings: Openings::default(),
         handout: handed_out,
         view: view_seen,

@@ -12,7 +12,7 @@ use super::credentials::Credentials;
 use super::credentials::live::is_flagged;
 use super::guard::Access;
 use super::intake::Intake;
-use super::metrics::Scrape;
+use super::metrics::{Reach, Scrape};
 use super::notes::{About, OwnNote, OwnNotes};
 use super::numbers::Numbers;
 use super::pipeline::{Command, Pulse};
@@ -123,13 +123,15 @@ impl Hub {
 
     pub fn scrape(&self) -> Scrape {
         let own = self.own_notes().len();
+        let now = clock::now();
         Scrape {
-            now: clock::now(),
+            now,
+            reach: Arc::new(Reach::new(&self.view().estate, &self.credentials.list(), now)),
             desk: self.desk.stats(),
             store_ok: self.store.health() == StoreHealth::Fine,
             queue: self.reports.upgrade().map_or(0, |sender| sender.max_capacity() - sender.capacity()),
             notes: own + self.view().picture.notes.len(),
-            beats: self.beats.list(clock::now()),
+            beats: self.beats.list(now),
             hands: self.desk.all_hands(),
         }
     }

@@ -48,15 +48,15 @@ impl View {
 
     /// The hub itself is, as far as it can tell, what is cut off.
     pub fn is_blind(&self) -> bool {
-        use crate::incident::Cause;
-        self.picture
-            .incidents
-            .iter()
-            .any(|event| event.cause.iter().any(|cause| cause.kind == Cause::MONITOR))
-            || self
-                .picture
-                .suspects
-                .iter()
-                .any(|suspect| suspect.cause.kind == Cause::MONITOR && suspect.probability >= 0.9)
+        use crate::incident::{Cause, Signature};
+        let is_monitor = |cause: &Cause| cause.kind == Cause::MONITOR;
+        let mut own =
+            self.picture.incidents.iter().filter(|event| event.cause.iter().any(is_monitor)).peekable();
+        if own.peek().is_some() {
+            // One of its lines, or that they are slow, leaves the rest to be seen.
+            return own.any(|event| event.network.is_none() && event.signature != Signature::Slow);
+        }
+        let suspects = &mut self.picture.suspects.iter();
+        suspects.any(|suspect| is_monitor(&suspect.cause) && suspect.probability >= 0.9)
     }
 }

@@ -35,3 +35,7 @@ pub const ARCHIVE_PRUNE_EVERY: Duration = Duration::from_hours(1);
 /// This machine's own observations on their way to the archive: batches of a quarter of a second each. When the disk hangs for longer
 /// they are let go of, and counted.
 pub const OWN_JOBS_MAX: usize = 256;
+
+/// How long a hub waits before it tries again to open an archive that couldn't be opened: agents send again every
+/// [`SLOWER_DISK`](super::SLOWER_DISK), and a disk that is mounted late is there within a minute.
+pub const ARCHIVE_AGAIN_AFTER: Duration = Duration::from_secs(10);

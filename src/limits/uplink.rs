@@ -21,6 +21,13 @@ pub const WRONG_KEY_PER_SECOND: f64 = 5.0;
 pub const WRONG_KEY_BURST: f64 = 50.0;
 pub const WRONG_KEY_ALL_PER_SECOND: f64 = 200.0;
 
+/// Wrong tokens of people that one source may show, a second and at once, before it isn't heard for a while; and all together. A
+/// token has 16 characters at least, so that at this rate nobody guesses one; a person who mistypes, or a Prometheus with an old token
+/// that asks every 15 s, stays below.
+pub const WRONG_TOKEN_PER_SECOND: f64 = 0.5;
+pub const WRONG_TOKEN_BURST: f64 = 20.0;
+pub const WRONG_TOKEN_ALL_PER_SECOND: f64 = 1_000.0;
+
 /// Requests of agents that one source may make before anybody looks at their keys. 6,200 agents behind one address, each with
 /// its heartbeat and its twelve checks every 30 s, make 2,700.
 pub const KNOCK_PER_SECOND: f64 = 4_000.0;
@@ -169,8 +176,23 @@ pub const UPLINK_ALIVE_WITHIN: Duration = Duration::from_secs(4);
 /// handshake.
 pub const UPLINK_IDLE: Duration = Duration::from_secs(20);
 
-/// How often a better address that failed is tried again.
+/// How often a better address that failed is looked at again, at the most; half of the time is drawn by chance. Longer than a look may
+/// take ([`UPLINK_EXCHANGE_TIMEOUT`]), so that one is over before the next begins.
 pub const UPLINK_BETTER_EVERY: Duration = Duration::from_secs(30);
+
+/// The same of an address that nobody waits for. 6,200 agents with one each make some 140 more requests a second of a hub that takes
+/// thousands.
+pub const UPLINK_OTHER_EVERY: Duration = Duration::from_mins(1);
+
+/// How long what an agent said of its ways is told in metrics after it was last heard: three looks at the slowest.
+pub const PATH_STATE_STANDS: Duration = Duration::from_mins(3);
+
+/// Why an address doesn't answer, in characters, as the hub and the page are told: of the eight that there may be, all fit into
+/// [`STATE_BYTES_MAX`].
+pub const PATH_WHY_CHARS_MAX: usize = 160;
+/// The same of an address's host and port, and of what is the matter with a spool.
+pub const PATH_HUB_CHARS_MAX: usize = 100;
+pub const TROUBLE_CHARS_MAX: usize = 400;
 
 /// Addresses of hubs. HSCN, internet, and spares.
 pub const UPLINK_HUBS_MAX: usize = 8;

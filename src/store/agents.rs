@@ -55,6 +55,8 @@ pub struct SpoolRow {
     pub spool: String,
     pub taken: Ranges,
     pub last_heard: At,
+    /// Places at which it was damaged, as far as the journal says so.
+    pub damages: u64,
 }
 
 /// All that an earlier process left.
@@ -108,7 +110,7 @@ impl Store {
             )
             .fetch_all(readers)
             .await?;
-            let spools = sqlx::query("SELECT agent, spool, taken, last_heard FROM agent_spools")
+            let spools = sqlx::query("SELECT agent, spool, taken, last_heard, damages FROM agent_spools")
                 .fetch_all(readers)
                 .await?;
             let coverage = sqlx::query("SELECT practice, base, measured, told FROM coverage");
@@ -258,11 +260,13 @@ async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Resul
     if latest.is_empty() {
         return Ok(());
     }
-    let mut insert =
-        QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard) ");
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard, damages) ",
+    );
     insert.push_values(latest.values(), |mut values, row| {
         values.push_bind(&row.agent).push_bind(&row.spool);
         values.push_bind(row.taken.to_string()).push_bind(row.last_heard.as_millis());
+        values.push_bind(row.damages.cast_signed());
     });
     insert.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
@@ -358,6 +362,7 @@ fn spool(row: &SqliteRow) -> Result<SpoolRow, sqlx::Error> {
         spool: row.try_get("spool")?,
         taken: taken.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
         last_heard: At::from_millis(row.try_get("last_heard")?),
+        damages: row.try_get::<i64, _>("damages")?.cast_unsigned(),
     })
 }
 
@@ -389,8 +394,13 @@ mod tests {
             let batch = |(id, n): (&str, usize)| {
                 let at = At::from_millis(i64::try_from(n).expect("few"));
                 let (agent, spool) = (id.to_owned(), format!("spool{n}"));
-                let spool =
-                    SpoolRow { agent, spool, taken: [n as u64].into_iter().collect(), last_heard: at };
+                let spool = SpoolRow {
+                    agent,
+                    spool,
+                    taken: [n as u64].into_iter().collect(),
+                    last_heard: at,
+                    damages: n as u64,
+                };
                 BatchRow {
                     spool,
                     is_new: true,
@@ -409,6 +419,7 @@ mod tests {
         assert_eq!(kept.len(), 2 * most);
         assert!(kept.iter().all(|row| row.last_heard >= At::from_millis(3)), "{kept:?}");
         assert!(kept.iter().all(|row| row.spool == format!("spool{}", row.last_heard.as_millis())));
+        assert!(kept.iter().all(|row| row.spool == format!("spool{}", row.damages)));
         assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 1, bytes: 4 }));
         store.record_batches(&[], Position { volume: 2, bytes: 9 }).await.expect("a disk");
         assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 2, bytes: 9 }));

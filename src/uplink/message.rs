@@ -2,10 +2,15 @@
 //! hubs of neighbouring versions understand each other.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
+use crate::limits::{
+    PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, STATE_BYTES_MAX, TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
+};
+use crate::observation::harmless;
 use crate::time::At;
 
 /// The header that names the spool that sequence numbers belong to.
@@ -41,6 +46,97 @@ pub struct State {
     /// What is the matter with the spool; `None`: nothing.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// Places of the spool at which records were damaged, since it was made; what that cost is among `lost`.
+    #[serde(default)]
+    pub damages: u64,
+    /// The ways to the hub, in the order in which they are used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathState>,
+    /// Not a report over the way that is used: a look whether this one works. `uplink` says which it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_look: bool,
+}
+
+/// One of an agent's ways to the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PathState {
+    /// The network, where the agent was told which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// `hub.example:9460`
+    pub hub: String,
+    /// Whether it works; `None`: it hasn't been tried.
+    pub works: Option<bool>,
+    /// Since when, as far as the agent saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<At>,
+    /// When it was tried last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<At>,
+    /// Why it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl PathState {
+    /// For people: `internet (hub.example:9460)`, or what of it is known.
+    pub fn name(&self) -> String {
+        match &self.network {
+            Some(network) if self.hub.is_empty() => network.clone(),
+            Some(network) => format!("{network} ({})", self.hub),
+            None => self.hub.clone(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl State {
+    /// The value of [`STATE`]: JSON in ASCII, as headers have it. What only explains is left out where it would be too long.
+    pub fn header(&self) -> Result<String, serde_json::Error> {
+        let whole = ascii(&serde_json::to_string(self)?);
+        if whole.len() <= STATE_BYTES_MAX {
+            return Ok(whole);
+        }
+        let paths = self.paths.iter().map(|path| PathState { why: None, ..path.clone() }).collect();
+        let trouble = self.trouble.as_ref().map(|why| why.chars().filter(char::is_ascii).collect());
+        Ok(ascii(&serde_json::to_string(&Self { trouble, paths, ..self.clone() })?))
+    }
+
+    /// Bounds what came from elsewhere, and takes out of its texts what could steer a terminal or mislead an eye.
+    pub fn clean(&mut self) {
+        let tidy = |text: &mut String, most: usize| {
+            if text.chars().count() > most || text.chars().any(|c| harmless(c) != c) {
+                *text = text.chars().take(most).map(harmless).collect();
+            }
+        };
+        self.paths.truncate(UPLINK_HUBS_MAX);
+        for path in &mut self.paths {
+            tidy(&mut path.hub, PATH_HUB_CHARS_MAX);
+            path.why.iter_mut().for_each(|why| tidy(why, PATH_WHY_CHARS_MAX));
+        }
+        self.trouble.iter_mut().for_each(|why| tidy(why, TROUBLE_CHARS_MAX));
+        tidy(&mut self.version, PATH_HUB_CHARS_MAX);
+    }
+}
+
+/// JSON with every character beyond ASCII as an escape.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string can't fail.
+                let _infallible = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 /// The answer to a batch.
@@ -147,7 +243,7 @@ pub struct ByRequest {
 }
 
 /// `GET /api/v1/agents`: one agent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct AgentLine {
     pub practice: String,
     pub agent: String,
@@ -164,8 +260,69 @@ pub struct AgentLine {
     /// Observations that its spool had to give up.
     pub lost: Option<u64>,
     pub trouble: Option<String>,
+    /// Its ways to this hub, as it said when it was last heard; times are by the hub's clock.
+    #[serde(default)]
+    pub paths: Vec<PathState>,
+    /// When it was last heard over each network of the estate, since this hub was started.
+    #[serde(default)]
+    pub heard_on: BTreeMap<String, At>,
+    /// Places of its spools that were damaged, since they were made.
+    #[serde(default)]
+    pub damages: u64,
     /// By how much its clock is ahead, in milliseconds; behind when it is negative.
     pub clock_ahead_ms: Option<i64>,
     /// A new key has been asked for, and isn't used yet.
     pub rotating: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_with_every_text_at_its_bound_fits_its_header_and_says_the_same() {
+        let path = |letter: &str| PathState {
+            network: Some("internet".to_owned()),
+            hub: "h".repeat(PATH_HUB_CHARS_MAX),
+            works: Some(false),
+            since: Some(At::default()),
+            tried: Some(At::default()),
+            why: Some(letter.repeat(PATH_WHY_CHARS_MAX)),
+        };
+        let state = |letter: &str| State {
+            trouble: Some(letter.repeat(TROUBLE_CHARS_MAX)),
+            paths: vec![path(letter); UPLINK_HUBS_MAX],
+            ..State::default()
+        };
+        let header = state("x").header().expect("JSON");
+        assert!(header.len() <= STATE_BYTES_MAX, "{}", header.len());
+        assert_eq!(serde_json::from_str::<State>(&header).expect("itself"), state("x"));
+        // Each of these takes six bytes; what explains goes first, the states stay.
+        let header = state("é").header().expect("JSON");
+        assert!(header.len() <= STATE_BYTES_MAX && header.is_ascii(), "{}", header.len());
+        let read: State = serde_json::from_str(&header).expect("JSON");
+        assert_eq!(read.paths.len(), UPLINK_HUBS_MAX);
+        assert!(read.paths.iter().all(|path| path.works == Some(false) && path.why.is_none()));
+        let one = State { trouble: Some("é𝄞".to_owned()), ..State::default() };
+        assert_eq!(serde_json::from_str::<State>(&one.header().expect("JSON")).expect("itself"), one);
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_bounded_and_harmless() {
+        let long = "\u{1b}x".repeat(5_000);
+        let path = PathState { hub: long.clone(), why: Some(long.clone()), ..PathState::default() };
+        let mut state = State { trouble: Some(long), paths: vec![path; 100], ..State::default() };
+        state.clean();
+        assert_eq!(state.paths.len(), UPLINK_HUBS_MAX);
+        let why = state.paths[0].why.clone().expect("one");
+        assert!(why.starts_with(" x x") && why.len() == PATH_WHY_CHARS_MAX);
+        assert_eq!(state.trouble.map(|why| why.len()), Some(TROUBLE_CHARS_MAX));
+    }
+
+    #[test]
+    fn an_agent_of_an_earlier_version_is_understood() {
+        let state: State =
+            serde_json::from_str(r#"{"version":"0.1.0","at":"2026-03-16T07:12:03Z"}"#).expect("a state");
+        assert!(state.paths.is_empty() && !state.is_look && state.damages == 0);
+    }
 }

@@ -1,7 +1,5 @@
 //! The practice's own page, as an agent that reports to a hub serves it, and as one does that can't find its hub.
 
-use std::time::Duration;
-
 use linewatch::agent::uplink::service::Agent;
 
 use crate::script::Script;
@@ -10,13 +8,15 @@ use crate::stage::{DEADLINE, Stage, config_text, url};
 /// The page once it says this.
 async fn page_that_says(stage: &Stage, agent: &Agent, words: &str) -> String {
     let at = format!("http://{}/", agent.page.expect("it is served"));
+    let mut changes = agent.page_changes();
     let until = async {
         loop {
+            changes.mark_unchanged();
             let page = stage.client().get(&at).send().await.unwrap().text().await.unwrap();
             if page.contains(words) {
                 return page;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            changes.changed().await.expect("it runs");
         }
     };
     tokio::time::timeout(DEADLINE, until).await.unwrap_or_else(|_| panic!("it never says {words:?}"))

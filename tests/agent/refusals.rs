@@ -23,6 +23,8 @@ pub struct Stranger {
     hub: String,
     pub agent: String,
     pub bearer: String,
+    /// Its spool's id.
+    pub spool: String,
 }
 
 impl Stranger {
@@ -33,7 +35,8 @@ impl Stranger {
         let http = stage.client();
         let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
         let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
-        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent), agent: answer.agent }
+        let spool = format!("5001{}", answer.agent);
+        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent), agent: answer.agent, spool }
     }
 
     pub async fn send(&self, records: &[Record]) -> (u16, Value) {
@@ -56,7 +59,7 @@ impl Stranger {
             .post(format!("{}/api/v1/observations", self.hub))
             .header("authorization", &self.bearer)
             .header("content-encoding", "gzip")
-            .header(SPOOL, "5001")
+            .header(SPOOL, &self.spool)
             .header(STATE, serde_json::to_string(&state).unwrap())
             .body(packed);
         let answer = asked.send().await?;

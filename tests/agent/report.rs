@@ -1,6 +1,7 @@
 //! An agent enrols, is told what to ask, reports, and goes on without a hub and over another address.
 
 use linewatch::observation::BYE;
+use linewatch::uplink::message::AgentLine;
 
 use crate::script::Script;
 use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, sendable, url};
@@ -70,12 +71,8 @@ async fn the_other_address_is_used_at_once_and_a_better_one_moved_back_to() {
     let code = stage.code(&url(hub.address), "G82003").await;
     let script = Script::new();
     let (best, second) = (format!("hscn={}", url(&line.address)), format!("internet={}", url(hub.address)));
-    let agent = stage.agent(script.clone(), &[&best, &second], Some(code)).await;
-    delivered(&agent, 3).await;
     let mut seen = hub.observations();
-    line.cut();
-    let next = sendable(&agent).await + 3;
-    delivered(&agent, next).await;
+    let agent = stage.agent(script.clone(), &[&best, &second], Some(code)).await;
     let uplinks = async |seen: &mut tokio::sync::broadcast::Receiver<_>, wanted: &str| {
         let until = async {
             loop {
@@ -87,10 +84,43 @@ async fn the_other_address_is_used_at_once_and_a_better_one_moved_back_to() {
         };
         tokio::time::timeout(DEADLINE, until).await.unwrap_or_else(|_| panic!("nothing came over {wanted}"));
     };
+    uplinks(&mut seen, "hscn").await;
+    line.cut();
+    let next = sendable(&agent).await + 3;
+    delivered(&agent, next).await;
     uplinks(&mut seen, "internet").await;
+    // The hub knows which way fails, since when and why, and over which it hears the agent; so does the page in the practice.
+    let at = url(hub.address);
+    let of = |lines: &[AgentLine], network: &str| {
+        let path = lines[0].paths.iter().find(|path| path.network.as_deref() == Some(network)).unwrap();
+        (path.works, path.since.is_some(), path.why.is_some())
+    };
+    let told = stage.agents(&at).await;
+    assert_eq!(of(&told, "hscn"), (Some(false), true, true), "{told:?}");
+    assert!(told[0].heard_on.contains_key("hscn") && told[0].heard_on.contains_key("internet"), "{told:?}");
+    assert_eq!(told[0].uplink.as_deref(), Some("internet"));
+    let metrics =
+        async || stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let failing = metrics().await;
+    assert!(
+        failing.contains("linewatch_agent_path_up{practice=\"G82003\",network=\"hscn\"} 0\n"),
+        "{failing}"
+    );
+    assert!(
+        failing.contains("linewatch_agent_path_last_heard_seconds{practice=\"G82003\",network=\"hscn\"} ")
+    );
+    let page = format!("http://{}/", agent.page.unwrap());
+    let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Over the NHS network: ") && page.contains("it is not reached"), "{page}");
     line.mend();
     uplinks(&mut seen, "hscn").await;
+    let told = stage.agents(&at).await;
+    assert_eq!(of(&told, "hscn"), (Some(true), true, false), "{told:?}");
+    assert_eq!(of(&told, "internet").0, Some(true), "it isn't used, and its state is known");
+    assert!(metrics().await.contains("linewatch_agent_path_up{practice=\"G82003\",network=\"hscn\"} 1\n"));
     agent.stop().await;
+    let told = stage.agents(&at).await;
+    assert_eq!(told[0].waiting, Some(0), "its goodbye was the last that the hub hadn't");
     hub.stop().await;
 }
 

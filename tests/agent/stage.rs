@@ -188,15 +188,17 @@ async fn line_with(child: &mut Child, words: &str) -> String {
 
 /// Waits until the hub has all of the agent's spool up to this number.
 pub async fn delivered(agent: &Agent, number: u64) {
+    // From before the first look, so that no answer is missed between looking and waiting.
+    let mut answers = agent.answers();
     let until = async {
         loop {
+            answers.mark_unchanged();
             let spool = agent.spool().clone();
             let look = move || lock(&spool).backlog(0, number, 1, usize::MAX).is_empty();
             if tokio::task::spawn_blocking(look).await.unwrap() {
                 return;
             }
-            // A look at the spool, which tells nobody of what is taken from it.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            answers.changed().await.expect("it runs");
         }
     };
     tokio::time::timeout(DEADLINE, until).await.expect("the backlog never got through");

@@ -35,6 +35,7 @@ impl Agent<'_> {
             spool: "spool".to_owned(),
             taken: (1..=self.taken).collect(),
             last_heard: received,
+            damages: 0,
         };
         let coverage = (PRACTICE.to_owned(), next, told);
         let row = BatchRow { spool, is_new: true, transitions, journal: Vec::new(), coverage };

@@ -91,7 +91,7 @@ fn three_weeks() -> Vec<Observation> {
 }
 
 #[test]
-fn after_three_evenings_no_evening_is_an_outage_not_over_a_weekend_nor_the_change_of_the_clock() {
+fn no_evening_is_an_outage_from_the_first_on_not_over_a_weekend_nor_the_change_of_the_clock() {
     let mut lines = three_weeks();
     // The week after the clocks went forward.
     for ods in ["G82002", "G82003"] {
@@ -99,10 +99,8 @@ fn after_three_evenings_no_evening_is_an_outage_not_over_a_weekend_nor_the_chang
     }
     on(&mut lines, "G82001", local(21, "00:00"), local(23, "07:00"));
     let events = heard(&County::of(3), lines, local(23, "07:00"));
-    // Nobody could know on the first evenings; each is told as the practice's own.
-    assert_eq!(openings(&events, 0..3).len(), 6, "{}", brief(&events));
-    assert!(of_kind(&events, "opened").iter().all(|event| event["signature"] == "silent"));
-    assert_eq!(openings(&events, 3..24), Vec::<String>::new(), "{}", brief(&events));
+    // On the first evenings nobody knows, and nobody is told before it would be late in the morning.
+    assert_eq!(openings(&events, 0..24), Vec::<String>::new(), "{}", brief(&events));
 }
 
 #[test]
@@ -130,6 +128,59 @@ fn what_falls_silent_at_eleven_is_told_within_minutes_and_who_is_not_back_in_the
         assert!((-20 * 60_000..by_ms).contains(&after_ms), "{after_ms} ms\n{}", brief(&events));
     }
     assert!(super::told::time(&told[1]["since"]) < local(18, "18:26"), "since it was heard last");
+}
+
+/// A PC that was never seen to stay on, silent since seven in the evening: somebody went home, or the line is down. It is told an hour
+/// into the next core hours, with since when; over a weekend that is Monday.
+#[test]
+fn what_falls_silent_on_a_first_evening_and_stays_so_is_told_in_the_morning() {
+    for (first, morning) in [(0, 1), (4, 7)] {
+        let mut lines = Vec::new();
+        on(&mut lines, "G82001", local(first, "06:30"), local(morning, "12:00"));
+        on(&mut lines, "G82002", local(first, "09:30"), local(first, "19:00"));
+        let events = heard(&County::of(3), lines, local(morning, "12:00"));
+        let opened = of_kind(&events, "opened");
+        assert_eq!(opened.len(), 1, "{}", brief(&events));
+        assert_eq!(
+            (cause(opened[0]).as_str(), &opened[0]["signature"]),
+            ("practice G82002", &Value::from("silent"))
+        );
+        let after_ms = super::told::time(&opened[0]["at"]).millis_since(local(morning, "09:00"));
+        assert!((0..60_000).contains(&after_ms), "{after_ms} ms");
+        let since_ms = local(first, "19:00").millis_since(super::told::time(&opened[0]["since"]));
+        assert!((0..=60_000).contains(&since_ms), "{since_ms} ms");
+    }
+}
+
+/// One that stayed on through its first night is no PC that is switched off: its second evening is told at once. So is a first
+/// evening's fault that several have in common, and one that a check shows before the silence.
+#[test]
+fn what_is_no_going_home_is_told_at_once_on_the_first_evenings_too() {
+    let mut lines = Vec::new();
+    on(&mut lines, "G82001", local(0, "09:00"), local(1, "21:00"));
+    on(&mut lines, "G82002", local(0, "09:00"), local(1, "20:00"));
+    let events = heard(&County::of(3), lines, local(1, "21:00"));
+    let opened = of_kind(&events, "opened");
+    assert_eq!(opened.len(), 1, "{}", brief(&events));
+    assert!(
+        super::told::time(&opened[0]["at"]).millis_since(local(1, "20:00")) < 180_000,
+        "{}",
+        brief(&events)
+    );
+
+    let county = County::of(12);
+    let virgin = county.ids(|site| site.carrier == "virgin");
+    let mut lines = Vec::new();
+    for ods in county.ids(|_| true) {
+        let until = if virgin.contains(&ods) { local(0, "20:00") } else { local(0, "21:00") };
+        on(&mut lines, &ods, local(0, "09:00"), until);
+    }
+    let events = heard(&county, lines, local(0, "21:00"));
+    let opened: Vec<String> = of_kind(&events, "opened").into_iter().map(cause).collect();
+    assert_eq!(opened, ["carrier virgin"], "{}", brief(&events));
+    assert!(
+        super::told::time(&of_kind(&events, "opened")[0]["at"]).millis_since(local(0, "20:00")) < 180_000
+    );
 }
 
 /// A carrier's failure takes those who never go, after the others have gone: it is that carrier's.

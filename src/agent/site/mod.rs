@@ -23,6 +23,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tower_http::timeout::TimeoutLayer;
 
 use self::board::Board;
@@ -34,6 +35,7 @@ use crate::hub::pages;
 use crate::limits::{HTTP_REQUEST_TIMEOUT, ONSITE_WORD_KEPT_EVERY};
 use crate::observation::Observation;
 use crate::time::At;
+use crate::uplink::message::PathState;
 
 /// What the hub said last of the faults that hit the practice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,8 @@ pub struct LastWord {
 #[derive(Debug)]
 pub struct Site {
     inner: Mutex<Inner>,
+    /// How often it was told something.
+    told: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,8 @@ struct Inner {
     /// `None`: there is no configuration yet, so nothing is asked.
     asked: Option<Asked>,
     word: Option<LastWord>,
+    /// The ways to the hub.
+    paths: Vec<PathState>,
     /// When it was last to be kept.
     kept: At,
 }
@@ -70,13 +76,24 @@ impl Site {
     /// A page of a practice of which nothing is known yet.
     pub fn new(practice_id: &str) -> Self {
         let practice_id = practice_id.to_owned();
-        Self { inner: Mutex::new(Inner { practice_id, asked: None, word: None, kept: At::default() }) }
+        let told = watch::channel(0).0;
+        Self {
+            told,
+            inner: Mutex::new(Inner {
+                practice_id,
+                asked: None,
+                word: None,
+                paths: Vec::new(),
+                kept: At::default(),
+            }),
+        }
     }
 
     /// From now on the probes of this estate are asked. What was known of others is asked anew within an interval.
     pub fn asks(&self, estate: Arc<Estate>, practice: PracticeIx) {
         let board = Board::new(estate.probes.len());
         self.lock().asked = Some(Asked { estate, practice, board });
+        self.was_told();
     }
 
     /// Takes a result of one of the practice's own checks; any other is left out.
@@ -86,6 +103,8 @@ impl Site {
         if let Some(probe) = asked.estate.probe(&seen.probe) {
             asked.board.take(probe, seen);
         }
+        drop(inner);
+        self.was_told();
     }
 
     /// The hub has spoken. `true`: it is to be kept, since it is news or the last that was kept has grown old.
@@ -97,7 +116,24 @@ impl Site {
             inner.kept = word.heard;
         }
         inner.word = Some(word);
+        drop(inner);
+        self.was_told();
         keep
+    }
+
+    /// By which ways the hub is reached, and by which it isn't.
+    pub fn reached(&self, paths: Vec<PathState>) {
+        self.lock().paths = paths;
+        self.was_told();
+    }
+
+    /// Changes with everything that the page is told.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
+    }
+
+    fn was_told(&self) {
+        self.told.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// The page as it is at `now`.
@@ -110,8 +146,8 @@ impl Site {
         let Some(Asked { estate, practice, board }) = &inner.asked else {
             return Waiting::new(&inner.practice_id).render();
         };
-        let word = inner.word.as_ref();
-        Page::new(&Known { estate, practice: *practice, board, word, now, renews }).render()
+        let (word, paths) = (inner.word.as_ref(), inner.paths.as_slice());
+        Page::new(&Known { estate, practice: *practice, board, word, paths, now, renews }).render()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

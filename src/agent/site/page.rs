@@ -14,6 +14,7 @@ use crate::notify::words::plain;
 use crate::notify::words::reach::{self, Service};
 use crate::observation::{Failure, Phase};
 use crate::time::At;
+use crate::uplink::message::PathState;
 
 /// All that the page is made from.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,7 @@ pub struct Known<'a> {
     pub practice: PracticeIx,
     pub board: &'a Board,
     pub word: Option<&'a LastWord>,
+    pub paths: &'a [PathState],
     pub now: At,
     /// Whether the page is to renew itself.
     pub renews: bool,
@@ -47,6 +49,7 @@ pub struct Page {
     up: Vec<String>,
     not_known: Vec<String>,
     word: Option<Word>,
+    ways: Vec<Way>,
     checks: Vec<Check>,
     version: &'static str,
 }
@@ -83,12 +86,49 @@ struct Since {
     words: String,
 }
 
+impl Since {
+    fn new(at: At, now: At, zone: &TimeZone) -> Self {
+        Self {
+            utc: at.to_string(),
+            words: format!("{} ({})", plain::clock(at, now, zone), plain::length(at, now)),
+        }
+    }
+}
+
 /// What the hub said, and how old that is.
 struct Word {
     utc: String,
     heard: String,
     is_old: bool,
     sentences: Vec<String>,
+}
+
+/// One way from this computer to the hub.
+struct Way {
+    /// `Over the NHS network`
+    name: String,
+    shape: &'static str,
+    class: &'static str,
+    says: &'static str,
+    since: Option<Since>,
+}
+
+impl Way {
+    fn new(path: &PathState, estate: &Estate, now: At) -> Self {
+        let zone = &estate.icb.timezone;
+        let network = path.network.as_deref().and_then(|id| estate.network(id));
+        let name = match (network, &path.network) {
+            (Some(ix), _) => format!("Over {}", plain::name(&estate.networks[ix.at()].name)),
+            (None, Some(id)) => format!("Over {}", plain::name(id)),
+            (None, None) => format!("At {}", plain::name(&path.hub)),
+        };
+        let (shape, class, says) = match path.works {
+            Some(true) => ("✓", "ok", "it is reached"),
+            Some(false) => ("✕", "down", "it is not reached"),
+            None => ("?", "unknown", "not tried yet"),
+        };
+        Self { name, shape, class, says, since: path.since.map(|at| Since::new(at, now, zone)) }
+    }
 }
 
 struct Check {
@@ -101,7 +141,7 @@ struct Check {
 
 impl Page {
     pub fn new(known: &Known<'_>) -> Self {
-        let Known { estate, practice, board, word, now, renews } = *known;
+        let Known { estate, practice, board, word, paths, now, renews } = *known;
         let zone = &estate.icb.timezone;
         let overview = Overview::new(estate, board, now);
         let lists = Lists::new(estate, &overview, now);
@@ -127,6 +167,7 @@ impl Page {
             up: lists.up,
             not_known: lists.not_known,
             word: word.map(|word| Word::new(word, now, zone)),
+            ways: paths.iter().map(|path| Way::new(path, estate, now)).collect(),
             checks: checks(estate, board, now),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -145,10 +186,7 @@ impl Lists {
     /// Networks first, then services: a network that is down explains the services below it.
     fn new(estate: &Estate, overview: &Overview, now: At) -> Self {
         let zone = &estate.icb.timezone;
-        let since = |at: At| Since {
-            utc: at.to_string(),
-            words: format!("{} ({})", plain::clock(at, now, zone), plain::length(at, now)),
-        };
+        let since = |at: At| Since::new(at, now, zone);
         let mut lists = Self::default();
         for (network, found) in estate.networks.iter().zip(&overview.networks) {
             let name = plain::capital(&plain::name(&network.name));

@@ -192,3 +192,29 @@ fn the_hubs_word_is_kept_when_it_is_news_and_now_and_then() {
         .map(|(at, said)| site.heard(word(at, said)));
     assert_eq!(kept, [true, false, true, false, true, false]);
 }
+
+#[test]
+fn the_state_of_each_way_to_the_hub_is_told_with_since_when() {
+    let site = site();
+    let before = site.page(START, true).expect("a page");
+    assert!(!before.contains("id=\"ways\""), "nothing is known of them");
+    let path = |network: Option<&str>, works: Option<bool>| PathState {
+        network: network.map(str::to_owned),
+        hub: "hub.example:9460".to_owned(),
+        works,
+        since: works.map(|_| START),
+        ..PathState::default()
+    };
+    site.reached(vec![
+        path(Some("hscn"), Some(false)),
+        path(Some("internet"), Some(true)),
+        path(Some("<b>"), None),
+        path(None, None),
+    ]);
+    let page = site.page(START + Duration::from_mins(23), true).expect("a page");
+    let ways = under(&page, "ways");
+    assert!(ways.contains("Over the NHS network: ✕ it is not reached since 22:13 (23 minutes)"), "{ways}");
+    assert!(ways.contains(": ✓ it is reached since 22:13"), "{ways}");
+    assert!(ways.contains("Over &#60;b&#62;: ? not tried yet"), "{ways}");
+    assert!(ways.contains("At hub.example:9460: ? not tried yet"), "{ways}");
+}

@@ -168,6 +168,7 @@ fn read_state(
 ) -> io::Result<(Option<State>, bool)> {
     let mut newest: Option<State> = None;
     let mut sound = 0;
+    let mut bad: Vec<(&str, String)> = Vec::new();
     for slot in SLOTS {
         if !names.iter().any(|(name, _)| name == slot) {
             continue;
@@ -183,9 +184,17 @@ fn read_state(
             Ok(Err(Unreadable::Newer)) => {
                 return Err(io::Error::other("it was written by a newer linewatch: start that one"));
             }
-            Ok(Err(_)) => opened.damaged(0, format!("{slot}: damaged; the other of the two is used")),
-            Err(error) => opened.damaged(0, format!("{slot}: cannot be read: {error}")),
+            Ok(Err(_)) => bad.push((slot, "damaged".to_owned())),
+            Err(error) => bad.push((slot, format!("cannot be read ({error})"))),
         }
+    }
+    let instead = if sound > 0 {
+        "the other of the two is used"
+    } else {
+        "neither of the two can be used, so numbers go on far above those that may have been given, and what the hub has is sent again"
+    };
+    for (slot, what) in bad {
+        opened.damaged(0, format!("{slot}: {what}; {instead}"));
     }
     Ok((newest, sound == SLOTS.len()))
 }

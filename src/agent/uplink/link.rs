@@ -2,12 +2,12 @@
 //!
 //! The first address is the best. When the one in use fails, the others are tried at once, in order; when all have failed, after a
 //! wait that is drawn between nothing and twice the last one's limit (full jitter: thousands of agents that lost the hub in one
-//! moment must not come back in one). While a worse one is used, a better one is looked at now and then, beside the reports.
+//! moment must not come back in one). While a worse one is used, a better one is looked at now and then, beside the reports:
+//! `addresses.rs` says when.
 
 use std::time::Duration;
 
-use crate::limits::{UPLINK_BETTER_EVERY, UPLINK_WAIT_FIRST, UPLINK_WAIT_LONGEST};
-use crate::time::At;
+use crate::limits::{UPLINK_WAIT_FIRST, UPLINK_WAIT_LONGEST};
 
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -17,13 +17,12 @@ pub struct Link {
     tried: usize,
     /// Rounds in which all failed.
     rounds: u32,
-    better_at: At,
 }
 
 impl Link {
     /// `addresses`: how many there are; at least one.
     pub fn new(addresses: usize) -> Self {
-        Self { addresses: addresses.max(1), current: 0, tried: 0, rounds: 0, better_at: At::default() }
+        Self { addresses: addresses.max(1), current: 0, tried: 0, rounds: 0 }
     }
 
     /// The place of the address to ask.
@@ -44,11 +43,8 @@ impl Link {
     }
 
     /// The one in use didn't. `Some`: all have failed, and this long is to be waited; else the next one is to be tried at once.
-    pub fn failed(&mut self, now: At, chance: u64) -> Option<Duration> {
+    pub fn failed(&mut self, chance: u64) -> Option<Duration> {
         self.tried += 1;
-        if self.current == 0 {
-            self.better_at = now + UPLINK_BETTER_EVERY;
-        }
         self.current = (self.current + 1) % self.addresses;
         if self.tried < self.addresses {
             return None;
@@ -57,15 +53,6 @@ impl Link {
         (self.tried, self.current) = (0, 0);
         self.rounds = self.rounds.saturating_add(1);
         Some(jitter(self.rounds, chance))
-    }
-
-    /// The better addresses that are to be looked at now, best first; that they are is noted.
-    pub fn better(&mut self, now: At) -> std::ops::Range<usize> {
-        if self.current == 0 || now < self.better_at {
-            return 0..0;
-        }
-        self.better_at = now + UPLINK_BETTER_EVERY;
-        0..self.current
     }
 
     /// A better one answers.
@@ -92,35 +79,29 @@ pub fn share(most: Duration, chance: u64) -> Duration {
 mod tests {
     use super::*;
 
-    const NOW: At = At::from_millis(1_773_644_400_000);
-
     #[test]
     fn the_next_address_is_tried_at_once_and_all_wait_together() {
         let mut link = Link::new(2);
-        assert_eq!(link.failed(NOW, 7), None);
+        assert_eq!(link.failed(7), None);
         assert_eq!(link.current(), 1);
         assert!(!link.answered(), "the other one answered, so there was no cut");
-        assert_eq!(link.failed(NOW, u64::MAX), None);
-        assert!(link.failed(NOW, 999).is_some_and(|wait| wait <= UPLINK_WAIT_FIRST * 2));
+        assert_eq!(link.failed(u64::MAX), None);
+        assert!(link.failed(999).is_some_and(|wait| wait <= UPLINK_WAIT_FIRST * 2));
         assert_eq!(link.current(), 0);
         assert!(link.is_cut() && link.answered() && !link.is_cut());
     }
 
     #[test]
-    fn a_better_address_is_looked_at_now_and_then_and_moved_back_to() {
+    fn a_better_address_is_moved_back_to_and_a_worse_one_is_not() {
         let mut link = Link::new(3);
-        assert!(link.failed(NOW, 0).is_none() && link.failed(NOW, 0).is_none());
+        assert!(link.failed(0).is_none() && link.failed(0).is_none());
         link.answered();
-        assert_eq!(link.better(NOW), 0..0, "it has just failed");
-        let later = NOW + UPLINK_BETTER_EVERY;
-        assert_eq!(link.better(later), 0..2);
-        assert_eq!(link.better(later), 0..0, "one look at a time");
         link.move_back(1);
         assert_eq!(link.current(), 1);
         link.move_back(2);
         assert_eq!(link.current(), 1, "that would be worse");
         link.move_back(0);
-        assert_eq!(link.better(later + UPLINK_BETTER_EVERY), 0..0);
+        assert_eq!(link.current(), 0);
     }
 
     #[test]
@@ -128,7 +109,7 @@ mod tests {
         let mut link = Link::new(1);
         let mut limits = Vec::new();
         for _ in 0..40 {
-            link.failed(NOW, 0);
+            link.failed(0);
             limits.push((0..2_000).map(|n| jitter(link.rounds, n * 61)).max().expect("some"));
         }
         assert!(limits.windows(2).all(|pair| pair[0] <= pair[1] + Duration::from_secs(1)), "{limits:?}");

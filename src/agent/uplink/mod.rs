@@ -6,6 +6,7 @@
 //! | [`asks`] | what the hub wishes to have asked now |
 //! | [`identity`] | who this agent is, and its key |
 //! | [`copy`] | the last good configuration, on disk |
+//! | [`addresses`] | which of them work, since when, and when one that isn't used is looked at. Pure |
 //! | [`link`] | which of the hub's addresses is used, and how long to wait. Pure |
 //! | [`cursor`] | what is sent next. Pure |
 //! | [`talk`] | one exchange with a hub |
@@ -14,6 +15,7 @@
 //! | [`word`] | what the hub said last, on disk |
 //! | [`service`] | all of it: start, another configuration, stop |
 
+pub mod addresses;
 pub mod asks;
 pub mod copy;
 pub mod cursor;

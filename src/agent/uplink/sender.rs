@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::Addresses;
 use super::asks::Heard;
 use super::copy;
 use super::cursor::Cursor;
@@ -17,16 +18,16 @@ use super::talk::{NoAnswer, Talk};
 use super::word;
 use crate::agent::clock;
 use crate::agent::site::{LastWord, Site};
-use crate::agent::spool::Disk;
+use crate::agent::spool::{Disk, Status};
 use crate::chance::draw;
 use crate::config::Config;
 use crate::limits::{
-    BACKLOG_EVERY, BATCH_ITEMS_BYTES, UPLINK_CONFIG_EVERY, UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX,
-    UPLINK_LINGER, UPLINK_REFUSED_WAIT,
+    BACKLOG_EVERY, BATCH_ITEMS_BYTES, PATH_HUB_CHARS_MAX, TROUBLE_CHARS_MAX, UPLINK_CONFIG_EVERY,
+    UPLINK_FAREWELL, UPLINK_HUB_WAIT_MAX, UPLINK_HUBS_MAX, UPLINK_LINGER, UPLINK_REFUSED_WAIT,
 };
 use crate::segments::Record;
-use crate::uplink::batch;
-use crate::uplink::message::{BatchAnswer, BatchProblem, KeyRequest, State};
+use crate::uplink::batch::{self, Packed};
+use crate::uplink::message::{BatchAnswer, BatchProblem, KeyRequest, PathState, State};
 
 /// How often the backlog is looked through again when it was empty.
 const BACKLOG_LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -34,6 +35,7 @@ const BACKLOG_LOOK_EVERY: Duration = Duration::from_secs(15);
 pub struct Sender {
     talk: Arc<Talk>,
     link: Link,
+    addresses: Addresses,
     identity: Identity,
     spool: SharedSpool,
     spool_id: String,
@@ -45,6 +47,8 @@ pub struct Sender {
     /// Where the hub was last heard.
     heard: watch::Sender<Option<Heard>>,
     site: Arc<Site>,
+    /// Counts the hub's answers to what was sent, once the spool knows of them.
+    answers: watch::Sender<u64>,
     config_at: Instant,
     back_at: Instant,
     /// Until then the hub is left alone.
@@ -65,6 +69,13 @@ enum Part {
     Backlog,
 }
 
+/// What a look at an address that isn't used showed.
+#[derive(Debug)]
+struct Look {
+    place: usize,
+    why_not: Option<String>,
+}
+
 impl Sender {
     pub fn new(
         talk: Arc<Talk>,
@@ -73,11 +84,12 @@ impl Sender {
         data: std::path::PathBuf,
         tag: Option<String>,
         (configs, heard): (mpsc::Sender<Config>, watch::Sender<Option<Heard>>),
-        site: Arc<Site>,
+        (site, answers): (Arc<Site>, watch::Sender<u64>),
     ) -> Self {
         let now = Instant::now();
         Self {
             link: Link::new(talk.addresses().len()),
+            addresses: Addresses::new(talk.addresses().len(), clock::now(), draw()),
             talk,
             identity,
             spool,
@@ -88,6 +100,7 @@ impl Sender {
             configs,
             heard,
             site,
+            answers,
             config_at: now,
             back_at: now,
             rest_until: now,
@@ -100,9 +113,9 @@ impl Sender {
 
     /// Sends until it is stopped, and then what is new for the last time, within a bounded time.
     pub async fn run(mut self, mut news: watch::Receiver<u64>, stop: CancellationToken) {
-        let (looked, mut better) = mpsc::channel(1);
+        let (looked, mut seen) = mpsc::channel(UPLINK_HUBS_MAX);
         while !stop.is_cancelled() {
-            self.look_for_better(&looked);
+            self.look(&looked).await;
             let now = Instant::now();
             if now >= self.rest_until {
                 if now >= self.config_at {
@@ -122,7 +135,7 @@ impl Sender {
             let wake = self.rest_until.max(self.config_at.min(self.back_at).min(live_at));
             tokio::select! {
                 () = stop.cancelled() => {}
-                Some(place) = better.recv() => self.link.move_back(place),
+                Some(look) = seen.recv() => self.looked(&look),
                 // Nobody brings anything any more only when this is being stopped.
                 Ok(()) = news.changed(), if now >= self.rest_until => {}
                 () = tokio::time::sleep_until(wake) => {}
@@ -142,21 +155,88 @@ impl Sender {
         drop(tokio::time::timeout(UPLINK_FAREWELL, farewell).await);
     }
 
-    /// Asks a better address whether it is back, beside the reports, which go on meanwhile.
-    fn look_for_better(&mut self, found: &mpsc::Sender<usize>) {
-        let places = self.link.better(clock::now());
-        if places.is_empty() {
-            return;
+    /// Looks whether the addresses that aren't used work, beside the reports, which go on meanwhile. The hub is told over each what is
+    /// known of all, as with a report.
+    async fn look(&mut self, looked: &mpsc::Sender<Look>) {
+        for place in self.addresses.due(self.link.current(), clock::now(), draw()) {
+            let Some((floor, status)) = with(&self.spool, |spool| (spool.floor(), spool.status())).await
+            else {
+                return;
+            };
+            let state = State { is_look: true, ..self.state(place, floor, status, 0) };
+            let (talk, bearer, spool) = (self.talk.clone(), self.identity.bearer(), self.spool_id.clone());
+            let looked = looked.clone();
+            tokio::spawn(async move {
+                let nothing = Packed { bytes: Vec::new(), is_gzip: false };
+                let why_not = match talk.batch(place, &bearer, &spool, &state, nothing).await {
+                    Err(NoAnswer::Unreachable(why)) => Some(why),
+                    // Whatever it says, it was the hub that said it.
+                    _ => None,
+                };
+                // No room, or nobody who takes it: this is being stopped, or the next look says it.
+                looked.try_send(Look { place, why_not }).unwrap_or_default();
+            });
         }
-        let (talk, found) = (self.talk.clone(), found.clone());
-        tokio::spawn(async move {
-            for place in places {
-                if talk.is_there(place).await {
-                    // An error means that somebody found one already, or that nobody cares any more.
-                    return found.try_send(place).unwrap_or_default();
+    }
+
+    fn looked(&mut self, look: &Look) {
+        self.saw(look.place, look.why_not.as_deref());
+        if look.why_not.is_none() {
+            self.link.move_back(look.place);
+        }
+    }
+
+    /// What an exchange showed of an address.
+    fn saw(&mut self, place: usize, why_not: Option<&str>) {
+        if self.addresses.saw(place, why_not, clock::now())
+            && let Some(address) = self.talk.addresses().get(place)
+        {
+            let network = address.network.as_deref();
+            match why_not {
+                None => tracing::info!(hub = address.place(), network, "the hub is reached there"),
+                Some(why) => {
+                    tracing::warn!(hub = address.place(), network, "the hub is not reached there: {why}");
                 }
             }
+        }
+        self.site.reached(self.paths());
+    }
+
+    /// The ways to the hub as they are known now.
+    fn paths(&self) -> Vec<PathState> {
+        let both = self.talk.addresses().iter().zip(self.addresses.all());
+        let paths = both.map(|(address, known)| PathState {
+            network: address.network.clone(),
+            hub: address.place().chars().take(PATH_HUB_CHARS_MAX).collect(),
+            works: known.works,
+            since: known.since,
+            tried: known.tried,
+            why: known.why.clone(),
         });
+        paths.collect()
+    }
+
+    /// How this agent is. `to`: the address that it says so to; `sent`: records that go with it.
+    fn state(&self, to: usize, floor: u64, status: Status, sent: usize) -> State {
+        let trouble = match status.disk {
+            Disk::Fine => None,
+            Disk::Full { why, .. } => Some(format!("its disk is full: {why}")),
+            Disk::Failing { why, .. } => Some(format!("its disk fails: {why}")),
+        };
+        let sent = u64::try_from(sent).unwrap_or(u64::MAX);
+        State {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            at: clock::now(),
+            round_trip_ms: u32::try_from(self.round_trip.as_millis()).unwrap_or(u32::MAX),
+            uplink: self.talk.addresses().get(to).and_then(|address| address.network.clone()),
+            floor,
+            waiting: status.records.saturating_sub(sent),
+            lost: status.thinned.saturating_add(status.lost),
+            trouble: trouble.map(|why| why.chars().take(TROUBLE_CHARS_MAX).collect()),
+            damages: status.damages,
+            paths: self.paths(),
+            is_look: false,
+        }
     }
 
     async fn send(&mut self, part: Part) {
@@ -184,20 +264,7 @@ impl Sender {
             return;
         };
         let to = self.link.current();
-        let state = State {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            at: clock::now(),
-            round_trip_ms: u32::try_from(self.round_trip.as_millis()).unwrap_or(u32::MAX),
-            uplink: self.talk.addresses().get(to).and_then(|address| address.network.clone()),
-            floor,
-            waiting: status.records,
-            lost: status.thinned.saturating_add(status.lost),
-            trouble: match status.disk {
-                Disk::Fine => None,
-                Disk::Full { why, .. } => Some(format!("its disk is full: {why}")),
-                Disk::Failing { why, .. } => Some(format!("its disk fails: {why}")),
-            },
-        };
+        let state = self.state(to, floor, status, records.len());
         let begun = Instant::now();
         let answer = match pack(records.clone()).await {
             Ok(packed) => self.talk.batch(to, &self.identity.bearer(), &self.spool_id, &state, packed).await,
@@ -235,6 +302,7 @@ impl Sender {
             spool.sendable()
         })
         .await;
+        self.answers.send_modify(|count| *count = count.wrapping_add(1));
         match part {
             Part::New => self.cursor.sent_live(last),
             Part::Backlog => self.cursor.sent_back(Some(last)),
@@ -288,6 +356,7 @@ impl Sender {
     /// Something was heard from the hub.
     fn all_right(&mut self) {
         (self.put_off, self.is_said) = (0, false);
+        self.saw(self.link.current(), None);
     }
 
     /// What the hub will never take isn't sent again.
@@ -314,7 +383,10 @@ impl Sender {
             self.is_said = true;
         }
         let wait = match error {
-            NoAnswer::Unreachable(_) => self.link.failed(clock::now(), draw()).unwrap_or_default(),
+            NoAnswer::Unreachable(why) => {
+                self.saw(self.link.current(), Some(why));
+                self.link.failed(draw()).unwrap_or_default()
+            }
             NoAnswer::Denied(_) => match self.identity.turn() {
                 Ok(true) if self.put_off == 0 => {
                     self.put_off += 1;

@@ -61,6 +61,8 @@ pub struct Agent {
     pub practice: String,
     /// Where the page is; `None`: it isn't served.
     pub page: Option<SocketAddr>,
+    site: Arc<Site>,
+    answers: watch::Receiver<u64>,
     spool: SharedSpool,
     crews: JoinHandle<()>,
     sender: JoinHandle<()>,
@@ -69,6 +71,8 @@ pub struct Agent {
     stop_crews: CancellationToken,
     stop_sender: CancellationToken,
     stop_page: DropGuard,
+    /// What serves the page.
+    serving: Option<JoinHandle<()>>,
 }
 
 /// Starts everything. Returns once the agent is enrolled; it may have no configuration yet.
@@ -97,7 +101,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         site.heard(word);
     }
     let stop_page = CancellationToken::new();
-    let page = serve_page(settings.page, site.clone(), stop_page.clone()).await;
+    let (page, serving) = serve_page(settings.page, site.clone(), stop_page.clone()).await.unzip();
 
     let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
     let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
@@ -106,6 +110,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
     let (configs, new_configs) = mpsc::channel(1);
     let (heard, hears) = watch::channel(None);
     let (wishes, wished) = mpsc::channel(ASKS_QUEUE);
+    let (answered, answers) = watch::channel(0);
     let (stop_crews, stop_sender) = (CancellationToken::new(), CancellationToken::new());
     let keeper = tokio::spawn(keep(reported, spool.clone(), site.clone(), sent_news));
     tokio::spawn(asks::listen(talk.clone(), hears, wishes, stop_sender.clone()));
@@ -116,12 +121,12 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         settings.data,
         tag,
         (configs, heard),
-        site.clone(),
+        (site.clone(), answered),
     );
     let sender = tokio::spawn(sender.run(news, stop_sender.clone()));
     let crews = Crews {
         field,
-        site,
+        site: site.clone(),
         out: reports.clone(),
         traces: Traces::default(),
         meters: Arc::new(Meters::new(&Registry::new())?),
@@ -131,6 +136,8 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         id,
         practice,
         page,
+        site,
+        answers,
         spool,
         crews,
         sender,
@@ -139,11 +146,16 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
         stop_crews,
         stop_sender,
         stop_page: stop_page.drop_guard(),
+        serving,
     })
 }
 
 /// Serves the practice's own page. Where that isn't possible, watching goes on without it.
-async fn serve_page(at: Option<SocketAddr>, site: Arc<Site>, stop: CancellationToken) -> Option<SocketAddr> {
+async fn serve_page(
+    at: Option<SocketAddr>,
+    site: Arc<Site>,
+    stop: CancellationToken,
+) -> Option<(SocketAddr, JoinHandle<()>)> {
     let at = at?;
     match TcpListener::bind(at).await.and_then(|listener| Ok((listener.local_addr()?, listener))) {
         Ok((address, listener)) => {
@@ -153,8 +165,7 @@ async fn serve_page(at: Option<SocketAddr>, site: Arc<Site>, stop: CancellationT
                 connections_max: ONSITE_CONNECTIONS_MAX,
                 per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
             };
-            tokio::spawn(server::serve(door, site::router(site), stop));
-            Some(address)
+            Some((address, tokio::spawn(server::serve(door, site::router(site), stop))))
         }
         Err(error) => {
             tracing::warn!(
@@ -208,7 +219,7 @@ async fn enrol(talk: &Talk, identity: &mut Identity, code: &str) -> anyhow::Resu
                     is_said = true;
                 }
                 let chance = draw();
-                let wait = link.failed(clock::now(), chance);
+                let wait = link.failed(chance);
                 // A hub that asks to come later isn't asked at once.
                 let later = matches!(error, NoAnswer::Later(_))
                     .then(|| Duration::from_secs(1) + share(ENROL_WAIT_LONGEST, chance));
@@ -312,6 +323,16 @@ impl Agent {
         &self.spool
     }
 
+    /// Changes with each of the hub's answers, once the spool knows what the hub has by it.
+    pub fn answers(&self) -> watch::Receiver<u64> {
+        self.answers.clone()
+    }
+
+    /// Changes with everything that the page is told.
+    pub fn page_changes(&self) -> watch::Receiver<u64> {
+        self.site.changes()
+    }
+
     /// Stops asking, says goodbye, and ends. What the hub hasn't got is in the spool.
     pub async fn stop(self) {
         self.stop_crews.cancel();
@@ -325,5 +346,8 @@ impl Agent {
         self.stop_sender.cancel();
         drop(self.sender.await);
         drop(self.stop_page);
+        if let Some(serving) = self.serving {
+            drop(tokio::time::timeout(UPLINK_FAREWELL, serving).await);
+        }
     }
 }

@@ -25,6 +25,17 @@ pub struct Address {
     pub network: Option<String>,
 }
 
+impl Address {
+    /// `hub.example:9460`: what of it people know, without what a URL may hold besides.
+    pub fn place(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
 impl std::str::FromStr for Address {
     type Err = String;
 
@@ -116,12 +127,6 @@ impl Talk {
         url
     }
 
-    /// Whether a hub answers there at all.
-    pub async fn is_there(&self, to: usize) -> bool {
-        let asked = self.http.get(self.url(to, "/healthz")).send().await;
-        asked.is_ok_and(|answer| answer.status().is_success())
-    }
-
     pub async fn enrol(&self, to: usize, request: &EnrolRequest) -> Result<EnrolAnswer, NoAnswer> {
         read(send(self.http.post(self.url(to, "/api/v1/agent/enrol")), request).await?).await
     }
@@ -175,7 +180,7 @@ impl Talk {
         state: &State,
         packed: Packed,
     ) -> Result<BatchAnswer, NoAnswer> {
-        let state = serde_json::to_string(state).map_err(|error| NoAnswer::No(error.to_string()))?;
+        let state = state.header().map_err(|error| NoAnswer::No(error.to_string()))?;
         let asked = self
             .http
             .post(self.url(to, "/api/v1/observations"))
@@ -235,6 +240,11 @@ mod tests {
         assert_eq!(
             (address.network.as_deref(), address.url.as_str()),
             (Some("hscn"), "https://10.0.0.5:9460/")
+        );
+        assert_eq!(address.place(), "10.0.0.5:9460");
+        assert_eq!(
+            "https://user:word@hub.example/".parse::<Address>().expect("an address").place(),
+            "hub.example"
         );
         let plain: Address = "http://127.0.0.1:9460".parse().expect("this machine");
         assert_eq!(plain.network, None);

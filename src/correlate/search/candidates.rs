@@ -254,7 +254,8 @@ impl Search<'_> {
             })
         };
         let mut facets = vec![None];
-        if let Some(only) = seen.facet().filter(|_| self.spans_networks(node)) {
+        let heard_over = || if self.is_monitor(node) { self.uplink_of_late(seen) } else { None };
+        if let Some(only) = seen.facet().or_else(heard_over).filter(|_| self.spans_networks(node)) {
             facets.push(Some(only));
         }
         for facet in facets {
@@ -267,6 +268,23 @@ impl Search<'_> {
             };
             self.try_modes(Tried { of, node, facet, seen, open }, sketches);
         }
+    }
+
+    /// The network over which nearly all of those were heard last that aren't heard now.
+    fn uplink_of_late(&self, seen: &Seen) -> Option<usize> {
+        let mut counts = vec![0_u32; self.topology.networks];
+        let mut late = 0_u32;
+        for dirty in
+            seen.members.iter().filter_map(|member| self.dirty_of(member.row)).filter(|dirty| dirty.late)
+        {
+            late += 1;
+            let uplink = self.evidence.hearings[dirty.row as usize].uplink.map(usize::from);
+            if let Some(count) = uplink.and_then(|uplink| counts.get_mut(uplink)) {
+                *count += 1;
+            }
+        }
+        let most = |count: &u32| *count > 0 && f64::from(*count) >= FACET_SHARE_MIN * f64::from(late);
+        counts.iter().position(most)
     }
 
     /// The share of the rows that so many practices are.
@@ -324,6 +342,9 @@ impl Search<'_> {
             NodeKind::Monitor => {
                 for mode in [Mode::Total, Mode::SharedMachine] {
                     self.try_mode(tried, mode, Among::All, all);
+                }
+                if seen.share(Class::Slow) >= CLASS_SHARE_MIN {
+                    self.try_mode(tried, Mode::Slow, Among::All, all);
                 }
             }
             NodeKind::Unmapped => {
@@ -461,7 +482,8 @@ impl Search<'_> {
                 }
             }
             profile.end_row(Some(member.row));
-            if dirty.late && (cover.everything || monitor) && !dirty.cut {
+            let held_back = if monitor { self.is_heard_over(member.row, facet) } else { cover.everything };
+            if dirty.late && held_back && !dirty.cut {
                 profile.add_overdue(dirty.due);
             }
         }

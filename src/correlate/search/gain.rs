@@ -2,6 +2,7 @@
 
 use crate::estate::PracticeIx;
 
+use super::super::evidence::Evidence;
 use super::super::model::{Mode, log_sum_exp};
 use super::super::own::Dirty;
 use super::super::tallies::UNSURE_MS;
@@ -154,7 +155,7 @@ impl Search<'_> {
                 .sum();
             slight + calm.log(&self.grid, candidate.span, &lens.shares)
         };
-        if own_lines && candidate.span.until.is_none() {
+        if own_lines && candidate.mode == Mode::Total && candidate.span.until.is_none() {
             sum += self.reports_held_back(candidate, ok);
         }
         sum
@@ -188,12 +189,15 @@ impl Search<'_> {
         rows * (1.0 - (-answers / rows).exp())
     }
 
-    /// The arrival of every report crosses the monitor.
+    /// The arrival of every report crosses the monitor; where one of its lines has failed, of every report that came over that one.
     fn reports_held_back(&self, candidate: &Candidate, ok: f64) -> f64 {
         (0..self.topology.rows - 1)
             .map(|position| {
                 let hearing = &self.evidence.hearings[position];
                 let row: Row = PracticeIx::new(position).0;
+                if !self.is_heard_over(row, candidate.facet) {
+                    return 0.0;
+                }
                 match self.dirty_of(row) {
                     Some(dirty) if dirty.late => dirty.gain(&[], candidate.span.since <= dirty.due),
                     _ if hearing.ever() && !hearing.away && hearing.last > candidate.span.since => ok,
@@ -236,9 +240,26 @@ impl Search<'_> {
         }
         if self.is_monitor(candidate.node) && candidate.mode == Mode::Total && candidate.span.until.is_none()
         {
-            let due = |dirty: &&mut Dirty| dirty.late && candidate.span.since <= dirty.due;
+            let evidence = self.evidence;
+            let due = |dirty: &&mut Dirty| {
+                dirty.late
+                    && candidate.span.since <= dirty.due
+                    && is_heard_over(evidence, dirty.row, candidate.facet)
+            };
             self.hot.iter_mut().filter(due).for_each(Dirty::cut_off);
         }
+    }
+}
+
+/// Whether a row's reports come over this network, or may, as far as is known of them; `None`: over any.
+fn is_heard_over(evidence: &Evidence, row: Row, network: Option<usize>) -> bool {
+    let uplink = evidence.hearings[row as usize].uplink.map(usize::from);
+    network.is_none_or(|network| uplink.is_none_or(|uplink| uplink == network))
+}
+
+impl Search<'_> {
+    pub fn is_heard_over(&self, row: Row, network: Option<usize>) -> bool {
+        is_heard_over(self.evidence, row, network)
     }
 }
 

@@ -63,7 +63,9 @@ impl Search<'_> {
         };
         let where_: f64 = match (facet, mode) {
             (None, _) => 1.0,
-            // A machine that loses one of its networks only is rarer than that network.
+            // The hub has a line for each, and each has been cut by a digger; a machine that asks for everybody and loses one of its
+            // networks only is rarer than that network.
+            (Some(_), mode) if kind_of == NodeKind::Monitor && mode != Mode::SharedMachine => 0.5,
             (Some(_), Mode::SharedMachine) => 0.005,
             // What a few share is often a line of one network.
             (Some(_), _) if kind_of == NodeKind::Unmapped => 0.1,

@@ -1,5 +1,6 @@
 //! How an agent was when it was last heard, and how often it may ask.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::limits::{AGENT_BURST, AGENT_PER_SECOND, CLOCK_FLAGGED};
@@ -15,13 +16,21 @@ pub struct Live {
     pub heard: Option<At>,
     /// `None`: not since this hub was started.
     state: Option<State>,
+    /// When it was heard over each of the estate's networks.
+    heard_on: BTreeMap<String, At>,
     clock_ahead_ms: Option<i64>,
     budget: Bucket,
 }
 
 impl Live {
     pub fn new(heard: Option<At>, instant: Instant) -> Self {
-        Self { heard, state: None, clock_ahead_ms: None, budget: Bucket::full(RATE, instant) }
+        Self {
+            heard,
+            state: None,
+            heard_on: BTreeMap::new(),
+            clock_ahead_ms: None,
+            budget: Bucket::full(RATE, instant),
+        }
     }
 
     /// Takes one of the requests that it may make.
@@ -29,9 +38,22 @@ impl Live {
         self.budget.take(RATE, instant)
     }
 
-    /// It was heard.
-    pub fn hear(&mut self, state: State, now: At) {
-        self.clock_ahead_ms = Some(ahead_ms(&state, now));
+    /// It was heard. `network`: over which of the estate's networks, where that is known.
+    pub fn hear(&mut self, mut state: State, network: Option<&str>, now: At) {
+        let ahead_ms = ahead_ms(&state, now);
+        self.clock_ahead_ms = Some(ahead_ms);
+        if let Some(network) = network {
+            self.heard_on.insert(network.to_owned(), now);
+        }
+        if is_off(ahead_ms) {
+            for at in state.paths.iter_mut().flat_map(|path| path.since.iter_mut().chain(&mut path.tried)) {
+                *at = at.plus_millis(-ahead_ms);
+            }
+        }
+        if let Some(before) = self.state.as_ref().filter(|_| state.is_look) {
+            // Reports go on over another.
+            state.uplink.clone_from(&before.uplink);
+        }
         (self.heard, self.state) = (Some(now), Some(state));
     }
 }
@@ -73,6 +95,9 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
         waiting: state.map(|state| state.waiting),
         lost: state.map(|state| state.lost),
         trouble: state.and_then(|state| state.trouble.clone()),
+        paths: state.map(|state| state.paths.clone()).unwrap_or_default(),
+        heard_on: live.map(|live| live.heard_on.clone()).unwrap_or_default(),
+        damages: state.map_or(0, |state| state.damages),
         clock_ahead_ms: live.and_then(|live| live.clock_ahead_ms),
         rotating: row.rotate || row.next.is_some(),
     }
@@ -81,6 +106,7 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uplink::message::PathState;
 
     #[test]
     fn a_clock_is_judged_by_half_of_the_way_there_and_back() {
@@ -90,11 +116,40 @@ mod tests {
         // An hour ahead, and 100 ms on the way.
         live.hear(
             State { at: now.plus_millis(3_600_000 - 100), round_trip_ms: 200, ..State::default() },
+            None,
             now,
         );
         assert_eq!(live.clock_ahead_ms, Some(3_600_000));
         let asked = (0..1_000).filter(|_| live.may_ask(instant)).count();
         assert!((asked as f64 - AGENT_BURST).abs() < 0.5, "{asked}");
         assert!(live.may_ask(instant + std::time::Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_look_over_another_way_shows_that_it_works_and_not_that_it_is_used() {
+        let now = At::from_millis(1_773_644_400_000);
+        let path = PathState { since: Some(now.plus_millis(3_600_000)), ..PathState::default() };
+        let state = |uplink: &str, is_look: bool| State {
+            at: now.plus_millis(3_600_000),
+            uplink: Some(uplink.to_owned()),
+            paths: vec![path.clone()],
+            is_look,
+            ..State::default()
+        };
+        let mut live = Live::new(None, Instant::now());
+        live.hear(state("hscn", false), Some("hscn"), now);
+        let later = now.plus_millis(1_000);
+        live.hear(State { at: later, paths: Vec::new(), ..state("internet", true) }, Some("internet"), later);
+        let state = live.state.as_ref().expect("heard");
+        assert_eq!(state.uplink.as_deref(), Some("hscn"));
+        let heard: Vec<_> = live.heard_on.iter().map(|(network, at)| (network.as_str(), *at)).collect();
+        assert_eq!(heard, [("hscn", now), ("internet", later)]);
+        live.hear(
+            State { paths: vec![path.clone()], at: later.plus_millis(3_600_000), ..State::default() },
+            None,
+            later,
+        );
+        let since = live.state.as_ref().and_then(|state| state.paths[0].since);
+        assert_eq!(since, Some(now), "its clock is an hour ahead");
     }
 }

@@ -39,6 +39,7 @@ pub struct Who {
     pub practice: String,
     /// A new key is asked of it.
     pub rotate: bool,
+    pub enrolled: At,
 }
 
 /// Why something about credentials couldn't be done.
@@ -183,10 +184,11 @@ impl Credentials {
         self.change(id, |row| row.rotate = true, json!({ "did": "new key asked for", "by": by }), now).await
     }
 
-    /// An agent was heard.
-    pub fn heard(&self, who: &Who, state: State, now: At) {
+    /// An agent was heard, over this network of the estate's where that is known.
+    pub fn heard(&self, who: &Who, state: State, network: Option<&str>, now: At) {
         let mut live = lock(&self.live);
-        live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now())).hear(state, now);
+        let live = live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now()));
+        live.hear(state, network, now);
     }
 
     /// All agents: by practice, then by age.
@@ -227,7 +229,12 @@ impl Credentials {
 }
 
 fn who(row: &AgentRow) -> Who {
-    Who { agent: row.id.clone(), practice: row.practice.clone(), rotate: row.rotate }
+    Who {
+        agent: row.id.clone(),
+        practice: row.practice.clone(),
+        rotate: row.rotate,
+        enrolled: row.enrolled_at,
+    }
 }
 
 /// What is behind it stays sound whatever happens: each change is one of one entry.

@@ -21,6 +21,7 @@ pub mod spool;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use self::keeper::Job;
@@ -40,7 +41,7 @@ use crate::uplink::ranges::Ranges;
 
 /// All spools of which the hub has anything.
 pub struct Intake {
-    /// By agent, then by spool; with when it was last heard.
+    /// By agent.
     spools: Mutex<BTreeMap<String, OfAgent>>,
     /// By practice: when it was measured.
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
@@ -50,7 +51,19 @@ pub struct Intake {
 
 /// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
 type Shared = Arc<tokio::sync::Mutex<Spool>>;
-type OfAgent = BTreeMap<String, (At, Shared)>;
+
+/// One agent's spools.
+struct OfAgent {
+    practice: String,
+    /// By id; with when it was last heard.
+    spools: BTreeMap<String, (At, Shared)>,
+}
+
+impl OfAgent {
+    fn of(practice: &str) -> Self {
+        Self { practice: practice.to_owned(), spools: BTreeMap::new() }
+    }
+}
 
 /// Whether agents ask this probe. Whether work was done isn't theirs to say.
 fn is_asked(estate: &Estate, probe: &str) -> bool {
@@ -73,17 +86,20 @@ pub struct Taken {
 }
 
 impl Intake {
-    /// `kept`, `coverage`: what an earlier process left.
+    /// `kept`, `coverage`: what an earlier process left. `practices`: of each agent.
     pub fn new(
         kept: Vec<SpoolRow>,
+        practices: &BTreeMap<String, String>,
         coverage: BTreeMap<String, Coverage>,
         keeper: mpsc::Sender<Job>,
         reports: mpsc::WeakSender<Report>,
     ) -> Self {
         let mut spools: BTreeMap<String, OfAgent> = BTreeMap::new();
         for row in kept {
-            let spool = Arc::new(tokio::sync::Mutex::new(Spool::new(row.taken)));
-            spools.entry(row.agent).or_default().insert(row.spool, (row.last_heard, spool));
+            let spool = Arc::new(tokio::sync::Mutex::new(Spool::new(row.taken, row.damages)));
+            let practice = practices.get(&row.agent).cloned().unwrap_or_default();
+            let own = spools.entry(row.agent).or_insert_with(|| OfAgent::of(&practice));
+            own.spools.insert(row.spool, (row.last_heard, spool));
         }
         let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
         Self { spools: Mutex::new(spools), coverage: Mutex::new(coverage.collect()), keeper, reports }
@@ -94,18 +110,25 @@ impl Intake {
         all.entry(practice.to_owned()).or_default().clone()
     }
 
-    fn spool(&self, agent: &str, spool: &str, now: At) -> Shared {
+    fn spool(&self, who: &Who, spool: &str, now: At) -> Shared {
         let mut spools = self.spools.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = spools.entry(agent.to_owned()).or_default();
-        let (heard, found) = own.entry(spool.to_owned()).or_default();
-        *heard = now;
-        let found = found.clone();
-        while own.len() > SPOOLS_PER_AGENT_MAX {
-            let Some(oldest) = own.iter().min_by_key(|(_, (heard, _))| *heard).map(|(id, _)| id.clone())
-            else {
-                break;
-            };
-            own.remove(&oldest);
+        let known = spools.get(&who.agent).and_then(|own| own.spools.get(spool));
+        let known = known.map(|(_, shared)| shared.clone());
+        // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
+        // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
+        // same practice could make up an id, and have taken away what that practice reports.
+        let before = || {
+            let others = spools.values().filter(|other| other.practice == who.practice);
+            let same = others.filter_map(|other| other.spools.get(spool));
+            same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
+        };
+        let found = known.or_else(|| before().map(|(_, shared)| shared.clone())).unwrap_or_default();
+        let own = spools.entry(who.agent.clone()).or_insert_with(|| OfAgent::of(&who.practice));
+        own.spools.insert(spool.to_owned(), (now, found.clone()));
+        while own.spools.len() > SPOOLS_PER_AGENT_MAX {
+            let oldest = own.spools.iter().min_by_key(|(_, (heard, _))| *heard).map(|(id, _)| id.clone());
+            let Some(oldest) = oldest else { break };
+            own.spools.remove(&oldest);
         }
         found
     }
@@ -119,7 +142,7 @@ impl Intake {
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
-        let spool = self.spool(&who.agent, spool_id, now);
+        let spool = self.spool(who, spool_id, now);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.
@@ -132,6 +155,15 @@ impl Intake {
         let mut spool = spool.lock().await;
         let apart = view.estate.measured_apart();
         let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
+        let damages = spool.new_damages(state.damages);
+        if damages > 0 {
+            plan.is_known = false;
+            let line = json!({
+                "did": "spool_damaged", "practice": who.practice, "agent": who.agent, "spool": spool_id,
+                "places": damages, "lost": state.lost,
+            });
+            plan.thinned.push(line.to_string());
+        }
         // Room first: what is on the disk must find its way to the correlator.
         let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
         let room = reports.reserve_many(plan.fresh.len());
@@ -146,6 +178,7 @@ impl Intake {
                 spool: spool_id.to_owned(),
                 taken: plan.kept.clone(),
                 last_heard: now,
+                damages: state.damages,
             };
             let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.thinned));
             // Several agents may report for one practice: one after the other, until it is on the disk.
@@ -168,6 +201,7 @@ impl Intake {
         };
         if trouble.is_none() {
             spool.keep(&plan);
+            spool.told_of(state.damages);
         }
         spool.take(&plan);
         let practice = view.estate.practice(&who.practice);

@@ -61,7 +61,8 @@ async fn take(
     }
     let spool = spool.to_owned();
     let state = serde_json::from_str::<AgentState>(text(headers, STATE, STATE_BYTES_MAX)?);
-    let state = state.map_err(|_| Refusal::Header(STATE))?;
+    let mut state = state.map_err(|_| Refusal::Header(STATE))?;
+    state.clean();
     let is_packed = match headers.get(header::CONTENT_ENCODING) {
         None => false,
         Some(encoding) if encoding == ENCODING => true,
@@ -70,11 +71,12 @@ async fn take(
     let bytes = body(headers, pieces).await?;
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
     // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
-    hub.credentials.heard(&who, state.clone(), now);
+    let view = hub.view();
+    let network = state.uplink.as_deref().filter(|id| view.estate.network(id).is_some());
+    hub.credentials.heard(&who, state.clone(), network, now);
     let mut records = batch::read(&text)?;
     correct(&mut records, ahead_ms(&state, now), now);
     judge(&records, &who.practice, now)?;
-    let view = hub.view();
     let task = {
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.

@@ -26,6 +26,8 @@ pub struct Spool {
     taken: Ranges,
     kept: Ranges,
     frontiers: Vec<Frontier>,
+    /// Places at which it was damaged, as far as the journal says so.
+    damages: u64,
 }
 
 /// The checks' states at the end of a stretch.
@@ -66,9 +68,19 @@ pub struct Plan {
 pub struct TooManyGaps;
 
 impl Spool {
-    /// `kept`: what an earlier process left.
-    pub fn new(kept: Ranges) -> Self {
-        Self { taken: kept.clone(), kept, frontiers: Vec::new() }
+    /// `kept`, `damages`: what an earlier process left.
+    pub fn new(kept: Ranges, damages: u64) -> Self {
+        Self { taken: kept.clone(), kept, frontiers: Vec::new(), damages }
+    }
+
+    /// How many places of it are damaged that the journal doesn't know of, when its agent says that so many are in all.
+    pub fn new_damages(&self, says: u64) -> u64 {
+        says.saturating_sub(self.damages)
+    }
+
+    /// The journal knows of so many now.
+    pub fn told_of(&mut self, damages: u64) {
+        self.damages = self.damages.max(damages);
     }
 
     /// Nothing of it is on the disk.
@@ -324,7 +336,7 @@ mod tests {
                 rows.extend(plan.transitions.iter().map(|row| (row.at, row.ok)));
                 fresh.extend(plan.fresh.into_iter().map(|seen| seen.seq.expect("numbered")));
                 if restarts >> (n % 16) & 1 == 1 {
-                    spool = Spool::new(spool.kept);
+                    spool = Spool::new(spool.kept, 0);
                 }
             }
             fresh.sort_unstable();

@@ -158,3 +158,17 @@ fn damage_while_it_is_open_is_said_once_and_passed_over() {
     drop(spool);
     assert_eq!(open(&disk, SMALL).1.damages, 0, "it was written anew without it");
 }
+
+#[test]
+fn of_two_damaged_states_neither_is_said_to_be_used() {
+    let (disk, given) = some();
+    for name in ["state-a", "state-b"] {
+        disk.world().file(name)[20] ^= 0x20;
+    }
+    let (missing, opened) = missing(&disk, &given, "both");
+    assert!(missing.is_empty(), "the records aren't in them: {missing:?}");
+    assert_eq!((opened.damages, opened.lost, opened.remarks.len()), (2, 0, 2), "{opened:?}");
+    for (remark, name) in opened.remarks.iter().zip(["state-a", "state-b"]) {
+        assert!(remark.starts_with(name) && remark.contains("neither of the two can be used"), "{remark}");
+    }
+}

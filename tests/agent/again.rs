@@ -1,0 +1,150 @@
+//! An agent whose spool is older than its key, or was damaged: nothing counts twice, and the hub says what happened.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use linewatch::agent::workers::blank;
+use linewatch::journal::Kept;
+use linewatch::observation::Observation;
+use linewatch::segments::{Entry, Record};
+use linewatch::store::JournalReader;
+
+use crate::refusals::Stranger;
+use crate::script::Script;
+use crate::stage::{Line, Stage, config_text, delivered, sendable, url};
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+fn numbers(kept: &[Observation]) -> Vec<u64> {
+    kept.iter().filter_map(|seen| seen.seq).collect()
+}
+
+/// Its spool is put back as it was before the hub had anything of it, as from a backup, and it enrols anew: another agent, with the
+/// same observations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_enrols_again_with_its_old_spool_doubles_nothing() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 6, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let line = Line::to(&at).await;
+    let through = url(&line.address);
+    let (spool, backup) = (stage.data().join("spool"), stage.folder.path().join("backup"));
+    let script = Script::new();
+    let first = stage.agent(script.clone(), &[&through], Some(stage.code(&at, "G82003").await)).await;
+    script.asked(6).await;
+    line.cut();
+    script.asked(script.count() + 30).await;
+    let first_id = first.id.clone();
+    first.stop().await;
+    copy(&spool, &backup);
+    line.mend();
+    let before = stage.agent(script.clone(), &[&through], None).await;
+    let last = sendable(&before).await;
+    delivered(&before, last).await;
+    before.stop().await;
+
+    std::fs::remove_dir_all(&spool).unwrap();
+    copy(&backup, &spool);
+    let again = stage.agent(script.clone(), &[&through], Some(stage.code(&at, "G82003").await)).await;
+    assert_ne!(again.id, first_id);
+    let last = sendable(&again).await;
+    delivered(&again, last).await;
+    again.stop().await;
+    let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let again_line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("linewatch_agent_observations_total{taken=\"again\"} "))
+        .expect("it is exported");
+    assert!(again_line.parse::<u64>().unwrap() >= 30, "they came again: {again_line}");
+    hub.stop().await;
+    let kept = numbers(&stage.archived(Some("G82003")));
+    let distinct: BTreeSet<u64> = kept.iter().copied().collect();
+    assert_eq!(distinct.len(), kept.len(), "none twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_of_a_spool_is_told_to_the_hub_once_and_stands_in_its_journal() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 6, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let line = Line::to(&at).await;
+    let through = url(&line.address);
+    let script = Script::new();
+    let agent = stage.agent(script.clone(), &[&through], Some(stage.code(&at, "G82003").await)).await;
+    script.asked(6).await;
+    line.cut();
+    script.asked(script.count() + 30).await;
+    agent.stop().await;
+    let spool = stage.data().join("spool");
+    let mut files = std::fs::read_dir(&spool).unwrap().map(|file| file.unwrap().path());
+    let open = files.find(|path| path.extension().is_some_and(|is| is == "open")).expect("a segment");
+    let mut bytes = std::fs::read(&open).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&open, bytes).unwrap();
+    line.mend();
+    for _ in 0..2 {
+        let agent = stage.agent(script.clone(), &[&through], None).await;
+        let last = sendable(&agent).await;
+        delivered(&agent, last).await;
+        agent.stop().await;
+    }
+    let told = stage.agents(&at).await.remove(0);
+    assert_eq!(told.damages, 1, "{told:?}");
+    assert!(told.lost.unwrap() >= 1, "{told:?}");
+    hub.stop().await;
+    let (store, spools) = stage.kept().await;
+    assert_eq!(spools[0].damages, 1);
+    drop(store);
+    let mut entries = Vec::new();
+    let mut journal = JournalReader::open(&stage.folder.path().join("linewatch-data")).await.unwrap();
+    let take = |kept: Kept<'_>| {
+        let body = String::from_utf8_lossy(kept.body).into_owned();
+        if body.contains("spool_damaged") {
+            entries.push(body);
+        }
+    };
+    journal.walk(None, take).await.unwrap();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let entry: serde_json::Value = serde_json::from_str(&entries[0]).unwrap();
+    assert_eq!((entry["places"].as_u64(), entry["practice"].as_str()), (Some(1), Some("G82003")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_agents_of_one_practice_are_both_listed_and_each_observation_counts_once_for_each() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let (mut desk, mut cupboard) =
+        (Stranger::enrolled(&stage, &at, "G82003").await, Stranger::enrolled(&stage, &at, "G82003").await);
+    let now = linewatch::agent::clock::now();
+    let batch: Vec<Record> = (1..=20)
+        .map(|seq: u64| {
+            let asked = now.plus_millis(seq.cast_signed() * 100 - 2_000);
+            Record { seq, entry: Entry::Seen(blank(asked, "G82003", "web-0")) }
+        })
+        .collect();
+    // The same numbers of spools with the same name, as of two copies of one disk; and each of them twice.
+    (desk.spool, cupboard.spool) = ("5001".to_owned(), "5001".to_owned());
+    for agent in [&desk, &cupboard, &desk, &cupboard] {
+        assert_eq!(agent.send(&batch).await.0, 200);
+    }
+    let listed: Vec<(String, String)> =
+        stage.agents(&at).await.into_iter().map(|line| (line.practice, line.agent)).collect();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for agent in [&desk, &cupboard] {
+        assert!(listed.contains(&("G82003".to_owned(), agent.agent.clone())), "{listed:?}");
+    }
+    hub.stop().await;
+    let kept = stage.archived(Some("G82003"));
+    for agent in [&desk, &cupboard] {
+        let own = kept.iter().filter(|seen| seen.agent.as_deref() == Some(&agent.agent)).count();
+        assert_eq!(own, 20, "{}", agent.agent);
+    }
+}
