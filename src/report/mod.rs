@@ -5,7 +5,6 @@
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
-//! | `hours.rs` | core hours: when a surgery is open |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
@@ -23,7 +22,6 @@ mod chart;
 mod csv;
 mod exercise;
 mod facts;
-mod hours;
 mod html;
 mod incident;
 mod measured;
@@ -35,7 +33,6 @@ pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
-pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
 pub use incident::{
     AcknowledgementFigures, IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch,
@@ -43,6 +40,7 @@ pub use incident::{
 pub use names::Moment;
 pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
 
+use crate::calendar::Hours;
 use crate::estate::Estate;
 use crate::time::At;
 
@@ -51,7 +49,8 @@ use crate::time::At;
 pub struct Ground<'a> {
     pub estate: &'a Estate,
     pub facts: &'a Facts,
-    pub hours: &'a CoreHours,
+    /// Core hours.
+    pub hours: &'a Hours,
     /// Planned work that the configuration has.
     pub planned: &'a [Planned],
     /// What hasn't ended by then goes on.
