@@ -8,9 +8,10 @@
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `told.rs` | who was told of an incident and when, and who answered |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
-//! | `html.rs`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
+//! | `html/`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
 //!
 //! All of it is pure. **What counts as no answer**: a service at a practice doesn't answer while at least one of its checks
 //! there fails; the checks of a network that belong to no service speak for the network. A failure begins when the first check
@@ -28,17 +29,17 @@ mod measured;
 mod names;
 mod period;
 mod story;
+mod told;
 
 pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
 pub use html::{incident_html, period_html};
-pub use incident::{
-    AcknowledgementFigures, IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch,
-};
+pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
 pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use told::{AcknowledgementFigures, NoticeTold};
 
 use crate::calendar::Hours;
 use crate::estate::Estate;

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
+use super::facts::Planned;
 use super::incident::State;
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Index, Measure, Story};
+use super::told::{AcknowledgementFigures, NoticeTold, Told, concerns};
 use crate::estate::{ComponentIx, Estate, PracticeIx};
 use crate::incident::Cause;
 use crate::spans::Spans;
@@ -36,6 +38,12 @@ pub struct PeriodFigures {
     /// When nobody measured; no figure counts these.
     pub not_measured_ms: i64,
     pub incidents: Vec<IncidentLine>,
+    /// About those incidents, whenever they left; of one practice alone: its own, and those of nobody's practice in particular.
+    #[serde(default)]
+    pub notices: Vec<NoticeTold>,
+    /// In the same way.
+    #[serde(default)]
+    pub acknowledgements: Vec<AcknowledgementFigures>,
     pub practices: Vec<PracticeTotal>,
     /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
     pub unmeasured: Vec<UnmeasuredLine>,
@@ -72,6 +80,9 @@ pub struct PracticeTotal {
     pub incidents: usize,
     pub no_answer_ms: i64,
     pub no_answer_core_ms: i64,
+    /// Of the time without an answer, how much fell within planned work.
+    #[serde(default)]
+    pub no_answer_planned_ms: i64,
     pub not_measured_ms: i64,
 }
 
@@ -122,6 +133,8 @@ pub struct MonthFigures {
 /// One incident's cost to each practice within the period, any service.
 struct Toll<'a> {
     story: Story<'a>,
+    /// Work that touches it.
+    planned: Vec<Planned>,
     practices: Vec<(PracticeIx, Spans)>,
 }
 
@@ -129,7 +142,15 @@ struct Toll<'a> {
 #[derive(Default)]
 struct Losses {
     no_answer: Vec<Spans>,
+    planned: Vec<Spans>,
     not_measured: Vec<Spans>,
+}
+
+impl<'a> Toll<'a> {
+    fn new(ground: &Ground<'_>, story: Story<'a>) -> Self {
+        let planned = story.planned(ground);
+        Self { story, planned, practices: Vec::new() }
+    }
 }
 
 impl PeriodFigures {
@@ -149,14 +170,12 @@ impl PeriodFigures {
         let (counted, others): (Vec<_>, Vec<_>) = stories.into_iter().partition(Story::counts);
         let unmeasured = facts.not_measured(from, to);
         let window = Window { from, to, core: &core, unmeasured: &unmeasured };
-        let mut tolls: Vec<Toll<'_>> =
-            counted.into_iter().map(|story| Toll { story, practices: Vec::new() }).collect();
+        let mut tolls: Vec<Toll<'_>> = counted.into_iter().map(|story| Toll::new(ground, story)).collect();
         let practices = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut incidents: Vec<IncidentLine> = tolls.iter().map(|toll| line(ground, toll, &core)).collect();
-        incidents.extend(
-            others.into_iter().map(|story| line(ground, &Toll { story, practices: Vec::new() }, &core)),
-        );
+        incidents.extend(others.into_iter().map(|story| line(ground, &Toll::new(ground, story), &core)));
         incidents.sort_by(|a, b| (a.since.utc, &a.incident).cmp(&(b.since.utc, &b.incident)));
+        let (notices, acknowledgements) = told(ground, &incidents, filter);
         Self {
             from: Moment::new(from, zone),
             to: Moment::new(to, zone),
@@ -166,6 +185,8 @@ impl PeriodFigures {
             core_ms: core.total_ms(),
             not_measured_ms: unmeasured.total_ms(),
             incidents,
+            notices,
+            acknowledgements,
             practices,
             unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
@@ -173,6 +194,22 @@ impl PeriodFigures {
             trend: trend(ground, &tolls),
         }
     }
+}
+
+/// Who was told of these incidents, and who acknowledged them.
+fn told(
+    ground: &Ground<'_>,
+    incidents: &[IncidentLine],
+    filter: &Filter,
+) -> (Vec<NoticeTold>, Vec<AcknowledgementFigures>) {
+    let zone = &ground.estate.icb.timezone;
+    let only = filter.practice.map(|practice| ground.estate.practices[practice.at()].id.as_str());
+    let is_wanted = |whom: &str| only.is_none_or(|practice| concerns(whom, practice));
+    let ids: BTreeSet<&str> = incidents.iter().map(|line| line.incident.as_str()).collect();
+    let notices = Told::new(ground.facts).of(ids.iter().copied(), |fate| is_wanted(&fate.whom), zone);
+    let of_those = ground.facts.acknowledgements.iter();
+    let of_those = of_those.filter(|line| ids.contains(line.incident.as_str()) && is_wanted(&line.said.whom));
+    (notices, of_those.map(|line| AcknowledgementFigures::new(line, zone)).collect())
 }
 
 /// Works out what each incident cost each practice. A practice's checks are gone through once, however many incidents named
@@ -201,6 +238,7 @@ fn practice_by_practice(
         for toll in stories {
             let toll = &mut tolls[*toll];
             let Some(named) = toll.story.named.get(&practice) else { continue };
+            let work = toll.story.work_at(&toll.planned, &ground.estate.practices[practice.at()].id);
             let mut any = Vec::new();
             for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
                 let within = |spans: Spans| spans.clip(window.from, window.to);
@@ -210,6 +248,9 @@ fn practice_by_practice(
                 }
                 any.push(no_answer.clone());
                 let all = losses.entry(measure).or_default();
+                if !work.is_empty() {
+                    all.planned.push(no_answer.and(&work));
+                }
                 all.no_answer.push(no_answer);
                 all.not_measured.push(unknown);
             }
@@ -269,7 +310,7 @@ fn is_of(ground: &Ground<'_>, story: &Story<'_>, supplier: Option<&str>) -> bool
 }
 
 fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
-    let Toll { story, practices } = toll;
+    let Toll { story, practices, .. } = toll;
     let zone = &ground.estate.icb.timezone;
     let sizes = practices.iter().filter_map(|(practice, _)| ground.estate.practices[practice.at()].list_size);
     IncidentLine {
@@ -306,6 +347,7 @@ fn practice_total(
         incidents: losses.no_answer.len(),
         no_answer_ms: no_answer.total_ms(),
         no_answer_core_ms: no_answer.common_ms(core),
+        no_answer_planned_ms: Spans::of_all(&losses.planned).total_ms(),
         not_measured_ms: unknown.minus(&no_answer).total_ms(),
     }
 }
