@@ -199,16 +199,19 @@ fn planned_notice(notice: &Notice) -> PlannedNotice {
     }
 }
 
+/// As whom somebody is spoken to, and about which practices: the two columns that [`super::read::audience`] reads.
+pub(super) fn audience_columns(audience: &Audience) -> (Option<String>, Option<String>) {
+    match audience {
+        Audience::Staff => (None, None),
+        Audience::Practices(practices) => (None, Some(practices.join(","))),
+        Audience::Pcn { practices, .. } => (Some(audience.who()), Some(practices.join(","))),
+        Audience::Owner { .. } => (Some(audience.who()), None),
+    }
+}
+
 /// True when it wasn't there before.
 async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sqlx::Error> {
-    let practices = match &notice.audience {
-        Audience::Staff | Audience::Owner { .. } => None,
-        Audience::Practices(practices) | Audience::Pcn { practices, .. } => Some(practices.join(",")),
-    };
-    let who = match &notice.audience {
-        Audience::Staff | Audience::Practices(_) => None,
-        audience @ (Audience::Pcn { .. } | Audience::Owner { .. }) => Some(audience.who()),
-    };
+    let (who, practices) = audience_columns(&notice.audience);
     let keep = match &notice.state {
         NoticeState::Kept { by } => Some(by.as_str().to_owned()),
         _ => None,

@@ -5,6 +5,7 @@
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
 //! | `hands.rs` | who has it in hand, and what those read who are told because nobody has |
+//! | `changes.rs` | what is otherwise than it was in the reader's last message |
 //! | `pcn.rs` | what a primary care network reads of its practices |
 //! | `owner.rs` | what whoever looks after a component reads, fit to open a ticket with |
 //! | `digest.rs` | what was kept for later, in a line each |
@@ -17,6 +18,7 @@
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod changes;
 mod digest;
 mod hands;
 mod manager;
@@ -58,6 +60,8 @@ pub struct Context<'a> {
     pub event: &'a Event,
     /// What was said of the incident before, oldest first, as far as it is known.
     pub earlier: &'a [Event],
+    /// When what the reader last got about the incident was said ([`Event::at`]); `None`: they got nothing yet, or it isn't known.
+    pub last_told: Option<At>,
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
     pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.

@@ -2,7 +2,7 @@
 
 use super::part::{Block, Part};
 use super::staff::{causes_of, evidence, more, percent};
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, changes, phrases, plain};
 use crate::estate::Component;
 use crate::incident::EventKind;
 use crate::notify::notice::{Notice, NoticeKind};
@@ -63,6 +63,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draf
     };
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+        blocks.extend(changes::since_last_message(notice, context));
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));
         if !event.alternatives.is_empty() {
@@ -94,10 +95,6 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
     let zone = &estate.icb.timezone;
     let row = |name: &str, value: String| (name.to_owned(), value);
     let severity = Severity::of_all(context.earlier.iter().chain([event]), estate);
-    let network = event.network.as_ref().map_or_else(
-        || "every network".to_owned(),
-        |id| plain::name(estate.network(id).map_or(id, |ix| &estate.networks[ix.at()].name)),
-    );
     let mut rows = vec![
         row("Our reference", plain::name(&event.incident)),
         row("Component", names.to_owned()),
@@ -105,7 +102,7 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
         row("Probability", percent(event.probability)),
         row("Severity", severity.to_string()),
         row("Symptom", format!("{} ({})", phrases::phrase(event.signature).short, event.signature.as_str())),
-        row("Network", network),
+        row("Network", phrases::network(event, estate)),
         row("Since", format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
     ];
     if notice.kind == NoticeKind::Back {

@@ -42,6 +42,8 @@ pub(super) enum Part {
     /// What speaks against another cause.
     Acquitted,
     Changes,
+    /// The same one after the other.
+    Steps,
     Services,
     Practices,
     Unreached,
@@ -72,7 +74,7 @@ impl Part {
     ];
 
     /// The ICB staff's.
-    pub(super) const OF_STAFF: [(Self, Form); 20] = [
+    pub(super) const OF_STAFF: [(Self, Form); 21] = [
         (Self::Sentence, Form::Paragraph),
         (Self::Remark, Form::Paragraph),
         (Self::Hands, Form::Paragraph),
@@ -84,6 +86,7 @@ impl Part {
         (Self::Alternatives, Form::Facts),
         (Self::Acquitted, Form::List),
         (Self::Changes, Form::Facts),
+        (Self::Steps, Form::List),
         (Self::Services, Form::List),
         (Self::Practices, Form::List),
         (Self::Unreached, Form::Paragraph),
@@ -124,6 +127,7 @@ impl Part {
             | Self::Alternatives
             | Self::Acquitted
             | Self::Changes
+            | Self::Steps
             | Self::Services
             | Self::Practices
             | Self::Unreached

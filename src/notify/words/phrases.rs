@@ -123,6 +123,17 @@ pub(super) fn says_again(event: &Event, estate: &Estate) -> String {
     format!("{} {verb}", plain::capital(&plain::and(&hit)))
 }
 
+/// The network that is hit.
+pub(super) fn network(event: &Event, estate: &Estate) -> String {
+    let Some(id) = &event.network else { return "every network".to_owned() };
+    plain::name(estate.network(id).map_or(id, |ix| &estate.networks[ix.at()].name))
+}
+
+/// What staff call a service.
+pub(super) fn service_name(id: &str, estate: &Estate) -> String {
+    plain::name(estate.service(id).map_or(id, |ix| &estate.services[ix.at()].name))
+}
+
 /// What a person calls a cause.
 pub(super) fn name_of(cause: &Cause, estate: &Estate) -> String {
     if cause.kind == Cause::MONITOR {

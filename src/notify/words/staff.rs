@@ -1,7 +1,7 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
 use super::part::{Block, Part};
-use super::{Context, Draft, hands, phrases, plain};
+use super::{Context, Draft, changes, hands, phrases, plain};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -10,8 +10,6 @@ use crate::notify::policy::severity::Severity;
 /// Practices named in one letter. A list of all 6,200 of England helps nobody; the status page has it.
 const PRACTICES_NAMED_MAX: usize = 250;
 const REFUSED_NAMED_MAX: usize = 50;
-/// Practices that came or went, named in one line.
-const CHANGED_NAMED_MAX: usize = 20;
 
 pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     let event = context.event;
@@ -39,7 +37,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
             .collect();
         blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
     }
-    blocks.extend(changes(context));
+    blocks.extend(changes::since_last_message(notice, context));
     blocks.extend(services(context));
     blocks.extend(practices(context));
     if !context.refused.is_empty() {
@@ -112,15 +110,8 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
             rows.push(row("Owner", format!("{} ({})", told.join(", "), plain::name(&component.name))));
         }
     }
-    let network = event.network.as_ref().map_or_else(
-        || "every network".to_owned(),
-        |id| {
-            let ix = context.estate.network(id);
-            plain::name(ix.map_or(id, |ix| &context.estate.networks[ix.at()].name))
-        },
-    );
     rows.extend([
-        row("Network", network),
+        row("Network", phrases::network(event, context.estate)),
         row("Signature", event.signature.as_str().to_owned()),
         row("Since", plain::day_and_clock(event.since, zone)),
         row("Said at", plain::day_and_clock(event.at, zone)),
@@ -148,37 +139,6 @@ fn patients(context: &Context<'_>) -> Option<String> {
             Some(format!("{total} registered, and those of {some} practices whose list size is not known"))
         }
     }
-}
-
-/// What is otherwise than it was when something was last said of the incident.
-fn changes(context: &Context<'_>) -> Option<Block> {
-    let (event, before) = (context.event, context.earlier.last()?);
-    let is_in = |list: &[String], id: &String| list.contains(id);
-    let names = |ids: Vec<&String>| {
-        let named: Vec<String> = ids.iter().take(CHANGED_NAMED_MAX).map(|id| plain::name(id)).collect();
-        let more = ids.len() - named.len();
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{}: {}{rest}", ids.len(), named.join(", "))
-    };
-    let back: Vec<&String> = before.practices.iter().filter(|id| !is_in(&event.practices, id)).collect();
-    let new: Vec<&String> = event.practices.iter().filter(|id| !is_in(&before.practices, id)).collect();
-    let mut rows = Vec::new();
-    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-    if before.cause != event.cause {
-        row("Cause before", causes_of(&before.cause, context));
-    }
-    if before.signature != event.signature {
-        row("Signature before", before.signature.as_str().to_owned());
-    }
-    if !back.is_empty() {
-        row("Practices back", names(back));
-    }
-    if !new.is_empty() {
-        row("Practices newly affected", names(new));
-    }
-    let heading =
-        format!("Changes since {}", plain::clock(before.at, event.at, &context.estate.icb.timezone));
-    (!rows.is_empty()).then_some(Block::facts(Part::Changes, heading, rows))
 }
 
 pub(super) fn evidence(event: &Event) -> Vec<(String, String)> {
@@ -220,15 +180,8 @@ pub(super) fn percent(probability: f64) -> String {
 }
 
 pub(super) fn services(context: &Context<'_>) -> Option<Block> {
-    let items: Vec<String> = context
-        .event
-        .services
-        .iter()
-        .map(|id| {
-            let ix = context.estate.service(id);
-            plain::name(ix.map_or(id, |ix| &context.estate.services[ix.at()].name))
-        })
-        .collect();
+    let items: Vec<String> =
+        context.event.services.iter().map(|id| phrases::service_name(id, context.estate)).collect();
     (!items.is_empty()).then(|| Block::list(Part::Services, "Services affected", items))
 }
 

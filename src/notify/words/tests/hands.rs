@@ -56,6 +56,7 @@ fn write_with(
         estate: &estate,
         event: &event,
         earlier: &[],
+        last_told: None,
         open: &[],
         staff_told: true,
         awaits_approval: false,
