@@ -1,7 +1,8 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
 use super::part::{Block, Part};
-use super::{Context, Draft, changes, hands, phrases, plain};
+use super::sentences::{self, Say};
+use super::{Context, Draft, changes, hands, phrases, plain, signature};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -11,7 +12,7 @@ use crate::notify::policy::severity::Severity;
 const PRACTICES_NAMED_MAX: usize = 250;
 const REFUSED_NAMED_MAX: usize = 50;
 
-pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
+pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Draft {
     let event = context.event;
     let word = match (notice.kind, event.into.as_ref()) {
         (NoticeKind::Opening, _) => "Opened",
@@ -25,8 +26,8 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
-    blocks.extend(remark(notice, context).map(|remark| Block::paragraph(Part::Remark, remark)));
-    blocks.extend(hands::for_staff(notice, context));
+    blocks.extend(remark(notice, context, say).map(|remark| Block::paragraph(Part::Remark, remark)));
+    blocks.extend(hands::for_staff(notice, context, say));
     blocks.push(Block::facts(Part::Verdict, "Verdict", verdict(context)));
     blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
     if !event.alternatives.is_empty() {
@@ -39,7 +40,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
     }
     blocks.extend(changes::since_last_message(notice, context));
     blocks.extend(services(context));
-    blocks.extend(practices(context));
+    blocks.extend(practices(context, say));
     if !context.refused.is_empty() {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
@@ -61,34 +62,33 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         ),
         title: format!("{word}: {}", plain::or(&causes)),
         blocks,
-        footer: vec![
-            format!("linewatch, for {}", plain::name(&context.estate.icb.name)),
-            format!("Incident {}, {}", plain::name(&event.incident), plain::day_and_clock(event.at, zone)),
-            format!("More: linewatch why {}", plain::name(&event.incident)),
-            "This message was sent automatically.".to_owned(),
-        ],
+        footer: signature(
+            vec![
+                format!(
+                    "Incident {}, {}",
+                    plain::name(&event.incident),
+                    plain::day_and_clock(event.at, zone)
+                ),
+                format!("More: linewatch why {}", plain::name(&event.incident)),
+            ],
+            context.estate,
+            say,
+        ),
     }
 }
 
 /// What staff should know or do beyond the verdict.
-fn remark(notice: &Notice, context: &Context<'_>) -> Option<String> {
+fn remark(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<String> {
     let event = context.event;
     if let (NoticeKind::Update, Some(into)) = (notice.kind, &event.into) {
-        return Some(format!(
-            "It proved to be the same fault as incident {}, which goes on.",
-            plain::name(into)
-        ));
+        return Some(say.with(&sentences::STAFF_MERGED, [plain::name(into).into()]));
     }
     match notice.kind {
         NoticeKind::Back | NoticeKind::Correction => None,
-        _ if blind(event) => Some(
-            "linewatch may itself be cut off, and cannot tell how the practices are. No practice has been told anything. Look at the machine that linewatch runs on, and at its line."
-                .to_owned(),
-        ),
-        _ if context.awaits_approval => Some(format!(
-            "Practice managers have not been told. To tell them, run: linewatch approve {}",
-            plain::name(&event.incident)
-        )),
+        _ if blind(event) => Some(say.plain(&sentences::STAFF_LINEWATCH_IS_BLIND)),
+        _ if context.awaits_approval => {
+            Some(say.with(&sentences::STAFF_APPROVE, [plain::name(&event.incident).into()]))
+        }
         _ => None,
     }
 }
@@ -185,7 +185,7 @@ pub(super) fn services(context: &Context<'_>) -> Option<Block> {
     (!items.is_empty()).then(|| Block::list(Part::Services, "Services affected", items))
 }
 
-fn practices(context: &Context<'_>) -> Vec<Block> {
+fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let ids = &context.event.practices;
     if ids.is_empty() {
         return Vec::new();
@@ -198,10 +198,7 @@ fn practices(context: &Context<'_>) -> Vec<Block> {
     let mut blocks = vec![Block::list(Part::Practices, format!("Practices affected: {}", ids.len()), items)];
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
-        let text = format!(
-            "Without an e-mail address in the configuration, so that nobody there has been told: {silent} of {}.",
-            shown.len()
-        );
+        let text = say.with(&sentences::STAFF_WITHOUT_AN_ADDRESS, [silent.into(), shown.len().into()]);
         blocks.push(Block::paragraph(Part::Unreached, text));
     }
     blocks
