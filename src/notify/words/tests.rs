@@ -1,6 +1,7 @@
 //! The letters as people get them, as snapshots; and names that mean harm.
 
 mod changes;
+mod grade;
 mod hands;
 mod routing;
 
