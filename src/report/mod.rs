@@ -8,6 +8,7 @@
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `suppliers.rs` | what each supplier answers for, and how it did |
 //! | `told.rs` | who was told of an incident and when, and who answered |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
@@ -29,6 +30,7 @@ mod measured;
 mod names;
 mod period;
 mod story;
+mod suppliers;
 mod told;
 
 pub use crate::calendar::is_bank_holiday;
@@ -38,7 +40,8 @@ pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, O
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
-pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use period::{Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use suppliers::ComponentFigures;
 pub use told::{AcknowledgementFigures, NoticeTold};
 
 use crate::calendar::Hours;

@@ -11,7 +11,8 @@ use crate::report::Ground;
 use crate::report::chart::{Row, Scale, bars};
 use crate::report::incident::State;
 use crate::report::names::local;
-use crate::report::period::{ComponentFigures, IncidentLine, PeriodFigures, UnmeasuredLine};
+use crate::report::period::{IncidentLine, PeriodFigures, UnmeasuredLine};
+use crate::report::suppliers::ComponentFigures;
 use crate::spans::Spans;
 
 const DAY_MS: i64 = 86_400_000;
