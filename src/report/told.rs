@@ -162,8 +162,8 @@ mod tests {
         };
         let digest = (9, vec!["c".to_owned(), "b".to_owned()]);
         assert_eq!(of(&["a"]), [(1, vec!["a".to_owned()])]);
-        assert_eq!(of(&["b"]), [digest.clone()]);
-        assert_eq!(of(&["c"]), [digest.clone()]);
+        assert_eq!(of(&["b"]), std::slice::from_ref(&digest));
+        assert_eq!(of(&["c"]), std::slice::from_ref(&digest));
         assert_eq!(of(&["d"]), [], "its digest isn't in the journal");
         assert_eq!(of(&["c", "b", "a"]), [(1, vec!["a".to_owned()]), digest]);
     }

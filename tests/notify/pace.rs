@@ -115,7 +115,7 @@ async fn beyond_the_cap_a_digest_says_what_was_held_back_and_a_restart_forgets_n
         digests.map(|line| line.incidents().into_iter().collect()).collect()
     };
     let first = BTreeSet::from(["2026-03-16-2", "2026-03-16-3"].map(str::to_owned));
-    assert_eq!(digests_of("2026-03-16-1"), [all.clone()]);
+    assert_eq!(digests_of("2026-03-16-1"), std::slice::from_ref(&all));
     assert_eq!(digests_of("2026-03-16-2"), [first.clone(), all.clone()]);
     assert_eq!(digests_of("2026-03-16-3"), [first, all]);
 }
