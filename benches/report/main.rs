@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
-use linewatch::report::{CoreHours, Facts, Filter, Ground, PeriodFigures, period_csv, period_html};
+use linewatch::calendar::Hours;
+use linewatch::report::{Facts, Filter, Ground, PeriodFigures, period_csv, period_html};
 use linewatch::store::JournalReader;
 use ring::digest::{Context, SHA256};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -79,7 +80,7 @@ async fn measure(dir: &Path) -> anyhow::Result<()> {
     // Nobody noted that linewatch was there: those would be three million writes of this program's own.
     facts.gaps.clear();
     let read = began.elapsed().as_secs_f64();
-    let hours = CoreHours::default();
+    let hours = Hours::core();
     let ground = Ground { estate: &estate, facts: &facts, hours: &hours, planned: &[], now: COUNTRY.end() };
     let figures = PeriodFigures::new(&ground, BEGIN, COUNTRY.end(), &Filter::default());
     let reckoned = began.elapsed().as_secs_f64();

@@ -1,6 +1,5 @@
 //! `linewatch notices preview`: what people would get to read if a scenario happened.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,9 @@ use serde_json::json;
 use super::{Exit, story};
 use crate::config::NoticeSettings;
 use crate::estate::Estate;
-use crate::limits::NOTICES_PER_HOUR;
+use crate::notify::cast::Cast;
 use crate::notify::policy::Rules;
-use crate::notify::policy::routing::{Circle, Of, Routing};
+use crate::notify::policy::routing::Routing;
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
 use crate::notify::words::texts::SHIPPED;
 use crate::notify::{Audience, NoticeKind};
@@ -59,9 +58,6 @@ struct PreviewArgs {
     #[arg(long)]
     json: bool,
 }
-
-/// Who stands for the ICB's staff where no configuration names any.
-const STAFF: &str = "service.desk@icb.example";
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let args = match args.what {
@@ -114,31 +110,28 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         Ok(made) => made,
         Err(exit) => return Ok(Err(exit)),
     };
-    let routing = config.as_ref().map_or_else(|| imagined(world.estate()), Routing::of);
-    let staff = match config.as_ref().and_then(|config| config.mail.as_ref()) {
-        Some(mail) => mail.staff.clone(),
-        None => vec![STAFF.to_owned()],
-    };
+    let events = told(scenario, &world);
+    // Who hears where no configuration says it.
+    let mut cast = Cast::of(world.estate(), &events);
+    if let Some(config) = &config {
+        cast.estate = Estate::clone(world.estate());
+        cast.routing = Routing::of(config);
+        cast.escalation.clone_from(&config.acknowledgement.steps);
+        if let Some(mail) = &config.mail {
+            cast.staff.clone_from(&mail.staff);
+        }
+    }
     let maintenance = config.as_ref().map(|config| config.maintenance.clone()).unwrap_or_default();
     let NoticeSettings { practices, update_every, texts, .. } =
         config.as_ref().map(|config| config.notices.clone()).unwrap_or_default();
     let acknowledgement = config.as_ref().map(|config| config.acknowledgement.clone()).unwrap_or_default();
-    let estate = world.estate();
-    let rules = Rules {
-        estate,
-        staff: &staff,
-        practices,
-        maintenance: &maintenance,
-        mail: true,
-        update_every,
-        escalation: &acknowledgement.steps,
-        routing: &routing,
-    };
+    let estate = &cast.estate;
+    let rules = Rules { practices, maintenance: &maintenance, update_every, ..cast.rules() };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
     let link = acknowledgement.link.as_ref().map(reqwest::Url::as_str);
     let mut rehearsal = Rehearsal::new(rules, &deadlines).with_texts(texts).with_link(link);
-    for event in told(scenario, &world) {
-        rehearsal.tell(&event);
+    for event in &events {
+        rehearsal.tell(event);
     }
     rehearsal.until(scenario.span().1);
     let mailings = gathered(rehearsal.written());
@@ -186,31 +179,6 @@ fn to(mailing: &Mailing<'_>) -> String {
         }
     }
 }
-
-/// Who hears besides, where no configuration says: the owners of what the scenario's estate has, and a primary care network of
-/// its first practices. The cap is the usual one.
-fn imagined(estate: &Estate) -> Routing {
-    let first = estate.practices.iter().take(PCN_SIZE).map(|practice| practice.id.clone()).collect();
-    let pcn = Of::Pcn { id: "first-pcn".to_owned(), practices: first };
-    let pcn = Circle { recipient: "first.pcn@practices.example".to_owned(), of: pcn };
-    let per_hour = usize::try_from(NOTICES_PER_HOUR).unwrap_or(usize::MAX);
-    let mut owners: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
-    for component in &estate.components {
-        if let Some(owner) = &component.owner {
-            owners.entry(owner).or_default().insert((component.kind.clone(), component.id.clone()));
-        }
-    }
-    owners.into_iter().enumerate().fold(
-        Routing::default().capped(per_hour).and_tells(pcn),
-        |routing, (number, (name, components))| {
-            let of = Of::Owner { name: name.to_owned(), components };
-            routing.and_tells(Circle { recipient: format!("owner-{number}@supplier.example"), of })
-        },
-    )
-}
-
-/// Practices of a primary care network, about as many as one has.
-const PCN_SIZE: usize = 5;
 
 fn line(scenario: &str, mailing: &Mailing<'_>) -> serde_json::Value {
     let notice = &mailing.first.notice;

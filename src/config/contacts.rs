@@ -18,7 +18,6 @@ use crate::calendar::Hours;
 use crate::limits::CONFIG_LIST_MAX;
 use crate::notify::policy::routing::Terms;
 use crate::notify::policy::severity::Severity;
-use crate::report::CoreHours;
 
 const CONTACT_KEYS: [&str; 9] =
     ["email", "name", "mobile", "ways", "hours", "min_severity", "quiet_unless", "pcn", "owner"];
@@ -52,7 +51,7 @@ pub(super) fn contacts(
     root: &Section<'_>,
     draft: &Draft,
     pcns: &[Pcn],
-    core_hours: &CoreHours,
+    core_hours: &Hours,
     has_sms: bool,
 ) -> Vec<ContactSettings> {
     let mut contacts: Vec<ContactSettings> = Vec::new();
@@ -96,7 +95,7 @@ fn ways(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<ContactWay> {
     ways
 }
 
-fn terms(reader: &mut Reader<'_>, section: &Section<'_>, core_hours: &CoreHours) -> Terms {
+fn terms(reader: &mut Reader<'_>, section: &Section<'_>, core_hours: &Hours) -> Terms {
     let hours = hours(reader, section, core_hours);
     let min_severity = section.value(reader, "min_severity", severity).map(|least| least.value);
     let unless = section.value(reader, "quiet_unless", severity_or_never);
@@ -131,18 +130,12 @@ fn severity_or_never(text: &str) -> Result<Option<Severity>, Refusal> {
 }
 
 /// `"working"`, or `{ days = "mon-fri", from = "08:00", until = "18:30", holidays = false }`.
-fn hours(reader: &mut Reader<'_>, contact: &Section<'_>, core_hours: &CoreHours) -> Option<Hours> {
+fn hours(reader: &mut Reader<'_>, contact: &Section<'_>, core_hours: &Hours) -> Option<Hours> {
     const HELP: &str = "write hours = \"working\" (the core hours of [report]), or hours = { days = \"mon-fri\", from = \"08:00\", until = \"18:30\" }";
     let value = contact.raw("hours")?;
     if let DeValue::String(word) = value.value {
         if word.eq_ignore_ascii_case("working") {
-            return Some(Hours {
-                days: core_hours.days.clone(),
-                from: core_hours.from,
-                until: core_hours.to,
-                on_holidays: false,
-                also_off: core_hours.also_off.clone(),
-            });
+            return Some(core_hours.clone());
         }
         reader.refuse(value.span, format!("`hours`: {:?} is none that linewatch knows", shorten(word)), HELP);
         return None;

@@ -65,9 +65,9 @@ pub use settings::{
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};
 
+use crate::calendar::Hours;
 use crate::estate::Estate;
 use crate::limits::CONFIG_FILE_BYTES_MAX;
-use crate::report::CoreHours;
 use errors::{Placed, Report, Source, Span};
 use reader::Reader;
 use section::{Section, TOP_KEYS};
@@ -89,7 +89,7 @@ pub struct Config {
     pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
     /// Which hours count as core hours: `[report]`.
-    pub core_hours: CoreHours,
+    pub core_hours: Hours,
     /// What agents at practices are told of it.
     pub handout: Arc<Handout>,
 }

@@ -7,7 +7,7 @@ use super::probes::one_of;
 use super::reader::Reader;
 use super::section::Section;
 use super::values::{Refusal, refusal};
-use crate::report::CoreHours;
+use crate::calendar::Hours;
 
 pub(super) const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
@@ -19,12 +19,12 @@ pub(super) const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-pub(super) fn core_hours(reader: &mut Reader<'_>, root: &Section<'_>) -> CoreHours {
-    let mut hours = CoreHours::default();
+pub(super) fn core_hours(reader: &mut Reader<'_>, root: &Section<'_>) -> Hours {
+    let mut hours = Hours::core();
     let Some(section) = root.table(reader, "report") else { return hours };
     section.refuse_unknown(reader, &["core_hours", "core_days", "bank_holidays"]);
     if let Some(between) = section.value(reader, "core_hours", from_to) {
-        (hours.from, hours.to) = between.value;
+        (hours.from, hours.until) = between.value;
     }
     if let Some(days) = section.texts(reader, "core_days") {
         let words = DAYS.map(|(word, _)| word);

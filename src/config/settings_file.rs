@@ -26,12 +26,12 @@ use super::values::{self, Refusal, refusal};
 use super::ways::ways;
 use super::web::fits;
 use super::{beside, side_file};
+use crate::calendar::Hours;
 use crate::estate::{Ask, RoleUse, SharedSecret};
 use crate::limits::{
     ARCHIVE_BYTES_MIN, CONFIG_LIST_MAX, NOTICE_UPDATE_EVERY_MIN, NOTICES_PER_HOUR_MAX,
     SCHEDULE_CONCURRENCY_MAX,
 };
-use crate::report::CoreHours;
 use crate::time::At;
 
 /// All settings.
@@ -45,7 +45,7 @@ pub(super) struct Settings {
     pub maintenance: Vec<MaintenanceWindow>,
     pub deadlines: Vec<Deadline>,
     pub schedule: ScheduleSettings,
-    pub core_hours: CoreHours,
+    pub core_hours: Hours,
 }
 
 /// Reads the settings, and puts `[hub] via` into the draft of the estate. `None` after an error.

@@ -14,9 +14,9 @@ use super::secret::{self, Keys};
 use super::section::Section;
 use super::settings::{ChannelKind, ChannelSettings, WaySettings};
 use super::values::{self, Refusal, refusal};
+use crate::calendar::Hours;
 use crate::estate::SharedSecret;
 use crate::limits::CHANNELS_MAX;
-use crate::report::CoreHours;
 
 const CHANNEL_KEYS: [&str; 10] = [
     "id",
@@ -53,7 +53,7 @@ pub(super) fn ways(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
     draft: &Draft,
-    core_hours: &CoreHours,
+    core_hours: &Hours,
 ) -> WaySettings {
     let channels = channels(reader, root);
     let has_sms = channels.iter().any(|channel| matches!(channel.kind, ChannelKind::Sms { .. }));

@@ -49,6 +49,10 @@ pub struct Change(pub At, pub String, pub String, pub bool, pub Option<Failure>,
 /// `notice`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeFate {
+    /// The notice's own: by it, what was kept names the digest that told it. Its recipient is a hash in it, never an address. `None`: an
+    /// earlier version wrote the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// `opening`, `update`, `back`, …
     pub notice: String,
     pub channel: String,

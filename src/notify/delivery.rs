@@ -16,7 +16,7 @@ use super::dispatch::Turn;
 use super::exercise;
 use super::hook::{Hook, Message};
 use super::mail::mail;
-use super::notice::{Notice, Outcome, Try, TryOutcome, masked};
+use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::policy::severity::Severity;
 use super::policy::{Hands, promise};
@@ -28,6 +28,7 @@ use super::words::{Context, Letter, digest, letter};
 use crate::config::ExerciseSettings;
 use crate::incident::Event;
 use crate::store::Settlement;
+use crate::time::At;
 
 /// Takes notices as they become due for one outlet, until it is cancelled: at the end, or when a reload puts up other
 /// outlets.
@@ -116,7 +117,9 @@ impl Worker<'_> {
     async fn deliver(&mut self, pending: Pending) {
         let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
         let link = self.shared.link(&pending.notice, &pending.event, self.settings);
-        let done = match self.shared.letter_for(&pending, &earlier, link.as_deref(), self.settings) {
+        let last_told = self.shared.last_told(&pending.notice).await;
+        let before = Before { earlier: &earlier, last_told };
+        let done = match self.shared.letter_for(&pending, before, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
                 Carrier::Hook(hook) => self.post(hook, &pending, &earlier, &letter, link.as_deref()).await,
@@ -197,11 +200,29 @@ impl Worker<'_> {
     }
 }
 
+/// What was said of an incident before, and until when the reader of a letter knows of it.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    earlier: &'a [Event],
+    last_told: Option<At>,
+}
+
 impl Shared {
+    /// When what the reader of a letter last got about its incident was said. Managers' letters don't go by it, and there are thousands.
+    async fn last_told(&self, notice: &Notice) -> Option<At> {
+        match notice.audience {
+            // When the store can't be read, that costs the letter a part and not its sending.
+            Audience::Staff | Audience::Owner { .. } => {
+                self.store.last_told(notice).await.unwrap_or_default()
+            }
+            Audience::Practices(_) | Audience::Pcn { .. } => None,
+        }
+    }
+
     fn letter_for(
         &self,
         pending: &Pending,
-        earlier: &[Event],
+        Before { earlier, last_told }: Before<'_>,
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
@@ -218,6 +239,7 @@ impl Shared {
             estate: &settings.estate,
             event: &pending.event,
             earlier,
+            last_told,
             open: &open,
             staff_told: !settings.staff.is_empty(),
             awaits_approval,

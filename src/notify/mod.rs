@@ -31,6 +31,7 @@
 pub mod acknowledgement;
 mod allowance;
 mod bounded;
+pub mod cast;
 pub mod channel;
 mod delivery;
 pub mod desk;

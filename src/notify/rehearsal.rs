@@ -2,6 +2,7 @@
 //!
 //! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::link::LINK_PATH;
@@ -22,6 +23,8 @@ pub struct Rehearsal<'a> {
     /// Where people reach the hub, when letters are to have links.
     link: Option<&'a str>,
     told: Vec<Event>,
+    /// By incident, recipient, and as whom they are spoken to: when what they last got was said.
+    last_told: BTreeMap<(String, String, String), At>,
     ledger: Ledger,
     waiting: Vec<(Notice, Arc<Event>)>,
     /// Until when what is kept for later has been looked at.
@@ -45,6 +48,7 @@ impl<'a> Rehearsal<'a> {
             texts: Texts::shipped(),
             link: None,
             told: Vec::new(),
+            last_told: BTreeMap::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
             ticked: At::from_millis(i64::MIN),
@@ -122,6 +126,7 @@ impl<'a> Rehearsal<'a> {
                 estate: self.rules.estate,
                 event: &event,
                 earlier: &earlier,
+                last_told: self.last_told.get(&known_as(&notice, &notice.incident)).copied(),
                 open: &open,
                 staff_told: !self.rules.staff.is_empty(),
                 awaits_approval: self.ledger.awaits_approval(&notice.incident),
@@ -142,6 +147,13 @@ impl<'a> Rehearsal<'a> {
             };
             // As the delivery does it: the shipped texts can always be filled.
             let made = write(&self.texts).or_else(|_| write(&Texts::shipped()));
+            let of_digest = self.ledger.digest(&notice.id).map(|told| told.lines.clone());
+            for event in of_digest.iter().flatten().map(|line| &line.event) {
+                self.last_told.insert(known_as(&notice, &event.incident), event.at);
+            }
+            if of_digest.is_none() {
+                self.last_told.insert(known_as(&notice, &notice.incident), event.at);
+            }
             self.ledger.forget_digest(&notice.id);
             if let Ok(letter) = made {
                 self.written.push(Written { notice, letter });
@@ -153,6 +165,11 @@ impl<'a> Rehearsal<'a> {
     pub fn written(&self) -> &[Written] {
         &self.written
     }
+}
+
+/// Who knows what of an incident.
+fn known_as(notice: &Notice, incident: &str) -> (String, String, String) {
+    (incident.to_owned(), notice.recipient.to_lowercase(), notice.audience.who())
 }
 
 /// One letter to several people, but for their names: what one event led to for staff, or for managers.

@@ -5,9 +5,12 @@ use csv::Writer;
 use super::Moment;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
+use super::told::{AcknowledgementFigures, NoticeTold};
+use crate::journal::body::NoticeFate;
+use crate::time::At;
 
 /// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured; and one of no length for each
-/// acknowledgement. Where the hub had a result late because an agent had kept it, it says when.
+/// notice and each acknowledgement. Where the hub had a result late because an agent had kept it, it says when.
 pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -30,29 +33,29 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "planned_minutes",
         "detail",
     ])?;
-    for line in &figures.acknowledgements {
-        let practices = if line.said.whom == "staff" { "" } else { &line.said.whom };
-        let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
-        let (utc, none) = (line.at.utc.to_string(), String::new());
+    for Happened { incident, whom, what, utc, local, detail } in
+        happened(&figures.notices, &figures.acknowledgements)
+    {
+        let (utc, none) = (utc.to_string(), String::new());
         out.write_record([
-            &figures.incident,
-            &cell(practices),
+            &incident,
+            &whom,
             &none,
             &none,
             &none,
             &none,
-            &"acknowledged".to_owned(),
+            what,
             &utc,
-            &line.at.local,
+            local,
             &utc,
-            &line.at.local,
-            &"no".to_owned(),
+            local,
+            "no",
             &minutes(0),
             &minutes(0),
             &none,
             &none,
             &none,
-            &cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
+            &detail,
         ])?;
     }
     for practice in &figures.practices {
@@ -92,7 +95,56 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     finish(out)
 }
 
-/// One line for each service at each practice that was affected.
+/// A notice or an acknowledgement, as a table has it.
+struct Happened<'f> {
+    /// Several with spaces between.
+    incident: String,
+    /// The practices that it was for, with commas between; empty: for others.
+    whom: String,
+    what: &'static str,
+    utc: At,
+    local: &'f str,
+    detail: String,
+}
+
+/// Notices, and then acknowledgements.
+fn happened<'f>(
+    notices: &'f [NoticeTold],
+    acknowledgements: &'f [AcknowledgementFigures],
+) -> impl Iterator<Item = Happened<'f>> {
+    let notices = notices.iter().map(|line| {
+        let NoticeFate { notice, channel, whom, outcome, why, .. } = &line.fate;
+        let why = why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        Happened {
+            incident: line.incidents().join(" "),
+            whom: practices_of(whom),
+            what: "notice",
+            utc: line.at,
+            local: &line.local,
+            detail: cell(&format!("{notice} to {whom} by {channel}, {outcome}{why}")),
+        }
+    });
+    let acknowledgements = acknowledgements.iter().map(|line| {
+        let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+        Happened {
+            incident: line.incident.clone(),
+            whom: practices_of(&line.said.whom),
+            what: "acknowledged",
+            utc: line.at.utc,
+            local: &line.at.local,
+            detail: cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
+        }
+    });
+    notices.chain(acknowledgements)
+}
+
+/// As the column of practices has it: staff, a network and an owner aren't any.
+fn practices_of(whom: &str) -> String {
+    if whom == "staff" || whom.contains(' ') { String::new() } else { cell(whom) }
+}
+
+/// One line for each service at each practice that was affected, and one for each notice and each acknowledgement of the period's
+/// incidents; `what` says which.
 pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -107,11 +159,19 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
         "minutes",
         "core_minutes",
         "not_measured_minutes",
+        "planned_minutes",
+        "what",
+        "incident",
+        "at_utc",
+        "at_local",
+        "detail",
     ])?;
+    let (from, to) = (figures.from.utc.to_string(), figures.to.utc.to_string());
+    let none = "";
     for total in &figures.practices {
         out.write_record([
-            &figures.from.utc.to_string(),
-            &figures.to.utc.to_string(),
+            &from,
+            &to,
             &cell(&total.practice),
             &cell(&total.name),
             &total.patients.map(|patients| patients.to_string()).unwrap_or_default(),
@@ -121,6 +181,35 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
             &minutes(total.no_answer_ms),
             &minutes(total.no_answer_core_ms),
             &minutes(total.not_measured_ms),
+            &minutes(total.no_answer_planned_ms),
+            "no answer",
+            none,
+            none,
+            none,
+            none,
+        ])?;
+    }
+    for Happened { incident, whom, what, utc, local, detail } in
+        happened(&figures.notices, &figures.acknowledgements)
+    {
+        out.write_record([
+            &from,
+            &to,
+            &whom,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            what,
+            &incident,
+            &utc.to_string(),
+            local,
+            &detail,
         ])?;
     }
     finish(out)

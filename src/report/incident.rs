@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
-use super::facts::{Facts, NoticeLine, OperatorLine, Planned};
+use super::facts::{Facts, OperatorLine, Planned};
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
-use super::story::{Cost, Index, Measure, Story, counts, state};
+use super::story::{Cost, Index, Measure, Story, counts, of_work, state};
+use super::told::{AcknowledgementFigures, NoticeTold, Told};
 use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
-use crate::journal::body::Acknowledged;
 use crate::limits::MERGERS_FOLLOWED_MAX;
 use crate::spans::Spans;
 use crate::time::At;
@@ -45,7 +45,8 @@ pub struct IncidentFigures {
     pub practices_without_list_size: usize,
     pub practices: Vec<PracticeFigures>,
     pub changes: Vec<ChangeLine>,
-    pub notices: Vec<NoticeLine>,
+    /// Digests that told of it among others included.
+    pub notices: Vec<NoticeTold>,
     pub operators: Vec<OperatorLine>,
     #[serde(default)]
     pub acknowledgements: Vec<AcknowledgementFigures>,
@@ -110,14 +111,6 @@ pub struct Stretch {
     pub to_received: Option<Moment>,
 }
 
-/// Somebody's word that they have it in hand, or read of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AcknowledgementFigures {
-    pub at: Moment,
-    #[serde(flatten)]
-    pub said: Acknowledged,
-}
-
 /// What changed, and who came back or was lost with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeLine {
@@ -140,6 +133,7 @@ impl IncidentFigures {
         let moment = |at: At| Moment::new(at, zone);
         let core = ground.hours.between(zone, story.from, story.to);
         let whole = Spans::one(story.from, story.to);
+        let planned = story.planned(ground);
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()
@@ -148,9 +142,7 @@ impl IncidentFigures {
                 let gaps = gaps.at(facts, ix);
                 let costs = story.costs(ground, named, &all_measured(ground, ix, &gaps), &gaps);
                 let practice = &estate.practices[ix.at()];
-                let work = of_work(planned(ground, &story).iter().filter(|work| {
-                    work.what.is_empty() || is_about_cause(work, &story) || work.what.contains(&practice.id)
-                }));
+                let work = story.work_at(&planned, &practice.id);
                 PracticeFigures {
                     id: practice.id.clone(),
                     name: practice.name.clone(),
@@ -178,14 +170,14 @@ impl IncidentFigures {
             resolved: (story.state != State::Open).then(|| moment(story.to)),
             length_ms: whole.total_ms(),
             core_ms: core.total_ms(),
-            planned_ms: of_work(planned(ground, &story).iter()).and(&whole).total_ms(),
+            planned_ms: of_work(&planned).and(&whole).total_ms(),
             unmeasured_ms: facts.not_measured(story.from, story.to).total_ms(),
             practices_affected: practices.len(),
             patients: practices.iter().filter_map(|p| p.patients).map(u64::from).sum(),
             practices_without_list_size: practices.iter().filter(|p| p.patients.is_none()).count(),
             practices,
             changes: changes(story.events, zone),
-            notices: facts.notices.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
+            notices: Told::new(facts).of([incident], |_| true, zone),
             operators: facts.operators.iter().filter(|line| of_incident(&line.incident)).cloned().collect(),
             acknowledgements: facts
                 .acknowledgements
@@ -193,9 +185,9 @@ impl IncidentFigures {
                 .filter(|line| {
                     of_incident(&line.incident) || was_merged_into(facts, &line.incident, incident)
                 })
-                .map(|line| AcknowledgementFigures { at: moment(line.at), said: line.said.clone() })
+                .map(|line| AcknowledgementFigures::new(line, zone))
                 .collect(),
-            planned: planned(ground, &story),
+            planned,
             trend: trend(ground, &story),
         })
     }
@@ -213,11 +205,6 @@ fn was_merged_into(facts: &Facts, from: &str, into: &str) -> bool {
         }
     }
     false
-}
-
-/// When any of this work was planned for.
-fn of_work<'a>(work: impl Iterator<Item = &'a Planned>) -> Spans {
-    Spans::new(work.map(|work| (work.from, work.to)).collect())
 }
 
 /// `work`: planned work that touches the practice.
@@ -291,23 +278,6 @@ fn changes(events: &[Event], zone: &jiff::tz::TimeZone) -> Vec<ChangeLine> {
         before = now;
     }
     lines
-}
-
-fn planned(ground: &Ground<'_>, story: &Story<'_>) -> Vec<Planned> {
-    let touches = |work: &&Planned| {
-        let of = &work.what;
-        let is_about = of.is_empty()
-            || is_about_cause(work, story)
-            || story.named.keys().any(|practice| of.contains(&ground.estate.practices[practice.at()].id));
-        is_about && work.from < story.to && story.from < work.to
-    };
-    ground.planned.iter().filter(touches).cloned().collect()
-}
-
-/// Whether it is work on the cause, or on the network that is hit: as the notices see it.
-fn is_about_cause(work: &Planned, story: &Story<'_>) -> bool {
-    let named = |id: &String| work.what.contains(id);
-    story.last.cause.iter().any(|cause| named(&cause.id)) || story.last.network.as_ref().is_some_and(named)
 }
 
 /// How many of the kind, and of the very same cause, there have been in the calendar year.

@@ -5,13 +5,14 @@
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
-//! | `hours.rs` | core hours: when a surgery is open |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
+//! | `suppliers.rs` | what each supplier answers for, and how it did |
+//! | `told.rs` | who was told of an incident and when, and who answered |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
-//! | `html.rs`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
+//! | `html/`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
 //!
 //! All of it is pure. **What counts as no answer**: a service at a practice doesn't answer while at least one of its checks
 //! there fails; the checks of a network that belong to no service speak for the network. A failure begins when the first check
@@ -23,26 +24,27 @@ mod chart;
 mod csv;
 mod exercise;
 mod facts;
-mod hours;
 mod html;
 mod incident;
 mod measured;
 mod names;
 mod period;
 mod story;
+mod suppliers;
+mod told;
 
 pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
 pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
-pub use hours::CoreHours;
 pub use html::{incident_html, period_html};
-pub use incident::{
-    AcknowledgementFigures, IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch,
-};
+pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
-pub use period::{ComponentFigures, Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use period::{Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use suppliers::ComponentFigures;
+pub use told::{AcknowledgementFigures, NoticeTold};
 
+use crate::calendar::Hours;
 use crate::estate::Estate;
 use crate::time::At;
 
@@ -51,7 +53,8 @@ use crate::time::At;
 pub struct Ground<'a> {
     pub estate: &'a Estate,
     pub facts: &'a Facts,
-    pub hours: &'a CoreHours,
+    /// Core hours.
+    pub hours: &'a Hours,
     /// Planned work that the configuration has.
     pub planned: &'a [Planned],
     /// What hasn't ended by then goes on.

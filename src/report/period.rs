@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
+use super::facts::Planned;
 use super::incident::State;
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Index, Measure, Story};
-use crate::estate::{ComponentIx, Estate, PracticeIx};
+use super::suppliers::{ComponentFigures, is_of, suppliers};
+use super::told::{AcknowledgementFigures, NoticeTold, Told, concerns};
+use crate::estate::PracticeIx;
 use crate::incident::Cause;
 use crate::spans::Spans;
 use crate::time::At;
@@ -36,6 +39,12 @@ pub struct PeriodFigures {
     /// When nobody measured; no figure counts these.
     pub not_measured_ms: i64,
     pub incidents: Vec<IncidentLine>,
+    /// About those incidents, whenever they left; of one practice alone: its own, and those of nobody's practice in particular.
+    #[serde(default)]
+    pub notices: Vec<NoticeTold>,
+    /// In the same way.
+    #[serde(default)]
+    pub acknowledgements: Vec<AcknowledgementFigures>,
     pub practices: Vec<PracticeTotal>,
     /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
     pub unmeasured: Vec<UnmeasuredLine>,
@@ -72,6 +81,9 @@ pub struct PracticeTotal {
     pub incidents: usize,
     pub no_answer_ms: i64,
     pub no_answer_core_ms: i64,
+    /// Of the time without an answer, how much fell within planned work.
+    #[serde(default)]
+    pub no_answer_planned_ms: i64,
     pub not_measured_ms: i64,
 }
 
@@ -87,26 +99,6 @@ pub struct UnmeasuredLine {
     pub longest_ms: i64,
 }
 
-/// What a supplier answers for, and how it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComponentFigures {
-    pub owner: Option<String>,
-    pub kind: String,
-    pub id: String,
-    pub name: String,
-    pub incidents: usize,
-    pub practices_behind: usize,
-    /// Practices times time while at least one service didn't answer because of it.
-    pub practice_no_answer_ms: i64,
-    pub practice_no_answer_core_ms: i64,
-    /// Of the time that was measured, times the practices behind it, in hundredths; `None`: nothing was measured.
-    pub availability_percent: Option<f64>,
-    pub availability_core_percent: Option<f64>,
-    pub target_percent: Option<f64>,
-    /// Over all hours.
-    pub is_met: Option<bool>,
-}
-
 /// A calendar month in local time, as far as it lies in the period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonthFigures {
@@ -120,16 +112,26 @@ pub struct MonthFigures {
 }
 
 /// One incident's cost to each practice within the period, any service.
-struct Toll<'a> {
-    story: Story<'a>,
-    practices: Vec<(PracticeIx, Spans)>,
+pub(super) struct Toll<'a> {
+    pub story: Story<'a>,
+    /// Work that touches it.
+    planned: Vec<Planned>,
+    pub practices: Vec<(PracticeIx, Spans)>,
 }
 
 /// What one practice lost of one service in each of several incidents.
 #[derive(Default)]
 struct Losses {
     no_answer: Vec<Spans>,
+    planned: Vec<Spans>,
     not_measured: Vec<Spans>,
+}
+
+impl<'a> Toll<'a> {
+    fn new(ground: &Ground<'_>, story: Story<'a>) -> Self {
+        let planned = story.planned(ground);
+        Self { story, planned, practices: Vec::new() }
+    }
 }
 
 impl PeriodFigures {
@@ -149,14 +151,12 @@ impl PeriodFigures {
         let (counted, others): (Vec<_>, Vec<_>) = stories.into_iter().partition(Story::counts);
         let unmeasured = facts.not_measured(from, to);
         let window = Window { from, to, core: &core, unmeasured: &unmeasured };
-        let mut tolls: Vec<Toll<'_>> =
-            counted.into_iter().map(|story| Toll { story, practices: Vec::new() }).collect();
+        let mut tolls: Vec<Toll<'_>> = counted.into_iter().map(|story| Toll::new(ground, story)).collect();
         let practices = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut incidents: Vec<IncidentLine> = tolls.iter().map(|toll| line(ground, toll, &core)).collect();
-        incidents.extend(
-            others.into_iter().map(|story| line(ground, &Toll { story, practices: Vec::new() }, &core)),
-        );
+        incidents.extend(others.into_iter().map(|story| line(ground, &Toll::new(ground, story), &core)));
         incidents.sort_by(|a, b| (a.since.utc, &a.incident).cmp(&(b.since.utc, &b.incident)));
+        let (notices, acknowledgements) = told(ground, &incidents, filter);
         Self {
             from: Moment::new(from, zone),
             to: Moment::new(to, zone),
@@ -166,6 +166,8 @@ impl PeriodFigures {
             core_ms: core.total_ms(),
             not_measured_ms: unmeasured.total_ms(),
             incidents,
+            notices,
+            acknowledgements,
             practices,
             unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
@@ -173,6 +175,22 @@ impl PeriodFigures {
             trend: trend(ground, &tolls),
         }
     }
+}
+
+/// Who was told of these incidents, and who acknowledged them.
+fn told(
+    ground: &Ground<'_>,
+    incidents: &[IncidentLine],
+    filter: &Filter,
+) -> (Vec<NoticeTold>, Vec<AcknowledgementFigures>) {
+    let zone = &ground.estate.icb.timezone;
+    let only = filter.practice.map(|practice| ground.estate.practices[practice.at()].id.as_str());
+    let is_wanted = |whom: &str| only.is_none_or(|practice| concerns(whom, practice));
+    let ids: BTreeSet<&str> = incidents.iter().map(|line| line.incident.as_str()).collect();
+    let notices = Told::new(ground.facts).of(ids.iter().copied(), |fate| is_wanted(&fate.whom), zone);
+    let of_those = ground.facts.acknowledgements.iter();
+    let of_those = of_those.filter(|line| ids.contains(line.incident.as_str()) && is_wanted(&line.said.whom));
+    (notices, of_those.map(|line| AcknowledgementFigures::new(line, zone)).collect())
 }
 
 /// Works out what each incident cost each practice. A practice's checks are gone through once, however many incidents named
@@ -201,6 +219,7 @@ fn practice_by_practice(
         for toll in stories {
             let toll = &mut tolls[*toll];
             let Some(named) = toll.story.named.get(&practice) else { continue };
+            let work = toll.story.work_at(&toll.planned, &ground.estate.practices[practice.at()].id);
             let mut any = Vec::new();
             for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
                 let within = |spans: Spans| spans.clip(window.from, window.to);
@@ -210,6 +229,9 @@ fn practice_by_practice(
                 }
                 any.push(no_answer.clone());
                 let all = losses.entry(measure).or_default();
+                if !work.is_empty() {
+                    all.planned.push(no_answer.and(&work));
+                }
                 all.no_answer.push(no_answer);
                 all.not_measured.push(unknown);
             }
@@ -221,22 +243,22 @@ fn practice_by_practice(
     totals
 }
 
-struct Window<'a> {
+pub(super) struct Window<'a> {
     from: At,
     to: At,
-    core: &'a Spans,
-    unmeasured: &'a Spans,
+    pub core: &'a Spans,
+    pub unmeasured: &'a Spans,
 }
 
 impl Window<'_> {
     /// When nobody measured at a practice; `None`: no longer than anywhere.
-    fn unmeasured_at(&self, ground: &Ground<'_>, practice: PracticeIx) -> Option<Spans> {
+    pub fn unmeasured_at(&self, ground: &Ground<'_>, practice: PracticeIx) -> Option<Spans> {
         let own = ground.facts.practice_gaps.get(&practice)?.clip(self.from, self.to);
         (!own.is_empty()).then(|| own.or(self.unmeasured))
     }
 
     /// In all and in core hours, in milliseconds.
-    fn measured_ms(&self, unmeasured: &Spans) -> (i64, i64) {
+    pub fn measured_ms(&self, unmeasured: &Spans) -> (i64, i64) {
         let measured = Spans::one(self.from, self.to).minus(unmeasured);
         (measured.total_ms(), measured.common_ms(self.core))
     }
@@ -262,14 +284,8 @@ fn unmeasured_lines(ground: &Ground<'_>, window: &Window<'_>, filter: &Filter) -
     lines
 }
 
-/// Whether a supplier answers for one of the causes.
-fn is_of(ground: &Ground<'_>, story: &Story<'_>, supplier: Option<&str>) -> bool {
-    supplier
-        .is_none_or(|owner| story.causes(ground).iter().any(|cause| cause.owner.as_deref() == Some(owner)))
-}
-
 fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
-    let Toll { story, practices } = toll;
+    let Toll { story, practices, .. } = toll;
     let zone = &ground.estate.icb.timezone;
     let sizes = practices.iter().filter_map(|(practice, _)| ground.estate.practices[practice.at()].list_size);
     IncidentLine {
@@ -306,117 +322,8 @@ fn practice_total(
         incidents: losses.no_answer.len(),
         no_answer_ms: no_answer.total_ms(),
         no_answer_core_ms: no_answer.common_ms(core),
+        no_answer_planned_ms: Spans::of_all(&losses.planned).total_ms(),
         not_measured_ms: unknown.minus(&no_answer).total_ms(),
-    }
-}
-
-/// Each component that somebody answers for, that has a target, or that failed. An incident whose cause is one of several
-/// isn't held against any of them.
-fn suppliers(
-    ground: &Ground<'_>,
-    tolls: &[Toll<'_>],
-    window: &Window<'_>,
-    filter: &Filter,
-) -> Vec<ComponentFigures> {
-    let estate = ground.estate;
-    let mut by_component: BTreeMap<ComponentIx, Vec<&Toll<'_>>> = BTreeMap::new();
-    for toll in tolls {
-        if let [one] = toll.story.last.cause.as_slice()
-            && let Some(ix) = estate.component_of(one)
-        {
-            by_component.entry(ix).or_default().push(toll);
-        }
-    }
-    let behind = Behind::new(estate);
-    let everywhere = window.measured_ms(window.unmeasured);
-    let measured_at: BTreeMap<PracticeIx, (i64, i64)> = ground
-        .facts
-        .practice_gaps
-        .keys()
-        .filter_map(|practice| {
-            Some((*practice, window.measured_ms(&window.unmeasured_at(ground, *practice)?)))
-        })
-        .collect();
-    let mut figures: Vec<ComponentFigures> = estate
-        .components
-        .iter()
-        .enumerate()
-        .map(|(place, component)| (ComponentIx::new(place), component))
-        .filter(|(ix, component)| {
-            let is_wanted = component.owner.is_some()
-                || component.target_percent.is_some()
-                || by_component.contains_key(ix);
-            is_wanted && filter.supplier.as_ref().is_none_or(|owner| component.owner.as_ref() == Some(owner))
-        })
-        .map(|(ix, component)| {
-            let tolls = by_component.get(&ix).map_or(&[][..], Vec::as_slice);
-            let mut practices: BTreeMap<PracticeIx, Vec<&Spans>> = BTreeMap::new();
-            for (practice, spans) in tolls.iter().flat_map(|toll| &toll.practices) {
-                practices.entry(*practice).or_default().push(spans);
-            }
-            let mut behind: BTreeSet<PracticeIx> = behind.of(ix);
-            behind.retain(|practice| filter.practice.is_none_or(|only| only == *practice));
-            behind.extend(practices.keys());
-            let (mut lost, mut lost_core) = (0, 0);
-            for spans in practices.into_values().map(Spans::of_all) {
-                lost += spans.total_ms();
-                lost_core += spans.common_ms(window.core);
-            }
-            // Practices times the time that was measured at each.
-            let measured = behind.iter().map(|practice| measured_at.get(practice).unwrap_or(&everywhere));
-            let (all, all_core) = measured.fold((0.0, 0.0), |sum: (f64, f64), (ms, core_ms)| {
-                (sum.0 + *ms as f64, sum.1 + *core_ms as f64)
-            });
-            let of = |lost: i64, all: f64| (all > 0.0).then(|| 100.0 * (1.0 - lost as f64 / all));
-            let availability = of(lost, all);
-            ComponentFigures {
-                owner: component.owner.clone(),
-                kind: component.kind.clone(),
-                id: component.id.clone(),
-                name: component.name.clone(),
-                incidents: tolls.len(),
-                practices_behind: behind.len(),
-                practice_no_answer_ms: lost,
-                practice_no_answer_core_ms: lost_core,
-                availability_percent: availability,
-                availability_core_percent: of(lost_core, all_core),
-                target_percent: component.target_percent,
-                is_met: availability.zip(component.target_percent).map(|(is, target)| is >= target),
-            }
-        })
-        .collect();
-    figures.sort_by(|a, b| {
-        (a.owner.is_none(), &a.owner, &a.kind, &a.id).cmp(&(b.owner.is_none(), &b.owner, &b.kind, &b.id))
-    });
-    figures
-}
-
-/// Which practices' checks cross a component.
-struct Behind {
-    practices: usize,
-    /// Components that a probe crosses wherever it is asked.
-    by_all: BTreeSet<ComponentIx>,
-    /// By component: the practices that name it.
-    naming: BTreeMap<ComponentIx, BTreeSet<PracticeIx>>,
-}
-
-impl Behind {
-    fn new(estate: &Estate) -> Self {
-        let crossed = estate.probes.iter().flat_map(|probe| probe.also.iter().copied().chain(probe.resolver));
-        let mut naming: BTreeMap<ComponentIx, BTreeSet<PracticeIx>> = BTreeMap::new();
-        for (place, practice) in estate.practices.iter().enumerate() {
-            for component in practice.via.iter().flat_map(|used| &used.any) {
-                naming.entry(*component).or_default().insert(PracticeIx::new(place));
-            }
-        }
-        Self { practices: estate.practices.len(), by_all: crossed.collect(), naming }
-    }
-
-    fn of(&self, component: ComponentIx) -> BTreeSet<PracticeIx> {
-        if self.by_all.contains(&component) {
-            return (0..self.practices).map(PracticeIx::new).collect();
-        }
-        self.naming.get(&component).cloned().unwrap_or_default()
     }
 }
 

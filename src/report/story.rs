@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Ground;
+use super::facts::Planned;
 use super::incident::State;
 use super::measured::{Gaps, Measured};
 use super::names::NamedCause;
@@ -130,9 +131,39 @@ impl<'a> Story<'a> {
         costs.filter(|(_, cost)| !(cost.no_answer.is_empty() && cost.not_measured.is_empty())).collect()
     }
 
+    /// Planned work that touches it.
+    pub fn planned(&self, ground: &Ground<'_>) -> Vec<Planned> {
+        let at_the_time = |work: &&Planned| work.from < self.to && self.from < work.to;
+        let touches = |work: &&Planned| {
+            let named = || self.named.keys().map(|practice| &ground.estate.practices[practice.at()].id);
+            work.what.is_empty() || self.is_caused_by(work) || named().any(|id| work.what.contains(id))
+        };
+        ground.planned.iter().filter(at_the_time).filter(touches).cloned().collect()
+    }
+
+    /// When any of this work, which touches the incident, touches a practice too.
+    pub fn work_at(&self, planned: &[Planned], practice: &String) -> Spans {
+        of_work(
+            planned.iter().filter(|work| {
+                work.what.is_empty() || self.is_caused_by(work) || work.what.contains(practice)
+            }),
+        )
+    }
+
+    /// Whether it is work on the cause, or on the network that is hit: as the notices see it.
+    fn is_caused_by(&self, work: &Planned) -> bool {
+        let named = |id: &String| work.what.contains(id);
+        self.last.cause.iter().any(|cause| named(&cause.id)) || self.last.network.as_ref().is_some_and(named)
+    }
+
     pub fn causes(&self, ground: &Ground<'_>) -> Vec<NamedCause> {
         self.last.cause.iter().map(|cause| NamedCause::new(ground.estate, cause)).collect()
     }
+}
+
+/// When any of this work was planned for.
+pub(super) fn of_work<'w>(work: impl IntoIterator<Item = &'w Planned>) -> Spans {
+    Spans::new(work.into_iter().map(|work| (work.from, work.to)).collect())
 }
 
 /// What a check on this network, of this service, speaks for; `None`: the incident isn't about it.

@@ -6,9 +6,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::read::notice;
-use super::write::Tx;
+use super::write::{self, Tx};
 use super::{Settlement, Store, StoreError};
 use crate::limits;
+use crate::notify::policy::TOLD_IN;
 use crate::notify::{Notice, Try, TryOutcome};
 use crate::time::At;
 
@@ -106,6 +107,33 @@ impl Store {
             .fetch_all(&self.inner.readers)
             .await?;
             rows.iter().map(|row| Ok((row.try_get("via")?, row.try_get("sent")?))).collect()
+        })
+        .await
+    }
+
+    /// When what this notice's reader got before it about its incident, by itself or in a digest, was said: the time of that event.
+    /// `None`: they got nothing.
+    pub async fn last_told(&self, notice: &Notice) -> Result<Option<At>, StoreError> {
+        let (who, practices) = write::audience_columns(&notice.audience);
+        self.read(async {
+            let row = sqlx::query(
+                "SELECT max(n.event_at) AS last FROM notices n
+                 WHERE n.incident = ?1 AND n.id <> ?2 AND lower(n.recipient) = lower(?3)
+                     AND n.audience IS ?4 AND (n.practices IS NULL) = ?5
+                     AND (n.state = 'accepted' OR (n.state = 'withheld' AND EXISTS (
+                         SELECT 1 FROM notices d WHERE d.id = substr(n.why, ?6) AND d.state = 'accepted'
+                     ) AND n.why = ?7 || substr(n.why, ?6)))",
+            )
+            .bind(&notice.incident)
+            .bind(&notice.id)
+            .bind(&notice.recipient)
+            .bind(who)
+            .bind(practices.is_none())
+            .bind(i64::try_from(TOLD_IN.len() + 1).unwrap_or(i64::MAX))
+            .bind(TOLD_IN)
+            .fetch_one(&self.inner.readers)
+            .await?;
+            Ok(row.try_get::<Option<i64>, _>("last")?.map(At::from_millis))
         })
         .await
     }

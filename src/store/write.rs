@@ -199,16 +199,19 @@ fn planned_notice(notice: &Notice) -> PlannedNotice {
     }
 }
 
+/// As whom somebody is spoken to, and about which practices: the two columns that [`super::read::audience`] reads.
+pub(super) fn audience_columns(audience: &Audience) -> (Option<String>, Option<String>) {
+    match audience {
+        Audience::Staff => (None, None),
+        Audience::Practices(practices) => (None, Some(practices.join(","))),
+        Audience::Pcn { practices, .. } => (Some(audience.who()), Some(practices.join(","))),
+        Audience::Owner { .. } => (Some(audience.who()), None),
+    }
+}
+
 /// True when it wasn't there before.
 async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sqlx::Error> {
-    let practices = match &notice.audience {
-        Audience::Staff | Audience::Owner { .. } => None,
-        Audience::Practices(practices) | Audience::Pcn { practices, .. } => Some(practices.join(",")),
-    };
-    let who = match &notice.audience {
-        Audience::Staff | Audience::Practices(_) => None,
-        audience @ (Audience::Pcn { .. } | Audience::Owner { .. }) => Some(audience.who()),
-    };
+    let (who, practices) = audience_columns(&notice.audience);
     let keep = match &notice.state {
         NoticeState::Kept { by } => Some(by.as_str().to_owned()),
         _ => None,
@@ -241,8 +244,8 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .await?;
     let is_new = added.rows_affected() > 0;
     if is_new && notice.state.is_final() {
-        let (incident, kind, audience) = (&notice.incident, notice.kind, &notice.audience);
-        journal_notice(tx, at, incident, kind, audience, None, notice.state.as_str(), why).await?;
+        let what = (notice.id.as_str(), notice.incident.as_str(), notice.kind);
+        journal_notice(tx, at, what, &notice.audience, None, notice.state.as_str(), why).await?;
     }
     Ok(is_new)
 }
@@ -274,8 +277,8 @@ async fn settle(tx: &mut Tx, settlement: &Settlement) -> Result<(), sqlx::Error>
     }
     if state != "queued" {
         let tried = settlement.tried.as_ref();
-        let (incident, kind, audience) = (&settlement.incident, settlement.kind, &settlement.audience);
-        journal_notice(tx, settlement.at, incident, kind, audience, tried, state, why).await?;
+        let what = (settlement.notice.as_str(), settlement.incident.as_str(), settlement.kind);
+        journal_notice(tx, settlement.at, what, &settlement.audience, tried, state, why).await?;
     }
     Ok(())
 }
@@ -369,12 +372,11 @@ async fn record_beats(tx: &mut Tx, heard_until: At, beats: &[BeatRow], all: bool
         .map(drop)
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is a column of the journal's line")]
+/// The notice by its id, its incident and its kind.
 async fn journal_notice(
     tx: &mut Tx,
     at: At,
-    incident: &str,
-    kind: NoticeKind,
+    (id, incident, kind): (&str, &str, NoticeKind),
     audience: &Audience,
     tried: Option<&Try>,
     outcome: &str,
@@ -383,6 +385,7 @@ async fn journal_notice(
     // What was never tried was meant as e-mail, or is a channel's own and says so in its tries.
     let channel = tried.map_or(Channel::Email, |tried| tried.channel);
     let body = body_of(&NoticeFate {
+        id: Some(id.to_owned()),
         notice: kind.as_str().to_owned(),
         channel: channel.as_str().to_owned(),
         whom: audience.label(),

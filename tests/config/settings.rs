@@ -338,6 +338,22 @@ fn an_operators_texts_are_checked_with_the_configuration_each_flaw_at_its_place(
         "{errors}"
     );
     std::fs::write(texts.join(name), text).expect("a file");
+    let sentences = texts.join("sentences.toml");
+    std::fs::write(&sentences, "[manager]\ngreeting = \"Dear colleague,\"\n").expect("a file");
+    assert_eq!(config().expect("sound").notices.texts.replaced(), ["manager.txt", "sentences.toml"]);
+    // Each flaw of several, where it stands.
+    let flawed = "[manager]\ngreting = \"Dear colleague,\"\n\n[escalation]\nnext_are_told_at = \"Others are told then.\"\n";
+    std::fs::write(&sentences, flawed).expect("a file");
+    let errors = config().expect_err("two slips").to_string();
+    for part in [
+        "texts/sentences.toml:2:1: ",
+        "did you mean `manager.greeting`?",
+        "texts/sentences.toml:5:21: ",
+        "`escalation.next_are_told_at` leaves out {{ time }}",
+    ] {
+        assert!(errors.contains(part), "{part} is missing in {errors}");
+    }
+    std::fs::remove_file(&sentences).expect("removed");
     std::fs::write(texts.join("manger.html"), "").expect("a file");
     let errors = config().expect_err("a slip").to_string();
     assert!(errors.contains("no letter is made with: \"manger.html\""), "{errors}");

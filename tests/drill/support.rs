@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use linewatch::calendar::Hours;
 use linewatch::config::{Config, HubSettings, NoticeSettings, ScheduleSettings, Tokens};
 use linewatch::estate::{
     Ask, DnsAsk, EgressAsk, Estate, HostPort, HttpAsk, Icb, IcmpAsk, Network, NetworkIx, Practice,
     PracticeIx, Probe, ProbeIx, TcpAsk, UdpAsk, Vantage,
 };
-use linewatch::report::CoreHours;
 use linewatch::world::faults::Fate;
 use linewatch::world::loopback::weather::Weather;
 
@@ -127,7 +127,7 @@ pub fn config() -> Config {
         acknowledgement: linewatch::config::AcknowledgementSettings::default(),
         maintenance: Vec::new(),
         deadlines: Vec::new(),
-        core_hours: CoreHours::default(),
+        core_hours: Hours::core(),
         schedule: ScheduleSettings { concurrency_max: 64, target_rate_max: None, reask: true, paths: false },
         ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),

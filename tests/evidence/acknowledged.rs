@@ -54,6 +54,7 @@ async fn a_report_has_who_acknowledged_and_when() {
     assert_eq!(json["acknowledgements"][0]["note"], "Ringing <BT>");
 
     let html = incident_html(&ground, &figures, &verified(dir.path(), None).await).expect("a page");
+    assert_eq!(json["acknowledgements"][0]["incident"], "2026-03-16-1");
     assert!(html.contains("Who acknowledged") && html.contains("Ringing &#60;BT&#62;"), "{html}");
     let csv = String::from_utf8(incident_csv(&figures).expect("a table")).expect("text");
     let rows: Vec<&str> = csv.lines().filter(|line| line.contains(",acknowledged,")).collect();

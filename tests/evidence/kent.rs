@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use linewatch::calendar::Hours;
 use linewatch::correlate::Correlator;
 use linewatch::estate::{Estate, Vantage};
 use linewatch::journal::body::Turn;
 use linewatch::observation::HUB;
 use linewatch::report::{
-    CoreHours, Facts, Filter, Ground, IncidentFigures, PeriodFigures, State, incident_csv, incident_html,
+    Facts, Filter, Ground, IncidentFigures, PeriodFigures, State, incident_csv, incident_html,
 };
 use linewatch::store::{JournalReader, Store, Transition};
 use linewatch::time::At;
@@ -125,7 +126,7 @@ async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
     let mut facts = facts(dir.path(), estate, played.end).await;
     // A hub notes every ten seconds that it is there; here that would be fifty thousand rows more.
     facts.gaps.clear();
-    let hours = CoreHours::default();
+    let hours = Hours::core();
     let ground = Ground { estate, facts: &facts, hours: &hours, planned: &[], now: played.end };
     let ids: Vec<&String> = facts
         .incidents

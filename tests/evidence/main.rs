@@ -8,6 +8,7 @@ mod journal;
 mod kent;
 mod random;
 mod restart;
+mod told;
 mod year;
 
 use std::path::Path;

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use linewatch::calendar::Hours;
 use linewatch::estate::Estate;
-use linewatch::report::{CoreHours, Facts, Filter, Ground, PeriodFigures};
+use linewatch::report::{Facts, Filter, Ground, PeriodFigures};
 use linewatch::store::JournalReader;
 use linewatch::time::At;
 
@@ -77,7 +78,7 @@ async fn a_years_figures_are_those_of_the_plainest_reckoning() {
     let mut facts = gatherer.end(Some(now), now);
     // It was written without the notes that a hub makes of being there.
     facts.gaps.clear();
-    let hours = CoreHours::default();
+    let hours = Hours::core();
     let ground = Ground { estate: &estate, facts: &facts, hours: &hours, planned: &[], now };
     let figures = PeriodFigures::new(&ground, BEGIN, now, &Filter::default());
     assert_eq!(figures.incidents.len(), incidents);

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use linewatch::calendar::Hours;
 use linewatch::config::{
     Config, HubSettings, MailSettings, NoticeSettings, RelaySettings, ScheduleSettings, Tokens,
 };
 use linewatch::estate::{Estate, Icb, Network, Practice};
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
 use linewatch::notify::{Delivery, Desk, Patience, RelayHealth};
-use linewatch::report::CoreHours;
 use linewatch::time::At;
 use tokio::sync::broadcast;
 
@@ -62,7 +62,7 @@ pub fn config(practices: usize, relay: SocketAddr) -> Config {
         acknowledgement: linewatch::config::AcknowledgementSettings::default(),
         maintenance: Vec::new(),
         deadlines: Vec::new(),
-        core_hours: CoreHours::default(),
+        core_hours: Hours::core(),
         schedule: ScheduleSettings { concurrency_max: 1, target_rate_max: None, reask: true, paths: false },
         ways: linewatch::config::WaySettings::default(),
         handout: std::sync::Arc::default(),

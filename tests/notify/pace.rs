@@ -14,7 +14,8 @@ use linewatch::incident::Event;
 use linewatch::notify::policy::mute::Muted;
 use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{Desk, NoticeState};
-use linewatch::store::Store;
+use linewatch::report::{Facts, Ground, IncidentFigures};
+use linewatch::store::{JournalReader, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -97,6 +98,26 @@ async fn beyond_the_cap_a_digest_says_what_was_held_back_and_a_restart_forgets_n
     assert_eq!(subject(&digest), "[linewatch] Held back until now: 3 incidents, none goes on");
     assert!(unfolded(&digest).contains("WHAT IS OVER"), "{}", digest.data);
     desk.stop().await;
+    store.close().await;
+
+    // That it was taken is evidence about each incident that it told of.
+    let mut journal = JournalReader::open(dir.path()).await.expect("a journal");
+    let mut gatherer = Facts::gatherer(&config.estate);
+    assert!(journal.walk(None, |entry| gatherer.take(entry)).await.expect("read").is_sound());
+    let facts = gatherer.end(None, now());
+    let hours = Hours::core();
+    let ground = Ground { estate: &config.estate, facts: &facts, hours: &hours, planned: &[], now: now() };
+    let all: BTreeSet<String> = events.iter().map(|event| event.incident.clone()).collect();
+    let digests_of = |incident: &str| -> Vec<BTreeSet<String>> {
+        let figures = IncidentFigures::new(&ground, incident).expect("figures");
+        let accepted = figures.notices.iter().filter(|line| line.fate.outcome == "accepted");
+        let digests = accepted.filter(|line| line.fate.notice == "digest");
+        digests.map(|line| line.incidents().into_iter().collect()).collect()
+    };
+    let first = BTreeSet::from(["2026-03-16-2", "2026-03-16-3"].map(str::to_owned));
+    assert_eq!(digests_of("2026-03-16-1"), std::slice::from_ref(&all));
+    assert_eq!(digests_of("2026-03-16-2"), [first.clone(), all.clone()]);
+    assert_eq!(digests_of("2026-03-16-3"), [first, all]);
 }
 
 /// As if all that is in the outbox had been planned earlier by so much.

@@ -200,6 +200,7 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
         estate: &config.estate,
         event,
         earlier,
+        last_told: None,
         open: &open,
         staff_told: true,
         awaits_approval: false,

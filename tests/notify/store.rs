@@ -88,6 +88,54 @@ async fn a_new_store_is_its_owners_alone_and_remembers() {
 }
 
 #[tokio::test]
+async fn what_a_reader_last_got_counts_by_itself_and_in_a_digest_and_only_once_it_was_taken() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let event_at = |minutes: i64| Event { at: opened(1).at.plus_millis(minutes * 60_000), ..opened(1) };
+    let to = |minutes: i64, recipient: &str, audience: Audience| {
+        let event = event_at(minutes);
+        let id = format!("{}.{minutes}.{recipient}.{}", event.incident, audience.kind());
+        Notice { id, recipient: recipient.to_owned(), audience, ..notice(&event, 0) }
+    };
+    let staff = |minutes: i64, recipient: &str| to(minutes, recipient, Audience::Staff);
+    let (first, second, third) =
+        (staff(0, "Desk@icb.example"), staff(10, "desk@icb.example"), staff(20, "desk@icb.example"));
+    let owner = to(15, "desk@icb.example", Audience::Owner { name: "BT".to_owned() });
+    let other = staff(16, "other@icb.example");
+    let all = [&first, &second, &third, &owner, &other];
+    for one in all {
+        let event = event_at(one.event_at.millis_since(opened(1).at) / 60_000);
+        store.record(&event, std::slice::from_ref(one)).await.expect("the disk takes it");
+    }
+    let last = async |notice: &Notice| store.last_told(notice).await.expect("an answer");
+    assert_eq!(last(&third).await, None, "nothing has left");
+    for one in [&first, &owner, &other] {
+        store.settle(accepted(one)).await.expect("the disk takes it");
+    }
+    assert_eq!(last(&third).await, Some(first.event_at), "whatever the case of the address");
+    assert_eq!(last(&first).await, None, "a letter that is sent again isn't its own predecessor");
+    // The second is told in a digest, which is filed under another incident.
+    let digest = "digest.1.00".to_owned();
+    let told = Outcome::Withheld { why: format!("told in {digest}") };
+    store.settle(Settlement { outcome: told, ..accepted(&second) }).await.expect("the disk takes it");
+    assert_eq!(last(&third).await, Some(first.event_at), "the digest hasn't left");
+    let elsewhere = Event { incident: "2026-03-17-1".to_owned(), ..event_at(12) };
+    let digest = Notice {
+        id: digest,
+        kind: NoticeKind::Digest,
+        incident: elsewhere.incident.clone(),
+        ..staff(12, "desk@icb.example")
+    };
+    store.record(&elsewhere, std::slice::from_ref(&digest)).await.expect("the disk takes it");
+    store.settle(accepted(&digest)).await.expect("the disk takes it");
+    assert_eq!(last(&third).await, Some(second.event_at));
+    // What was withheld for another reason was never told.
+    let never = Outcome::Withheld { why: "a newer notice takes its place".to_owned() };
+    store.settle(Settlement { outcome: never, ..accepted(&third) }).await.expect("the disk takes it");
+    assert_eq!(last(&staff(30, "desk@icb.example")).await, Some(second.event_at));
+}
+
+#[tokio::test]
 async fn a_second_process_on_the_same_folder_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = Store::open(dir.path()).await.expect("a store");

@@ -1,24 +1,49 @@
 //! What the people of each scenario get to read: how many letters, to whom, and in which words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::civil::time;
+use linewatch::calendar::Hours;
 use linewatch::config::{NoticeSettings, PracticeNotices};
-use linewatch::incident::Event;
+use linewatch::incident::{Event, EventKind};
 use linewatch::limits::NOTICES_PER_HOUR;
+use linewatch::notify::cast::Cast;
 use linewatch::notify::policy::Rules;
-use linewatch::notify::policy::routing::Routing;
+use linewatch::notify::policy::routing::{Routing, Terms};
 use linewatch::notify::rehearsal::{Rehearsal, Written, gathered};
 use linewatch::notify::{Audience, NoticeKind};
 use linewatch::world::scenario::Scenario;
 
+use self::grade::{GRADE_MAX, grade};
 use super::world;
 
-/// A year of school is as hard as this many of the formula's grades; letters for managers are for readers of eleven to fourteen.
-const GRADE_MAX: f64 = 8.0;
+#[path = "../../src/notify/words/tests/grade.rs"]
+mod grade;
 
 /// Checks the letters that these events lead to, and shows them.
 pub fn check(scenario: &Scenario, events: &[Event]) {
+    managers_and_staff(scenario, events);
+    let cast = Cast::of(world(scenario).estate(), events);
+    others(scenario, events, &cast);
+    digests(scenario, events, cast);
+}
+
+fn rehearsed(scenario: &Scenario, events: &[Event], rules: Rules<'_>) -> Vec<Written> {
+    let mut rehearsal = Rehearsal::new(rules, &[]);
+    for event in events {
+        rehearsal.tell(event);
+    }
+    rehearsal.until(scenario.span().1);
+    rehearsal.written().to_vec()
+}
+
+fn is_plain(name: &str, text: &str) {
+    let grade = grade(text);
+    assert!(grade <= GRADE_MAX, "{name}: {grade:.1} years of school to read\n{text}");
+}
+
+fn managers_and_staff(scenario: &Scenario, events: &[Event]) {
     let world = world(scenario);
     let staff = ["service.desk@icb.example".to_owned()];
     let routing = Routing::default().capped(NOTICES_PER_HOUR as usize);
@@ -32,20 +57,10 @@ pub fn check(scenario: &Scenario, events: &[Event]) {
         escalation: &[],
         routing: &routing,
     };
-    let mut rehearsal = Rehearsal::new(rules, &[]);
-    for event in events {
-        rehearsal.tell(event);
-    }
-    rehearsal.until(scenario.span().1);
-    let written = rehearsal.written();
+    let written = rehearsed(scenario, events, rules);
     let name = &scenario.name;
-
     let managers = |written: &&Written| written.notice.audience != Audience::Staff;
-    let mut by_incident: BTreeMap<(&str, &str), Vec<NoticeKind>> = BTreeMap::new();
-    for letter in written.iter().filter(managers) {
-        let notice = &letter.notice;
-        by_incident.entry((&notice.incident, &notice.recipient)).or_default().push(notice.kind);
-    }
+    let by_incident = kinds(&written, managers);
     for (who, kinds) in &by_incident {
         assert_eq!(kinds.first(), Some(&NoticeKind::Opening), "{name}: {who:?} was told of an end alone");
         let updates = kinds.iter().filter(|kind| **kind == NoticeKind::Update).count();
@@ -54,72 +69,135 @@ pub fn check(scenario: &Scenario, events: &[Event]) {
             assert_eq!(updates, 0, "{name}: what comes and goes is not written about again and again");
         }
     }
-    if matches!(name.as_str(), "own-goal" | "quiet-year") {
+    if is_quiet(name) {
         assert!(by_incident.is_empty(), "{name}: no practice is to be told anything: {by_incident:?}");
     }
     for letter in written.iter().filter(managers) {
-        let grade = grade(&letter.letter.text);
-        assert!(grade <= GRADE_MAX, "{name}: {grade:.1} years of school to read\n{}", letter.letter.text);
+        is_plain(name, &letter.letter.text);
     }
     let mut shown = String::new();
-    for mailing in gathered(written) {
+    for mailing in gathered(&written) {
         let notice = &mailing.first.notice;
         let to = if notice.audience == Audience::Staff { "staff" } else { "managers" };
-        let _infallible = write!(
-            shown,
-            "--- {} {:?} to {} {to}\nSubject: {}\n\n{}\n",
-            notice.due,
-            notice.kind,
-            mailing.recipients,
-            mailing.first.letter.subject,
-            mailing.first.letter.text
-        );
+        let heading = format!("--- {} {:?} to {} {to}", notice.due, notice.kind, mailing.recipients);
+        show(&mut shown, &heading, mailing.first);
     }
+    snapshot(&format!("letters-{name}"), &shown);
+}
+
+/// No practice is to hear of these.
+fn is_quiet(name: &str) -> bool {
+    matches!(name, "own-goal" | "quiet-year")
+}
+
+/// What each recipient got of each incident, in order.
+fn kinds<'w>(
+    written: &'w [Written],
+    wanted: impl Fn(&&'w Written) -> bool,
+) -> BTreeMap<(&'w str, &'w str), Vec<NoticeKind>> {
+    let mut kinds: BTreeMap<(&str, &str), Vec<NoticeKind>> = BTreeMap::new();
+    for letter in written.iter().filter(wanted) {
+        let notice = &letter.notice;
+        kinds.entry((&notice.incident, &notice.recipient)).or_default().push(notice.kind);
+    }
+    kinds
+}
+
+fn show(shown: &mut String, heading: &str, letter: &Written) {
+    let (subject, text) = (&letter.letter.subject, &letter.letter.text);
+    let _infallible = write!(shown, "{heading}\nSubject: {subject}\n\n{text}\n");
+}
+
+fn snapshot(name: &str, shown: &str) {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!(format!("letters-{name}"), shown);
+        insta::assert_snapshot!(name, shown);
     });
 }
 
-/// Flesch and Kincaid's grade (1975) of a letter's sentences: years of school in the United States. Headings, signatures and
-/// subjects aren't sentences; a list's item is one.
-fn grade(text: &str) -> f64 {
-    let body = text.split("\n-- \n").next().unwrap_or_default();
-    let lines = body.lines().filter(|line| line.to_uppercase() != **line);
-    let (mut sentences, mut words, mut syllables) = (0_usize, 0_usize, 0_usize);
-    for line in lines {
-        for sentence in line.split_inclusive(['.', ':', '?', ';']) {
-            let of: Vec<&str> =
-                sentence.split_whitespace().filter(|w| w.chars().any(char::is_alphabetic)).collect();
-            if of.is_empty() {
-                continue;
-            }
-            sentences += 1;
-            words += of.len();
-            syllables += of.iter().map(|word| syllables_of(word)).sum::<usize>();
+/// What primary care networks, those who look after what failed, and those who are told because nobody acknowledges get: all of it
+/// counted, and the first letter of each kind.
+fn others(scenario: &Scenario, events: &[Event], cast: &Cast) {
+    let name = &scenario.name;
+    let written = rehearsed(scenario, events, cast.rules());
+    let pcn = |written: &&Written| matches!(written.notice.audience, Audience::Pcn { .. });
+    let owner = |written: &&Written| matches!(written.notice.audience, Audience::Owner { .. });
+    // Those of the steps hear how it goes on as staff do.
+    let steps: BTreeSet<&String> = cast.escalation.iter().flat_map(|step| &step.to).collect();
+    let escalated = |written: &&Written| steps.contains(&written.notice.recipient);
+
+    let of_networks = kinds(&written, pcn);
+    if is_quiet(name) {
+        assert!(of_networks.is_empty(), "{name}: no network is to be told anything: {of_networks:?}");
+    }
+    // An incident that is over and begins anew is told anew.
+    let opened = |incident: &str| {
+        let opened = |event: &&Event| event.incident == incident && event.event == EventKind::Opened;
+        events.iter().filter(opened).count()
+    };
+    for (who, kinds) in of_networks.iter().chain(&kinds(&written, owner)) {
+        assert_eq!(kinds.first(), Some(&NoticeKind::Opening), "{name}: {who:?} was told of an end alone");
+        let count = |kind| kinds.iter().filter(|other| **other == kind).count();
+        let (openings, ends) =
+            (count(NoticeKind::Opening), count(NoticeKind::Back) + count(NoticeKind::Correction));
+        assert!(openings <= opened(who.0) && ends <= openings, "{name}: {who:?} got {kinds:?}");
+    }
+    for (who, kinds) in kinds(&written, escalated) {
+        assert_eq!(kinds.first(), Some(&NoticeKind::Escalation), "{name}: {who:?} wasn't told why");
+        let escalations = kinds.iter().filter(|kind| **kind == NoticeKind::Escalation).count();
+        assert!(escalations <= opened(who.0), "{name}: {who:?} was asked again");
+    }
+    for letter in written.iter().filter(pcn) {
+        is_plain(name, &letter.letter.text);
+    }
+    for letter in written.iter().filter(|letter| letter.notice.kind == NoticeKind::Escalation) {
+        // What follows is evidence.
+        is_plain(name, letter.letter.text.split("\nVERDICT\n").next().unwrap_or_default());
+    }
+
+    let mut groups: BTreeMap<(u8, &str, NoticeKind), Vec<&Written>> = BTreeMap::new();
+    for letter in written.iter().filter(|letter| pcn(letter) || owner(letter) || escalated(letter)) {
+        let (rank, who) = match letter.notice.audience {
+            Audience::Pcn { .. } => (0, "a primary care network"),
+            Audience::Owner { .. } => (1, "who looks after it"),
+            _ => (2, "who is told when nobody acknowledges"),
+        };
+        groups.entry((rank, who, letter.notice.kind)).or_default().push(letter);
+    }
+    let mut shown = String::new();
+    for ((_, who, kind), letters) in &groups {
+        let recipients: BTreeSet<&String> = letters.iter().map(|letter| &letter.notice.recipient).collect();
+        let incidents: BTreeSet<&String> = letters.iter().map(|letter| &letter.notice.incident).collect();
+        let _infallible = writeln!(
+            shown,
+            "{kind:?} to {who}: {} to {} recipients, about {} incidents",
+            letters.len(),
+            recipients.len(),
+            incidents.len()
+        );
+    }
+    for ((_, who, kind), letters) in &groups {
+        let heading = format!("\n--- {} {kind:?} to {who}", letters[0].notice.due);
+        show(&mut shown, &heading, letters[0]);
+    }
+    snapshot(&format!("letters-to-others-{name}"), &shown);
+}
+
+/// Where nobody is written to outside an hour a day, what happened comes in digests, as plain as letters.
+fn digests(scenario: &Scenario, events: &[Event], mut cast: Cast) {
+    let hours =
+        Hours { from: time(12, 0, 0, 0), until: time(13, 0, 0, 0), on_holidays: true, ..Hours::core() };
+    let terms = Terms { hours: Some(hours), quiet_unless: None, ..Terms::default() };
+    let managers = cast.estate.practices.iter().flat_map(|practice| &practice.email);
+    let everybody: BTreeSet<&String> = managers.chain(&cast.staff).collect();
+    let network = "first.pcn@practices.example".to_owned();
+    let routing = everybody
+        .into_iter()
+        .chain([&network])
+        .fold(cast.routing.clone(), |routing, address| routing.with(address, terms.clone()));
+    cast.routing = routing;
+    for letter in rehearsed(scenario, events, cast.rules()) {
+        if letter.notice.kind == NoticeKind::Digest {
+            is_plain(&scenario.name, &letter.letter.text);
         }
     }
-    let (sentences, words) = (sentences.max(1) as f64, words.max(1) as f64);
-    0.39 * words / sentences + 11.8 * syllables as f64 / words - 15.59
-}
-
-/// Groups of vowels, a silent e at the end left out.
-fn syllables_of(word: &str) -> usize {
-    let word: String = word.to_lowercase().chars().filter(|c| c.is_alphabetic()).collect();
-    let is_vowel = |c: char| "aeiouy".contains(c);
-    let mut groups = 0;
-    let mut before = false;
-    for c in word.chars() {
-        groups += usize::from(is_vowel(c) && !before);
-        before = is_vowel(c);
-    }
-    let is_silent = word.ends_with('e') && !word.ends_with("le") && groups > 1;
-    (groups - usize::from(is_silent)).max(1)
-}
-
-#[test]
-fn the_formula_tells_a_hard_text_from_a_plain_one() {
-    assert!(grade("The line is down. Use the phone. We will write when it is back.") < 2.0);
-    let hard = "Notwithstanding the aforementioned considerations regarding interoperability, organisational \
-                representatives should endeavour to facilitate appropriate communication methodologies.";
-    assert!(grade(hard) > 15.0);
 }

@@ -57,7 +57,7 @@ use crate::time::At;
 pub use digest::{Became, Digest, Line, is_digest};
 use mute::Mute;
 use pace::Pace;
-pub use pace::{Paced, digest_of};
+pub use pace::{Paced, TOLD_IN, digest_of};
 pub use record::OpenIncident;
 use record::Record;
 pub use restored::Left;

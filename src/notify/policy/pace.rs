@@ -24,7 +24,8 @@ use crate::time::At;
 const REPLACED: &str = "a newer notice takes its place";
 const TOLD_LATER: &str = "it was told later";
 const NEVER_TOLD: &str = "it was over before the recipient was to hear of it";
-const TOLD_IN: &str = "told in ";
+/// Before the id of the digest that told a notice, in why it was withheld.
+pub const TOLD_IN: &str = "told in ";
 
 /// Everybody who was written to lately, knows of an open incident, or is to hear of something later.
 #[derive(Debug, Clone, PartialEq, Default)]

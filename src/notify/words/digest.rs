@@ -1,7 +1,8 @@
 //! What was kept for later: each incident in a line, the ends of what the reader knows of first.
 
 use super::part::{Block, Part};
-use super::{Draft, phrases, plain};
+use super::sentences::{self, Say};
+use super::{Draft, phrases, plain, signature};
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::DIGEST_LINES_MAX;
@@ -12,7 +13,7 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
-pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
+pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate, say: &Say<'_>) -> Draft {
     let zone = &estate.icb.timezone;
     let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
     let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed)).count();
@@ -22,15 +23,12 @@ pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
         1 => "1 goes on".to_owned(),
         several => format!("{several} go on"),
     };
-    let mut blocks = vec![Block::paragraph(
-        Part::Kept,
-        "You have not had a message about each of these. Either they came at an hour at which you are not written to, or there were too many at once.",
-    )];
+    let mut blocks = vec![Block::paragraph(Part::Kept, say.plain(&sentences::DIGEST_WHY_ONLY_NOW))];
     for (what, heading) in [
-        (Became::Over, "What is over"),
-        (Became::New, "What goes on"),
-        (Became::Changed, "What you know of, and has changed"),
-        (Became::CameAndWent, "What came and went"),
+        (Became::Over, &sentences::DIGEST_OVER_HEADING),
+        (Became::New, &sentences::DIGEST_GOES_ON_HEADING),
+        (Became::Changed, &sentences::DIGEST_CHANGED_HEADING),
+        (Became::CameAndWent, &sentences::DIGEST_CAME_AND_WENT_HEADING),
     ] {
         let of = told.lines.iter().filter(|line| line.what == what);
         let mut items: Vec<String> = of.map(|line| item(line, notice, estate)).collect();
@@ -38,26 +36,23 @@ pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
             items.push(format!("and {} more: see the status page", told.unnamed));
         }
         if !items.is_empty() {
-            blocks.push(Block::list(Part::Kept, heading, items));
+            blocks.push(Block::list(Part::Kept, say.plain(heading), items));
         }
     }
     let instead = instead(told, notice, estate);
     if !instead.is_empty() {
-        blocks.push(Block::list(Part::Meanwhile, "What to do meanwhile", instead));
+        let heading = say.plain(&sentences::MANAGER_MEANWHILE_HEADING);
+        blocks.push(Block::list(Part::Meanwhile, heading, instead));
     }
     if go_on > 0 {
-        let sentences = vec!["We will write when what goes on is over.".to_owned()];
-        blocks.push(Block::section(Part::Next, "What happens next", sentences));
+        let next = vec![say.plain(&sentences::DIGEST_NEXT_LETTER)];
+        blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
     }
     Draft {
         subject: format!("[linewatch] Held back until now: {incidents}, {end}"),
         title: format!("Held back until now: {incidents}, {end}"),
         blocks,
-        footer: vec![
-            format!("linewatch, for {}", plain::name(&estate.icb.name)),
-            plain::day_and_clock(notice.due, zone),
-            "This message was sent automatically.".to_owned(),
-        ],
+        footer: signature(vec![plain::day_and_clock(notice.due, zone)], estate, say),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who has an incident in hand, how a reader says that they have it, and what those read who are told because nobody does.
 
 use super::part::{Block, Part};
+use super::sentences::{self, Say};
 use super::{Context, phrases, plain};
 use crate::incident::EventKind;
 use crate::notify::acknowledgement::Acknowledgement;
@@ -13,16 +14,16 @@ const NAMED_MAX: usize = 3;
 const TOLD_NAMED_MAX: usize = 20;
 
 /// `Jo Bloggs has taken this on, at 07:31.` `None`: nobody has, or it is over.
-pub(super) fn who_has_it(context: &Context<'_>, seen_from: At) -> Option<String> {
-    who(context, seen_from, "")
+pub(super) fn who_has_it(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Option<String> {
+    who(context, seen_from, "", say)
 }
 
 /// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`.
-pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At) -> Option<String> {
-    who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)))
+pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Option<String> {
+    who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)), say)
 }
 
-fn who(context: &Context<'_>, seen_from: At, place: &str) -> Option<String> {
+fn who(context: &Context<'_>, seen_from: At, place: &str, say: &Say<'_>) -> Option<String> {
     let taken_on = context.hands.map(|hands| &*hands.taken_on).filter(|_| is_open(context))?;
     let clock = |said: &Acknowledgement| plain::clock(said.at, seen_from, &context.estate.icb.timezone);
     // Who gave no name is known by the place alone.
@@ -32,69 +33,69 @@ fn who(context: &Context<'_>, seen_from: At, place: &str) -> Option<String> {
     };
     match taken_on {
         [] => None,
-        [one] => Some(format!("{} has taken this on, at {}.", plain::capital(&named(one)), clock(one))),
+        [one] => {
+            let who = plain::capital(&named(one));
+            Some(say.with(&sentences::HANDS_ONE_HAS_IT, [who.into(), clock(one).into()]))
+        }
         several => {
             let names =
                 several.iter().take(NAMED_MAX).map(|said| format!("{} ({})", named(said), clock(said)));
             let more = several.len().saturating_sub(NAMED_MAX);
             let more = (more > 0).then(|| format!("{more} more"));
             let names: Vec<String> = names.chain(more).collect();
-            Some(format!("{} have taken this on.", plain::capital(&plain::and(&names))))
+            let who = plain::capital(&plain::and(&names));
+            Some(say.with(&sentences::HANDS_SEVERAL_HAVE_IT, [who.into()]))
         }
     }
 }
 
 /// Staff: whether somebody has it, and how to say so. Where neither links nor escalation are configured, nobody is asked to.
-pub(super) fn for_staff(notice: &Notice, context: &Context<'_>) -> Vec<Block> {
+pub(super) fn for_staff(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let next = context.hands.and_then(|hands| hands.next);
     if !is_open(context) {
         return Vec::new();
     }
-    let taken_on = who_has_it(context, notice.due);
+    let taken_on = who_has_it(context, notice.due, say);
     if notice.kind == NoticeKind::Escalation {
-        return escalation(notice, context, taken_on);
+        return escalation(notice, context, taken_on, say);
     }
     let mut blocks = Vec::new();
     let is_taken_on = taken_on.is_some();
     let nobody = || {
-        let not_yet = if notice.kind == NoticeKind::Opening { "" } else { "Nobody has taken this on yet. " };
+        let not_yet =
+            (notice.kind != NoticeKind::Opening).then(|| say.plain(&sentences::HANDS_NOBODY_HAS_IT));
         let next = next.map(|next| {
-            format!("If nobody takes it on, others are told at {}.", clock(next, notice, context))
+            say.with(&sentences::HANDS_OTHERS_ARE_TOLD_AT, [clock(next, notice, context).into()])
         });
-        let text = format!("{not_yet}{}", next.unwrap_or_default());
-        (context.link.is_some() || next_is_known(context)).then(|| text.trim_end().to_owned())
+        let text: Vec<String> = not_yet.into_iter().chain(next).collect();
+        (context.link.is_some() || next_is_known(context)).then(|| text.join(" "))
     };
     blocks.extend(taken_on.or_else(nobody).filter(|text| !text.is_empty()).map(in_hand));
-    blocks.extend(how(context, is_taken_on));
+    blocks.extend(how(context, is_taken_on, say));
     blocks
 }
 
 /// The manager's own line: that the letter was read, and no more.
-pub(super) fn for_managers(context: &Context<'_>) -> Option<Block> {
+pub(super) fn for_managers(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let url = context.link.filter(|_| is_open(context))?;
-    let text = format!("If you have read this, please tell {}:", plain::name(&context.estate.icb.name));
-    Some(Block::link(Part::Reply, text, "I have read this", url))
+    let icb = plain::name(&context.estate.icb.name);
+    let text = say.with(&sentences::MANAGER_HAVE_YOU_READ_THIS, [icb.into()]);
+    Some(Block::link(Part::Reply, text, say.plain(&sentences::MANAGER_I_HAVE_READ_THIS), url))
 }
 
-fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>) -> Vec<Block> {
+fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>, say: &Say<'_>) -> Vec<Block> {
     if let Some(taken_on) = taken_on {
-        let text = format!(
-            "{taken_on} Until then nobody had, which is why you get this letter. Nothing is asked of you."
-        );
-        return vec![in_hand(text)];
+        return vec![in_hand(format!("{taken_on} {}", say.plain(&sentences::ESCALATION_SOMEBODY_HAS_IT)))];
     }
     let Some(hands) = context.hands else { return Vec::new() };
-    let since = hands.told_since.map(|since| {
-        format!(
-            " Staff were told at {}, {} ago.",
-            clock(since, notice, context),
-            plain::length(since, notice.due)
-        )
-    });
-    let mut blocks = vec![in_hand(format!(
-        "Nobody has said that they have this in hand.{} That is why you get this letter.",
-        since.unwrap_or_default()
-    ))];
+    let mut blocks = vec![in_hand(match hands.told_since {
+        Some(since) => {
+            let length = plain::length(since, notice.due);
+            let values = [clock(since, notice, context).into(), length.into()];
+            say.with(&sentences::ESCALATION_WHY_YOU, values)
+        }
+        None => say.plain(&sentences::ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD),
+    })];
     // Those who were told with this reader are as new to it as they are.
     let before = |told: &&Told| told.at < notice.due;
     let told: Vec<&Told> = hands.told.iter().filter(before).collect();
@@ -111,24 +112,25 @@ fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>) 
         items.push(format!("and {more} more: see linewatch outbox {}", plain::name(&notice.incident)));
     }
     if !items.is_empty() {
-        blocks.push(Block::list(Part::Told, "Who has been told", items));
+        blocks.push(Block::list(Part::Told, say.plain(&sentences::ESCALATION_TOLD_HEADING), items));
     }
     let mut components = context.event.cause.iter().filter_map(|it| phrases::component(it, context.estate));
     let is_owned = components.any(|component| component.owner.is_some() || component.contact.is_some());
-    let call = if is_owned { "call the owner below, and " } else { "" };
+    let take_it_on = if is_owned {
+        &sentences::ESCALATION_CALL_THE_OWNER_AND_TAKE_IT_ON
+    } else {
+        &sentences::ESCALATION_TAKE_IT_ON
+    };
     let mut todo = vec![
-        "Ask those who were told whether somebody is at work on it.".to_owned(),
-        format!("If nobody is, {call}take it on."),
-        "Say that you have it. Then nobody else is told.".to_owned(),
+        say.plain(&sentences::ESCALATION_ASK_THOSE_WHO_WERE_TOLD),
+        say.plain(take_it_on),
+        say.plain(&sentences::ESCALATION_SAY_THAT_YOU_HAVE_IT),
     ];
-    if let Some(next) = hands.next {
-        todo.push(format!(
-            "If nobody says so, the next people are told at {}.",
-            clock(next, notice, context)
-        ));
-    }
-    blocks.push(Block::list(Part::Todo, "What to do", todo));
-    blocks.extend(how(context, false));
+    todo.extend(hands.next.map(|next| {
+        say.with(&sentences::ESCALATION_NEXT_ARE_TOLD_AT, [clock(next, notice, context).into()])
+    }));
+    blocks.push(Block::list(Part::Todo, say.plain(&sentences::ESCALATION_TODO_HEADING), todo));
+    blocks.extend(how(context, false, say));
     blocks
 }
 
@@ -137,16 +139,18 @@ fn in_hand(text: String) -> Block {
 }
 
 /// How to say that one has it.
-fn how(context: &Context<'_>, as_well: bool) -> Option<Block> {
-    let as_well = if as_well { " as well" } else { "" };
+fn how(context: &Context<'_>, as_well: bool, say: &Say<'_>) -> Option<Block> {
     if let Some(url) = context.link {
-        let text = format!("If you have it in hand{as_well}, say so here:");
-        return Some(Block::link(Part::Reply, text, "I have it in hand", url));
+        let text = if as_well { &sentences::HANDS_SAY_SO_AS_WELL } else { &sentences::HANDS_SAY_SO };
+        return Some(Block::link(Part::Reply, say.plain(text), say.plain(&sentences::HANDS_I_HAVE_IT), url));
     }
     next_is_known(context).then(|| {
-        let incident = plain::name(&context.event.incident);
-        let text = format!("If you have it in hand{as_well}, run: linewatch ack {incident}");
-        Block::paragraph(Part::Reply, text)
+        let text = if as_well {
+            &sentences::HANDS_SAY_SO_BY_COMMAND_AS_WELL
+        } else {
+            &sentences::HANDS_SAY_SO_BY_COMMAND
+        };
+        Block::paragraph(Part::Reply, say.with(text, [plain::name(&context.event.incident).into()]))
     })
 }
 

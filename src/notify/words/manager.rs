@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use minijinja::value::Value;
+
 use super::part::{Block, Part};
 use super::reach::{self, Reach};
-use super::{Context, Draft, hands, phrases, plain};
+use super::sentences::{self, Say, Sentence};
+use super::{Context, Draft, hands, phrases, plain, signature};
 use crate::config::Deadline;
 use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
@@ -15,11 +18,9 @@ use crate::time::At;
 /// Deadlines so far ahead are spoken of when something fails: outages of days are rare, and what is later can wait for the next letter.
 const DEADLINES_AHEAD: Duration = Duration::from_hours(48);
 
-/// More practices than this behind one address are counted in a subject, not named.
-const NAMED_IN_SUBJECT_MAX: usize = 3;
-
-pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>) -> Draft {
-    let letter = Letter { notice, practices, context, place: place(practices, context) };
+pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>, say: &Say<'_>) -> Draft {
+    let letter =
+        Letter { notice, practices, context, say, place: phrases::place_of(practices, context.estate) };
     match notice.kind {
         NoticeKind::Opening | NoticeKind::Inherited => letter.opening(),
         // Managers aren't escalated to; if they were, it would be the same again.
@@ -30,56 +31,51 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     }
 }
 
-fn place(practices: &[String], context: &Context<'_>) -> String {
-    let names = phrases::practice_names(practices, context.estate);
-    if names.len() > NAMED_IN_SUBJECT_MAX {
-        format!("{} of your practices", names.len())
-    } else {
-        plain::and(&names)
-    }
-}
-
 struct Letter<'a> {
     notice: &'a Notice,
     practices: &'a [String],
     context: &'a Context<'a>,
+    say: &'a Say<'a>,
     place: String,
 }
 
 impl Letter<'_> {
     fn opening(&self) -> Draft {
         let since = self.clock(self.context.event.since);
-        self.fault("", format!("It began at about {since}.{}", self.not_alone()))
+        let began = self.say.with(&sentences::MANAGER_BEGAN, [since.into(), self.others().into()]);
+        self.fault("", began)
     }
 
     /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
     fn update(&self) -> Draft {
         let began = self.context.event.since;
         let (since, lasts) = (self.clock(began), plain::length(began, self.notice.due));
-        self.fault("Still: ", format!("It began at about {since}, {lasts} ago.{}", self.not_alone()))
+        let values = [since.into(), lasts.into(), self.others().into()];
+        self.fault("Still: ", self.say.with(&sentences::MANAGER_GOES_ON, values))
     }
 
     /// What is the matter, and what to do. `word`: before the subject and the title.
     fn fault(&self, word: &str, first: String) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
+        let say = self.say;
         let since = self.clock(event.since);
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
         let mut blocks = vec![Block::paragraph(Part::Began, first)];
         blocks.push(down(event, &reach));
-        blocks.extend(up(&reach));
-        blocks.push(Block::paragraph(
-            Part::Means,
-            "“Answers” means that our check gets a reply. It does not prove that everything behind it works.",
-        ));
-        let whose = phrases::whose_fault(event, self.practices, estate);
-        blocks.push(Block::section(Part::Where, "Where the fault is", whose));
+        blocks.extend(up(&reach, say));
+        let means = say.plain(&sentences::MANAGER_ANSWERS_MEANS);
+        if !means.is_empty() {
+            blocks.push(Block::paragraph(Part::Means, means));
+        }
+        let whose = phrases::whose_fault(event, self.practices, estate, say);
+        blocks.push(Block::section(Part::Where, say.plain(&sentences::MANAGER_WHERE_HEADING), whose));
         let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
         let call = if own { self.whom_to_call(&since) } else { None };
         let is_theirs_to_report = call.is_some();
         blocks.extend(call);
-        let router = own.then(|| "Check that your router has power, and that its cables are in.".to_owned());
+        let router = own.then(|| say.plain(&sentences::MANAGER_CHECK_YOUR_ROUTER));
         let instead = reach
             .services_down
             .iter()
@@ -92,25 +88,27 @@ impl Letter<'_> {
             });
         let instead: Vec<String> = router.into_iter().chain(instead).collect();
         if !instead.is_empty() {
-            blocks.push(Block::list(Part::Meanwhile, "What to do meanwhile", instead));
+            let heading = say.plain(&sentences::MANAGER_MEANWHILE_HEADING);
+            blocks.push(Block::list(Part::Meanwhile, heading, instead));
         }
-        blocks.extend(self.deadlines("Deadlines in the next two days", event.at, event.at + DEADLINES_AHEAD));
+        let ahead = &sentences::MANAGER_DEADLINES_HEADING;
+        blocks.extend(self.deadlines(ahead, event.at, event.at + DEADLINES_AHEAD));
         let mut next = Vec::new();
         if self.context.staff_told {
-            let icb = plain::name(&estate.icb.name);
-            next.push(if is_theirs_to_report {
-                format!("{icb} has been told as well.")
+            let told = if is_theirs_to_report {
+                &sentences::MANAGER_REPORTED_AS_WELL
             } else {
-                format!("{icb} has been told. You do not need to report it.")
-            });
+                &sentences::MANAGER_ALREADY_REPORTED
+            };
+            next.push(say.with(told, [plain::name(&estate.icb.name).into()]));
         }
-        next.extend(hands::who_has_it_there(self.context, self.notice.due));
+        next.extend(hands::who_has_it_there(self.context, self.notice.due, say));
         next.push(match self.context.next {
-            Some(at) => format!("We will write when it is over, and else again at {}.", self.clock(at)),
-            None => "We will write once more, when it is over. We will not write in between.".to_owned(),
+            Some(at) => say.with(&sentences::MANAGER_NEXT_LETTER, [self.clock(at).into()]),
+            None => say.plain(&sentences::MANAGER_NEXT_LETTER_AT_THE_END),
         });
-        blocks.push(Block::section(Part::Next, "What happens next", next));
-        blocks.extend(hands::for_managers(self.context));
+        blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
+        blocks.extend(hands::for_managers(self.context, say));
         Draft {
             subject: format!(
                 "[linewatch] {word}{} at {} since {since} ({})",
@@ -127,37 +125,37 @@ impl Letter<'_> {
     fn back(&self) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
-        let (since, now) = (self.clock(event.since), self.clock(event.at));
+        let say = self.say;
+        let (since, until) = (self.clock(event.since), self.clock(event.at));
         let lasted = plain::length(event.since, event.at);
-        let began = format!("It began at about {since} and was over by {now}: {lasted}.");
+        let began = say.with(&sentences::MANAGER_IS_OVER, [since.into(), until.into(), lasted.into()]);
         let mut blocks = vec![Block::paragraph(Part::Began, began)];
         let open = self.context.open.iter().map(AsRef::as_ref);
         let others = open.filter(|other: &&Event| other.incident != event.incident);
         let reach = Reach::of(estate, self.practices, others);
         let still: Vec<String> = still_down(&reach);
         if !still.is_empty() {
-            blocks.push(Block::list(Part::Still, "What another fault still keeps from answering", still));
+            let heading = say.plain(&sentences::MANAGER_STILL_DOWN_HEADING);
+            blocks.push(Block::list(Part::Still, heading, still));
         }
         let now = vec![
-            "If a program hangs, close it and log in again.".to_owned(),
-            "If something still does not work, report it as you always do. Our checks show that a service replies, not that everything behind it works.".to_owned(),
+            say.plain(&sentences::MANAGER_NOW_LOG_IN_AGAIN),
+            say.plain(&sentences::MANAGER_NOW_REPORT_WHAT_IS_LEFT),
         ];
-        blocks.push(Block::list(Part::Now, "What to do now", now));
+        blocks.push(Block::list(Part::Now, say.plain(&sentences::MANAGER_NOW_HEADING), now));
         let catch_up = self.catch_up(&reach);
         if !catch_up.is_empty() {
-            blocks.push(Block::list(Part::CatchUp, "What to catch up on", catch_up));
+            let heading = say.plain(&sentences::MANAGER_CATCH_UP_HEADING);
+            blocks.push(Block::list(Part::CatchUp, heading, catch_up));
         }
-        blocks.extend(self.deadlines("Deadlines that passed meanwhile", event.since, event.at));
+        let passed = &sentences::MANAGER_DEADLINES_PASSED_HEADING;
+        blocks.extend(self.deadlines(passed, event.since, event.at));
         let next = match event.event {
-            EventKind::Changed if event.practices.is_empty() => {
-                "We go on checking that it stays so. Should it come back soon, we will not write about it again."
-            }
-            EventKind::Changed => {
-                "Other practices still wait. Should your practice be hit once more while the work goes on, we will not write about it again."
-            }
-            _ => "This is over. You will get no more messages about it.",
+            EventKind::Changed if event.practices.is_empty() => &sentences::MANAGER_WE_WATCH_WHETHER_IT_STAYS,
+            EventKind::Changed => &sentences::MANAGER_OTHERS_STILL_WAIT,
+            _ => &sentences::MANAGER_LAST_LETTER,
         };
-        blocks.push(Block::paragraph(Part::Next, next));
+        blocks.push(Block::paragraph(Part::Next, say.plain(next)));
         Draft {
             subject: format!(
                 "[linewatch] {} at {} ({})",
@@ -174,23 +172,15 @@ impl Letter<'_> {
     fn correction(&self) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
+        let say = self.say;
+        let values = [self.place.as_str().into(), phrases::says(event, estate).into()];
+        let now = vec![
+            say.plain(&sentences::MANAGER_WORK_AS_USUAL),
+            say.plain(&sentences::MANAGER_REPORT_AS_ALWAYS),
+        ];
         let blocks = vec![
-            Block::paragraph(
-                Part::Wrong,
-                format!(
-                    "We wrote to you about {}: “{}.” Further checks do not bear that out. We are sorry for the false alarm.",
-                    self.place,
-                    phrases::says(event, estate)
-                ),
-            ),
-            Block::list(
-                Part::Now,
-                "What to do now",
-                vec![
-                    "Work as usual.".to_owned(),
-                    "If something does not work, report it as you always do.".to_owned(),
-                ],
-            ),
+            Block::paragraph(Part::Wrong, say.with(&sentences::MANAGER_FALSE_ALARM, values)),
+            Block::list(Part::Now, say.plain(&sentences::MANAGER_NOW_HEADING), now),
         ];
         Draft {
             subject: format!(
@@ -216,7 +206,7 @@ impl Letter<'_> {
     }
 
     /// What must be done between these times.
-    fn deadlines(&self, heading: &str, from: At, to: At) -> Option<Block> {
+    fn deadlines(&self, heading: &Sentence<0>, from: At, to: At) -> Option<Block> {
         let between = |deadline: &&Deadline| deadline.at >= from && deadline.at <= to;
         let zone = &self.context.estate.icb.timezone;
         let items: Vec<String> = self
@@ -233,7 +223,7 @@ impl Letter<'_> {
                 }
             })
             .collect();
-        (!items.is_empty()).then(|| Block::list(Part::Deadlines, heading, items))
+        (!items.is_empty()).then(|| Block::list(Part::Deadlines, self.say.plain(heading), items))
     }
 
     /// Nobody else has this fault, so somebody has to report it; whoever mends the line is asked for what is said here.
@@ -249,27 +239,20 @@ impl Letter<'_> {
             .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
         let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
         let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
-        let sentences = vec![
-            format!("Call {who}: {}.", plain::name(contact)),
-            format!(
-                "Say: “Since {since} the line of {}, {}, {}. It is only us. We have looked at the router and its cables. The record of it is {}.”",
-                plain::name(&practice.name),
-                plain::name(id),
-                phrases::phrase(event.signature).one,
-                plain::name(&event.incident)
-            ),
+        let say = self.say;
+        let fault = phrases::phrase(event.signature).one;
+        let names =
+            [since, &plain::name(&practice.name), &plain::name(id), fault, &plain::name(&event.incident)];
+        let what = vec![
+            say.with(&sentences::MANAGER_CALL, [who.into(), plain::name(contact).into()]),
+            say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from)),
         ];
-        Some(Block::section(Part::Call, "Whom to call", sentences))
+        Some(Block::section(Part::Call, say.plain(&sentences::MANAGER_CALL_HEADING), what))
     }
 
-    fn not_alone(&self) -> String {
-        let total = self.context.event.practices.len();
-        let others = total.saturating_sub(self.practices.len());
-        match others {
-            0 => String::new(),
-            1 => " One other practice is affected too.".to_owned(),
-            others => format!(" {others} other practices are affected too."),
-        }
+    /// How many others have it too.
+    fn others(&self) -> usize {
+        self.context.event.practices.len().saturating_sub(self.practices.len())
     }
 
     fn clock(&self, at: At) -> String {
@@ -277,16 +260,10 @@ impl Letter<'_> {
     }
 
     fn footer(&self) -> Vec<String> {
-        let icb = &self.context.estate.icb;
-        vec![
-            format!("linewatch, for {}", plain::name(&icb.name)),
-            format!(
-                "Incident {}, {}",
-                plain::name(&self.notice.incident),
-                plain::day_and_clock(self.notice.due, &icb.timezone)
-            ),
-            "This message was sent automatically.".to_owned(),
-        ]
+        let estate = self.context.estate;
+        let when = plain::day_and_clock(self.notice.due, &estate.icb.timezone);
+        let about = format!("Incident {}, {when}", plain::name(&self.notice.incident));
+        signature(vec![about], estate, self.say)
     }
 }
 
@@ -307,7 +284,7 @@ fn still_down(reach: &Reach) -> Vec<String> {
     networks.chain(reach.services_down.iter().map(super::reach::Service::with_use)).collect()
 }
 
-fn up(reach: &Reach) -> Vec<Block> {
+fn up(reach: &Reach, say: &Say<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let up: Vec<String> = reach
         .networks_up
@@ -316,23 +293,20 @@ fn up(reach: &Reach) -> Vec<Block> {
         .chain(reach.services_up.iter().map(super::reach::Service::with_use))
         .collect();
     if up.is_empty() {
-        blocks.push(Block::paragraph(Part::Up, "Nothing else that we check answers."));
+        blocks.push(Block::paragraph(Part::Up, say.plain(&sentences::MANAGER_NOTHING_ANSWERS)));
     } else {
-        blocks.push(Block::list(Part::Up, "What still answers", up));
+        blocks.push(Block::list(Part::Up, say.plain(&sentences::MANAGER_ANSWERS_HEADING), up));
     }
     let reduced: Vec<String> = reach
         .reduced
         .iter()
         .map(|reduced| {
-            format!(
-                "{} answers, but needs {}, which does not. Expect parts of it to fail.",
-                plain::capital(&reduced.service.name),
-                plain::and(&reduced.lacks)
-            )
+            let (service, needs) = (plain::capital(&reduced.service.name), plain::and(&reduced.lacks));
+            say.with(&sentences::MANAGER_PARTLY, [service.into(), needs.into()])
         })
         .collect();
     if !reduced.is_empty() {
-        blocks.push(Block::list(Part::Reduced, "What works only in part", reduced));
+        blocks.push(Block::list(Part::Reduced, say.plain(&sentences::MANAGER_PARTLY_HEADING), reduced));
     }
     blocks
 }

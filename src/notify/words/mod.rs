@@ -5,6 +5,7 @@
 //! | `manager.rs` | the practice manager's letters |
 //! | `staff.rs` | the ICB staff's letters, with the evidence |
 //! | `hands.rs` | who has it in hand, and what those read who are told because nobody has |
+//! | `changes.rs` | what is otherwise than it was in the reader's last message |
 //! | `pcn.rs` | what a primary care network reads of its practices |
 //! | `owner.rs` | what whoever looks after a component reads, fit to open a ticket with |
 //! | `digest.rs` | what was kept for later, in a line each |
@@ -12,11 +13,13 @@
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
 //! | `part.rs` | what a letter is made of |
-//! | `texts.rs`, `texts/` | how it is laid out, as text and as a page: templates, which an operator can replace |
+//! | `sentences.rs`, `sentences/` | which sentences there are, and what each shows; an operator can replace them |
+//! | `texts.rs`, `texts/` | how a letter is laid out, as text and as a page, and how its sentences read: all that an operator can replace |
 //!
 //! A name comes from a file that somebody typed. It is made one line without control characters before it goes
 //! anywhere, and is escaped in the page.
 
+mod changes;
 mod digest;
 mod hands;
 mod manager;
@@ -26,6 +29,7 @@ mod pcn;
 pub(crate) mod phrases;
 pub(crate) mod plain;
 pub(crate) mod reach;
+mod sentences;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -33,13 +37,16 @@ pub mod texts;
 
 use std::sync::Arc;
 
+use minijinja::value::Value;
+
 use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands};
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::time::At;
-use part::Block;
+use part::{Block, Part};
+use sentences::Say;
 use texts::{Reader, TextError, Texts};
 
 /// One message, ready to be put into an envelope.
@@ -58,6 +65,8 @@ pub struct Context<'a> {
     pub event: &'a Event,
     /// What was said of the incident before, oldest first, as far as it is known.
     pub earlier: &'a [Event],
+    /// When what the reader last got about the incident was said ([`Event::at`]); `None`: they got nothing yet, or it isn't known.
+    pub last_told: Option<At>,
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
     pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.
@@ -82,13 +91,14 @@ pub struct Context<'a> {
 ///
 /// A text that an operator made can't be filled, though it could be when it was read; the shipped ones always can.
 pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<Letter, TextError> {
+    let say = texts.say();
     let draft = match &notice.audience {
-        Audience::Practices(practices) => manager::draft(notice, practices, context),
-        Audience::Staff => staff::draft(notice, context),
-        Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context),
-        Audience::Owner { name } => owner::draft(notice, name, context),
+        Audience::Practices(practices) => manager::draft(notice, practices, context, &say),
+        Audience::Staff => staff::draft(notice, context, &say),
+        Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context, &say),
+        Audience::Owner { name } => owner::draft(notice, name, context, &say),
     };
-    texts.write(Reader::of(&notice.audience), &draft)
+    finished(draft, notice, context.estate, say, texts)
 }
 
 /// Finds the words for a digest.
@@ -97,7 +107,53 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
 ///
 /// As [`letter`]'s.
 pub fn digest(notice: &Notice, told: &Digest, estate: &Estate, texts: &Texts) -> Result<Letter, TextError> {
-    texts.write(Reader::of(&notice.audience), &digest::draft(notice, told, estate))
+    let say = texts.say();
+    let draft = digest::draft(notice, told, estate, &say);
+    finished(draft, notice, estate, say, texts)
+}
+
+/// With the lines around it, laid out.
+fn finished(
+    mut draft: Draft,
+    notice: &Notice,
+    estate: &Estate,
+    say: Say<'_>,
+    texts: &Texts,
+) -> Result<Letter, TextError> {
+    let icb = || Value::from(plain::name(&estate.icb.name));
+    let place = |practices: &[String]| Value::from(phrases::place_of(practices, estate));
+    let (greeting, closing) = match &notice.audience {
+        Audience::Practices(practices) => (
+            say.with(&sentences::MANAGER_GREETING, [icb(), place(practices)]),
+            say.with(&sentences::MANAGER_CLOSING, [icb(), place(practices)]),
+        ),
+        Audience::Staff => {
+            (say.with(&sentences::STAFF_GREETING, [icb()]), say.with(&sentences::STAFF_CLOSING, [icb()]))
+        }
+        Audience::Pcn { practices, .. } => (
+            say.with(&sentences::PCN_GREETING, [icb(), place(practices)]),
+            say.with(&sentences::PCN_CLOSING, [icb(), place(practices)]),
+        ),
+        Audience::Owner { .. } => {
+            (say.with(&sentences::OWNER_GREETING, [icb()]), say.with(&sentences::OWNER_CLOSING, [icb()]))
+        }
+    };
+    if !greeting.is_empty() {
+        draft.blocks.insert(0, Block::paragraph(Part::Greeting, greeting));
+    }
+    if !closing.is_empty() {
+        draft.blocks.push(Block::paragraph(Part::Closing, closing));
+    }
+    say.end()?;
+    texts.write(Reader::of(&notice.audience), &draft)
+}
+
+/// The lines under a letter: who writes, what about, and how.
+fn signature(about: Vec<String>, estate: &Estate, say: &Say<'_>) -> Vec<String> {
+    let mut lines = vec![say.with(&sentences::SIGNATURE_FOR_WHOM, [plain::name(&estate.icb.name).into()])];
+    lines.extend(about);
+    lines.push(say.plain(&sentences::SIGNATURE_AUTOMATIC));
+    lines
 }
 
 /// Longer subjects are cut by every mail program anyway.

@@ -1,8 +1,9 @@
 //! What whoever looks after a component reads: the fault as it looks from outside, with its evidence, fit to open a ticket with.
 
 use super::part::{Block, Part};
+use super::sentences::{self, Say};
 use super::staff::{causes_of, evidence, more, percent};
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, changes, phrases, plain, signature};
 use crate::estate::Component;
 use crate::incident::EventKind;
 use crate::notify::notice::{Notice, NoticeKind};
@@ -11,7 +12,7 @@ use crate::notify::policy::severity::Severity;
 /// Practices listed in one letter: a supplier looks its sites up by them.
 const PRACTICES_LISTED_MAX: usize = 250;
 
-pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draft {
+pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &Say<'_>) -> Draft {
     let (event, estate) = (context.event, context.estate);
     let zone = &estate.icb.timezone;
     let theirs: Vec<&Component> = event
@@ -29,24 +30,17 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draf
     let mut blocks = Vec::new();
     let word = match notice.kind {
         NoticeKind::Back => {
-            blocks.push(Block::paragraph(
-                Part::Remark,
-                format!(
-                    "As far as linewatch can see from the practices of {icb}, it is over. It lasted {}.",
-                    plain::length(event.since, event.at)
-                ),
-            ));
+            let values = [icb.as_str().into(), plain::length(event.since, event.at).into()];
+            blocks.push(Block::paragraph(Part::Remark, say.with(&sentences::OWNER_IS_OVER, values)));
             "Resolved"
         }
         NoticeKind::Correction => {
-            blocks.push(Block::paragraph(Part::Remark, if event.event == EventKind::Resolved {
-                "Later checks show that there was no such fault. You can close what you opened for it.".to_owned()
+            let said = if event.event == EventKind::Resolved {
+                say.plain(&sentences::OWNER_NO_SUCH_FAULT)
             } else {
-                format!(
-                    "Later checks say that it is not yours after all, but: {}. You can close what you opened for it.",
-                    causes_of(&event.cause, context)
-                )
-            }));
+                say.with(&sentences::OWNER_NOT_YOURS, [causes_of(&event.cause, context).into()])
+            };
+            blocks.push(Block::paragraph(Part::Remark, said));
             "Not yours"
         }
         NoticeKind::Opening
@@ -54,15 +48,19 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draf
         | NoticeKind::Inherited
         | NoticeKind::Escalation
         | NoticeKind::Digest => {
-            let may = if certain { "has failed" } else { "may have failed" };
-            blocks.push(Block::paragraph(Part::Remark, format!(
-                "{icb} asks you to look into this: as seen from its practices, {names} {may}. You are told because you are named as who looks after it."
-            )));
+            let ask = if certain {
+                &sentences::OWNER_LOOK_INTO_IT
+            } else {
+                &sentences::OWNER_LOOK_WHETHER_IT_IS_YOURS
+            };
+            let said = say.with(ask, [icb.as_str().into(), names.as_str().into()]);
+            blocks.push(Block::paragraph(Part::Remark, said));
             if notice.kind == NoticeKind::Update { "Changed" } else { "Fault" }
         }
     };
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+        blocks.extend(changes::since_last_message(notice, context));
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));
         if !event.alternatives.is_empty() {
@@ -81,11 +79,11 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draf
         ),
         title: format!("{word}: {names}"),
         blocks,
-        footer: vec![
-            format!("linewatch, for {icb}"),
-            format!("Our reference: {incident}, {}", plain::day_and_clock(event.at, zone)),
-            "This message was sent automatically.".to_owned(),
-        ],
+        footer: signature(
+            vec![format!("Our reference: {incident}, {}", plain::day_and_clock(event.at, zone))],
+            estate,
+            say,
+        ),
     }
 }
 
@@ -94,10 +92,6 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
     let zone = &estate.icb.timezone;
     let row = |name: &str, value: String| (name.to_owned(), value);
     let severity = Severity::of_all(context.earlier.iter().chain([event]), estate);
-    let network = event.network.as_ref().map_or_else(
-        || "every network".to_owned(),
-        |id| plain::name(estate.network(id).map_or(id, |ix| &estate.networks[ix.at()].name)),
-    );
     let mut rows = vec![
         row("Our reference", plain::name(&event.incident)),
         row("Component", names.to_owned()),
@@ -105,7 +99,7 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
         row("Probability", percent(event.probability)),
         row("Severity", severity.to_string()),
         row("Symptom", format!("{} ({})", phrases::phrase(event.signature).short, event.signature.as_str())),
-        row("Network", network),
+        row("Network", phrases::network(event, estate)),
         row("Since", format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
     ];
     if notice.kind == NoticeKind::Back {

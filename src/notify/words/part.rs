@@ -6,6 +6,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Part {
+    /// To everybody: an operator's own first and last lines.
+    Greeting,
+    Closing,
     /// A manager's: since when, and who else.
     Began,
     Down,
@@ -42,6 +45,8 @@ pub(super) enum Part {
     /// What speaks against another cause.
     Acquitted,
     Changes,
+    /// The same one after the other.
+    Steps,
     Services,
     Practices,
     Unreached,
@@ -50,7 +55,9 @@ pub(super) enum Part {
 
 impl Part {
     /// A manager's, and in which forms each of them comes.
-    pub(super) const OF_MANAGERS: [(Self, Form); 18] = [
+    pub(super) const OF_MANAGERS: [(Self, Form); 20] = [
+        (Self::Greeting, Form::Paragraph),
+        (Self::Closing, Form::Paragraph),
         (Self::Began, Form::Paragraph),
         (Self::Down, Form::List),
         (Self::Up, Form::List),
@@ -72,7 +79,9 @@ impl Part {
     ];
 
     /// The ICB staff's.
-    pub(super) const OF_STAFF: [(Self, Form); 20] = [
+    pub(super) const OF_STAFF: [(Self, Form); 23] = [
+        (Self::Greeting, Form::Paragraph),
+        (Self::Closing, Form::Paragraph),
         (Self::Sentence, Form::Paragraph),
         (Self::Remark, Form::Paragraph),
         (Self::Hands, Form::Paragraph),
@@ -84,6 +93,7 @@ impl Part {
         (Self::Alternatives, Form::Facts),
         (Self::Acquitted, Form::List),
         (Self::Changes, Form::Facts),
+        (Self::Steps, Form::List),
         (Self::Services, Form::List),
         (Self::Practices, Form::List),
         (Self::Unreached, Form::Paragraph),
@@ -120,10 +130,13 @@ impl Part {
             Self::Todo => "what to do",
             Self::Verdict => "the verdict",
             Self::Evidence => "the evidence",
-            Self::Means
+            Self::Greeting
+            | Self::Closing
+            | Self::Means
             | Self::Alternatives
             | Self::Acquitted
             | Self::Changes
+            | Self::Steps
             | Self::Services
             | Self::Practices
             | Self::Unreached
@@ -199,8 +212,8 @@ impl Block {
         Self { part, body: Body::Paragraph { text: text.into() } }
     }
 
-    pub(super) fn section(part: Part, heading: &str, sentences: Vec<String>) -> Self {
-        Self { part, body: Body::Section { heading: heading.to_owned(), sentences } }
+    pub(super) fn section(part: Part, heading: impl Into<String>, sentences: Vec<String>) -> Self {
+        Self { part, body: Body::Section { heading: heading.into(), sentences } }
     }
 
     pub(super) fn list(part: Part, heading: impl Into<String>, items: Vec<String>) -> Self {
@@ -211,8 +224,8 @@ impl Block {
         Self { part, body: Body::Facts { heading: heading.into(), rows } }
     }
 
-    pub(super) fn link(part: Part, text: String, label: &str, url: &str) -> Self {
-        Self { part, body: Body::Link { text, label: label.to_owned(), url: url.to_owned() } }
+    pub(super) fn link(part: Part, text: String, label: String, url: &str) -> Self {
+        Self { part, body: Body::Link { text, label, url: url.to_owned() } }
     }
 
     /// One whose words can be looked for: `word` in its body.
@@ -224,7 +237,7 @@ impl Block {
             Form::List => Self::list(part, heading, vec![word]),
             Form::Facts => Self::facts(part, heading, vec![("A name".to_owned(), word)]),
             // A link that can't be followed is none.
-            Form::Link => Self::link(part, "A sentence:".to_owned(), "A label", &word),
+            Form::Link => Self::link(part, "A sentence:".to_owned(), "A label".to_owned(), &word),
         }
     }
 }

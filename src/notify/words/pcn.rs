@@ -1,14 +1,15 @@
 //! What a primary care network reads: which of its practices are hit, by what, whose fault it is.
 
 use super::part::{Block, Part};
+use super::sentences::{self, Say, Sentence};
 use super::staff::more;
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, phrases, plain, signature};
 use crate::notify::notice::{Notice, NoticeKind};
 
 /// Practices named in one letter: more than any network has.
 const NAMED_MAX: usize = 100;
 
-pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>) -> Draft {
+pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>, say: &Say<'_>) -> Draft {
     let (event, estate) = (context.event, context.estate);
     let zone = &estate.icb.timezone;
     let since = plain::clock(event.since, notice.due, zone);
@@ -20,26 +21,25 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     };
     let names = phrases::practice_names(practices, estate);
     let incident = plain::name(&event.incident);
-    let list = |heading: &str| {
+    let list = |heading: &Sentence<0>| {
         let mut items: Vec<String> =
             practices.iter().zip(&names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
         items.extend(more(practices.len(), NAMED_MAX));
-        Block::list(Part::Practices, heading, items)
+        Block::list(Part::Practices, say.plain(heading), items)
     };
     let (word, title, blocks) = match notice.kind {
         NoticeKind::Back => {
             let says = phrases::says_again(event, estate);
-            let lasted = format!("It lasted {}.", plain::length(event.since, event.at));
-            let blocks = vec![Block::paragraph(Part::Sentence, lasted), list("Your practices that were hit")];
+            let length = plain::length(event.since, event.at);
+            let lasted = say.with(&sentences::PCN_LASTED, [length.into()]);
+            let blocks =
+                vec![Block::paragraph(Part::Sentence, lasted), list(&sentences::PCN_WERE_HIT_HEADING)];
             ("Over: ", format!("{says} at {count}"), blocks)
         }
         NoticeKind::Correction => (
             "Correction: ",
             format!("We were wrong about {count}"),
-            vec![Block::paragraph(
-                Part::Remark,
-                "What we wrote about this incident does not hold: later checks show that there was no such fault.",
-            )],
+            vec![Block::paragraph(Part::Remark, say.plain(&sentences::PCN_FALSE_ALARM))],
         ),
         NoticeKind::Opening
         | NoticeKind::Update
@@ -48,16 +48,18 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
         | NoticeKind::Digest => {
             let word = if notice.kind == NoticeKind::Update { "Changed: " } else { "" };
             let mut blocks = vec![
-                Block::paragraph(Part::Sentence, format!("It began at about {since}.")),
-                list("Your practices that are hit"),
-                Block::section(Part::Where, "Where the fault is", vec![phrases::where_it_is(event, estate)]),
+                Block::paragraph(Part::Sentence, say.with(&sentences::PCN_BEGAN, [since.as_str().into()])),
+                list(&sentences::PCN_HIT_HEADING),
+                Block::section(
+                    Part::Where,
+                    say.plain(&sentences::MANAGER_WHERE_HEADING),
+                    vec![phrases::where_it_is(event, estate)],
+                ),
             ];
             blocks.extend(super::staff::services(context));
-            let next = vec![
-                "The managers of these practices are told as well, where we have an address.".to_owned(),
-                "We will write when it is over.".to_owned(),
-            ];
-            blocks.push(Block::section(Part::Next, "What happens next", next));
+            let next =
+                vec![say.plain(&sentences::PCN_MANAGERS_ARE_TOLD), say.plain(&sentences::PCN_NEXT_LETTER)];
+            blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
             (word, format!("{} at {count}", phrases::says(event, estate)), blocks)
         }
     };
@@ -68,10 +70,10 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
         ),
         title,
         blocks,
-        footer: vec![
-            format!("linewatch, for {}", plain::name(&estate.icb.name)),
-            format!("Incident {incident}, {}", plain::day_and_clock(event.at, zone)),
-            "This message was sent automatically.".to_owned(),
-        ],
+        footer: signature(
+            vec![format!("Incident {incident}, {}", plain::day_and_clock(event.at, zone))],
+            estate,
+            say,
+        ),
     }
 }

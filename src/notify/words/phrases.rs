@@ -1,6 +1,7 @@
 //! A fault in plain English: what is down, how, and whose it is.
 
 use super::plain;
+use super::sentences::{self, Say};
 use crate::estate::{Component, Estate};
 use crate::incident::{Cause, Event, Signature};
 
@@ -123,6 +124,17 @@ pub(super) fn says_again(event: &Event, estate: &Estate) -> String {
     format!("{} {verb}", plain::capital(&plain::and(&hit)))
 }
 
+/// The network that is hit.
+pub(super) fn network(event: &Event, estate: &Estate) -> String {
+    let Some(id) = &event.network else { return "every network".to_owned() };
+    plain::name(estate.network(id).map_or(id, |ix| &estate.networks[ix.at()].name))
+}
+
+/// What staff call a service.
+pub(super) fn service_name(id: &str, estate: &Estate) -> String {
+    plain::name(estate.service(id).map_or(id, |ix| &estate.services[ix.at()].name))
+}
+
 /// What a person calls a cause.
 pub(super) fn name_of(cause: &Cause, estate: &Estate) -> String {
     if cause.kind == Cause::MONITOR {
@@ -146,19 +158,37 @@ pub(super) fn practice_names(ids: &[String], estate: &Estate) -> Vec<String> {
         .collect()
 }
 
+/// More practices than this behind one address are counted in a subject, not named.
+const NAMED_IN_SUBJECT_MAX: usize = 3;
+
+/// The practices that a letter is about, in few words.
+pub(super) fn place_of(practices: &[String], estate: &Estate) -> String {
+    let names = practice_names(practices, estate);
+    if names.len() > NAMED_IN_SUBJECT_MAX {
+        format!("{} of your practices", names.len())
+    } else {
+        plain::and(&names)
+    }
+}
+
 /// Where the fault is and whose it is, as a practice manager wants to know it.
-pub(super) fn whose_fault(event: &Event, practices: &[String], estate: &Estate) -> Vec<String> {
+pub(super) fn whose_fault(
+    event: &Event,
+    practices: &[String],
+    estate: &Estate,
+    say: &Say<'_>,
+) -> Vec<String> {
     let all_elsewhere = event.cause.iter().all(|cause| is_elsewhere(cause, estate));
-    let mut sentences = match event.cause.as_slice() {
+    let mut said = match event.cause.as_slice() {
         [cause] if is_own(cause, practices) => {
-            vec!["At your practice itself: its line, its router or its power.".to_owned()]
+            vec![say.plain(&sentences::MANAGER_OWN_LINE)]
         }
         _ => vec![where_it_is(event, estate)],
     };
     if all_elsewhere {
-        sentences.push("It is not in your building.".to_owned());
+        said.push(say.plain(&sentences::MANAGER_NOT_IN_YOUR_BUILDING));
     }
-    sentences
+    said
 }
 
 /// Where the fault is and whose it is, in one sentence for anybody.

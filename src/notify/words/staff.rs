@@ -1,7 +1,8 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
 use super::part::{Block, Part};
-use super::{Context, Draft, hands, phrases, plain};
+use super::sentences::{self, Say};
+use super::{Context, Draft, changes, hands, phrases, plain, signature};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -10,10 +11,8 @@ use crate::notify::policy::severity::Severity;
 /// Practices named in one letter. A list of all 6,200 of England helps nobody; the status page has it.
 const PRACTICES_NAMED_MAX: usize = 250;
 const REFUSED_NAMED_MAX: usize = 50;
-/// Practices that came or went, named in one line.
-const CHANGED_NAMED_MAX: usize = 20;
 
-pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
+pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Draft {
     let event = context.event;
     let word = match (notice.kind, event.into.as_ref()) {
         (NoticeKind::Opening, _) => "Opened",
@@ -27,8 +26,8 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
-    blocks.extend(remark(notice, context).map(|remark| Block::paragraph(Part::Remark, remark)));
-    blocks.extend(hands::for_staff(notice, context));
+    blocks.extend(remark(notice, context, say).map(|remark| Block::paragraph(Part::Remark, remark)));
+    blocks.extend(hands::for_staff(notice, context, say));
     blocks.push(Block::facts(Part::Verdict, "Verdict", verdict(context)));
     blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
     if !event.alternatives.is_empty() {
@@ -39,9 +38,9 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
             .collect();
         blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
     }
-    blocks.extend(changes(context));
+    blocks.extend(changes::since_last_message(notice, context));
     blocks.extend(services(context));
-    blocks.extend(practices(context));
+    blocks.extend(practices(context, say));
     if !context.refused.is_empty() {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
@@ -63,34 +62,33 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>) -> Draft {
         ),
         title: format!("{word}: {}", plain::or(&causes)),
         blocks,
-        footer: vec![
-            format!("linewatch, for {}", plain::name(&context.estate.icb.name)),
-            format!("Incident {}, {}", plain::name(&event.incident), plain::day_and_clock(event.at, zone)),
-            format!("More: linewatch why {}", plain::name(&event.incident)),
-            "This message was sent automatically.".to_owned(),
-        ],
+        footer: signature(
+            vec![
+                format!(
+                    "Incident {}, {}",
+                    plain::name(&event.incident),
+                    plain::day_and_clock(event.at, zone)
+                ),
+                format!("More: linewatch why {}", plain::name(&event.incident)),
+            ],
+            context.estate,
+            say,
+        ),
     }
 }
 
 /// What staff should know or do beyond the verdict.
-fn remark(notice: &Notice, context: &Context<'_>) -> Option<String> {
+fn remark(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<String> {
     let event = context.event;
     if let (NoticeKind::Update, Some(into)) = (notice.kind, &event.into) {
-        return Some(format!(
-            "It proved to be the same fault as incident {}, which goes on.",
-            plain::name(into)
-        ));
+        return Some(say.with(&sentences::STAFF_MERGED, [plain::name(into).into()]));
     }
     match notice.kind {
         NoticeKind::Back | NoticeKind::Correction => None,
-        _ if blind(event) => Some(
-            "linewatch may itself be cut off, and cannot tell how the practices are. No practice has been told anything. Look at the machine that linewatch runs on, and at its line."
-                .to_owned(),
-        ),
-        _ if context.awaits_approval => Some(format!(
-            "Practice managers have not been told. To tell them, run: linewatch approve {}",
-            plain::name(&event.incident)
-        )),
+        _ if blind(event) => Some(say.plain(&sentences::STAFF_LINEWATCH_IS_BLIND)),
+        _ if context.awaits_approval => {
+            Some(say.with(&sentences::STAFF_APPROVE, [plain::name(&event.incident).into()]))
+        }
         _ => None,
     }
 }
@@ -112,15 +110,8 @@ fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
             rows.push(row("Owner", format!("{} ({})", told.join(", "), plain::name(&component.name))));
         }
     }
-    let network = event.network.as_ref().map_or_else(
-        || "every network".to_owned(),
-        |id| {
-            let ix = context.estate.network(id);
-            plain::name(ix.map_or(id, |ix| &context.estate.networks[ix.at()].name))
-        },
-    );
     rows.extend([
-        row("Network", network),
+        row("Network", phrases::network(event, context.estate)),
         row("Signature", event.signature.as_str().to_owned()),
         row("Since", plain::day_and_clock(event.since, zone)),
         row("Said at", plain::day_and_clock(event.at, zone)),
@@ -148,37 +139,6 @@ fn patients(context: &Context<'_>) -> Option<String> {
             Some(format!("{total} registered, and those of {some} practices whose list size is not known"))
         }
     }
-}
-
-/// What is otherwise than it was when something was last said of the incident.
-fn changes(context: &Context<'_>) -> Option<Block> {
-    let (event, before) = (context.event, context.earlier.last()?);
-    let is_in = |list: &[String], id: &String| list.contains(id);
-    let names = |ids: Vec<&String>| {
-        let named: Vec<String> = ids.iter().take(CHANGED_NAMED_MAX).map(|id| plain::name(id)).collect();
-        let more = ids.len() - named.len();
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{}: {}{rest}", ids.len(), named.join(", "))
-    };
-    let back: Vec<&String> = before.practices.iter().filter(|id| !is_in(&event.practices, id)).collect();
-    let new: Vec<&String> = event.practices.iter().filter(|id| !is_in(&before.practices, id)).collect();
-    let mut rows = Vec::new();
-    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-    if before.cause != event.cause {
-        row("Cause before", causes_of(&before.cause, context));
-    }
-    if before.signature != event.signature {
-        row("Signature before", before.signature.as_str().to_owned());
-    }
-    if !back.is_empty() {
-        row("Practices back", names(back));
-    }
-    if !new.is_empty() {
-        row("Practices newly affected", names(new));
-    }
-    let heading =
-        format!("Changes since {}", plain::clock(before.at, event.at, &context.estate.icb.timezone));
-    (!rows.is_empty()).then_some(Block::facts(Part::Changes, heading, rows))
 }
 
 pub(super) fn evidence(event: &Event) -> Vec<(String, String)> {
@@ -220,19 +180,12 @@ pub(super) fn percent(probability: f64) -> String {
 }
 
 pub(super) fn services(context: &Context<'_>) -> Option<Block> {
-    let items: Vec<String> = context
-        .event
-        .services
-        .iter()
-        .map(|id| {
-            let ix = context.estate.service(id);
-            plain::name(ix.map_or(id, |ix| &context.estate.services[ix.at()].name))
-        })
-        .collect();
+    let items: Vec<String> =
+        context.event.services.iter().map(|id| phrases::service_name(id, context.estate)).collect();
     (!items.is_empty()).then(|| Block::list(Part::Services, "Services affected", items))
 }
 
-fn practices(context: &Context<'_>) -> Vec<Block> {
+fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let ids = &context.event.practices;
     if ids.is_empty() {
         return Vec::new();
@@ -245,10 +198,7 @@ fn practices(context: &Context<'_>) -> Vec<Block> {
     let mut blocks = vec![Block::list(Part::Practices, format!("Practices affected: {}", ids.len()), items)];
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
-        let text = format!(
-            "Without an e-mail address in the configuration, so that nobody there has been told: {silent} of {}.",
-            shown.len()
-        );
+        let text = say.with(&sentences::STAFF_WITHOUT_AN_ADDRESS, [silent.into(), shown.len().into()]);
         blocks.push(Block::paragraph(Part::Unreached, text));
     }
     blocks

@@ -1,5 +1,7 @@
 //! The letters as people get them, as snapshots; and names that mean harm.
 
+mod changes;
+mod grade;
 mod hands;
 mod routing;
 
@@ -156,6 +158,7 @@ fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], es
         estate,
         event,
         earlier: &[],
+        last_told: None,
         open: &open,
         staff_told: true,
         awaits_approval: false,
@@ -289,6 +292,7 @@ fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
         estate: &estate,
         event: &event,
         earlier: &[],
+        last_told: None,
         open: &[],
         staff_told: true,
         awaits_approval: true,
@@ -331,6 +335,7 @@ fn deadlines_that_fall_into_an_outage_are_spoken_of_and_no_others() {
             estate: &estate,
             event,
             earlier: &[],
+            last_told: None,
             open: &[],
             staff_told: true,
             awaits_approval: false,
@@ -367,6 +372,7 @@ fn the_last_letter_says_what_to_catch_up_on_of_what_was_hit_and_is_back() {
             estate: &estate,
             event: &ended,
             earlier: &before,
+            last_told: None,
             open,
             staff_told: true,
             awaits_approval: false,
@@ -401,33 +407,29 @@ fn whoever_alone_is_hit_reads_whom_to_call_with_which_words() {
 }
 
 #[test]
-fn staff_read_what_changed_and_how_many_patients_that_is() {
+fn staff_read_how_many_patients_that_is_as_far_as_it_is_known() {
     let mut estate = estate();
-    estate.practices[0].list_size = Some(9_800);
-    estate.practices[2].list_size = Some(1_203_400);
-    let before = [Event { practices: vec!["G82002".to_owned()], signature: Signature::Slow, ..firewall() }];
-    let now = Event {
-        event: EventKind::Changed,
-        at: "2023-03-16T09:00:00Z".parse().expect("a time"),
-        practices: vec!["G82003".to_owned(), "G82002/westfield".to_owned()],
+    let event = Event {
+        practices: ["G82002", "G82003", "G82002/westfield"].map(str::to_owned).to_vec(),
         ..firewall()
     };
-    let context = Context {
-        estate: &estate,
-        event: &now,
-        earlier: &before,
-        open: &[],
-        staff_told: true,
-        awaits_approval: false,
-        refused: &[],
-        next: None,
-        deadlines: &[],
-        hands: None,
-        link: None,
+    let patients = |estate: &Estate| {
+        let text = write(NoticeKind::Opening, Audience::Staff, &event, &[], estate).text;
+        text.lines().find_map(|line| line.strip_prefix("Patients: ").map(str::to_owned))
     };
-    let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &now), &context, &Texts::shipped())
-        .expect("templates render");
-    insta::assert_snapshot!("staff_changed", shown(&letter));
+    assert_eq!(patients(&estate), None);
+    estate.practices[0].list_size = Some(9_800);
+    assert_eq!(
+        patients(&estate).as_deref(),
+        Some("9,800 registered, and those of 2 practices whose list size is not known")
+    );
+    estate.practices[2].list_size = Some(1_203_400);
+    assert_eq!(
+        patients(&estate).as_deref(),
+        Some("1,213,200 registered, and those of a practice whose list size is not known")
+    );
+    estate.practices[1].list_size = Some(100);
+    assert_eq!(patients(&estate).as_deref(), Some("1,213,300 registered at the practices affected"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The letters' texts: templates that an operator can replace, and the shipped ones, which are compiled in. Pure: a text's source comes in,
-//! a letter goes out.
+//! The letters' texts: layouts and sentences ([`sentences`]) that an operator can replace, and the shipped ones, which are compiled in. Pure:
+//! a text's source comes in, a letter goes out.
 //!
 //! A text may show what a letter has, choose and repeat; it can't reckon, set anything, or call anything. So nothing in it can grow, and
 //! what it may do and write in all is bounded ([`TEXT_FUEL`], [`LETTER_BYTES_MAX`]). Pages are escaped. A name that isn't there is an
@@ -14,6 +14,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior
 use serde::Serialize;
 
 use super::part::{Block, Form, Part};
+use super::sentences::{self, Say, Sentences};
 use super::{Draft, Letter, plain};
 use crate::limits::{LETTER_BYTES_MAX, TEXT_FUEL};
 use crate::notify::bounded::Bounded;
@@ -28,13 +29,14 @@ const TEXT: &str = include_str!("texts/letter.txt");
 const PAGE: &str = include_str!("texts/letter.html");
 
 /// Files of the folder, and what is in them unless an operator replaces them.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 7] = [
     ("manager-subject.txt", SUBJECT),
     ("manager.txt", TEXT),
     ("manager.html", PAGE),
     ("staff-subject.txt", SUBJECT),
     ("staff.txt", TEXT),
     ("staff.html", PAGE),
+    (sentences::FILE, sentences::SHIPPED),
 ];
 
 /// What is wrong with a text, and where in it.
@@ -92,6 +94,7 @@ impl Reader {
 #[derive(Clone)]
 pub struct Texts {
     env: Arc<Environment<'static>>,
+    sentences: Sentences,
     replaced: Vec<&'static str>,
 }
 
@@ -122,7 +125,7 @@ impl Texts {
         let mut flaws = Vec::new();
         let texts = Self::parse(replaced, &mut flaws);
         for (file, source) in replaced {
-            if flaws.iter().all(|flaw| flaw.file != *file) {
+            if *file != sentences::FILE && flaws.iter().all(|flaw| flaw.file != *file) {
                 flaws.extend(texts.try_out(file, source));
             }
         }
@@ -135,27 +138,24 @@ impl Texts {
     }
 
     fn parse(replaced: &BTreeMap<&'static str, String>, flaws: &mut Vec<Flaw>) -> Self {
-        let mut env = Environment::empty();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_fuel(Some(TEXT_FUEL));
+        let mut env = blank();
         env.set_auto_escape_callback(|name| {
             if name.strip_suffix(".html").is_some() { AutoEscape::Html } else { AutoEscape::None }
         });
         env.set_formatter(format);
-        env.add_filter("upper", |text: String| text.to_uppercase());
-        env.add_filter("lower", |text: String| text.to_lowercase());
-        for (file, shipped) in SHIPPED {
+        for (file, shipped) in SHIPPED.into_iter().filter(|(file, _)| *file != sentences::FILE) {
             let source = replaced.get(file).map_or(shipped, String::as_str);
             if let Some(flaw) = reckons(file, source) {
                 flaws.push(flaw);
                 continue;
             }
             if let Err(error) = env.add_template_owned(file, source.to_owned()) {
-                flaws.push(flaw(file, source, &error));
+                flaws.push(flaw_of(file, source, &error));
             }
         }
+        let sentences = Sentences::parse(replaced.get(sentences::FILE).map(String::as_str), flaws);
         let replaced = SHIPPED.iter().map(|(file, _)| *file).filter(|file| replaced.contains_key(file));
-        Self { env: Arc::new(env), replaced: replaced.collect() }
+        Self { env: Arc::new(env), sentences, replaced: replaced.collect() }
     }
 
     /// Writes a specimen of each letter with a text, and looks for what must be in it.
@@ -173,12 +173,12 @@ impl Texts {
         };
         let written = match self.render(file, &Given::of(&whole)) {
             Ok(written) => written,
-            Err(error) => return vec![flaw(file, source, &error)],
+            Err(error) => return vec![flaw_of(file, source, &error)],
         };
         // What isn't there in a letter mustn't be asked for either.
         let bare = Draft { blocks: Vec::new(), footer: Vec::new(), ..whole.clone() };
         if let Err(error) = self.render(file, &Given::of(&bare)) {
-            return vec![flaw(file, source, &error)];
+            return vec![flaw_of(file, source, &error)];
         }
         let lacks = |what: &str, way: String| Flaw {
             file,
@@ -206,6 +206,11 @@ impl Texts {
             lacks("who writes, and about which incident", "show each line of {{ footer }}".to_owned())
         });
         missing.chain(footer).collect()
+    }
+
+    /// What says the sentences of a letter.
+    pub(super) const fn say(&self) -> Say<'_> {
+        Say::new(&self.sentences)
     }
 
     pub(super) fn write(&self, reader: Reader, draft: &Draft) -> Result<Letter, TextError> {
@@ -270,8 +275,18 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     out.write_str(rest).map_err(Error::from)
 }
 
+/// What knows no text yet, and lets texts do little.
+pub(super) fn blank() -> Environment<'static> {
+    let mut env = Environment::empty();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(TEXT_FUEL));
+    env.add_filter("upper", |text: String| text.to_uppercase());
+    env.add_filter("lower", |text: String| text.to_lowercase());
+    env
+}
+
 /// A tag in which something is reckoned or set, which no text needs, and with which one could fill the memory.
-fn reckons(file: &'static str, source: &str) -> Option<Flaw> {
+pub(super) fn reckons(file: &'static str, source: &str) -> Option<Flaw> {
     let mut at = 0;
     while let Some(open) = source[at..].find("{{").into_iter().chain(source[at..].find("{%")).min() {
         let begins = at + open + 2;
@@ -305,7 +320,7 @@ fn reckons(file: &'static str, source: &str) -> Option<Flaw> {
     None
 }
 
-fn flaw(file: &'static str, source: &str, error: &Error) -> Flaw {
+pub(super) fn flaw_of(file: &'static str, source: &str, error: &Error) -> Flaw {
     let line = |line: usize| {
         let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         before..before

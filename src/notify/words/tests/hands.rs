@@ -1,5 +1,6 @@
 //! Who has it in hand, links, and what those read who are told because nobody does.
 
+use super::grade::{GRADE_MAX, grade};
 use super::*;
 use crate::notify::acknowledgement::{AckWay, Acknowledgement};
 use crate::notify::policy::Hands;
@@ -56,6 +57,7 @@ fn write_with(
         estate: &estate,
         event: &event,
         earlier: &[],
+        last_told: None,
         open: &[],
         staff_told: true,
         awaits_approval: false,
@@ -67,6 +69,23 @@ fn write_with(
     };
     let notice = Notice { due: at(due), ..notice(kind, audience, &event) };
     letter(&notice, &context, &Texts::shipped()).expect("templates render")
+}
+
+/// Its part that isn't evidence.
+fn prose(letter: &Letter) -> String {
+    letter.text.split("\nVERDICT\n").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_escalation_is_as_plain_as_a_letter_to_a_manager() {
+    let nobody_knew = Hands { told_since: None, next: None, ..hands(Vec::new()) };
+    for hands in [hands(Vec::new()), hands(vec![by("Jo Bloggs", "08:20")]), nobody_knew] {
+        for link in [None, Some(LINK)] {
+            let letter = write_with(NoticeKind::Escalation, Audience::Staff, "08:30", Some(&hands), link);
+            let text = prose(&letter);
+            assert!(grade(&text) <= GRADE_MAX, "{:.1} years of school to read\n{text}", grade(&text));
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The letters to those who hear because of what they look after, and the digest.
 
+use super::grade::{GRADE_MAX, grade};
 use super::*;
 use crate::notify::policy::{Became, Digest, Line};
 
@@ -50,10 +51,32 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
     Line { event: Arc::new(event), what, practices: practices.iter().map(|id| (*id).to_owned()).collect() }
 }
 
-fn said(digest_of: &Digest, audience: Audience) -> String {
+fn written(digest_of: &Digest, audience: Audience) -> Letter {
     let mut notice = notice(NoticeKind::Digest, audience, &firewall());
     notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
-    shown(&digest(&notice, digest_of, &estate(), &Texts::shipped()).expect("templates render"))
+    digest(&notice, digest_of, &estate(), &Texts::shipped()).expect("templates render")
+}
+
+fn said(digest_of: &Digest, audience: Audience) -> String {
+    shown(&written(digest_of, audience))
+}
+
+#[test]
+fn every_kind_of_digest_is_as_plain_as_a_letter() {
+    let practices = ["G82002"];
+    let all = [Became::Over, Became::New, Became::Changed, Became::CameAndWent];
+    for audience in [manager(), pcn(), owner(), Audience::Staff] {
+        for what in all {
+            let of = if matches!(audience, Audience::Staff | Audience::Owner { .. }) {
+                &[][..]
+            } else {
+                &practices
+            };
+            let lines = vec![line(1, what, of), line(2, what, of)];
+            let text = written(&Digest { lines, unnamed: 2 }, audience.clone()).text;
+            assert!(grade(&text) <= GRADE_MAX, "{:.1} years of school to read\n{text}", grade(&text));
+        }
+    }
 }
 
 #[test]

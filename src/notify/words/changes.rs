@@ -1,0 +1,119 @@
+//! What is otherwise than it was in the last message that this reader got: who came back, who was hit, what the cause is held to be.
+
+use std::collections::BTreeSet;
+
+use super::part::{Block, Part};
+use super::staff::{causes_of, percent};
+use super::{Context, phrases, plain};
+use crate::incident::{Event, EventKind};
+use crate::notify::notice::Notice;
+
+/// Practices that came or went, named in one line.
+const NAMED_MAX: usize = 20;
+/// Steps told one by one: the last ones.
+const STEPS_MAX: usize = 20;
+
+/// Nothing for whoever hears for the first time, and where nothing has changed.
+pub(super) fn since_last_message(notice: &Notice, context: &Context<'_>) -> Vec<Block> {
+    let event = context.event;
+    let told = context.last_told.filter(|told| *told < event.at);
+    let known = told.and_then(|told| context.earlier.iter().rposition(|earlier| earlier.at <= told));
+    let Some((before, since)) = known.and_then(|known| context.earlier.get(known..)?.split_first()) else {
+        return Vec::new();
+    };
+    let clock = plain::clock(before.at, notice.due, &context.estate.icb.timezone);
+    let rows = rows(before, context);
+    let steps = steps(before, since, notice, context);
+    let heading = format!("Changes since our last message, as of {clock}");
+    let facts = (!rows.is_empty()).then(|| Block::facts(Part::Changes, heading, rows));
+    let steps = (!steps.is_empty()).then(|| Block::list(Part::Steps, "Step by step", steps));
+    facts.into_iter().chain(steps).collect()
+}
+
+fn rows(before: &Event, context: &Context<'_>) -> Vec<(String, String)> {
+    let event = context.event;
+    let mut rows = Vec::new();
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    if before.cause != event.cause {
+        let was = format!("{}, {}", causes_of(&before.cause, context), percent(before.probability));
+        row("Cause before", was);
+    }
+    if before.signature != event.signature {
+        row("Signature before", before.signature.as_str().to_owned());
+    }
+    if before.network != event.network {
+        row("Network before", phrases::network(before, context.estate));
+    }
+    // When it is over the last list stands, though nobody is hit any more.
+    if event.event != EventKind::Resolved {
+        let mut differences =
+            |heading: [&str; 2], was: &[String], is: &[String], name: fn(&str, &Context<'_>) -> String| {
+                for (heading, ids) in heading.into_iter().zip([without(was, is), without(is, was)]) {
+                    if !ids.is_empty() {
+                        row(heading, some(&ids, |id| name(id, context)));
+                    }
+                }
+            };
+        let by_id = |id: &str, _: &Context<'_>| plain::name(id);
+        let practices = ["Practices back", "Practices newly affected"];
+        differences(practices, &before.practices, &event.practices, by_id);
+        let services = ["Services back", "Services newly affected"];
+        differences(services, &before.services, &event.services, |id, context| {
+            phrases::service_name(id, context.estate)
+        });
+    }
+    rows
+}
+
+/// What is in the one list and not in the other, in its order.
+fn without<'a>(list: &'a [String], other: &[String]) -> Vec<&'a String> {
+    let other: BTreeSet<&String> = other.iter().collect();
+    list.iter().filter(|id| !other.contains(id)).collect()
+}
+
+/// `3: G82002, G82003 and 1 more`
+fn some(ids: &[&String], name: impl Fn(&str) -> String) -> String {
+    let named: Vec<String> = ids.iter().take(NAMED_MAX).map(|id| name(id)).collect();
+    let more = ids.len() - named.len();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}: {}{rest}", ids.len(), named.join(", "))
+}
+
+/// What happened one after the other, where it was more than one thing: what each mend did, and what came after it.
+fn steps(before: &Event, since: &[Event], notice: &Notice, context: &Context<'_>) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut was = before;
+    for is in since.iter().chain([context.event]) {
+        let clock = plain::clock(is.at, notice.due, &context.estate.icb.timezone);
+        steps.extend(step(was, is, context).map(|what| format!("{clock}: {what}")));
+        was = is;
+    }
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    let earlier = steps.len().saturating_sub(STEPS_MAX);
+    let first = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    first.into_iter().chain(steps.into_iter().skip(earlier)).collect()
+}
+
+/// `60 practices back, 2 newly affected, 116 affected now.`
+fn step(was: &Event, is: &Event, context: &Context<'_>) -> Option<String> {
+    if is.event == EventKind::Resolved {
+        return Some("over.".to_owned());
+    }
+    let count = |n: usize, what: &str| match n {
+        0 => None,
+        1 => Some(format!("1 practice {what}")),
+        n => Some(format!("{n} practices {what}")),
+    };
+    let (back, new) =
+        (without(&was.practices, &is.practices).len(), without(&is.practices, &was.practices).len());
+    let cause =
+        (was.cause != is.cause).then(|| format!("the cause is now {}", causes_of(&is.cause, context)));
+    let signature =
+        (was.signature != is.signature).then(|| format!("the signature is now {}", is.signature.as_str()));
+    let what: Vec<String> =
+        [count(back, "back"), count(new, "newly affected"), cause, signature].into_iter().flatten().collect();
+    let now = count(is.practices.len(), "affected now").unwrap_or_else(|| "none affected now".to_owned());
+    (!what.is_empty()).then(|| format!("{}; {now}.", what.join(", ")))
+}

@@ -1,0 +1,120 @@
+//! Which sentences there are, and what each of them shows, in the order in which the code gives it.
+
+use super::Variable::{
+    Cause, Component, Contact, Count, Fault, Icb, Incident, Into, Length, Needs, Ods, Others, Place,
+    Practice, Service, Since, Time, Total, Until, Who,
+};
+use super::{Entry, Sentence};
+
+/// Each as a constant, and all of them as a list.
+macro_rules! sentences {
+    ($($constant:ident = $name:literal [$($shows:ident),*] $(or $empty:ident)?;)*) => {
+        $(pub(in crate::notify::words) const $constant: Sentence<{ <[super::Variable]>::len(&[$($shows),*]) }> =
+            Sentence { name: $name, shows: [$($shows),*] };)*
+
+        pub(super) const ALL: &[Entry] = &[$(Entry {
+            name: $name,
+            shows: &[$($shows),*],
+            may_be_empty: sentences!(@ $($empty)?),
+        }),*];
+    };
+    (@) => { false };
+    (@ nothing) => { true };
+}
+
+sentences! {
+    MANAGER_GREETING = "manager.greeting" [Icb, Place] or nothing;
+    MANAGER_CLOSING = "manager.closing" [Icb, Place] or nothing;
+    MANAGER_BEGAN = "manager.began" [Since, Others];
+    MANAGER_GOES_ON = "manager.goes_on" [Since, Length, Others];
+    MANAGER_IS_OVER = "manager.is_over" [Since, Until, Length];
+    MANAGER_ANSWERS_HEADING = "manager.answers_heading" [];
+    MANAGER_NOTHING_ANSWERS = "manager.nothing_answers" [];
+    MANAGER_PARTLY_HEADING = "manager.partly_heading" [];
+    MANAGER_PARTLY = "manager.partly" [Service, Needs];
+    MANAGER_ANSWERS_MEANS = "manager.answers_means" [] or nothing;
+    MANAGER_WHERE_HEADING = "manager.where_heading" [];
+    MANAGER_OWN_LINE = "manager.own_line" [];
+    MANAGER_NOT_IN_YOUR_BUILDING = "manager.not_in_your_building" [];
+    MANAGER_CALL_HEADING = "manager.call_heading" [];
+    MANAGER_CALL = "manager.call" [Who, Contact];
+    MANAGER_CALL_AND_SAY = "manager.call_and_say" [Since, Practice, Ods, Fault, Incident];
+    MANAGER_MEANWHILE_HEADING = "manager.meanwhile_heading" [];
+    MANAGER_CHECK_YOUR_ROUTER = "manager.check_your_router" [];
+    MANAGER_DEADLINES_HEADING = "manager.deadlines_heading" [];
+    MANAGER_DEADLINES_PASSED_HEADING = "manager.deadlines_passed_heading" [];
+    MANAGER_NEXT_HEADING = "manager.next_heading" [];
+    MANAGER_ALREADY_REPORTED = "manager.already_reported" [Icb];
+    MANAGER_REPORTED_AS_WELL = "manager.reported_as_well" [Icb];
+    MANAGER_NEXT_LETTER = "manager.next_letter" [Time];
+    MANAGER_NEXT_LETTER_AT_THE_END = "manager.next_letter_at_the_end" [];
+    MANAGER_HAVE_YOU_READ_THIS = "manager.have_you_read_this" [Icb];
+    MANAGER_I_HAVE_READ_THIS = "manager.i_have_read_this" [];
+    MANAGER_STILL_DOWN_HEADING = "manager.still_down_heading" [];
+    MANAGER_NOW_HEADING = "manager.now_heading" [];
+    MANAGER_NOW_LOG_IN_AGAIN = "manager.now_log_in_again" [];
+    MANAGER_NOW_REPORT_WHAT_IS_LEFT = "manager.now_report_what_is_left" [];
+    MANAGER_CATCH_UP_HEADING = "manager.catch_up_heading" [];
+    MANAGER_WE_WATCH_WHETHER_IT_STAYS = "manager.we_watch_whether_it_stays" [];
+    MANAGER_OTHERS_STILL_WAIT = "manager.others_still_wait" [];
+    MANAGER_LAST_LETTER = "manager.last_letter" [];
+    MANAGER_FALSE_ALARM = "manager.false_alarm" [Place, Fault];
+    MANAGER_WORK_AS_USUAL = "manager.work_as_usual" [];
+    MANAGER_REPORT_AS_ALWAYS = "manager.report_as_always" [];
+
+    STAFF_GREETING = "staff.greeting" [Icb] or nothing;
+    STAFF_CLOSING = "staff.closing" [Icb] or nothing;
+    STAFF_MERGED = "staff.merged" [Into];
+    STAFF_LINEWATCH_IS_BLIND = "staff.linewatch_is_blind" [];
+    STAFF_APPROVE = "staff.approve" [Incident];
+    STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
+
+    HANDS_ONE_HAS_IT = "hands.one_has_it" [Who, Time];
+    HANDS_SEVERAL_HAVE_IT = "hands.several_have_it" [Who];
+    HANDS_NOBODY_HAS_IT = "hands.nobody_has_it" [];
+    HANDS_OTHERS_ARE_TOLD_AT = "hands.others_are_told_at" [Time];
+    HANDS_SAY_SO = "hands.say_so" [];
+    HANDS_SAY_SO_AS_WELL = "hands.say_so_as_well" [];
+    HANDS_SAY_SO_BY_COMMAND = "hands.say_so_by_command" [Incident];
+    HANDS_SAY_SO_BY_COMMAND_AS_WELL = "hands.say_so_by_command_as_well" [Incident];
+    HANDS_I_HAVE_IT = "hands.i_have_it" [];
+
+    ESCALATION_WHY_YOU = "escalation.why_you" [Since, Length];
+    ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD = "escalation.why_you_when_staff_were_not_told" [];
+    ESCALATION_SOMEBODY_HAS_IT = "escalation.somebody_has_it" [];
+    ESCALATION_TOLD_HEADING = "escalation.told_heading" [];
+    ESCALATION_TODO_HEADING = "escalation.todo_heading" [];
+    ESCALATION_ASK_THOSE_WHO_WERE_TOLD = "escalation.ask_those_who_were_told" [];
+    ESCALATION_TAKE_IT_ON = "escalation.take_it_on" [];
+    ESCALATION_CALL_THE_OWNER_AND_TAKE_IT_ON = "escalation.call_the_owner_and_take_it_on" [];
+    ESCALATION_SAY_THAT_YOU_HAVE_IT = "escalation.say_that_you_have_it" [];
+    ESCALATION_NEXT_ARE_TOLD_AT = "escalation.next_are_told_at" [Time];
+
+    PCN_GREETING = "pcn.greeting" [Icb, Place] or nothing;
+    PCN_CLOSING = "pcn.closing" [Icb, Place] or nothing;
+    PCN_BEGAN = "pcn.began" [Since];
+    PCN_LASTED = "pcn.lasted" [Length];
+    PCN_HIT_HEADING = "pcn.hit_heading" [];
+    PCN_WERE_HIT_HEADING = "pcn.were_hit_heading" [];
+    PCN_MANAGERS_ARE_TOLD = "pcn.managers_are_told" [];
+    PCN_NEXT_LETTER = "pcn.next_letter" [];
+    PCN_FALSE_ALARM = "pcn.false_alarm" [];
+
+    OWNER_GREETING = "owner.greeting" [Icb] or nothing;
+    OWNER_CLOSING = "owner.closing" [Icb] or nothing;
+    OWNER_LOOK_INTO_IT = "owner.look_into_it" [Icb, Component];
+    OWNER_LOOK_WHETHER_IT_IS_YOURS = "owner.look_whether_it_is_yours" [Icb, Component];
+    OWNER_IS_OVER = "owner.is_over" [Icb, Length];
+    OWNER_NO_SUCH_FAULT = "owner.no_such_fault" [];
+    OWNER_NOT_YOURS = "owner.not_yours" [Cause];
+
+    DIGEST_WHY_ONLY_NOW = "digest.why_only_now" [];
+    DIGEST_OVER_HEADING = "digest.over_heading" [];
+    DIGEST_GOES_ON_HEADING = "digest.goes_on_heading" [];
+    DIGEST_CHANGED_HEADING = "digest.changed_heading" [];
+    DIGEST_CAME_AND_WENT_HEADING = "digest.came_and_went_heading" [];
+    DIGEST_NEXT_LETTER = "digest.next_letter" [];
+
+    SIGNATURE_FOR_WHOM = "signature.for_whom" [Icb];
+    SIGNATURE_AUTOMATIC = "signature.automatic" [];
+}

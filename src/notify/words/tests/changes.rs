@@ -1,0 +1,141 @@
+//! What is otherwise than it was in the reader's last message.
+
+use super::*;
+
+fn at(clock: &str) -> At {
+    format!("2023-03-16T{clock}:00Z").parse().expect("a time")
+}
+
+fn changed(clock: &str, practices: &[&str]) -> Event {
+    let practices = practices.iter().map(|id| (*id).to_owned()).collect();
+    Event { event: EventKind::Changed, at: at(clock), practices, ..firewall() }
+}
+
+fn bt() -> Vec<Cause> {
+    vec![Cause { kind: "carrier".to_owned(), id: "bt".to_owned() }]
+}
+
+fn told(audience: Audience, kind: NoticeKind, events: &[Event], last_told: Option<At>) -> Letter {
+    let estate = estate();
+    let (event, earlier) = events.split_last().expect("at least one event");
+    let context = Context {
+        estate: &estate,
+        event,
+        earlier,
+        last_told,
+        open: &[],
+        staff_told: true,
+        awaits_approval: false,
+        refused: &[],
+        next: None,
+        deadlines: &[],
+        hands: None,
+        link: None,
+    };
+    letter(&notice(kind, audience, event), &context, &Texts::shipped()).expect("templates render")
+}
+
+/// The part of a letter to staff that is about changes; empty where there is none.
+fn changes(events: &[Event], last_told: Option<At>) -> String {
+    let text = told(Audience::Staff, NoticeKind::Update, events, last_told).text;
+    let from = text.find("CHANGES SINCE").unwrap_or(text.len());
+    text[from..].split("\nSERVICES AFFECTED").next().unwrap_or_default().to_owned()
+}
+
+/// Three at eight, one mended at nine, another lost at ten, and by eleven the cause is held to be another.
+fn story() -> [Event; 4] {
+    let first =
+        Event { signature: Signature::Slow, ..changed("08:15", &["G82002", "G82003", "G82002/westfield"]) };
+    let fixed = changed("09:00", &["G82003", "G82002/westfield"]);
+    let broken = Event {
+        services: vec!["accurx".to_owned(), "emis".to_owned()],
+        ..changed("10:00", &["G82001", "G82003", "G82002/westfield"])
+    };
+    let other = Event { cause: bt(), network: None, ..changed("11:00", &["G82003"]) };
+    [first, fixed, broken, other]
+}
+
+#[test]
+fn staff_read_who_is_back_who_is_hit_and_what_the_cause_was_held_to_be() {
+    let events = story();
+    let letter = told(Audience::Staff, NoticeKind::Update, &events, Some(events[0].at));
+    insta::assert_snapshot!("staff_changed", shown(&letter));
+    for part in [
+        "<h2",
+        "Changes since our last message, as of 08:15",
+        "<li>09:00: 1 practice back",
+        "Practices back</th>",
+    ] {
+        assert!(letter.html.contains(part), "{part} is missing in {}", letter.html);
+    }
+}
+
+#[test]
+fn it_is_counted_from_what_this_reader_last_got() {
+    let events = story();
+    let since_nine = changes(&events, Some(events[1].at));
+    assert!(since_nine.starts_with("CHANGES SINCE OUR LAST MESSAGE, AS OF 09:00\n"), "{since_nine}");
+    assert!(!since_nine.contains("Signature before"), "{since_nine}");
+    // What came and went between two messages is in the steps alone.
+    assert!(!since_nine.contains("newly affected: 1"), "{since_nine}");
+    assert!(
+        since_nine.contains("- 10:00: 1 practice newly affected; 3 practices affected now.\n"),
+        "{since_nine}"
+    );
+    // A message between two events told of the earlier.
+    assert_eq!(changes(&events, Some(at("09:30"))), since_nine);
+    // Where only one thing happened, the rows have said it.
+    let since_ten = changes(&events, Some(events[2].at));
+    assert!(since_ten.contains("Practices back: 2: G82001, G82002/westfield\n"), "{since_ten}");
+    assert!(since_ten.contains("Services back: 1: EMIS Web\n"), "{since_ten}");
+    assert!(!since_ten.contains("STEP BY STEP"), "{since_ten}");
+}
+
+#[test]
+fn who_hears_for_the_first_time_or_of_nothing_new_reads_of_no_changes() {
+    let events = story();
+    assert_eq!(changes(&events, None), "");
+    assert_eq!(changes(&events, Some(events[3].at)), "", "a second letter about the same");
+    assert_eq!(changes(&events, Some(at("08:00"))), "", "nothing is known of then");
+    let same = [changed("09:00", &["G82003"]), changed("10:00", &["G82003"])];
+    assert_eq!(changes(&same, Some(same[0].at)), "");
+}
+
+#[test]
+fn the_last_letter_has_the_steps_and_takes_nobody_for_newly_back() {
+    let [first, fixed, broken, _] = story();
+    let end = Event { at: at("12:00"), ..over(broken.clone(), Reason::Recovered) };
+    let events = [first, fixed, broken, end];
+    let text = told(Audience::Staff, NoticeKind::Back, &events, Some(events[0].at)).text;
+    assert!(text.contains("- 12:00: over.\n") && text.contains("- 09:00: 1 practice back"), "{text}");
+    assert!(!text.contains("Practices back"), "{text}");
+}
+
+#[test]
+fn an_owner_reads_it_too_and_a_manager_does_not() {
+    let events = story();
+    let owner = Audience::Owner { name: "BT".to_owned() };
+    let text = told(owner, NoticeKind::Update, &events, Some(events[2].at)).text;
+    assert!(
+        text.contains("CHANGES SINCE OUR LAST MESSAGE, AS OF 10:00\nCause before: ICB internet firewall"),
+        "{text}"
+    );
+    let text = told(manager(), NoticeKind::Update, &events, Some(events[2].at)).text;
+    assert!(!text.contains("CHANGES"), "{text}");
+}
+
+#[test]
+fn of_many_steps_the_last_are_told_and_of_many_practices_the_first_named() {
+    let all: Vec<String> = (0..30).map(|number| format!("G{number:05}")).collect();
+    let mut events: Vec<Event> = Vec::new();
+    for minute in 0..30 {
+        let mut event = changed(&format!("09:{minute:02}"), &[]);
+        event.practices = all[minute..].to_vec();
+        events.push(event);
+    }
+    let told = changes(&events, Some(events[0].at));
+    assert!(told.contains("Practices back: 29: G00000, G00001,"), "{told}");
+    assert!(told.contains("G00019 and 9 more\n"), "{told}");
+    assert!(told.contains("STEP BY STEP\n- 9 earlier ones: see linewatch why\n- 09:10:"), "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("- 09:")).count(), 20, "{told}");
+}

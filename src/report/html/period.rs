@@ -1,0 +1,216 @@
+//! The page of a period.
+
+use askama::Template;
+
+use super::words::{causes, length, minutes, patients, shortened};
+use super::{Fact, Frame, Line, Told};
+use crate::journal::Checked;
+use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX, REPORT_SHADED_DAYS_MAX};
+use crate::notify::words::plain::thousands;
+use crate::report::Ground;
+use crate::report::chart::{Row, Scale, bars};
+use crate::report::incident::State;
+use crate::report::names::local;
+use crate::report::period::{IncidentLine, PeriodFigures, UnmeasuredLine};
+use crate::report::suppliers::ComponentFigures;
+use crate::spans::Spans;
+
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Template)]
+#[template(path = "report/period.html")]
+struct PeriodPage {
+    frame: Frame,
+    title: String,
+    facts: Vec<Fact>,
+    trend: Vec<String>,
+    timeline: String,
+    timeline_left_out: usize,
+    incidents: Vec<Line>,
+    incidents_left_out: usize,
+    suppliers: Vec<Line>,
+    months: Vec<Line>,
+    rows: Vec<Line>,
+    rows_left_out: usize,
+    told: Told,
+    unmeasured: Vec<Line>,
+    unmeasured_left_out: usize,
+}
+
+/// `record`: what a check of the journal found.
+pub fn period_html(
+    ground: &Ground<'_>,
+    figures: &PeriodFigures,
+    record: &Checked,
+) -> Result<String, askama::Error> {
+    let zone = &ground.estate.icb.timezone;
+    let (from, to) = (figures.from.utc, figures.to.utc);
+    let core = if to.millis_since(from) < REPORT_SHADED_DAYS_MAX * DAY_MS {
+        ground.hours.between(zone, from, to)
+    } else {
+        Spans::default()
+    };
+    let scale = Scale { from, to, zone, core: &core };
+    // The ones that cost most; a year has thousands.
+    let mut worst: Vec<&IncidentLine> =
+        figures.incidents.iter().filter(|line| line.practice_no_answer_ms > 0).collect();
+    worst.sort_by_key(|line| std::cmp::Reverse(line.practice_no_answer_ms));
+    let timeline_left_out = worst.len().saturating_sub(REPORT_BARS_MAX);
+    worst.truncate(REPORT_BARS_MAX);
+    worst.sort_by_key(|line| line.since.utc);
+    let not_measured = ground.facts.not_measured(from, to);
+    let mut rows: Vec<Row> = Vec::new();
+    if !not_measured.is_empty() {
+        rows.push(Row { label: "not measured".to_owned(), no_answer: Spans::default(), not_measured });
+    }
+    rows.extend(worst.iter().map(|line| Row {
+        label: shortened(&line.cause),
+        no_answer: Spans::one(line.since.utc, line.resolved.as_ref().map_or(to, |at| at.utc)).clip(from, to),
+        not_measured: Spans::default(),
+    }));
+    let totals: Vec<Line> = figures
+        .practices
+        .iter()
+        .take(REPORT_ROWS_MAX)
+        .map(|total| Line {
+            cells: vec![
+                total.practice.clone(),
+                total.name.clone(),
+                patients(total.patients),
+                total.service_name.clone(),
+                total.incidents.to_string(),
+                minutes(total.no_answer_ms),
+                minutes(total.no_answer_core_ms),
+                minutes(total.no_answer_planned_ms),
+                minutes(total.not_measured_ms),
+            ],
+        })
+        .collect();
+    let about = match (&figures.practice, &figures.supplier) {
+        (Some(practice), _) => format!("Practice {practice}, "),
+        (None, Some(supplier)) => format!("{supplier}, "),
+        (None, None) => String::new(),
+    };
+    PeriodPage {
+        frame: Frame::new(ground, record),
+        title: format!("{about}{} to {}", local(from, zone), local(to, zone)),
+        facts: vec![
+            Fact { name: "Minutes in all", value: minutes(figures.length_ms) },
+            Fact { name: "Minutes in core hours", value: minutes(figures.core_ms) },
+            Fact {
+                name: "Minutes in which nobody measured anywhere",
+                value: minutes(figures.not_measured_ms),
+            },
+            Fact { name: "Practices with more of them", value: figures.unmeasured.len().to_string() },
+            Fact { name: "Incidents", value: figures.incidents.len().to_string() },
+            Fact { name: "Notices about them, accepted", value: accepted(figures) },
+        ],
+        trend: figures.trend.clone(),
+        timeline: bars(
+            &scale,
+            "bars",
+            "Incidents, over time",
+            &rows,
+            "One bar an incident; the table below has the same times.",
+        ),
+        timeline_left_out,
+        incidents: figures
+            .incidents
+            .iter()
+            .take(REPORT_ROWS_MAX)
+            .map(|line| incident_line(zone, line))
+            .collect(),
+        incidents_left_out: figures.incidents.len().saturating_sub(REPORT_ROWS_MAX),
+        suppliers: figures.suppliers.iter().map(supplier_line).collect(),
+        months: figures
+            .months
+            .iter()
+            .map(|month| Line {
+                cells: vec![
+                    month.month.clone(),
+                    month.incidents.to_string(),
+                    month.practices.to_string(),
+                    minutes(month.practice_no_answer_ms),
+                    minutes(month.practice_no_answer_core_ms),
+                    minutes(month.not_measured_ms),
+                ],
+            })
+            .collect(),
+        rows_left_out: figures.practices.len() - totals.len(),
+        rows: totals,
+        told: Told::new(zone, &figures.notices, &figures.acknowledgements),
+        unmeasured: figures.unmeasured.iter().take(REPORT_ROWS_MAX).map(unmeasured_line).collect(),
+        unmeasured_left_out: figures.unmeasured.len().saturating_sub(REPORT_ROWS_MAX),
+    }
+    .render()
+}
+
+/// How many of the notices somebody's server took.
+fn accepted(figures: &PeriodFigures) -> String {
+    let accepted = figures.notices.iter().filter(|line| line.fate.outcome == "accepted").count();
+    format!("{accepted} of {}", figures.notices.len())
+}
+
+fn unmeasured_line(line: &UnmeasuredLine) -> Line {
+    Line {
+        cells: vec![
+            line.practice.clone(),
+            line.name.clone(),
+            line.stretches.to_string(),
+            length(line.longest_ms),
+            minutes(line.not_measured_ms),
+            minutes(line.not_measured_core_ms),
+        ],
+    }
+}
+
+fn incident_line(zone: &jiff::tz::TimeZone, line: &IncidentLine) -> Line {
+    let state = match line.state {
+        State::Open => "open",
+        State::Recovered => "over",
+        State::Withdrawn => "withdrawn: not counted",
+        State::Merged => "merged: counted elsewhere",
+    };
+    Line {
+        cells: vec![
+            line.incident.clone(),
+            causes(&line.cause),
+            local(line.since.utc, zone),
+            line.resolved.as_ref().map_or_else(|| "goes on".to_owned(), |at| local(at.utc, zone)),
+            state.to_owned(),
+            line.practices.to_string(),
+            thousands(line.patients),
+            minutes(line.practice_no_answer_ms),
+            minutes(line.practice_no_answer_core_ms),
+        ],
+    }
+}
+
+fn supplier_line(figures: &ComponentFigures) -> Line {
+    // Never rounded up: 99.9996 isn't 100.
+    let percent = |part: Option<f64>| {
+        part.map_or_else(
+            || "not measured".to_owned(),
+            |part| format!("{:.3} %", (part * 1000.0).floor() / 1000.0),
+        )
+    };
+    Line {
+        cells: vec![
+            figures.owner.clone().unwrap_or_else(|| "nobody named".to_owned()),
+            figures.name.clone(),
+            figures.incidents.to_string(),
+            figures.practices_behind.to_string(),
+            minutes(figures.practice_no_answer_ms),
+            minutes(figures.practice_no_answer_core_ms),
+            percent(figures.availability_percent),
+            percent(figures.availability_core_percent),
+            figures.target_percent.map_or_else(|| "none given".to_owned(), |target| format!("{target} %")),
+            match figures.is_met {
+                Some(true) => "met",
+                Some(false) => "NOT MET",
+                None => "",
+            }
+            .to_owned(),
+        ],
+    }
+}

@@ -1,0 +1,181 @@
+//! Who was told of an incident and when, and who answered. A digest tells of several incidents: it stands with each of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{AcknowledgementLine, Facts, NoticeLine};
+use super::names::Moment;
+use crate::journal::body::{Acknowledged, NoticeFate};
+use crate::notify::NoticeKind;
+use crate::notify::policy::digest_of;
+use crate::time::At;
+
+/// A notice, what became of it and when, and of what it told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeTold {
+    /// When it was accepted, refused, given up or withheld.
+    pub at: At,
+    /// The same in local time, as [`Moment::local`].
+    #[serde(default)]
+    pub local: String,
+    /// The incident that it is filed under.
+    pub incident: String,
+    /// Other incidents that it told of: it is a digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    pub fate: NoticeFate,
+}
+
+/// Somebody's word that they have it in hand, or read of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementFigures {
+    pub at: Moment,
+    /// Under which it was said.
+    #[serde(default)]
+    pub incident: String,
+    #[serde(flatten)]
+    pub said: Acknowledged,
+}
+
+impl NoticeTold {
+    /// All incidents that it told of.
+    pub fn incidents(&self) -> Vec<String> {
+        std::iter::once(&self.incident).chain(&self.also).cloned().collect()
+    }
+}
+
+impl AcknowledgementFigures {
+    pub(super) fn new(line: &AcknowledgementLine, zone: &TimeZone) -> Self {
+        let (at, incident) = (Moment::new(line.at, zone), line.incident.clone());
+        Self { at, incident, said: line.said.clone() }
+    }
+}
+
+/// The journal's notices by the incidents that they told of.
+pub(super) struct Told<'f> {
+    notices: &'f [NoticeLine],
+    /// Places in `notices`.
+    by_incident: BTreeMap<&'f str, BTreeSet<usize>>,
+    /// By the place of a digest: the incidents that it told of.
+    digests: BTreeMap<usize, BTreeSet<&'f str>>,
+}
+
+impl<'f> Told<'f> {
+    pub fn new(facts: &'f Facts) -> Self {
+        let notices = &facts.notices[..];
+        let digest = |(place, line): (usize, &'f NoticeLine)| {
+            let is_digest = line.fate.notice == NoticeKind::Digest.as_str();
+            Some((line.fate.id.as_deref().filter(|_| is_digest)?, place))
+        };
+        let by_id: BTreeMap<&str, usize> = notices.iter().enumerate().filter_map(digest).collect();
+        let mut told = Self { notices, by_incident: BTreeMap::new(), digests: BTreeMap::new() };
+        for (place, line) in notices.iter().enumerate() {
+            let of_incident = told.by_incident.entry(&line.incident).or_default();
+            of_incident.insert(place);
+            // What was kept, and told with others, names the digest that told it.
+            let digest = line.fate.why.as_deref().and_then(digest_of).and_then(|id| by_id.get(id));
+            if let Some(digest) = digest {
+                of_incident.insert(*digest);
+                told.digests.entry(*digest).or_default().insert(&line.incident);
+            }
+        }
+        told
+    }
+
+    /// The notices that told of any of these incidents and that `wanted` likes, in order of time, each once.
+    pub fn of<'i>(
+        &self,
+        incidents: impl IntoIterator<Item = &'i str>,
+        wanted: impl Fn(&NoticeFate) -> bool,
+        zone: &TimeZone,
+    ) -> Vec<NoticeTold> {
+        let places = incidents.into_iter().filter_map(|incident| self.by_incident.get(incident)).flatten();
+        let places: BTreeSet<usize> = places.copied().collect();
+        let lines = places.into_iter().filter_map(|place| Some((place, self.notices.get(place)?)));
+        let mut figures: Vec<NoticeTold> = lines
+            .filter(|(_, line)| wanted(&line.fate))
+            .map(|(place, line)| {
+                let also = self.digests.get(&place).into_iter().flatten();
+                NoticeTold {
+                    at: line.at,
+                    local: Moment::new(line.at, zone).local,
+                    incident: line.incident.clone(),
+                    also: also.filter(|id| **id != line.incident).map(|id| (*id).to_owned()).collect(),
+                    fate: line.fate.clone(),
+                }
+            })
+            .collect();
+        figures.sort_by_key(|line| line.at);
+        figures
+    }
+}
+
+/// Whether what was `for` somebody is this practice's affair: its manager's, its primary care network's, or that of nobody's practice
+/// in particular, such as staff.
+pub(super) fn concerns(whom: &str, practice: &str) -> bool {
+    let network = whom.strip_prefix("pcn ").and_then(|network| network.split_once(": "));
+    if let Some((_, practices)) = network {
+        return practices.split(',').any(|id| id == practice);
+    }
+    // The id of a practice has no space in it, and is nobody's title.
+    let is_practices = whom != "staff" && !whom.starts_with("owner ");
+    !is_practices || whom.split(',').any(|id| id == practice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: i64, incident: &str, id: &str, kind: NoticeKind, why: Option<&str>) -> NoticeLine {
+        let fate = NoticeFate {
+            id: Some(id.to_owned()),
+            notice: kind.as_str().to_owned(),
+            channel: "email".to_owned(),
+            whom: "staff".to_owned(),
+            outcome: if why.is_some() { "withheld" } else { "accepted" }.to_owned(),
+            why: why.map(str::to_owned),
+            via: None,
+            answer: None,
+        };
+        NoticeLine { at: At::from_millis(at), incident: incident.to_owned(), fate }
+    }
+
+    #[test]
+    fn a_digest_stands_with_every_incident_that_it_told_of_and_once_with_all() {
+        let told = "told in digest.5.00";
+        let facts = Facts {
+            notices: vec![
+                line(1, "a", "a.o1", NoticeKind::Opening, None),
+                line(5, "b", "b.o1", NoticeKind::Opening, Some(told)),
+                line(5, "c", "c.o1", NoticeKind::Opening, Some(told)),
+                line(5, "d", "d.o1", NoticeKind::Opening, Some("told in digest.6.00")),
+                line(9, "c", "digest.5.00", NoticeKind::Digest, None),
+            ],
+            ..Facts::default()
+        };
+        let told = Told::new(&facts);
+        let of = |ids: &[&str]| -> Vec<(i64, Vec<String>)> {
+            let all = told.of(ids.iter().copied(), |fate| fate.outcome == "accepted", &TimeZone::UTC);
+            all.iter().map(|line| (line.at.as_millis(), line.incidents())).collect()
+        };
+        let digest = (9, vec!["c".to_owned(), "b".to_owned()]);
+        assert_eq!(of(&["a"]), [(1, vec!["a".to_owned()])]);
+        assert_eq!(of(&["b"]), std::slice::from_ref(&digest));
+        assert_eq!(of(&["c"]), std::slice::from_ref(&digest));
+        assert_eq!(of(&["d"]), [], "its digest isn't in the journal");
+        assert_eq!(of(&["c", "b", "a"]), [(1, vec!["a".to_owned()]), digest]);
+    }
+
+    #[test]
+    fn a_practice_hears_of_what_is_its_own_and_of_what_is_nobodys_in_particular() {
+        for whom in ["staff", "G82002", "G82001,G82002", "pcn east: G82001,G82002", "owner ICB, network team"]
+        {
+            assert!(concerns(whom, "G82002"), "{whom}");
+        }
+        for whom in ["G82001", "G820021", "pcn G82002: G82001"] {
+            assert!(!concerns(whom, "G82002"), "{whom}");
+        }
+    }
+}
