@@ -150,6 +150,9 @@ fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<Str
             plain(&event.incident),
         )?;
         if let Some(hands) = hands.iter().find(|hands| hands.incident == event.incident) {
+            for said in &hands.at_work {
+                writeln!(out, "  at work on it: {} since {}", plain(&said.by), said.at)?;
+            }
             writeln!(out, "  {}", in_hand(hands))?;
         }
     }

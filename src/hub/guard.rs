@@ -61,7 +61,7 @@ impl Access {
 
     /// Whether a request may read: everybody may who reaches the page, unless a viewer's token is asked for.
     pub fn may_see(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        let Tokens { viewer: Some(viewer), admin } = self.tokens() else { return Ok(()) };
+        let Tokens { viewer: Some(viewer), admin, .. } = self.tokens() else { return Ok(()) };
         let shown = shown_token(headers);
         let fits =
             |token: &SharedSecret| shown.as_ref().is_some_and(|shown| same_secret(shown, token.bytes()));
@@ -72,6 +72,18 @@ impl Access {
             status: StatusCode::UNAUTHORIZED,
             why: "a token is needed here: as `Authorization: Bearer …`, or as the password of any user",
         })
+    }
+
+    /// Whether a request may say what became of mails: it shows the token that is for nothing else, or it may change anything.
+    pub fn may_bring_bounces(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
+        let bounce = self.tokens().bounce;
+        let shown = shown_token(headers);
+        let fits =
+            |token: &SharedSecret| shown.as_ref().is_some_and(|shown| same_secret(shown, token.bytes()));
+        if bounce.as_ref().is_some_and(fits) {
+            return is_no_foreign_page(headers);
+        }
+        self.may_change(peer, headers)
     }
 
     /// Whether a request may change something: it shows the administrator's token, or where there is none it comes from this
@@ -188,6 +200,38 @@ mod tests {
     }
 
     #[test]
+    fn the_token_for_bounces_is_for_nothing_else() {
+        let token = |text| SharedSecret::new(text).ok();
+        let tokens = Tokens {
+            viewer: token("the viewer's token, long enough"),
+            admin: token("the administrator's token, long"),
+            bounce: token("the mail server's token, long en"),
+        };
+        let access = Access::new(tokens);
+        let with = |token: &str| {
+            let shown = format!("Bearer {token}");
+            headers(&[("x-linewatch", "approve"), ("host", LOOPBACK), ("authorization", &shown)])
+        };
+        let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
+        let bounce = with("the mail server's token, long en");
+        assert_eq!(access.may_bring_bounces(here, &bounce), Ok(()));
+        assert!(access.may_change(here, &bounce).is_err() && access.may_see(&bounce).is_err());
+        assert_eq!(access.may_bring_bounces(here, &with("the administrator's token, long")), Ok(()));
+        for other in ["the viewer's token, long enough", "", "anything"] {
+            assert!(access.may_bring_bounces(here, &with(other)).is_err(), "{other}");
+        }
+        let foreign = headers(&[("authorization", "Bearer the mail server's token, long en")]);
+        assert!(
+            access.may_bring_bounces(here, &foreign).is_err(),
+            "without the header that no foreign page can set"
+        );
+        let there = Some(Peer("192.0.2.7:5000".parse().expect("an address")));
+        let none = headers(&[("x-linewatch", "approve"), ("host", LOOPBACK)]);
+        assert_eq!(Access::default().may_bring_bounces(here, &none), Ok(()), "as with any change");
+        assert!(Access::default().may_bring_bounces(there, &none).is_err());
+    }
+
+    #[test]
     fn an_approval_needs_this_machine_and_the_header_and_no_foreign_page() {
         let access = Access::default();
         let may_change = |peer, headers: &HeaderMap| access.may_change(peer, headers);
@@ -213,7 +257,8 @@ mod tests {
     fn tokens_are_shown_as_bearer_or_as_a_password() {
         let secret = |text: &str| SharedSecret::new(text).expect("long enough");
         let (viewer, admin) = ("viewer-0123456789", "admin-0123456789");
-        let access = Access::new(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)) });
+        let access =
+            Access::new(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)), bounce: None });
         let with = |value: &str| {
             headers(&[("authorization", value), ("x-linewatch", "approve"), ("host", LOOPBACK)])
         };

@@ -55,7 +55,8 @@ pub struct NoticeFate {
     /// Practices' ids with commas between, or `staff`.
     #[serde(rename = "for")]
     pub whom: String,
-    /// `accepted`, `rejected`, `withheld`.
+    /// `accepted`, `rejected`, `withheld`; and of a mail that had been accepted: `bounced`, `delayed`, `beyond` (bounced at an address that
+    /// ours was passed on to).
     pub outcome: String,
     pub why: Option<String>,
     /// The relay or channel that it left by.
@@ -100,7 +101,8 @@ pub struct Acknowledged {
     pub by: String,
     /// `link`, `command`
     pub way: String,
-    /// `staff`: they took it on. Else the practices, ids with commas between, whose manager read of it.
+    /// `staff`, `role on-call`: they took it on. `owner BT`: they are at work on it. Else who read of it: the practices, ids with
+    /// commas between, or `pcn east: G82002`.
     #[serde(rename = "for")]
     pub whom: String,
     /// [`crate::limits::ACK_NOTE_CHARS_MAX`] characters at most.

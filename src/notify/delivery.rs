@@ -130,7 +130,7 @@ impl Worker<'_> {
         let Some(from) = &self.settings.from else {
             return Err(Trouble::Unsendable("there is no sender".to_owned()));
         };
-        match mail(notice, letter, from) {
+        match mail(notice, letter, from, self.shared.store.link_key()) {
             Ok(mail) => self.hand_over(relay, &mail).await,
             Err(error) => Err(Trouble::Unsendable(error.to_string())),
         }

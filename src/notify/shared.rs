@@ -8,12 +8,14 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
+use super::bounce::Bouncing;
 use super::channel::{Channel, Way, contact_of, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
-use super::notice::{Audience, Delivery, Notice, NoticeKind, Outcome, Try, masked};
+use super::link::LinkKey;
+use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::escalation::Told;
@@ -43,6 +45,7 @@ pub(super) struct Shared {
     tally: Mutex<BTreeMap<Channel, Tally>>,
     deliveries: broadcast::Sender<Delivery>,
     pub earlier: Earlier,
+    bouncing: Mutex<Bouncing>,
 }
 
 /// What the configuration says, as far as the desk is concerned.
@@ -145,9 +148,9 @@ impl Settings {
     }
 
     /// The `Message-ID` that a notice has or would have had.
-    pub(super) fn message_id(&self, notice: &str) -> String {
+    fn message_id(&self, notice: &str, key: Option<&LinkKey>) -> String {
         match &self.from {
-            Some(from) => super::mail::message_id(notice, from),
+            Some(from) => super::mail::message_id(notice, from, key),
             None => format!("<{notice}@localhost>"),
         }
     }
@@ -251,6 +254,7 @@ impl Shared {
             tally: Mutex::new(BTreeMap::from([(Channel::Email, Tally::default())])),
             deliveries: broadcast::channel(limits::DELIVERY_NEWS).0,
             earlier: Earlier::default(),
+            bouncing: Mutex::default(),
         }
     }
 
@@ -279,16 +283,21 @@ impl Shared {
     pub(super) fn ways(&self, notice: &Notice) -> Vec<Way> {
         let settings = self.settings();
         let service = settings.mail_service.as_deref();
-        ways_of(notice, &settings.contacts, service, self.ledger().open())
+        let comes_back = self.bouncing().is_likely(&notice.recipient, now());
+        ways_of(notice, &settings.contacts, service, comes_back, self.ledger().open())
+    }
+
+    /// Whose mails come back.
+    pub(super) fn bouncing(&self) -> MutexGuard<'_, Bouncing> {
+        lock(&self.bouncing)
     }
 
     /// The link by which the reader of a letter acknowledges its incident; `None`: there is none, or nothing to acknowledge.
     pub(super) fn link(&self, notice: &Notice, event: &Event, settings: &Settings) -> Option<String> {
         let is_over = event.event == EventKind::Resolved
             || matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
-        // A digest tells of many; and who hears because of what they look after isn't asked.
-        let is_asked = notice.kind != NoticeKind::Digest
-            && matches!(notice.audience, Audience::Staff | Audience::Practices(_));
+        // A digest tells of many.
+        let is_asked = notice.kind != NoticeKind::Digest;
         let (base, key) = settings.acknowledgement.link.as_ref().zip(self.store.link_key())?;
         let person = person(&notice.audience, &notice.recipient);
         (is_asked && !is_over).then(|| key.link(base, &notice.incident, &person))
@@ -370,7 +379,7 @@ impl Shared {
             kind: notice.kind,
             channel: channel.as_str(),
             audience: notice.audience.clone(),
-            message_id: self.settings().message_id(&notice.id),
+            message_id: self.settings().message_id(&notice.id, self.store.link_key()),
             tried: tried.cloned(),
             outcome,
         };
@@ -397,6 +406,8 @@ impl Shared {
             queued: counts.queued,
             waiting: counts.waiting,
             held: counts.held,
+            kept: self.ledger().kept(),
+            bouncing: self.bouncing().list(now()).len(),
             oldest: counts.oldest,
             accepted: sum(|tally| tally.accepted),
             deferred: sum(|tally| tally.deferred),

@@ -13,10 +13,11 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
 use super::journal::{append as journal, append_each, entries_of, record_measuring};
 use super::mutes::record_mute;
-use super::{BeatRow, Transition, acknowledgements, outbox};
+use super::{BeatRow, Transition, acknowledgements, outbox, returns};
 use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
 use crate::limits::ROWS_PER_STATEMENT;
+use crate::notify::bounce::Returned;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::observation::Failure;
@@ -45,6 +46,7 @@ pub(super) enum Write {
         at: At,
     },
     Acknowledge(Arc<Acknowledgement>),
+    Return(Arc<Returned>),
     Beats {
         heard_until: At,
         beats: Arc<[BeatRow]>,
@@ -149,6 +151,7 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
             Write::Measuring { at, turn } => record_measuring(tx, *at, *turn).await?,
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
             Write::Acknowledge(said) => acknowledgements::acknowledge(tx, said).await?,
+            Write::Return(returned) => returns::record(tx, returned).await?,
             Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
             Write::Mute { at, mute, turn } => record_mute(tx, *at, mute, turn).await?,
         }
@@ -199,15 +202,20 @@ fn planned_notice(notice: &Notice) -> PlannedNotice {
     }
 }
 
+/// As whom somebody is spoken to who is neither a practice's manager nor just staff: see [`super::read::audience`].
+pub(super) fn as_whom(audience: &Audience) -> Option<String> {
+    match audience {
+        Audience::Staff | Audience::Practices(_) => None,
+        Audience::Role { .. } => Some(audience.label()),
+        Audience::Pcn { .. } | Audience::Owner { .. } => Some(audience.who()),
+    }
+}
+
 /// True when it wasn't there before.
 async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sqlx::Error> {
     let practices = match &notice.audience {
-        Audience::Staff | Audience::Owner { .. } => None,
+        Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => None,
         Audience::Practices(practices) | Audience::Pcn { practices, .. } => Some(practices.join(",")),
-    };
-    let who = match &notice.audience {
-        Audience::Staff | Audience::Practices(_) => None,
-        audience @ (Audience::Pcn { .. } | Audience::Owner { .. }) => Some(audience.who()),
     };
     let keep = match &notice.state {
         NoticeState::Kept { by } => Some(by.as_str().to_owned()),
@@ -230,7 +238,7 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .bind(event_word(notice.event))
     .bind(notice.kind.as_str())
     .bind(practices)
-    .bind(who)
+    .bind(as_whom(&notice.audience))
     .bind(&notice.recipient)
     .bind(&notice.thread)
     .bind(notice.due.as_millis())

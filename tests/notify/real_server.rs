@@ -18,7 +18,7 @@ use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{config, impatient, manager, next, opened, resolved};
+use crate::estate::{config, impatient, manager, next, now, opened, resolved};
 
 const EXIM: &str = "/usr/sbin/exim4";
 
@@ -247,7 +247,7 @@ async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
     let [(whom, why)] = refused.as_slice() else { panic!("one was refused: {refused:?}") };
     assert_eq!(whom, &Audience::Practices(vec!["P3".to_owned()]));
     assert!(why.contains("no such mailbox"), "{why}");
-    let against = store.refusals().await.expect("an answer");
+    let against = store.refusals(now()).await.expect("an answer");
     let [row] = against.as_slice() else { panic!("recorded against the recipient: {against:?}") };
     assert_eq!((row.recipient.as_str(), row.refused), (manager(3).as_str(), 1));
     assert!(row.answer.contains("5.1.1"), "{}", row.answer);

@@ -4,7 +4,7 @@ use super::part::{Block, Part};
 use super::{Context, phrases, plain};
 use crate::incident::EventKind;
 use crate::notify::acknowledgement::Acknowledgement;
-use crate::notify::notice::{Notice, NoticeKind};
+use crate::notify::notice::{Audience, Notice, NoticeKind};
 use crate::notify::policy::escalation::Told;
 use crate::time::At;
 
@@ -17,9 +17,34 @@ pub(super) fn who_has_it(context: &Context<'_>, seen_from: At) -> Option<String>
     who(context, seen_from, "")
 }
 
-/// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`.
-pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At) -> Option<String> {
-    who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)))
+/// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`; and who else is at work on it.
+pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At) -> Vec<String> {
+    let there = who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)));
+    there.into_iter().chain(who_is_at_work(context, seen_from)).collect()
+}
+
+/// `BT’s desk has been at work on it since 07:31.` `None`: nobody who looks after it has said so, or it is over.
+fn who_is_at_work(context: &Context<'_>, seen_from: At) -> Option<String> {
+    let at_work = context.hands.map(|hands| &*hands.at_work).filter(|_| is_open(context))?;
+    let since = |said: &Acknowledgement| plain::clock(said.at, seen_from, &context.estate.icb.timezone);
+    // A person's name alone doesn't say whose they are.
+    let named = |said: &Acknowledgement| match &said.audience {
+        Audience::Owner { name } if *name != said.by => {
+            format!("{} for {}", plain::name(&said.by), plain::name(name))
+        }
+        _ => plain::name(&said.by),
+    };
+    match at_work {
+        [] => None,
+        [one] => Some(format!("{} has taken this on, at {}.", plain::capital(&named(one)), since(one))),
+        several => {
+            let names =
+                several.iter().take(NAMED_MAX).map(|said| format!("{} ({})", named(said), since(said)));
+            let more = several.len().saturating_sub(NAMED_MAX);
+            let names: Vec<String> = names.chain((more > 0).then(|| format!("{more} more"))).collect();
+            Some(format!("{} have taken this on.", plain::capital(&plain::and(&names))))
+        }
+    }
 }
 
 fn who(context: &Context<'_>, seen_from: At, place: &str) -> Option<String> {
@@ -51,13 +76,19 @@ pub(super) fn for_staff(notice: &Notice, context: &Context<'_>) -> Vec<Block> {
         return Vec::new();
     }
     let taken_on = who_has_it(context, notice.due);
+    let at_work = who_is_at_work(context, notice.due);
     if notice.kind == NoticeKind::Escalation {
-        return escalation(notice, context, taken_on);
+        return escalation(notice, context, taken_on, at_work);
     }
     let mut blocks = Vec::new();
     let is_taken_on = taken_on.is_some();
+    blocks.extend(at_work.clone().map(in_hand));
     let nobody = || {
-        let not_yet = if notice.kind == NoticeKind::Opening { "" } else { "Nobody has taken this on yet. " };
+        let not_yet = match (&at_work, notice.kind) {
+            (Some(_), _) => format!("Nobody at {} has yet. ", plain::name(&context.estate.icb.name)),
+            (None, NoticeKind::Opening) => String::new(),
+            (None, _) => "Nobody has taken this on yet. ".to_owned(),
+        };
         let next = next.map(|next| {
             format!("If nobody takes it on, others are told at {}.", clock(next, notice, context))
         });
@@ -69,14 +100,27 @@ pub(super) fn for_staff(notice: &Notice, context: &Context<'_>) -> Vec<Block> {
     blocks
 }
 
-/// The manager's own line: that the letter was read, and no more.
+/// Those who look after what failed: that they are at work on it.
+pub(super) fn for_owners(context: &Context<'_>, seen_from: At) -> Vec<Block> {
+    let Some(url) = context.link.filter(|_| is_open(context)) else { return Vec::new() };
+    let known = who_is_at_work(context, seen_from).map(in_hand);
+    let text = "When you have taken this on, please say so here:".to_owned();
+    known.into_iter().chain([Block::link(Part::Reply, text, "We have taken this on", url)]).collect()
+}
+
+/// The manager's own line, and a primary care network's: that the letter was read, and no more.
 pub(super) fn for_managers(context: &Context<'_>) -> Option<Block> {
     let url = context.link.filter(|_| is_open(context))?;
     let text = format!("If you have read this, please tell {}:", plain::name(&context.estate.icb.name));
     Some(Block::link(Part::Reply, text, "I have read this", url))
 }
 
-fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>) -> Vec<Block> {
+fn escalation(
+    notice: &Notice,
+    context: &Context<'_>,
+    taken_on: Option<String>,
+    at_work: Option<String>,
+) -> Vec<Block> {
     if let Some(taken_on) = taken_on {
         let text = format!(
             "{taken_on} Until then nobody had, which is why you get this letter. Nothing is asked of you."
@@ -91,10 +135,15 @@ fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>) 
             plain::length(since, notice.due)
         )
     });
+    let nobody = match &at_work {
+        Some(_) => format!("Nobody at {} has said", plain::name(&context.estate.icb.name)),
+        None => "Nobody has said".to_owned(),
+    };
     let mut blocks = vec![in_hand(format!(
-        "Nobody has said that they have this in hand.{} That is why you get this letter.",
+        "{nobody} that they have this in hand.{} That is why you get this letter.",
         since.unwrap_or_default()
     ))];
+    blocks.extend(at_work.map(in_hand));
     // Those who were told with this reader are as new to it as they are.
     let before = |told: &&Told| told.at < notice.due;
     let told: Vec<&Told> = hands.told.iter().filter(before).collect();

@@ -85,6 +85,7 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
     let draft = match &notice.audience {
         Audience::Practices(practices) => manager::draft(notice, practices, context),
         Audience::Staff => staff::draft(notice, context),
+        Audience::Role { id } => staff::draft(notice, context).told_as(id),
         Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context),
         Audience::Owner { name } => owner::draft(notice, name, context),
     };
@@ -110,4 +111,12 @@ struct Draft {
     title: String,
     blocks: Vec<Block>,
     footer: Vec<String>,
+}
+
+impl Draft {
+    /// Says why the reader is told: a role can be given to somebody else.
+    fn told_as(mut self, role: &str) -> Self {
+        self.footer.push(format!("You are told because you hold the role {}.", plain::name(role)));
+        self
+    }
 }

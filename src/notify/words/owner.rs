@@ -2,7 +2,7 @@
 
 use super::part::{Block, Part};
 use super::staff::{causes_of, evidence, more, percent};
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, hands, phrases, plain};
 use crate::estate::Component;
 use crate::incident::EventKind;
 use crate::notify::notice::{Notice, NoticeKind};
@@ -61,6 +61,9 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>) -> Draf
             if notice.kind == NoticeKind::Update { "Changed" } else { "Fault" }
         }
     };
+    if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+        blocks.extend(hands::for_owners(context, notice.due));
+    }
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));

@@ -2,7 +2,7 @@
 
 use super::part::{Block, Part};
 use super::staff::more;
-use super::{Context, Draft, phrases, plain};
+use super::{Context, Draft, hands, phrases, plain};
 use crate::notify::notice::{Notice, NoticeKind};
 
 /// Practices named in one letter: more than any network has.
@@ -53,11 +53,13 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
                 Block::section(Part::Where, "Where the fault is", vec![phrases::where_it_is(event, estate)]),
             ];
             blocks.extend(super::staff::services(context));
-            let next = vec![
+            let mut next = hands::who_has_it_there(context, notice.due);
+            next.extend([
                 "The managers of these practices are told as well, where we have an address.".to_owned(),
                 "We will write when it is over.".to_owned(),
-            ];
+            ]);
             blocks.push(Block::section(Part::Next, "What happens next", next));
+            blocks.extend(hands::for_managers(context));
             (word, format!("{} at {count}", phrases::says(event, estate)), blocks)
         }
     };
