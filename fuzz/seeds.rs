@@ -420,7 +420,6 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("bounce", "within", "Content-Type: message/rfc822\n\n".repeat(100).into_bytes()),
         ("bounce", "too-deep", "Content-Type: message/rfc822\n\n".repeat(101).into_bytes()),
         ("hub_request", "bounce", with(3, "POST /api/v1/bounces\n\n{\"message_ids\":[\"a@b\"],\"recipients\":[{\"action\":\"failed\"}]}")),
-        ("hub_request", "bounce-from-afar", with(2, "POST /api/v1/bounces\n\n{}")),
         ("hub_request", "page", with(3, "GET /")),
         ("hub_request", "practice", with(3, "GET /practice/G82001")),
         ("hub_request", "practices", with(3, "GET /practices\nHost: localhost")),

@@ -151,7 +151,8 @@ fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<Str
         )?;
         if let Some(hands) = hands.iter().find(|hands| hands.incident == event.incident) {
             for said in &hands.at_work {
-                writeln!(out, "  at work on it: {} since {}", plain(&said.by), said.at)?;
+                let (by, about) = (plain(&said.by), plain(&said.about));
+                writeln!(out, "  at work on it: {by} ({about}) since {}", said.at)?;
             }
             writeln!(out, "  {}", in_hand(hands))?;
         }

@@ -109,9 +109,15 @@ async fn take(
             "`message_ids` and `recipients` need one entry each, at least",
         );
     };
+    if hub.store.link_key().is_none() {
+        let why = "the hub goes on from memory and can't tell which mails are its own; see its log, and say it again later";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    }
     match hub.desk.came_back(&report).await {
         Ok(came) => {
-            came.iter().for_each(|came| hub.numbers.came_back(came));
+            for came in &came {
+                hub.numbers.came_back(came);
+            }
             if came.contains(&Came::Early) {
                 let why = "the mail is only just being handed over; say it again in a minute";
                 return problem(StatusCode::SERVICE_UNAVAILABLE, why);

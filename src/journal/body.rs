@@ -110,6 +110,18 @@ pub struct Acknowledged {
     pub note: Option<String>,
 }
 
+impl Acknowledged {
+    /// The practices whose people said so, ids with commas between; empty: it was somebody of the ICB's, or a supplier.
+    pub fn practices(&self) -> &str {
+        match self.whom.split_once(' ') {
+            Some(("pcn", of)) => of.split_once(": ").map_or("", |(_, practices)| practices),
+            Some(("role" | "owner", _)) => "",
+            _ if self.whom == "staff" => "",
+            _ => &self.whom,
+        }
+    }
+}
+
 /// `mute`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Muting {
@@ -169,4 +181,25 @@ pub struct Begun {
     pub adopted: u64,
     /// The journal's own, for heads.
     pub public_key: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_of_practices_where_it_is_of_practices() {
+        for (whom, practices) in [
+            ("staff", ""),
+            ("role on-call", ""),
+            ("owner ICB network team", ""),
+            ("pcn east: G82002,G82003", "G82002,G82003"),
+            ("pcn east", ""),
+            ("G82002,G82002/westfield", "G82002,G82002/westfield"),
+        ] {
+            let (by, way) = ("Jo".to_owned(), "link".to_owned());
+            let said = Acknowledged { by, way, whom: whom.to_owned(), note: None };
+            assert_eq!(said.practices(), practices, "{whom}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
-use super::bounce::Bouncing;
+use super::bounce::{Bouncing, Standing};
 use super::channel::{Channel, Way, contact_of, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
@@ -20,7 +20,7 @@ use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::escalation::Told;
 use super::policy::routing::Routing;
-use super::policy::{Ledger, Rules, person};
+use super::policy::{Ledger, Rules, key, person};
 use super::smtp::Relay;
 use super::words::texts::Texts;
 use crate::config::{
@@ -168,6 +168,15 @@ impl Settings {
         }
     }
 
+    /// Whether anybody is written to at this address, as things are configured.
+    fn knows(&self, address: &str) -> bool {
+        let is_it = |other: &String| key(other) == key(address);
+        let managers = self.estate.practices.iter().flat_map(|practice| &practice.email);
+        let escalated = self.acknowledgement.steps.iter().flat_map(|step| &step.to);
+        let contacts = self.contacts.iter().map(|contact| &contact.email);
+        self.staff.iter().chain(managers).chain(escalated).chain(contacts).any(is_it)
+    }
+
     /// What somebody is called, where `[[contact]]` says it.
     pub(super) fn contact_name(&self, recipient: &str) -> Option<&str> {
         contact_of(&self.contacts, recipient).and_then(|contact| contact.name.as_deref())
@@ -287,7 +296,13 @@ impl Shared {
         ways_of(notice, &settings.contacts, service, comes_back, self.ledger().open())
     }
 
-    /// Whose mails come back.
+    /// Those whose mails come back at present, the latest first. An address that nobody is written to any more has been mended.
+    pub(super) fn come_back(&self) -> Vec<Standing> {
+        let (settings, all) = (self.settings(), self.bouncing().list(now()));
+        all.into_iter().filter(|standing| settings.knows(&standing.address)).collect()
+    }
+
+    /// Whose mails come back, or came back lately.
     pub(super) fn bouncing(&self) -> MutexGuard<'_, Bouncing> {
         lock(&self.bouncing)
     }
@@ -407,7 +422,7 @@ impl Shared {
             waiting: counts.waiting,
             held: counts.held,
             kept: self.ledger().kept(),
-            bouncing: self.bouncing().list(now()).len(),
+            bouncing: self.come_back().len(),
             oldest: counts.oldest,
             accepted: sum(|tally| tally.accepted),
             deferred: sum(|tally| tally.deferred),

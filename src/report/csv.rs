@@ -31,7 +31,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "detail",
     ])?;
     for line in &figures.acknowledgements {
-        let practices = if line.said.whom == "staff" { "" } else { &line.said.whom };
+        let practices = line.said.practices();
         let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
         let (utc, none) = (line.at.utc.to_string(), String::new());
         out.write_record([

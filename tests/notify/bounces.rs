@@ -8,7 +8,12 @@ use axum::routing::post;
 use linewatch::config::{ChannelKind, ChannelSettings, Config, ContactSettings, ContactWay};
 use linewatch::estate::SharedSecret;
 use linewatch::incident::{Event, EventKind};
+use linewatch::limits::BOUNCE_PROVEN_AFTER;
+use linewatch::notify::bounce::{ReturnOutcome, Returned};
 use linewatch::notify::policy::routing::Terms;
+use linewatch::notify::{Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
+use linewatch::store::{Settlement, Store};
+use linewatch::time::At;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
@@ -392,4 +397,77 @@ async fn a_mail_that_came_back_leaves_by_the_other_way_and_what_is_told_next_has
 
 fn linewatch_config() -> Config {
     crate::estate::config(2, std::net::SocketAddr::from(([127, 0, 0, 1], 1)))
+}
+
+#[tokio::test]
+async fn whose_next_mail_was_taken_and_has_not_come_back_for_a_day_is_well_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let start = At::from_millis(1_700_000_000_000);
+    let event = Event { at: start, ..opened(1) };
+    let notice = |id: &str| Notice {
+        id: id.to_owned(),
+        incident: event.incident.clone(),
+        event_at: event.at,
+        event: event.event,
+        kind: NoticeKind::Opening,
+        audience: Audience::Practices(vec!["P0".to_owned()]),
+        recipient: "Manager@P0.example".to_owned(),
+        thread: None,
+        due: event.at,
+        state: NoticeState::Queued,
+    };
+    let accepted = |notice: &Notice, at: At| Settlement {
+        at,
+        notice: notice.id.clone(),
+        incident: notice.incident.clone(),
+        kind: notice.kind,
+        audience: notice.audience.clone(),
+        attempts: 1,
+        tried: Some(Try {
+            channel: Channel::Email,
+            via: "relay:25".to_owned(),
+            outcome: TryOutcome::Accepted,
+            answer: "250 Ok".to_owned(),
+        }),
+        outcome: Outcome::Accepted,
+    };
+    let back = |notice: &Notice, at: At| Returned {
+        at,
+        notice: notice.id.clone(),
+        incident: notice.incident.clone(),
+        kind: notice.kind,
+        audience: notice.audience.clone(),
+        outcome: ReturnOutcome::Bounced,
+        is_permanent: true,
+        leaves_again: false,
+        via: "mx.example".to_owned(),
+        answer: "550 gone".to_owned(),
+        why: "bounced: gone, said by mx.example".to_owned(),
+    };
+    let (first, second) = (notice("one"), notice("two"));
+    store.record(&event, &[first.clone(), second.clone()]).await.expect("the disk takes it");
+    store.settle(accepted(&first, start)).await.expect("the disk takes it");
+    let bounce = back(&first, start.plus_millis(1_000));
+    for _ in 0..2 {
+        // A write whose answer got lost is written again.
+        store.returned(bounce.clone()).await.expect("the disk takes it");
+    }
+    assert!(store.was_returned(&bounce).await.expect("an answer"));
+    let of = store.refusals(start.plus_millis(2_000)).await.expect("an answer");
+    assert_eq!((of.len(), of[0].refused, of[0].bounced, of[0].about.as_deref()), (1, 1, true, Some("P0")));
+    let sent = store.sent("one").await.expect("an answer").expect("it is there");
+    assert_eq!((sent.attempts, sent.is_latest), (2, true));
+    assert!(matches!(sent.notice.state, NoticeState::Rejected { .. }));
+
+    // The next is taken, as the first was, which shows nothing yet.
+    let taken = start.plus_millis(3_600_000);
+    store.settle(accepted(&second, taken)).await.expect("the disk takes it");
+    let proven = taken + BOUNCE_PROVEN_AFTER;
+    assert_eq!(store.refusals(proven).await.expect("an answer").len(), 1);
+    assert_eq!(store.refusals(proven.plus_millis(1)).await.expect("an answer"), []);
+    // Unless it comes back as well.
+    store.returned(back(&second, taken.plus_millis(1))).await.expect("the disk takes it");
+    let of = store.refusals(proven.plus_millis(1)).await.expect("an answer");
+    assert_eq!((of.len(), of[0].refused, of[0].since), (1, 2, start.plus_millis(1_000)));
 }

@@ -153,7 +153,7 @@ impl Desk {
 
     /// Those whose mails come back at present, the latest first.
     pub fn bouncing(&self) -> Vec<Standing> {
-        self.shared.bouncing().list(now())
+        self.shared.come_back()
     }
 
     /// Takes up what an earlier process knew of mails that come back.

@@ -176,7 +176,9 @@ fn a_desk_that_starts_again_knows_who_was_told_by_which_role() {
     let mut story = story();
     let first = event("1", 0, &["A"]);
     let mut notices = story.tell(&first).notices;
-    notices.iter_mut().for_each(|notice| notice.state = NoticeState::Accepted);
+    for notice in &mut notices {
+        notice.state = NoticeState::Accepted;
+    }
     let open = OpenIncident { event: first, approved: false, notices, taken_on: Vec::new() };
     story.ledger = Ledger::restore(&[open], Left::default());
     assert_eq!(
