@@ -255,14 +255,15 @@ async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
     let fates = store.fates(None, true).await.expect("an answer");
     let boxes = exim.mailboxes().await;
     assert_eq!(boxes.keys().collect::<Vec<_>>(), ["icb", "p0", "p1", "p2"]);
+    let key = store.link_key().expect("a store on disk has one");
     for (name, mails) in &boxes {
         let ids: BTreeSet<_> = mails.iter().map(|mail| mail.header("Message-ID").expect("one")).collect();
         assert_eq!((mails.len(), ids.len()), (2, 2), "{name}: each letter once");
         for mail in mails {
-            let id = mail.header("Message-ID").expect("one").trim_start_matches('<');
-            let fate = fates.iter().find(|fate| id.starts_with(&format!("{}@", fate.notice.id)));
+            let id = mail.header("Message-ID").expect("one").trim_matches(['<', '>']);
+            let fate = fates.iter().find(|fate| key.notice_of(id) == Some(&fate.notice.id));
             let notice = &fate.expect("a notice of that id").notice;
-            let thread = notice.thread.as_ref().map(|first| format!("<{first}@icb.example>"));
+            let thread = notice.thread.as_ref().map(|first| key.message_id(first, "icb.example"));
             assert_eq!(mail.header("In-Reply-To"), thread.as_deref(), "{name}");
             assert_eq!(mail.header("References"), thread.as_deref(), "{name}");
             assert!(thread.is_none_or(|first| ids.contains(first.as_str())), "{name}: its thread is there");

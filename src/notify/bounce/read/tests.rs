@@ -120,3 +120,25 @@ fn words_and_lists_have_their_bounds() {
     let rude = sample!("exim").replace("no such user", "no\u{7}\u{1b}[31m user");
     assert_eq!(one(&rude).1.said.as_deref(), Some("550 5.1.1 no [31m user"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_altered_in_a_report_what_is_read_keeps_its_bounds(
+        which in 0_usize..4,
+        edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..24),
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+        again in proptest::prelude::any::<proptest::sample::Index>(),
+    ) {
+        let text = [sample!("postfix"), sample!("exim"), sample!("exchange"), sample!("delayed")][which].clone();
+        let mut bytes = text.into_bytes();
+        for (at, byte) in edits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        fuzz(&bytes);
+        let middle = again.index(bytes.len());
+        fuzz(&[&bytes[..middle], &bytes[..]].concat());
+        bytes.truncate(cut.index(bytes.len()));
+        fuzz(&bytes);
+    }
+}
