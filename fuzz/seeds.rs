@@ -37,6 +37,12 @@ fn dns(flags: u16, records: &[(u16, u32, Vec<u8>)], opt: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A mail server's report of a mail of ours.
+fn bounce(sample: &str) -> Vec<u8> {
+    let id = "2026-03-16-1.o1773645132000.0123456789abcdef.00112233445566778899aabbccddeeff@icb.example";
+    sample.replace("@ID@", id).replace("@TO@", "manager@g82002.example").into_bytes()
+}
+
 fn with(first: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut all = vec![first];
     all.extend(bytes.as_ref());
@@ -404,6 +410,16 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("beat", "too-much", with(1, "/256")),
         ("beat", "escaped", with(0, "%30%66/%66ail")),
         ("beat", "deeper", with(1, "/fail/again")),
+        ("bounce", "postfix", bounce(include_str!("../tests/notify/bounces/postfix.eml"))),
+        ("bounce", "exim", bounce(include_str!("../tests/notify/bounces/exim.eml"))),
+        ("bounce", "exchange", bounce(include_str!("../tests/notify/bounces/exchange.eml"))),
+        ("bounce", "delayed", bounce(include_str!("../tests/notify/bounces/delayed.eml"))),
+        ("bounce", "holiday", bounce(include_str!("../tests/notify/bounces/holiday.eml"))),
+        ("bounce", "spam", bounce(include_str!("../tests/notify/bounces/spam.eml"))),
+        ("bounce", "least", b"References:<a@b>\nContent-Type:message/delivery-status\n\nAction:failed\n".to_vec()),
+        ("bounce", "within", "Content-Type: message/rfc822\n\n".repeat(100).into_bytes()),
+        ("bounce", "too-deep", "Content-Type: message/rfc822\n\n".repeat(101).into_bytes()),
+        ("hub_request", "bounce", with(3, "POST /api/v1/bounces\n\n{\"message_ids\":[\"a@b\"],\"recipients\":[{\"action\":\"failed\"}]}")),
         ("hub_request", "page", with(3, "GET /")),
         ("hub_request", "practice", with(3, "GET /practice/G82001")),
         ("hub_request", "practices", with(3, "GET /practices\nHost: localhost")),

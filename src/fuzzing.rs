@@ -27,6 +27,7 @@ targets! {
     agent_key: crate::uplink::key::fuzz,
     batch: crate::uplink::batch::fuzz,
     beat: crate::hub::beats::fuzzing::beat,
+    bounce: crate::notify::bounce::fuzz,
     certificates: crate::probe::fuzzing::certificates,
     dns: crate::probe::fuzzing::dns,
     http_1: crate::probe::fuzzing::http_1,

@@ -5,6 +5,7 @@ mod agent;
 mod agents;
 mod approve;
 mod beats;
+mod bounce;
 mod check;
 mod client;
 mod drill;
@@ -67,6 +68,8 @@ enum Command {
     Notices(notices::Args),
     /// Show what became of every notice: by what it left, when, and what the mail server said
     Outbox(outbox::Args),
+    /// Take from a mail server what came back (a bounce, on the standard input), and record it against its notice
+    Bounce(bounce::Args),
     /// Print the addresses that work asks for when it is done (heartbeats)
     Beats(beats::Args),
     /// Validate a configuration, and summarise its estate
@@ -102,6 +105,8 @@ pub enum Exit {
     Usage = 2,
     /// Could not ask.
     CouldNotAsk = 3,
+    /// Not now: a mail server that called us keeps the message, and calls again (`EX_TEMPFAIL` of sysexits.h).
+    TryAgain = 75,
     /// Cut short by Ctrl-C or SIGTERM, and ended in good order: what a shell reports for SIGINT.
     Interrupted = 130,
 }
@@ -131,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Mute(args) => mute::run(args),
         Command::Notices(args) => notices::run(args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Bounce(args) => bounce::run(&args),
         Command::Beats(args) => beats::run(args),
         Command::Check(args) => check::run(args),
         Command::Probe(args) => probe::run(args),

@@ -164,6 +164,8 @@ fn to(mailing: &Mailing<'_>) -> String {
         (Audience::Pcn { id, practices }, _) => {
             format!("the primary care network {id}, about {} of its practices", practices.len())
         }
+        (Audience::Role { id }, 1) => format!("whoever holds the role {id}"),
+        (Audience::Role { id }, several) => format!("whoever holds the role {id} ({several} addresses)"),
         (Audience::Owner { name }, _) => format!("whoever looks after it: {name}"),
         (Audience::Staff, 1) if mailing.first.notice.kind == NoticeKind::Escalation => {
             format!("{}, because nobody has acknowledged", mailing.first.notice.recipient)
@@ -188,6 +190,7 @@ fn line(scenario: &str, mailing: &Mailing<'_>) -> serde_json::Value {
         "incident": notice.incident,
         "kind": notice.kind,
         "to": notice.audience.kind(),
+        "about": notice.audience.label(),
         "recipients": mailing.recipients,
         "subject": mailing.first.letter.subject,
         "text": mailing.first.letter.text,

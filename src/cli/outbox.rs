@@ -89,11 +89,12 @@ fn words(outbox: &Outbox) -> Result<String, fmt::Error> {
         }
     }
     if !outbox.refused.is_empty() {
-        out += "\nRefused when they were last tried; look at their addresses:\n";
+        out += "\nRefused when they were last tried, or came back; mend their addresses:\n";
         for each in &outbox.refused {
             let (to, channel, answer) = (plain(&each.to), plain(&each.channel), plain(&each.answer));
             let often = if each.refused == 1 { "once".to_owned() } else { format!("{} times", each.refused) };
-            writeln!(out, "  {to} ({channel}), {often} since {}: {answer}", each.since)?;
+            let about = each.about.as_deref().map(|about| format!(", {}", plain(about))).unwrap_or_default();
+            writeln!(out, "  {to} ({channel}{about}), {often} since {}: {answer}", each.since)?;
         }
     }
     Ok(out)

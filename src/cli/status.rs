@@ -150,6 +150,10 @@ fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<Str
             plain(&event.incident),
         )?;
         if let Some(hands) = hands.iter().find(|hands| hands.incident == event.incident) {
+            for said in &hands.at_work {
+                let (by, about) = (plain(&said.by), plain(&said.about));
+                writeln!(out, "  at work on it: {by} ({about}) since {}", said.at)?;
+            }
             writeln!(out, "  {}", in_hand(hands))?;
         }
     }

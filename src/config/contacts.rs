@@ -1,4 +1,5 @@
-//! `[[contact]]` and `[[pcn]]`, read: by what somebody is reached, at which hours, of what, and what they look after.
+//! `[[contact]]` and `[[pcn]]`, read: by what somebody is reached, at which hours, of what, what they look after, and which roles they
+//! hold (`roles.rs`).
 
 use std::collections::BTreeSet;
 
@@ -12,15 +13,34 @@ use super::probes::one_of;
 use super::reader::{Reader, described};
 use super::report_file::{DAYS, clock_time};
 use super::section::{Section, section};
-use super::settings::{ContactSettings, ContactWay, Pcn};
+use super::settings::{ContactSettings, ContactWay, OtherIcb, Pcn, RoleSettings};
 use super::values::{self, Refusal, refusal};
 use crate::calendar::Hours;
 use crate::limits::CONFIG_LIST_MAX;
 use crate::notify::policy::routing::Terms;
 use crate::notify::policy::severity::Severity;
 
-const CONTACT_KEYS: [&str; 9] =
-    ["email", "name", "mobile", "ways", "hours", "min_severity", "quiet_unless", "pcn", "owner"];
+const CONTACT_KEYS: [&str; 11] = [
+    "email",
+    "name",
+    "mobile",
+    "ways",
+    "hours",
+    "min_severity",
+    "quiet_unless",
+    "pcn",
+    "owner",
+    "role",
+    "icb",
+];
+
+/// What a contact may name.
+pub(super) struct There<'a> {
+    pub draft: &'a Draft,
+    pub pcns: &'a [Pcn],
+    pub roles: &'a [RoleSettings],
+    pub other_icbs: &'a [OtherIcb],
+}
 
 pub(super) fn pcns(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -> Vec<Pcn> {
     let mut names = Names::new("pcn");
@@ -49,8 +69,7 @@ pub(super) fn pcns(reader: &mut Reader<'_>, root: &Section<'_>, draft: &Draft) -
 pub(super) fn contacts(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
-    draft: &Draft,
-    pcns: &[Pcn],
+    there: &There<'_>,
     core_hours: &Hours,
     has_sms: bool,
 ) -> Vec<ContactSettings> {
@@ -62,7 +81,8 @@ pub(super) fn contacts(
         let mobile = section.value(reader, "mobile", mobile);
         let ways = ways(reader, &section);
         let terms = terms(reader, &section, core_hours);
-        let looks_after = looked_after(reader, &section, draft, pcns);
+        let looks_after = looked_after(reader, &section, there.draft, there.pcns);
+        let (roles, icbs) = held(reader, &section, there);
         let Some(email) = email else { continue };
         if ways.contains(&ContactWay::Sms) {
             missing_for_sms(reader, &section, has_sms);
@@ -75,7 +95,7 @@ pub(super) fn contacts(
         let (pcns, owners) = looks_after;
         let (email, name) = (email.value, name.map(|name| name.value));
         let mobile = mobile.map(|mobile| mobile.value);
-        contacts.push(ContactSettings { email, name, mobile, ways, terms, pcns, owners });
+        contacts.push(ContactSettings { email, name, mobile, ways, terms, pcns, owners, roles, icbs });
     }
     contacts
 }
@@ -113,7 +133,7 @@ fn terms(reader: &mut Reader<'_>, section: &Section<'_>, core_hours: &Hours) -> 
     }
 }
 
-fn severity(text: &str) -> Result<Severity, Refusal> {
+pub(super) fn severity(text: &str) -> Result<Severity, Refusal> {
     let words = Severity::ALL.map(Severity::as_str);
     let word = one_of(text, &words)?;
     Ok(Severity::ALL.into_iter().find(|severity| severity.as_str() == word).unwrap_or_default())
@@ -228,6 +248,29 @@ fn looked_after(
         known_or_refused(reader, name, "`owner` of a [[component]]", known, &mut owners);
     }
     (of_pcns, owners)
+}
+
+/// Roles by id, and the ICBs for which they are held by code.
+fn held(reader: &mut Reader<'_>, section: &Section<'_>, there: &There<'_>) -> (Vec<String>, Vec<String>) {
+    let mut roles = Vec::new();
+    for id in section.text_or_texts(reader, "role").unwrap_or_default() {
+        let known = there.roles.iter().map(|role| role.id.as_str());
+        known_or_refused(reader, id, "[[role]]", known, &mut roles);
+    }
+    let mut icbs = Vec::new();
+    for code in section.text_or_texts(reader, "icb").unwrap_or_default() {
+        let own = there.draft.icb.iter().map(|icb| icb.code.as_str());
+        let known = own.chain(there.other_icbs.iter().map(|icb| icb.code.as_str()));
+        known_or_refused(reader, code, "[icb] or [[other_icb]]", known, &mut icbs);
+    }
+    if let (Some(icb), false) = (section.raw("icb"), section.has("role")) {
+        reader.refuse(
+            icb.span,
+            "`icb` says for whom a role is held, and this contact holds none",
+            "add role = \"…\", or take `icb` out",
+        );
+    }
+    (roles, icbs)
 }
 
 fn known_or_refused<'a>(

@@ -230,6 +230,10 @@ impl Report {
         self.problems.is_empty()
     }
 
+    pub fn count(&self) -> usize {
+        self.problems.len() + self.left_out
+    }
+
     /// The errors in the order of their places: the first file's first. `None` when all is well.
     pub fn into_errors(mut self, first: &Arc<Source>) -> Option<Errors> {
         if self.problems.is_empty() {

@@ -35,6 +35,7 @@ pub fn hints(config: &Config) -> Vec<Hint> {
     hints.extend(families(estate));
     hints.extend(unreachable_people(config));
     hints.extend(acknowledgement(config));
+    hints.extend(unheld_roles(config));
     hints
 }
 
@@ -249,6 +250,31 @@ fn acknowledgement(config: &Config) -> Vec<Hint> {
                     .to_owned(),
                 help: "let people reach the hub by https: `tls` in [hub], or a proxy in front of it"
                     .to_owned(),
+            });
+        }
+    }
+    hints
+}
+
+/// ICBs for which nobody holds a role that is held for others.
+fn unheld_roles(config: &Config) -> Vec<Hint> {
+    let own = std::iter::once((&config.estate.icb.code, &config.estate.icb.name));
+    let icbs: Vec<_> = own.chain(config.ways.other_icbs.iter().map(|icb| (&icb.code, &icb.name))).collect();
+    let mut hints = Vec::new();
+    for role in &config.ways.roles {
+        let holders = || config.ways.contacts.iter().filter(|contact| contact.roles.contains(&role.id));
+        let is_held = |code: &String| holders().any(|it| it.icbs.is_empty() || it.icbs.contains(code));
+        for (code, name) in icbs.iter().filter(|(code, _)| !is_held(code)) {
+            hints.push(Hint {
+                about: vec![role.id.clone(), (*code).clone()],
+                text: format!(
+                    "nobody holds the role {:?} for {code} ({name}): it is told nothing there",
+                    role.id
+                ),
+                help: format!(
+                    "add a [[contact]] with role = {:?} and icb = {code:?}, or with no `icb` at all",
+                    role.id
+                ),
             });
         }
     }

@@ -31,6 +31,7 @@ mod probes;
 mod questions;
 mod reader;
 mod report_file;
+mod roles;
 mod rtp;
 mod secret;
 mod section;
@@ -59,8 +60,8 @@ pub use ods::{
 pub use settings::{
     AcknowledgementSettings, ChannelKind, ChannelSettings, ContactSettings, ContactWay, Deadline,
     EscalationStep, ExerciseSettings, HubSettings, MailSecurity, MailSettings, MaintenanceWindow,
-    NoticeSettings, Pcn, PracticeNotices, Rates, RelaySettings, ScheduleSettings, TlsSettings, Tokens,
-    WaySettings,
+    NoticeSettings, OtherIcb, Pcn, PracticeNotices, Rates, RelaySettings, RoleSettings, ScheduleSettings,
+    TlsSettings, Tokens, WaySettings,
 };
 pub use summary::{LaterKind, Summary, TargetRate};
 pub use unready::{Unready, unready};

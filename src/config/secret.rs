@@ -54,6 +54,15 @@ pub(super) const OF_ADMIN: Keys = Keys {
     must: "it must hold the token alone, on one line: openssl rand -hex 32 makes one",
 };
 
+/// What a mail server shows that hands over what came back.
+pub(super) const OF_BOUNCES: Keys = Keys {
+    file: "bounce_token_file",
+    variable: "bounce_token_env",
+    itself: "bounce_token",
+    example: "LINEWATCH_BOUNCE_TOKEN",
+    must: "it must hold the token alone, on one line: openssl rand -hex 32 makes one",
+};
+
 /// The secret, where one of the keys for it is there.
 pub(super) fn shared(reader: &mut Reader<'_>, section: &Section<'_>, keys: &Keys) -> Option<SharedSecret> {
     let Keys { file: file_key, variable: variable_key, itself, example, must } = keys;

@@ -13,7 +13,7 @@ use super::values::Refusal;
 use crate::limits::CONFIG_LIST_MAX;
 
 /// Keys that stand at the top of the file.
-pub(super) const TOP_KEYS: [&str; 19] = [
+pub(super) const TOP_KEYS: [&str; 21] = [
     "icb",
     "component",
     "network",
@@ -27,6 +27,8 @@ pub(super) const TOP_KEYS: [&str; 19] = [
     "contact",
     "exercise",
     "pcn",
+    "role",
+    "other_icb",
     "notices",
     "escalation",
     "maintenance",

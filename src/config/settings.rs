@@ -12,6 +12,7 @@ use crate::estate::SharedSecret;
 use crate::limits::{ARCHIVE_BYTES_MAX, NOTICE_UPDATE_EVERY, NOTICES_PER_HOUR};
 use crate::notify::Channel;
 use crate::notify::policy::routing::Terms;
+use crate::notify::policy::severity::Severity;
 use crate::notify::words::texts::Texts;
 use crate::time::At;
 
@@ -48,6 +49,8 @@ pub struct Tokens {
     pub viewer: Option<SharedSecret>,
     /// For that, and for changing something; without it, changes are taken from the hub's own machine alone.
     pub admin: Option<SharedSecret>,
+    /// For handing over what came back, and nothing else: a mail server has it.
+    pub bounce: Option<SharedSecret>,
 }
 
 impl HubSettings {
@@ -144,6 +147,9 @@ pub struct WaySettings {
     pub channels: Vec<ChannelSettings>,
     pub contacts: Vec<ContactSettings>,
     pub pcns: Vec<Pcn>,
+    /// Each is held by somebody.
+    pub roles: Vec<RoleSettings>,
+    pub other_icbs: Vec<OtherIcb>,
     /// The service, by id, that is the practices' own e-mail: where it is down, a recipient's other way is first.
     pub mail_service: Option<String>,
     pub exercise: ExerciseSettings,
@@ -219,6 +225,29 @@ pub struct ContactSettings {
     pub pcns: Vec<String>,
     /// Owners of components, by name, for whom they hear.
     pub owners: Vec<String>,
+    /// Roles at the ICB that they hold, by id.
+    pub roles: Vec<String>,
+    /// The ICBs for which they hold them, by code; empty: all.
+    pub icbs: Vec<String>,
+}
+
+/// `[[role]]`: what whoever holds it is told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSettings {
+    pub id: String,
+    /// It isn't told of what is less severe.
+    pub min_severity: Severity,
+    /// Kinds of cause that it is told of; empty: all.
+    pub causes: Vec<String>,
+}
+
+/// `[[other_icb]]`: an ICB whose practices this estate has beside those of `[icb]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherIcb {
+    pub code: String,
+    pub name: String,
+    /// Ids, in order.
+    pub practices: Vec<String>,
 }
 
 /// `[[pcn]]`: a primary care network.

@@ -73,7 +73,7 @@ pub(super) fn settings(reader: &mut Reader<'_>, root: &Section<'_>, draft: &mut 
 }
 
 /// Keys of `[hub]`; secrets themselves are among them so that their refusal can say more.
-const HUB_KEYS: [&str; 17] = [
+const HUB_KEYS: [&str; 20] = [
     "listen",
     "data",
     "via",
@@ -90,6 +90,9 @@ const HUB_KEYS: [&str; 17] = [
     "admin_token_file",
     "admin_token_env",
     "admin_token",
+    "bounce_token_file",
+    "bounce_token_env",
+    "bounce_token",
     "tls",
 ];
 
@@ -112,6 +115,7 @@ fn hub(
     let beat_secret = secret::shared(reader, &section, &secret::OF_BEATS);
     hub.tokens.viewer = secret::shared(reader, &section, &secret::OF_VIEWER);
     hub.tokens.admin = secret::shared(reader, &section, &secret::OF_ADMIN);
+    hub.tokens.bounce = secret::shared(reader, &section, &secret::OF_BOUNCES);
     hub.tls = tls(reader, &section);
     if let Some(listen) = section.value(reader, "listen", values::listen) {
         hub.listen = listen.value;

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::contacts::{contacts, pcns};
+use super::contacts::{There, contacts, pcns};
 use super::estate_file::{Draft, sections};
 use super::exercise::exercise;
 use super::names::shorten;
 use super::probes::{one_of, trust};
 use super::reader::Reader;
+use super::roles::{other_icbs, refuse_unheld, roles};
 use super::secret::{self, Keys};
 use super::section::Section;
 use super::settings::{ChannelKind, ChannelSettings, WaySettings};
@@ -58,7 +59,15 @@ pub(super) fn ways(
     let channels = channels(reader, root);
     let has_sms = channels.iter().any(|channel| matches!(channel.kind, ChannelKind::Sms { .. }));
     let pcns = pcns(reader, root, draft);
-    let contacts = contacts(reader, root, draft, &pcns, core_hours, has_sms);
+    let other_icbs = other_icbs(reader, root, draft);
+    let roles = roles(reader, root, draft);
+    let there = There { draft, pcns: &pcns, roles: &roles, other_icbs: &other_icbs };
+    let errors = reader.report.count();
+    let contacts = contacts(reader, root, &there, core_hours, has_sms);
+    // Whoever has misspelt a role holds it.
+    if reader.report.count() == errors {
+        refuse_unheld(reader, root, &roles, &contacts);
+    }
     let mail_service = root.table(reader, "mail").and_then(|mail| {
         let service = mail.text(reader, "service")?;
         if draft.service_names.position(service.value).is_some() {
@@ -73,7 +82,7 @@ pub(super) fn ways(
         None
     });
     let exercise = exercise(reader, root, &channels);
-    WaySettings { channels, contacts, pcns, mail_service, exercise }
+    WaySettings { channels, contacts, pcns, roles, other_icbs, mail_service, exercise }
 }
 
 fn channels(reader: &mut Reader<'_>, root: &Section<'_>) -> Vec<ChannelSettings> {

@@ -18,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::acknowledge;
 use super::asks;
 use super::beats;
+use super::bounces;
 use super::credentials;
 use super::guard::{self, Refused};
 use super::headers::with_headers;
@@ -114,6 +115,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .merge(credentials::routes::of_agents().route_layer(middleware::from_fn(check_encrypted)))
+        .merge(bounces::routes())
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here; the page is at /") })
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
@@ -163,7 +165,8 @@ async fn check_encrypted(request: Request, next: Next) -> Response {
 
 async fn status(State(hub): State<Arc<Hub>>) -> Response {
     let (hands, mutes) = (hub.desk.all_hands(), hub.desk.mutes());
-    Json(Status::new(&hub.view(), &hub.own_notes(), &hands, mutes)).into_response()
+    let bouncing = hub.desk.bouncing();
+    Json(Status::new(&hub.view(), &hub.own_notes(), &hands, mutes, bouncing)).into_response()
 }
 
 async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {

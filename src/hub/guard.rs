@@ -107,10 +107,22 @@ impl Access {
 
     /// Whether a request may read: everybody may who reaches the page, unless a viewer's token is asked for.
     pub fn may_see(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
-        let Tokens { viewer: Some(viewer), admin } = self.tokens() else { return Ok(()) };
+        let Tokens { viewer: Some(viewer), admin, .. } = self.tokens() else { return Ok(()) };
         let tokens: Vec<&SharedSecret> = std::iter::once(&viewer).chain(&admin).collect();
         let needed = "a token is needed here: as `Authorization: Bearer …`, or as the password of any user";
         self.shows(peer, headers, &tokens, needed)
+    }
+
+    /// Whether a request may say what became of mails: it shows the token that is for nothing else, or it may change anything.
+    pub fn may_bring_bounces(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
+        let Tokens { bounce: Some(bounce), admin, .. } = self.tokens() else {
+            return self.may_change(peer, headers);
+        };
+        let tokens: Vec<&SharedSecret> = std::iter::once(&bounce).chain(&admin).collect();
+        let needed =
+            "the token for bounces is needed here, or the administrator's: name its file with --token-file";
+        self.shows(peer, headers, &tokens, needed)?;
+        is_no_foreign_page(headers)
     }
 
     /// Whether a request may change something: it shows the administrator's token, or where there is none it comes from this
@@ -228,6 +240,39 @@ mod tests {
     }
 
     #[test]
+    fn the_token_for_bounces_is_for_nothing_else() {
+        let token = |text| SharedSecret::new(text).ok();
+        let tokens = Tokens {
+            viewer: token("the viewer's token, long enough"),
+            admin: token("the administrator's token, long"),
+            bounce: token("the mail server's token, long en"),
+        };
+        let access_of = access;
+        let access = access_of(tokens);
+        let with = |token: &str| {
+            let shown = format!("Bearer {token}");
+            headers(&[("x-linewatch", "approve"), ("host", LOOPBACK), ("authorization", &shown)])
+        };
+        let here = Some(Peer("127.0.0.1:5000".parse().expect("an address")));
+        let bounce = with("the mail server's token, long en");
+        assert_eq!(access.may_bring_bounces(here, &bounce), Ok(()));
+        assert!(access.may_change(here, &bounce).is_err() && access.may_see(here, &bounce).is_err());
+        assert_eq!(access.may_bring_bounces(here, &with("the administrator's token, long")), Ok(()));
+        for other in ["the viewer's token, long enough", "", "anything"] {
+            assert!(access.may_bring_bounces(here, &with(other)).is_err(), "{other}");
+        }
+        let foreign = headers(&[("authorization", "Bearer the mail server's token, long en")]);
+        assert!(
+            access.may_bring_bounces(here, &foreign).is_err(),
+            "without the header that no foreign page can set"
+        );
+        let there = Some(Peer("192.0.2.7:5000".parse().expect("an address")));
+        let none = headers(&[("x-linewatch", "approve"), ("host", LOOPBACK)]);
+        assert_eq!(access_of(Tokens::default()).may_bring_bounces(here, &none), Ok(()), "as with any change");
+        assert!(access_of(Tokens::default()).may_bring_bounces(there, &none).is_err());
+    }
+
+    #[test]
     fn an_approval_needs_this_machine_and_the_header_and_no_foreign_page() {
         let access = access(Tokens::default());
         let may_change = |peer, headers: &HeaderMap| access.may_change(peer, headers);
@@ -253,7 +298,8 @@ mod tests {
     fn tokens_are_shown_as_bearer_or_as_a_password() {
         let secret = |text: &str| SharedSecret::new(text).expect("long enough");
         let (viewer, admin) = ("viewer-0123456789", "admin-0123456789");
-        let access = access(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)) });
+        let access =
+            access(Tokens { viewer: Some(secret(viewer)), admin: Some(secret(admin)), bounce: None });
         let with = |value: &str| {
             headers(&[("authorization", value), ("x-linewatch", "approve"), ("host", LOOPBACK)])
         };
@@ -282,7 +328,7 @@ mod tests {
     #[test]
     fn a_source_that_guesses_is_not_heard_for_a_while_and_others_are() {
         let viewer = "viewer-0123456789";
-        let access = access(Tokens { viewer: SharedSecret::new(viewer).ok(), admin: None });
+        let access = access(Tokens { viewer: SharedSecret::new(viewer).ok(), ..Tokens::default() });
         let from = |address: &str| Some(Peer(address.parse().expect("an address")));
         let (guesser, other) = (from("192.0.2.7:5000"), from("192.0.2.8:5000"));
         let with = |token: &str| headers(&[("authorization", &format!("Bearer {token}"))]);

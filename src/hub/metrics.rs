@@ -114,6 +114,10 @@ pub fn head(view: &View, numbers: &Numbers, meters: &Meters, scrape: &Scrape) ->
     {
         numbers.outbox.with_label_values(&[state]).set(signed(count));
     }
+    for (keep, count) in &scrape.desk.kept {
+        numbers.kept.with_label_values(&[keep.as_str()]).set(signed(*count));
+    }
+    numbers.bouncing.set(signed(scrape.desk.bouncing));
     numbers.outbox_oldest.set(scrape.desk.oldest.map_or(0.0, |oldest| age(scrape.now, oldest)));
     let mut page = Vec::new();
     if let Err(error) = TextEncoder::new().encode(&numbers.registry.gather(), &mut page) {

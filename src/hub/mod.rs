@@ -28,6 +28,7 @@ pub mod api;
 pub mod asks;
 pub mod background;
 pub mod beats;
+pub mod bounces;
 pub mod credentials;
 pub mod field;
 #[cfg(any(fuzzing, test))]

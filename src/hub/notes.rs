@@ -16,6 +16,7 @@ pub enum About {
     Store,
     Archive,
     Mail,
+    Bounces,
     Schedule,
     Concurrency,
     Descriptors,

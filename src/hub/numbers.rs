@@ -9,7 +9,7 @@ use super::intake::{self, refusal::REASONS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
 use crate::incident::EventKind;
-use crate::notify::AckWay;
+use crate::notify::{AckWay, Came, Keep};
 
 /// Why a token opened nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct Numbers {
     events: IntCounterVec,
     acknowledgements: IntCounterVec,
     tokens: IntCounterVec,
+    bounces: IntCounterVec,
+    pub kept: IntGaugeVec,
+    pub bouncing: IntGauge,
     pub events_lost: IntCounter,
     pub transitions_lost: IntCounter,
     pub observations_unkept: IntCounter,
@@ -123,6 +126,23 @@ impl Numbers {
             &["reason"],
         )?;
         registry.register(Box::new(tokens.clone()))?;
+        let bounces = IntCounterVec::new(
+            Opts::new(
+                "linewatch_bounces_total",
+                "What mail servers wrote about mails that they had accepted, by what became of it.",
+            ),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(bounces.clone()))?;
+        let kept = IntGaugeVec::new(
+            Opts::new(
+                "linewatch_notices_kept",
+                "Notices that are kept from their recipients for now: muted, less severe than the recipient wants to hear of, outside \
+                 their hours, beyond the messages an hour.",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(kept.clone()))?;
         let outbox = IntGaugeVec::new(
             Opts::new("linewatch_outbox_notices", "Notices that are not yet delivered."),
             &["state"],
@@ -149,6 +169,12 @@ impl Numbers {
             events,
             acknowledgements,
             tokens,
+            bounces,
+            kept,
+            bouncing: gauge(
+                "linewatch_recipients_bouncing",
+                "Recipients whose mails were accepted and came back for good, within the last week.",
+            )?,
             events_lost: counter(
                 "linewatch_incident_events_lost_total",
                 "Incident events that nobody was told of, because the notices hung.",
@@ -216,6 +242,12 @@ impl Numbers {
         for reason in [TokenRefused::Wrong, TokenRefused::Unheard] {
             numbers.tokens.with_label_values(&[reason.as_str()]);
         }
+        for word in Came::WORDS {
+            numbers.bounces.with_label_values(&[word]);
+        }
+        for keep in Keep::ALL {
+            numbers.kept.with_label_values(&[keep.as_str()]);
+        }
         for fate in Fate::ALL {
             numbers.asks.with_label_values(&[fate.word()]);
         }
@@ -256,6 +288,10 @@ impl Numbers {
 
     pub fn acknowledged(&self, way: AckWay, outcome: AckOutcome) {
         self.acknowledgements.with_label_values(&[way.as_str(), outcome.as_str()]).inc();
+    }
+
+    pub fn came_back(&self, came: &Came) {
+        self.bounces.with_label_values(&[came.as_str()]).inc();
     }
 
     pub fn event(&self, event: EventKind) {

@@ -39,7 +39,7 @@ pub struct Outbox {
     pub outlets: Vec<OutletLine>,
     /// Oldest first; the latest [`crate::limits::OUTBOX_LISTED_MAX`].
     pub notices: Vec<NoticeLine>,
-    /// Recipients whose last try was refused.
+    /// Recipients whose last try was refused, or whose mails come back.
     pub refused: Vec<RefusedLine>,
 }
 
@@ -81,7 +81,8 @@ pub struct TryLine {
     pub channel: String,
     /// The outlet: `mail.example:587`.
     pub via: String,
-    /// `accepted`, `deferred`, `refused`, `unknown` (it was handed over, and no answer came), `unsendable`.
+    /// `accepted`, `deferred`, `refused`, `unknown` (it was handed over, and no answer came), `unsendable`; and what a mail server wrote
+    /// about a mail that had been accepted: `bounced`, `delayed`, `beyond` (bounced at an address that ours was passed on to).
     pub outcome: String,
     /// What the other side said.
     pub answer: String,
@@ -97,12 +98,18 @@ pub struct RefusedLine {
     /// How often since.
     pub refused: u32,
     pub answer: String,
+    /// Their mails are accepted, and come back.
+    #[serde(default)]
+    pub bounced: bool,
+    /// As whom they were written to, where that is known: `G82002`, `staff`.
+    #[serde(default)]
+    pub about: Option<String>,
 }
 
 pub async fn list(State(hub): State<Arc<Hub>>, Query(asked): Query<Asked>) -> Response {
     let read = async {
         let fates = hub.store.fates(asked.incident.as_deref(), !asked.unsent).await?;
-        Ok::<_, crate::store::StoreError>((fates, hub.store.refusals().await?))
+        Ok::<_, crate::store::StoreError>((fates, hub.store.refusals(clock::now()).await?))
     };
     match read.await {
         Ok((fates, refusals)) => {
@@ -167,8 +174,9 @@ impl TryLine {
 }
 
 impl RefusedLine {
-    fn of(RefusalRow { recipient, channel, since, last_at, refused, answer }: RefusalRow) -> Self {
-        Self { to: shown(&recipient), channel, since, last: last_at, refused, answer }
+    fn of(row: RefusalRow) -> Self {
+        let RefusalRow { recipient, channel, since, last_at, refused, answer, bounced, about } = row;
+        Self { to: shown(&recipient), channel, since, last: last_at, refused, answer, bounced, about }
     }
 }
 

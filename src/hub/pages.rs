@@ -140,7 +140,7 @@ struct Missing {
 pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
     let view = hub.view();
     let hands = hub.desk.all_hands();
-    let status = Status::new(&view, &hub.own_notes(), &hands, hub.desk.mutes());
+    let status = Status::new(&view, &hub.own_notes(), &hands, hub.desk.mutes(), hub.desk.bouncing());
     let card = |event| IncidentCard::new(&view, event).with_hands(&view, &hands);
     let (tone, shape, headline) = headline(&status, view.is_blind());
     page(&Home {
@@ -218,7 +218,7 @@ pub async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
             .acknowledgements(&id)
             .await
             .iter()
-            .filter(|said| said.takes_on())
+            .filter(|said| said.is_of_use())
             .take(PAGE_HISTORY_MAX)
             .map(|said| AckRow::new(&view, said))
             .collect(),

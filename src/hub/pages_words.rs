@@ -5,8 +5,8 @@ use super::view::View;
 use crate::correlate::Standing;
 use crate::estate::Estate;
 use crate::incident::{Alternative, Cause, Event, EventKind, Reason};
-use crate::notify::Acknowledgement;
 use crate::notify::policy::Hands;
+use crate::notify::{Acknowledgement, Audience};
 use crate::time::At;
 
 /// What every page says about itself.
@@ -70,7 +70,7 @@ pub struct HistoryLine {
     pub sentence: String,
 }
 
-/// Somebody who has an incident in hand.
+/// Somebody who has an incident in hand, or is at work on it.
 pub struct AckRow {
     pub at: String,
     pub at_utc: String,
@@ -178,7 +178,10 @@ impl AckRow {
         Self {
             at: local(&view.estate, said.at),
             at_utc: said.at.to_string(),
-            by: said.by.clone(),
+            by: match &said.audience {
+                Audience::Owner { name } if *name != said.by => format!("{}, for {name}", said.by),
+                _ => said.by.clone(),
+            },
             note: said.note.clone(),
         }
     }

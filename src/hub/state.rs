@@ -22,7 +22,8 @@ use crate::agent::meters::Meters;
 use crate::agent::workers::Report;
 use crate::config::Handout;
 use crate::correlate::Explanation;
-use crate::limits::{EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
+use crate::limits::{BOUNCING_NAMED, EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
+use crate::notify::notice::masked;
 use crate::notify::{Desk, OutletStats, RelayHealth};
 use crate::store::{Store, StoreHealth};
 
@@ -89,6 +90,7 @@ impl Hub {
                 format!("The mail server can't be spoken to ({why}). Notices wait in the outbox."),
             ),
         }
+        self.note_bounces();
         let wrong = self.credentials.list().into_iter().filter(is_flagged);
         let wrong: Vec<String> = wrong.map(|line| format!("{} ({})", line.practice, line.agent)).collect();
         match wrong.first() {
@@ -102,6 +104,25 @@ impl Hub {
             }
         }
         self.notes.list(clock::now())
+    }
+
+    /// Mails that come back, until somebody mends the addresses or a week has passed.
+    fn note_bounces(&self) {
+        let bouncing = self.desk.bouncing();
+        let Some(latest) = bouncing.first() else { return self.notes.clear(About::Bounces) };
+        let named: Vec<String> = bouncing
+            .iter()
+            .take(BOUNCING_NAMED)
+            .map(|it| format!("{} ({})", masked(&it.address), it.about))
+            .collect();
+        let more = bouncing.len() - named.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let text = format!(
+            "Mails come back from {}{more}; the latest {}. Mend the addresses; `linewatch outbox` lists them.",
+            named.join(", "),
+            latest.why
+        );
+        self.notes.set(About::Bounces, latest.last, text);
     }
 
     /// Mails leave; what can't be used is said all the same, before the last of them fails too.

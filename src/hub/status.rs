@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::bounces::BouncingLine;
 use super::notes::OwnNote;
 use super::outbox::shown;
 use super::view::View;
-use crate::correlate::{Note, Standing};
+use crate::correlate::{Note, Standing as NetworkStanding};
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
+use crate::notify::bounce::Standing;
 use crate::notify::policy::Hands;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{AckWay, Acknowledgement};
@@ -34,6 +36,9 @@ pub struct Status {
     /// What nobody is written to about for now.
     #[serde(default)]
     pub mutes: Vec<Mute>,
+    /// Recipients whose mails come back, the latest first: somebody should mend their addresses.
+    #[serde(default)]
+    pub bouncing: Vec<BouncingLine>,
 }
 
 /// Who has an incident in hand.
@@ -44,6 +49,9 @@ pub struct HandsLine {
     pub told_since: Option<At>,
     /// The first first; empty: nobody has.
     pub taken_on: Vec<AckLine>,
+    /// The same of those who look after what failed: they are at work on it, and nobody at the ICB is relieved by that.
+    #[serde(default)]
+    pub at_work: Vec<AckLine>,
     /// Who was told because nobody had.
     pub escalated: Vec<EscalatedLine>,
     /// When the next are told, if nobody takes it on.
@@ -57,7 +65,8 @@ pub struct AckLine {
     pub by: String,
     /// `link`, `command`.
     pub way: AckWay,
-    /// `staff`: they have it in hand. Else the practices, ids with commas between, whose manager read of it.
+    /// `staff`, `role on-call`: they have it in hand. `owner BT`: they are at work on it. Else who read of it: the practices, ids
+    /// with commas between, or `pcn east: G82002`.
     pub about: String,
     pub note: Option<String>,
 }
@@ -158,7 +167,13 @@ pub struct CheckStatus {
 
 impl Status {
     /// `hands`: of every open incident that the desk knows.
-    pub fn new(view: &View, own: &[OwnNote], hands: &[Hands], mutes: Vec<Mute>) -> Self {
+    pub fn new(
+        view: &View,
+        own: &[OwnNote],
+        hands: &[Hands],
+        mutes: Vec<Mute>,
+        bouncing: Vec<Standing>,
+    ) -> Self {
         let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
         let notes = own.iter().map(NoteLine::from).chain(noted);
         Self {
@@ -170,10 +185,13 @@ impl Status {
             notes: notes.collect(),
             acknowledgements: hands
                 .iter()
-                .filter(|hands| hands.told_since.is_some() || !hands.taken_on.is_empty())
+                .filter(|hands| {
+                    hands.told_since.is_some() || !hands.taken_on.is_empty() || !hands.at_work.is_empty()
+                })
                 .map(HandsLine::from)
                 .collect(),
             mutes,
+            bouncing: bouncing.into_iter().map(BouncingLine::from).collect(),
         }
     }
 }
@@ -185,6 +203,7 @@ impl From<&Hands> for HandsLine {
             incident: hands.incident.clone(),
             told_since: hands.told_since,
             taken_on: hands.taken_on.iter().map(AckLine::from).collect(),
+            at_work: hands.at_work.iter().map(AckLine::from).collect(),
             escalated: escalated
                 .map(|told| EscalatedLine { at: told.at, to: shown(&told.recipient) })
                 .collect(),
@@ -213,9 +232,9 @@ impl Totals {
             let (mut all_ok, mut any_down, mut any_silent) = (true, false, false);
             for network in view.watched() {
                 let standing = view.standing(PracticeIx::new(position), network);
-                all_ok &= standing == Standing::Ok;
-                any_silent |= standing == Standing::Silent;
-                if standing == Standing::Down {
+                all_ok &= standing == NetworkStanding::Ok;
+                any_silent |= standing == NetworkStanding::Silent;
+                if standing == NetworkStanding::Down {
                     any_down = true;
                     down[network.at()] += 1;
                 }

@@ -59,7 +59,8 @@ pub struct NoticeFate {
     /// Practices' ids with commas between, or `staff`.
     #[serde(rename = "for")]
     pub whom: String,
-    /// `accepted`, `rejected`, `withheld`.
+    /// `accepted`, `rejected`, `withheld`; and of a mail that had been accepted: `bounced`, `delayed`, `beyond` (bounced at an address that
+    /// ours was passed on to).
     pub outcome: String,
     pub why: Option<String>,
     /// The relay or channel that it left by.
@@ -104,12 +105,25 @@ pub struct Acknowledged {
     pub by: String,
     /// `link`, `command`
     pub way: String,
-    /// `staff`: they took it on. Else the practices, ids with commas between, whose manager read of it.
+    /// `staff`, `role on-call`: they took it on. `owner BT`: they are at work on it. Else who read of it: the practices, ids with
+    /// commas between, or `pcn east: G82002`.
     #[serde(rename = "for")]
     pub whom: String,
     /// [`crate::limits::ACK_NOTE_CHARS_MAX`] characters at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl Acknowledged {
+    /// The practices whose people said so, ids with commas between; empty: it was somebody of the ICB's, or a supplier.
+    pub fn practices(&self) -> &str {
+        match self.whom.split_once(' ') {
+            Some(("pcn", of)) => of.split_once(": ").map_or("", |(_, practices)| practices),
+            Some(("role" | "owner", _)) => "",
+            _ if self.whom == "staff" => "",
+            _ => &self.whom,
+        }
+    }
 }
 
 /// `mute`
@@ -171,4 +185,25 @@ pub struct Begun {
     pub adopted: u64,
     /// The journal's own, for heads.
     pub public_key: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_of_practices_where_it_is_of_practices() {
+        for (whom, practices) in [
+            ("staff", ""),
+            ("role on-call", ""),
+            ("owner ICB network team", ""),
+            ("pcn east: G82002,G82003", "G82002,G82003"),
+            ("pcn east", ""),
+            ("G82002,G82002/westfield", "G82002,G82002/westfield"),
+        ] {
+            let (by, way) = ("Jo".to_owned(), "link".to_owned());
+            let said = Acknowledged { by, way, whom: whom.to_owned(), note: None };
+            assert_eq!(said.practices(), practices, "{whom}");
+        }
+    }
 }

@@ -135,6 +135,9 @@ pub const HOURS_LOOKED_AHEAD_DAYS: usize = 366;
 /// reads again. A fault alone makes seven at most for staff (an opening, and an update every [`STAFF_UPDATE_EVERY`]).
 pub const NOTICES_PER_HOUR: u32 = 12;
 
+/// Roles at the ICB. More kinds of people than this who hear of different things, and nobody knows any more who hears of what.
+pub const ROLES_MAX: usize = 64;
+
 /// What may be configured instead; beyond it a cap means nothing.
 pub const NOTICES_PER_HOUR_MAX: i64 = 1_000;
 

@@ -1,8 +1,12 @@
 //! That somebody has an incident in hand, or has read of it. Plain data.
 //!
-//! ICB staff, and whoever was escalated to, *take an incident on*: nobody is escalated to any more, and letters say who has it. A
-//! practice manager's word is a *receipt*: it says that the letter was read, and that is all. The county's service desk isn't
-//! relieved by a surgery that clicked.
+//! What somebody's word means follows from as whom they were written to:
+//!
+//! | who | what it means |
+//! |---|---|
+//! | ICB staff, whoever holds a role, whoever was escalated to | they *take the incident on*: nobody is escalated to any more, and letters say who has it |
+//! | whoever looks after what failed: the `owner` of a component | they are *at work* on it. Letters, page and report say so; the ICB's own people are still asked to, and escalated to: a supplier that mends its line doesn't telephone practices, and may find that the fault isn't its own |
+//! | practice managers, primary care networks | a *receipt*: the letter was read, and that is all. The county's service desk isn't relieved by a surgery that clicked |
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +25,7 @@ pub struct Acknowledgement {
     /// The name, for people; never an address.
     pub by: String,
     pub way: AckWay,
-    /// As whom: staff, or the manager of these practices.
+    /// As whom.
     pub audience: Audience,
     pub note: Option<String>,
 }
@@ -49,9 +53,19 @@ impl AckWay {
 }
 
 impl Acknowledgement {
-    /// Whether it relieves others, and isn't only a receipt.
-    pub fn takes_on(&self) -> bool {
-        self.audience == Audience::Staff
+    /// Whether it relieves others.
+    pub const fn takes_on(&self) -> bool {
+        self.audience.is_of_icb()
+    }
+
+    /// Whether it is whoever looks after what failed, who is at work on it.
+    pub const fn is_at_work(&self) -> bool {
+        matches!(self.audience, Audience::Owner { .. })
+    }
+
+    /// Whether somebody does something about the incident because of it: it isn't only a receipt.
+    pub const fn is_of_use(&self) -> bool {
+        self.takes_on() || self.is_at_work()
     }
 }
 

@@ -70,11 +70,12 @@ pub(super) fn contact_of<'c>(contacts: &'c [ContactSettings], address: &str) -> 
 }
 
 /// What a notice may leave by, in order. Whoever has asked for nothing else gets e-mail. E-mail goes to the end of the
-/// line where the practices' own e-mail (`service`) is down, if there is another way.
+/// line where the practices' own e-mail (`service`) is down, or where their mails come back, if there is another way.
 pub(super) fn ways_of<'a>(
     notice: &Notice,
     contacts: &[ContactSettings],
     service: Option<&str>,
+    comes_back: bool,
     open: impl Iterator<Item = &'a Arc<Event>>,
 ) -> Vec<Way> {
     if let Some((channel, id)) = hook_of(&notice.recipient) {
@@ -87,9 +88,11 @@ pub(super) fn ways_of<'a>(
         ContactWay::Sms => Way::SMS,
     };
     let mut ways: Vec<Way> = asked.iter().map(way).collect();
-    if let (Audience::Practices(practices), Some(service)) = (&notice.audience, service)
-        && is_down(service, practices, open)
-    {
+    let is_cut_off = match (&notice.audience, service) {
+        (Audience::Practices(practices), Some(service)) => is_down(service, practices, open),
+        _ => false,
+    };
+    if comes_back || is_cut_off {
         ways.sort_by_key(|way| way.channel == Channel::Email);
     }
     ways
@@ -145,6 +148,8 @@ mod tests {
             terms: Terms::default(),
             pcns: Vec::new(),
             owners: Vec::new(),
+            roles: Vec::new(),
+            icbs: Vec::new(),
         }]
     }
 
@@ -152,7 +157,7 @@ mod tests {
         let mut event = event("2026-03-16-1", 0, &["A"]);
         event.services = down.iter().map(|id| (*id).to_owned()).collect();
         let notice = notice(recipient, Audience::Practices(vec![practice.to_owned()]));
-        ways_of(&notice, &contacts(), Some("nhsmail"), [Arc::new(event)].iter())
+        ways_of(&notice, &contacts(), Some("nhsmail"), false, [Arc::new(event)].iter())
     }
 
     #[test]
@@ -164,8 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn whose_mails_come_back_gets_the_other_way_first_whoever_they_are() {
+        let told = |recipient: &str| {
+            ways_of(&notice(recipient, Audience::Staff), &contacts(), None, true, [].iter())
+        };
+        assert_eq!(told("manager@a.example"), [Way::SMS, Way::EMAIL]);
+        assert_eq!(told("other@a.example"), [Way::EMAIL], "there is no other way");
+    }
+
+    #[test]
     fn a_channel_that_is_a_recipient_is_its_own_way() {
-        let told = ways_of(&notice("teams:ops", Audience::Staff), &contacts(), None, [].iter());
+        let told = ways_of(&notice("teams:ops", Audience::Staff), &contacts(), None, true, [].iter());
         assert_eq!(told, [Way { channel: Channel::Teams, hook: Some("ops".into()) }]);
         assert_eq!(hook_of("sms:x"), None);
         assert_eq!(hook_of("manager@a.example"), None);

@@ -133,7 +133,7 @@ impl Worker<'_> {
         let Some(from) = &self.settings.from else {
             return Err(Trouble::Unsendable("there is no sender".to_owned()));
         };
-        match mail(notice, letter, from) {
+        match mail(notice, letter, from, self.shared.store.link_key()) {
             Ok(mail) => self.hand_over(relay, &mail).await,
             Err(error) => Err(Trouble::Unsendable(error.to_string())),
         }
@@ -212,7 +212,7 @@ impl Shared {
     async fn last_told(&self, notice: &Notice) -> Option<At> {
         match notice.audience {
             // When the store can't be read, that costs the letter a part and not its sending.
-            Audience::Staff | Audience::Owner { .. } => {
+            Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => {
                 self.store.last_told(notice).await.unwrap_or_default()
             }
             Audience::Practices(_) | Audience::Pcn { .. } => None,

@@ -1,6 +1,7 @@
 //! The thing that the hub talks to: it plans notices, records them, and has them delivered.
 
 mod acknowledging;
+mod returning;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +13,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use acknowledging::{Said, Standing, TakenUp};
+pub use returning::Came;
 
 use super::channel::Channel;
-use super::notice::{Delivery, NoticeState, Outcome};
+use super::notice::{Delivery, Keep, NoticeState, Outcome};
 use super::outlet::RelayHealth;
 use super::patience::Patience;
 use super::policy::mute::{Mute, Muted};
@@ -66,6 +68,10 @@ pub struct DeskStats {
     pub waiting: usize,
     /// Notices that wait for an approval.
     pub held: usize,
+    /// Notices that are kept from their recipients for now, by why.
+    pub kept: BTreeMap<Keep, usize>,
+    /// Recipients whose mails come back.
+    pub bouncing: usize,
     /// When the oldest of the queued ones became due.
     pub oldest: Option<At>,
     /// Attempts since the start, by outcome.
@@ -138,6 +144,7 @@ impl Desk {
         if !left.unsent.is_empty() {
             tracing::info!(notices = left.unsent.len(), "an earlier run left notices to deliver");
         }
+        desk.recall_bouncing().await;
         for unsent in left.unsent {
             push(&desk.shared, &desk.overflow, unsent);
         }

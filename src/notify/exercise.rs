@@ -82,6 +82,8 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
             .collect(),
         contacts,
         pcns: real.ways.pcns.clone(),
+        roles: real.ways.roles.clone(),
+        other_icbs: real.ways.other_icbs.clone(),
         mail_service: real.ways.mail_service.clone(),
         exercise: ExerciseSettings { is_on: true, ..listed.clone() },
     };

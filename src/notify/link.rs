@@ -1,8 +1,12 @@
-//! The link in a letter by which its reader says that they have the incident in hand.
+//! What only this hub can make: the link in a letter by which its reader says that they have the incident in hand, and the ids of
+//! mails, so that what comes back can be told from what somebody made up.
 //!
 //! `https://linewatch.example/ack/2026-03-16-1/0123456789abcdef/…`: the incident, the reader ([`super::policy::person`]), and a tag
 //! over both that only this hub can make. It opens nothing else, so it may travel by mail. No address stands in it: addresses of
 //! pages end up in the logs of proxies.
+//!
+//! `<2026-03-16-1.o1773644400000.0123456789abcdef.TAG@icb.example>`: the notice, and a tag over it. The notice's own id could be
+//! worked out by any other recipient of the same letter; with the tag, only whoever had the mail can name it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +16,7 @@ use ring::hmac;
 use crate::chance::{NoChance, random};
 use crate::folder::whole::write_whole;
 use crate::hex::{hex, unhex};
+use crate::uplink::key::same_secret;
 
 /// Where pages of links are, below the hub's own address.
 pub const LINK_PATH: &str = "ack";
@@ -19,8 +24,11 @@ pub const LINK_PATH: &str = "ack";
 /// Bytes of the key, and of a tag.
 const BYTES: usize = 32;
 
+/// Bytes of the tag in the id of a mail: enough not to be guessed, and short enough for a header's line.
+const MAIL_TAG_BYTES: usize = 16;
+
 /// What tags are made with: a file in the data folder, for its owner alone, made at the first run. Without it, links in letters that
-/// were sent open nothing any more. Its `Debug` shows nothing.
+/// were sent open nothing any more, and mails that come back are taken for somebody else's. Its `Debug` shows nothing.
 pub struct LinkKey(hmac::Key);
 
 impl std::fmt::Debug for LinkKey {
@@ -67,6 +75,27 @@ impl LinkKey {
             path.pop_if_empty().extend([LINK_PATH, incident, person, &hex(tag.as_ref())]);
         }
         link.into()
+    }
+
+    /// The `Message-ID` of a notice, with its angle brackets. The same each time.
+    pub fn message_id(&self, notice: &str, domain: &str) -> String {
+        format!("<{notice}.{}@{domain}>", hex(&self.mail_tag(notice)))
+    }
+
+    /// The notice that a `Message-ID` (without its angle brackets) is of, if it is one of ours.
+    pub fn notice_of<'i>(&self, message_id: &'i str) -> Option<&'i str> {
+        let (local, _) = message_id.trim().rsplit_once('@')?;
+        let (notice, tag) = local.rsplit_once('.')?;
+        let tag = unhex::<MAIL_TAG_BYTES>(tag)?;
+        // Of equal length, whatever is said.
+        same_secret(&tag, &self.mail_tag(notice)).then_some(notice)
+    }
+
+    fn mail_tag(&self, notice: &str) -> [u8; MAIL_TAG_BYTES] {
+        let whole = hmac::sign(&self.0, format!("linewatch mail 1\0{notice}").as_bytes());
+        let mut tag = [0; MAIL_TAG_BYTES];
+        tag.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
+        tag
     }
 
     /// Whether a link is one of ours; it takes as long wherever it differs.
@@ -119,6 +148,34 @@ mod tests {
         let elsewhere = tempfile::tempdir().expect("a folder");
         let other = LinkKey::read_or_make(elsewhere.path()).expect("a key");
         assert!(!other.is_ours(&incident, &person, &tag));
+    }
+
+    #[test]
+    fn the_id_of_a_mail_names_its_notice_and_cannot_be_made_up() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = LinkKey::read_or_make(dir.path()).expect("a key");
+        let notice = "2026-03-16-1.o1773644400000.0123456789abcdef";
+        let id = key.message_id(notice, "icb.example");
+        assert_eq!(id, key.message_id(notice, "icb.example"), "a repeat is a repeat");
+        let bare = id.trim_matches(['<', '>']);
+        assert_eq!(key.notice_of(bare), Some(notice));
+        assert_eq!(key.notice_of(&bare.replace("icb.example", "elsewhere.example")), Some(notice));
+        let other = bare.replace("0123456789abcdef", "0123456789abcdee");
+        for forged in [
+            &other,
+            &format!("{notice}@icb.example"),
+            &format!("{notice}.00@icb.example"),
+            &format!("{notice}.{}@icb.example", "0".repeat(32)),
+            &bare.replace("@icb.example", ""),
+            &String::new(),
+            &"@".to_owned(),
+            &".@.".to_owned(),
+        ] {
+            assert_eq!(key.notice_of(forged), None, "{forged}");
+        }
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let stranger = LinkKey::read_or_make(elsewhere.path()).expect("a key");
+        assert_eq!(stranger.notice_of(bare), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, MultiPartBuilder, SinglePart};
 
+use super::link::LinkKey;
 use super::notice::Notice;
 use super::policy::stable_hash;
 use super::words::Letter;
@@ -19,23 +20,30 @@ pub(super) enum NoMail {
     Message(String),
 }
 
-/// The `Message-ID` of a notice, with its angle brackets.
-pub(super) fn message_id(notice: &str, from: &Mailbox) -> String {
-    format!("<{notice}@{}>", from.email.domain())
+/// The `Message-ID` of a notice, with its angle brackets. Without a key it is as good for all but for being told apart from what
+/// somebody makes up.
+pub(super) fn message_id(notice: &str, from: &Mailbox, key: Option<&LinkKey>) -> String {
+    let domain = from.email.domain();
+    key.map_or_else(|| format!("<{notice}@{domain}>"), |key| key.message_id(notice, domain))
 }
 
 /// The whole mail. The same notice and letter give the same bytes, so that a repeat is a repeat.
-pub(super) fn mail(notice: &Notice, letter: Letter, from: &Mailbox) -> Result<Message, NoMail> {
+pub(super) fn mail(
+    notice: &Notice,
+    letter: Letter,
+    from: &Mailbox,
+    key: Option<&LinkKey>,
+) -> Result<Message, NoMail> {
     let to = notice.recipient.parse().map_err(|_| NoMail::Recipient)?;
     let mut mail = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to))
         .subject(letter.subject)
         .date(system_time(notice.due))
-        .message_id(Some(message_id(&notice.id, from)))
+        .message_id(Some(message_id(&notice.id, from, key)))
         .header(AutoSubmitted);
     if let Some(thread) = &notice.thread {
-        let thread = message_id(thread, from);
+        let thread = message_id(thread, from, key);
         mail = mail.in_reply_to(thread.clone()).references(thread);
     }
     let boundary = format!("linewatch-{:016x}", stable_hash(&[notice.id.as_bytes()]));

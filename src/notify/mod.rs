@@ -9,6 +9,7 @@
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
 //! | [`acknowledgement`] | somebody's word that they have an incident in hand; pure |
 //! | [`policy`] | who is told what, when; pure |
+//! | [`bounce`] | mails that were accepted and came back: what a mail server further on says of them; pure |
 //! | `bounded.rs` | something to write into that doesn't grow beyond all bounds |
 //! | [`words`] | what they read; pure |
 //! | [`rehearsal`] | what would be written if something happened; pure |
@@ -30,6 +31,7 @@
 
 pub mod acknowledgement;
 mod allowance;
+pub mod bounce;
 mod bounded;
 pub mod cast;
 pub mod channel;
@@ -53,7 +55,7 @@ pub mod words;
 
 pub use acknowledgement::{AckWay, Acknowledgement};
 pub use channel::Channel;
-pub use desk::{Approved, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
+pub use desk::{Approved, Came, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
 pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;

@@ -58,6 +58,9 @@ pub enum Audience {
     Practices(Vec<String>),
     /// ICB staff, who get the evidence.
     Staff,
+    /// Staff who hear of what their role is told of: the id of a `[[role]]`. Whoever holds several, or is on the list of staff as
+    /// well, is one recipient, and hears once.
+    Role { id: String },
     /// A primary care network, about those of its practices that are hit.
     Pcn { id: String, practices: Vec<String> },
     /// Those who look after what failed, or may have: the `owner` of a component. They get the evidence.
@@ -78,7 +81,9 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// The word in the store.
+    pub const ALL: [Self; 4] = [Self::Mute, Self::Minor, Self::Quiet, Self::Cap];
+
+    /// The word in the store and in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mute => "mute",
@@ -90,7 +95,7 @@ impl Keep {
 
     /// What [`Self::as_str`] wrote.
     pub fn of(word: &str) -> Option<Self> {
-        [Self::Mute, Self::Minor, Self::Quiet, Self::Cap].into_iter().find(|keep| keep.as_str() == word)
+        Self::ALL.into_iter().find(|keep| keep.as_str() == word)
     }
 
     /// For people who ask what became of the notice.
@@ -168,11 +173,12 @@ impl NoticeKind {
 }
 
 impl Audience {
-    /// Whom it concerns, without an address: `staff`, the practices' ids with commas between, `pcn east: G82002`,
+    /// Whom it concerns, without an address: `staff`, `role on-call`, the practices' ids with commas between, `pcn east: G82002`,
     /// `owner ICB network team`.
     pub fn label(&self) -> String {
         match self {
             Self::Staff => "staff".to_owned(),
+            Self::Role { id } => format!("role {id}"),
             Self::Practices(practices) => practices.join(","),
             Self::Pcn { id, practices } => format!("pcn {id}: {}", practices.join(",")),
             Self::Owner { name } => format!("owner {name}"),
@@ -182,17 +188,23 @@ impl Audience {
     /// What stays the same of it whatever is said: one recipient may be spoken to as several.
     pub fn who(&self) -> String {
         match self {
-            Self::Staff => "staff".to_owned(),
+            Self::Staff | Self::Role { .. } => "staff".to_owned(),
             Self::Practices(_) => "practice".to_owned(),
             Self::Pcn { id, .. } => format!("pcn {id}"),
             Self::Owner { name } => format!("owner {name}"),
         }
     }
 
-    /// For previews: `staff`, `practices`, `pcn`, `owner`.
+    /// Whether it is the ICB's own people, by whatever they hear: they get the evidence, and take incidents on.
+    pub const fn is_of_icb(&self) -> bool {
+        matches!(self, Self::Staff | Self::Role { .. })
+    }
+
+    /// For previews: `staff`, `role`, `practices`, `pcn`, `owner`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Staff => "staff",
+            Self::Role { .. } => "role",
             Self::Practices(_) => "practices",
             Self::Pcn { .. } => "pcn",
             Self::Owner { .. } => "owner",
@@ -203,7 +215,7 @@ impl Audience {
     pub fn practices_of<'a>(&'a self, event: &'a Event) -> &'a [String] {
         match self {
             Self::Practices(practices) | Self::Pcn { practices, .. } => practices,
-            Self::Staff | Self::Owner { .. } => &event.practices,
+            Self::Staff | Self::Role { .. } | Self::Owner { .. } => &event.practices,
         }
     }
 }

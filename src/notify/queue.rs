@@ -156,6 +156,34 @@ impl Queue {
         true
     }
 
+    /// What waits for somebody whose mails come back leaves by their other way first, where they have one. What is under way is tried.
+    pub(super) fn other_way_first(&mut self, recipient: &str) {
+        let is_theirs = |pending: &Pending| pending.notice.recipient.eq_ignore_ascii_case(recipient);
+        let mut changed = Vec::new();
+        for (key, lane) in &mut self.lanes {
+            let is_under_way = lane.ready.is_none();
+            for pending in lane.waiting.iter_mut().skip(usize::from(is_under_way)).filter(|it| is_theirs(it))
+            {
+                pending.ways.sort_by_key(|way| *way == Way::EMAIL);
+            }
+            let first = lane.waiting.front().filter(|first| is_theirs(first));
+            if let (Some((way, (at, ..))), Some(first)) = (&lane.ready, first)
+                && way != first.way()
+            {
+                changed.push((Arc::clone(key), *at));
+            }
+        }
+        for pending in self.held.values_mut().flat_map(BTreeMap::values_mut).filter(|it| is_theirs(it)) {
+            pending.ways.sort_by_key(|way| *way == Way::EMAIL);
+        }
+        for (key, at) in changed {
+            if let Some(ready) = self.lanes.get_mut(&key).and_then(|lane| lane.ready.take()) {
+                forget(&mut self.ready, &ready);
+            }
+            self.make_ready(at, key);
+        }
+    }
+
     /// Takes a notice out again. False when it is under way, or not here.
     pub(super) fn withdraw(&mut self, notice: &Notice) -> bool {
         if self.held.get_mut(&notice.incident).is_some_and(|held| held.remove(&notice.id).is_some()) {
@@ -235,7 +263,7 @@ impl Queue {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
         let Some(first) = lane.waiting.front() else { return };
         let rank = match first.notice.audience {
-            Audience::Staff | Audience::Owner { .. } => Rank::Staff,
+            Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => Rank::Staff,
             Audience::Practices(_) | Audience::Pcn { .. } => Rank::Practices,
         };
         let turn = (at, rank, self.next_number);
@@ -335,6 +363,34 @@ mod tests {
         assert!(queue.withdraw(&pending("b", "b@x.example", 0).notice));
         assert_eq!(queue.next_ready(&Way::EMAIL), Some(At::from_millis(200)));
         assert!(!queue.withdraw(&pending("b", "b@x.example", 0).notice));
+    }
+
+    #[test]
+    fn what_waits_for_somebody_whose_mails_come_back_leaves_by_their_other_way() {
+        let mut queue = Queue::default();
+        let both =
+            |id: &str, to: &str, due| Pending { ways: vec![Way::EMAIL, Way::SMS], ..pending(id, to, due) };
+        queue.push(both("a", "a@x.example", 0));
+        queue.push(both("a2", "a@x.example", 1));
+        queue.push(both("b", "b@x.example", 0));
+        queue.push(pending("c", "c@x.example", 0));
+        let mut held = both("held", "C@x.example", 0);
+        held.notice.state = NoticeState::Held;
+        queue.push(held);
+        let under_way = take(&mut queue, 0).expect("the first");
+        for recipient in ["A@x.example", "b@x.example", "c@x.example", "nobody@x.example"] {
+            queue.other_way_first(recipient);
+        }
+        let by_text = |queue: &mut Queue| queue.take(&Way::SMS, At::from_millis(9)).map(|it| it.notice.id);
+        assert_eq!(by_text(&mut queue).as_deref(), Some("b"));
+        assert_eq!(by_text(&mut queue), None, "the first of the lane is under way");
+        queue.done(&under_way);
+        assert_eq!(by_text(&mut queue).as_deref(), Some("a2"));
+        let no_other = take(&mut queue, 9).expect("there is no other way");
+        assert_eq!(no_other.id, "c");
+        queue.done(&no_other);
+        queue.release("2026-03-16-1");
+        assert_eq!(by_text(&mut queue).as_deref(), Some("held"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::link::LINK_PATH;
-use super::notice::{Notice, NoticeKind, NoticeState};
+use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use super::policy::{Ledger, Paced, Rules, person, promise};
 use super::words::texts::Texts;
 use super::words::{Context, Letter, digest, letter};
@@ -185,7 +185,11 @@ pub fn gathered(written: &[Written]) -> Vec<Mailing<'_>> {
     for letter in written {
         let of = |written: &Written| {
             let notice = &written.notice;
-            let to = notice.audience.kind();
+            // Two roles are two kinds of recipient.
+            let to = match &notice.audience {
+                Audience::Role { id } => format!("role {id}"),
+                other => other.kind().to_owned(),
+            };
             (notice.incident.clone(), notice.event_at, notice.event, notice.kind, to, notice.due)
         };
         match mailings.iter_mut().find(|mailing| of(mailing.first) == of(letter)) {

@@ -8,17 +8,19 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
+use super::bounce::{Bouncing, Standing};
 use super::channel::{Channel, Way, contact_of, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
-use super::notice::{Audience, Delivery, Notice, NoticeKind, Outcome, Try, masked};
+use super::link::LinkKey;
+use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try, masked};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::escalation::Told;
 use super::policy::routing::Routing;
-use super::policy::{Ledger, Rules, person};
+use super::policy::{Ledger, Rules, key, person};
 use super::smtp::Relay;
 use super::words::texts::Texts;
 use crate::config::{
@@ -43,6 +45,7 @@ pub(super) struct Shared {
     tally: Mutex<BTreeMap<Channel, Tally>>,
     deliveries: broadcast::Sender<Delivery>,
     pub earlier: Earlier,
+    bouncing: Mutex<Bouncing>,
 }
 
 /// What the configuration says, as far as the desk is concerned.
@@ -145,9 +148,9 @@ impl Settings {
     }
 
     /// The `Message-ID` that a notice has or would have had.
-    pub(super) fn message_id(&self, notice: &str) -> String {
+    fn message_id(&self, notice: &str, key: Option<&LinkKey>) -> String {
         match &self.from {
-            Some(from) => super::mail::message_id(notice, from),
+            Some(from) => super::mail::message_id(notice, from, key),
             None => format!("<{notice}@localhost>"),
         }
     }
@@ -163,6 +166,15 @@ impl Settings {
             escalation: &self.acknowledgement.steps,
             routing: &self.routing,
         }
+    }
+
+    /// Whether anybody is written to at this address, as things are configured.
+    fn knows(&self, address: &str) -> bool {
+        let is_it = |other: &String| key(other) == key(address);
+        let managers = self.estate.practices.iter().flat_map(|practice| &practice.email);
+        let escalated = self.acknowledgement.steps.iter().flat_map(|step| &step.to);
+        let contacts = self.contacts.iter().map(|contact| &contact.email);
+        self.staff.iter().chain(managers).chain(escalated).chain(contacts).any(is_it)
     }
 
     /// What somebody is called, where `[[contact]]` says it.
@@ -251,6 +263,7 @@ impl Shared {
             tally: Mutex::new(BTreeMap::from([(Channel::Email, Tally::default())])),
             deliveries: broadcast::channel(limits::DELIVERY_NEWS).0,
             earlier: Earlier::default(),
+            bouncing: Mutex::default(),
         }
     }
 
@@ -279,16 +292,27 @@ impl Shared {
     pub(super) fn ways(&self, notice: &Notice) -> Vec<Way> {
         let settings = self.settings();
         let service = settings.mail_service.as_deref();
-        ways_of(notice, &settings.contacts, service, self.ledger().open())
+        let comes_back = self.bouncing().is_likely(&notice.recipient, now());
+        ways_of(notice, &settings.contacts, service, comes_back, self.ledger().open())
+    }
+
+    /// Those whose mails come back at present, the latest first. An address that nobody is written to any more has been mended.
+    pub(super) fn come_back(&self) -> Vec<Standing> {
+        let (settings, all) = (self.settings(), self.bouncing().list(now()));
+        all.into_iter().filter(|standing| settings.knows(&standing.address)).collect()
+    }
+
+    /// Whose mails come back, or came back lately.
+    pub(super) fn bouncing(&self) -> MutexGuard<'_, Bouncing> {
+        lock(&self.bouncing)
     }
 
     /// The link by which the reader of a letter acknowledges its incident; `None`: there is none, or nothing to acknowledge.
     pub(super) fn link(&self, notice: &Notice, event: &Event, settings: &Settings) -> Option<String> {
         let is_over = event.event == EventKind::Resolved
             || matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
-        // A digest tells of many; and who hears because of what they look after isn't asked.
-        let is_asked = notice.kind != NoticeKind::Digest
-            && matches!(notice.audience, Audience::Staff | Audience::Practices(_));
+        // A digest tells of many.
+        let is_asked = notice.kind != NoticeKind::Digest;
         let (base, key) = settings.acknowledgement.link.as_ref().zip(self.store.link_key())?;
         let person = person(&notice.audience, &notice.recipient);
         (is_asked && !is_over).then(|| key.link(base, &notice.incident, &person))
@@ -370,7 +394,7 @@ impl Shared {
             kind: notice.kind,
             channel: channel.as_str(),
             audience: notice.audience.clone(),
-            message_id: self.settings().message_id(&notice.id),
+            message_id: self.settings().message_id(&notice.id, self.store.link_key()),
             tried: tried.cloned(),
             outcome,
         };
@@ -397,6 +421,8 @@ impl Shared {
             queued: counts.queued,
             waiting: counts.waiting,
             held: counts.held,
+            kept: self.ledger().kept(),
+            bouncing: self.come_back().len(),
             oldest: counts.oldest,
             accepted: sum(|tally| tally.accepted),
             deferred: sum(|tally| tally.deferred),

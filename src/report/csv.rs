@@ -128,7 +128,7 @@ fn happened<'f>(
         let note = line.said.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
         Happened {
             incident: line.incident.clone(),
-            whom: practices_of(&line.said.whom),
+            whom: cell(line.said.practices()),
             what: "acknowledged",
             utc: line.at.utc,
             local: &line.at.local,

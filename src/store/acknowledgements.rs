@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::journal::append as journal;
 use super::read::{audience, word};
-use super::write::{Tx, Write};
+use super::write::{Tx, Write, audience_columns};
 use super::{Store, StoreError};
 use crate::journal::body::{self, Acknowledged};
 use crate::notify::policy::Addressee;
@@ -27,7 +27,7 @@ impl Store {
                     "WITH RECURSIVE same (id) AS (
                          SELECT ?1 UNION SELECT i.id FROM incidents i JOIN same ON i.merged_into = same.id
                      )
-                     SELECT incident, at, person, name, way, practices, note FROM acknowledgements
+                     SELECT incident, at, person, name, way, practices, audience, note FROM acknowledgements
                      WHERE incident IN (SELECT id FROM same) AND (incident <> ?1 OR at >= coalesce(
                          (SELECT max(e.at) FROM events e WHERE e.incident = ?1 AND e.kind = 'opened'),
                          -9223372036854775808))
@@ -56,7 +56,7 @@ impl Store {
     pub async fn addressee(&self, incident: &str, person: &str) -> Result<Option<Addressee>, StoreError> {
         self.read(async {
             let row = sqlx::query(
-                "SELECT recipient, practices FROM notices WHERE incident = ?1 AND instr(id, '.' || ?2) > 0
+                "SELECT recipient, practices, audience FROM notices WHERE incident = ?1 AND instr(id, '.' || ?2) > 0
                  ORDER BY seq LIMIT 1",
             )
             .bind(incident)
@@ -66,7 +66,7 @@ impl Store {
             row.map(|row| {
                 Ok(Addressee {
                     recipient: row.try_get("recipient")?,
-                    audience: audience(None, row.try_get("practices")?),
+                    audience: audience(row.try_get("audience")?, row.try_get("practices")?),
                 })
             })
             .transpose()
@@ -78,13 +78,12 @@ impl Store {
 /// Doing it twice changes nothing.
 pub(super) async fn acknowledge(tx: &mut Tx, said: &Acknowledgement) -> Result<(), sqlx::Error> {
     let practices = match &said.audience {
-        // Those who hear because of what they look after have no link: whoever has, is staff or a manager.
-        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => None,
-        Audience::Practices(practices) => Some(practices.join(",")),
+        Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => None,
+        Audience::Practices(practices) | Audience::Pcn { practices, .. } => Some(practices.join(",")),
     };
     let added = sqlx::query(
-        "INSERT INTO acknowledgements (incident, at, person, name, way, practices, note)
-         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO acknowledgements (incident, at, person, name, way, practices, audience, note)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&said.incident)
     .bind(said.at.as_millis())
@@ -92,6 +91,7 @@ pub(super) async fn acknowledge(tx: &mut Tx, said: &Acknowledgement) -> Result<(
     .bind(&said.by)
     .bind(said.way.as_str())
     .bind(practices)
+    .bind(audience_columns(&said.audience).0)
     .bind(&said.note)
     .execute(&mut **tx)
     .await?;
@@ -127,7 +127,7 @@ fn acknowledgement(row: &SqliteRow) -> Result<Acknowledgement, sqlx::Error> {
         person: row.try_get("person")?,
         by: row.try_get("name")?,
         way: word(row.try_get("way")?)?,
-        audience: audience(None, row.try_get("practices")?),
+        audience: audience(row.try_get("audience")?, row.try_get("practices")?),
         note: row.try_get("note")?,
     })
 }

@@ -14,6 +14,7 @@
 //! | `acknowledgements.rs` | who has an incident in hand, or read of it |
 //! | `mutes.rs` | mutes, and what the routing of notices goes on from |
 //! | `outbox.rs` | what became of each notice, try by try |
+//! | `returns.rs` | mails that were accepted and came back |
 //! | `retention.rs` | what is removed when its time is over |
 //! | `error.rs` | what can be wrong, and how to mend it |
 //!
@@ -38,6 +39,7 @@ mod outbox;
 mod read;
 mod reading;
 mod retention;
+mod returns;
 mod write;
 
 use std::path::PathBuf;
@@ -62,6 +64,7 @@ pub use outbox::{Fate, RefusalRow, TryRow};
 pub use read::{Snapshot, Unsent};
 pub use reading::JournalReader;
 pub use retention::Pruned;
+pub use returns::Sent;
 pub use write::Settlement;
 use write::{Write, Writer};
 

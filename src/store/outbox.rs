@@ -45,6 +45,10 @@ pub struct RefusalRow {
     /// How often since.
     pub refused: u32,
     pub answer: String,
+    /// Their mails were accepted, and came back for good.
+    pub bounced: bool,
+    /// As whom they were written to when that happened last.
+    pub about: Option<String>,
 }
 
 pub(super) async fn record_try(tx: &mut Tx, settlement: &Settlement, tried: &Try) -> Result<(), sqlx::Error> {
@@ -69,7 +73,7 @@ pub(super) async fn record_try(tx: &mut Tx, settlement: &Settlement, tried: &Try
     match tried.outcome {
         TryOutcome::Refused => refused(tx, settlement, tried).await,
         TryOutcome::Accepted => sqlx::query(
-            "DELETE FROM refusals WHERE channel = ?
+            "DELETE FROM refusals WHERE channel = ? AND bounced = 0
                  AND recipient = (SELECT lower(recipient) FROM notices WHERE id = ?)",
         )
         .bind(tried.channel.as_str())
@@ -179,13 +183,19 @@ impl Store {
         .await
     }
 
-    /// Recipients whose last try was refused, by address.
-    pub async fn refusals(&self) -> Result<Vec<RefusalRow>, StoreError> {
+    /// Recipients whose last try was refused, or whose mails come back, by address. One whose mail was accepted afterwards, and hasn't
+    /// come back for [`limits::BOUNCE_PROVEN_AFTER`], is well again.
+    pub async fn refusals(&self, now: At) -> Result<Vec<RefusalRow>, StoreError> {
         self.read(async {
             let rows = sqlx::query(
-                "SELECT recipient, channel, since, last_at, refused, answer FROM refusals
+                "SELECT recipient, channel, since, last_at, refused, answer, bounced, about FROM refusals r
+                 WHERE bounced = 0 OR NOT EXISTS (
+                     SELECT 1 FROM tries t CROSS JOIN notices n ON n.id = t.notice
+                     WHERE lower(n.recipient) = r.recipient AND n.state = 'accepted'
+                     AND t.channel = r.channel AND t.outcome = 'accepted' AND t.at > r.last_at AND t.at < ?)
                  ORDER BY recipient, channel LIMIT ?",
             )
+            .bind((now - limits::BOUNCE_PROVEN_AFTER).as_millis())
             .bind(i64::try_from(limits::OUTBOX_LISTED_MAX).unwrap_or(i64::MAX))
             .fetch_all(&self.inner.readers)
             .await?;
@@ -213,5 +223,7 @@ fn refusal_row(row: &SqliteRow) -> Result<RefusalRow, sqlx::Error> {
         last_at: At::from_millis(row.try_get("last_at")?),
         refused: row.try_get("refused")?,
         answer: row.try_get("answer")?,
+        bounced: row.try_get("bounced")?,
+        about: row.try_get("about")?,
     })
 }

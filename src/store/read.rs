@@ -184,7 +184,7 @@ impl Store {
             let approved = self.approved(&event.incident).await?;
             let notices = self.notices_of(&event.incident).await?;
             let mut taken_on = self.acknowledgements(&event.incident).await?;
-            taken_on.retain(Acknowledgement::takes_on);
+            taken_on.retain(Acknowledgement::is_of_use);
             open.push(OpenIncident { event, approved, notices, taken_on });
         }
         Ok(Snapshot { open, unsent: self.unsent().await? })
@@ -276,6 +276,7 @@ pub(super) fn audience(who: Option<&str>, practices: Option<&str>) -> Audience {
     let practices = practices.map(|ids| ids.split(',').map(str::to_owned).collect::<Vec<_>>());
     match who.and_then(|who| who.split_once(' ')) {
         Some(("pcn", id)) => Audience::Pcn { id: id.to_owned(), practices: practices.unwrap_or_default() },
+        Some(("role", id)) => Audience::Role { id: id.to_owned() },
         Some(("owner", name)) => Audience::Owner { name: name.to_owned() },
         _ => practices.map_or(Audience::Staff, Audience::Practices),
     }

@@ -123,3 +123,100 @@ fn agents_are_told_nothing_of_people() {
     assert!(told.contains("accurx-https"), "{told}");
     assert!(!told.contains("East PCN") && !told.contains("[[contact]]"), "{told}");
 }
+
+const ROLE: &str =
+    "[[role]]\nid = \"on-call\"\nmin_severity = \"major\"\ncauses = [\"firewall\", \"service\"]\n";
+const OTHER: &str = "[[other_icb]]\ncode = \"QNX\"\nname = \"NHS Sussex\"\npractices = [\"G82002\"]\n";
+
+#[test]
+fn a_role_is_told_of_kinds_of_cause_from_a_severity_on_and_held_for_an_icb() {
+    let text = contact("role = \"on-call\"\nicb = \"QNX\"") + ROLE + OTHER;
+    let config = parse(&text).expect("a good file");
+    let [role] = &config.ways.roles[..] else { panic!("one role") };
+    assert_eq!((role.id.as_str(), role.min_severity), ("on-call", Severity::Major));
+    assert_eq!(role.causes, ["firewall", "service"]);
+    let contact_of = &config.ways.contacts[0];
+    assert_eq!(
+        (&contact_of.roles[..], &contact_of.icbs[..]),
+        (&["on-call".to_owned()][..], &["QNX".to_owned()][..])
+    );
+    assert_eq!(config.ways.other_icbs[0].practices, ["G82002"]);
+
+    let plain =
+        parse(&(contact("role = \"on-call\"") + "[[role]]\nid = \"on-call\"\n")).expect("a good file");
+    assert_eq!((plain.ways.roles[0].min_severity, plain.ways.roles[0].causes.len()), (Severity::Note, 0));
+}
+
+#[test]
+fn roles_and_icbs_that_are_none_are_refused_where_they_stand() {
+    for (text, at, says) in [
+        (contact("role = \"on-cal\"") + ROLE, "\"on-cal\"", "did you mean \"on-call\"?"),
+        (contact("role = \"nobody\""), "\"nobody\"", "no [[role]] is called"),
+        (format!("{GOOD}\n{ROLE}"), "\"on-call\"", "add role = \"on-call\" to a [[contact]]"),
+        (
+            contact("role = \"on-call\"") + &ROLE.replace("\"firewall\"", "\"firewal\""),
+            "\"firewal\"",
+            "did you mean \"firewall\"?",
+        ),
+        (
+            contact("role = \"on-call\"") + &ROLE.replace("\"firewall\"", "\"core\""),
+            "\"core\"",
+            "practice, network, service, monitor",
+        ),
+        (
+            contact("role = \"on-call\"") + "[[role]]\nid = \"on-call\"\ncauses = []\n",
+            "[]\n",
+            "leave `causes` out",
+        ),
+        (
+            contact("role = \"on-call\"") + &ROLE.replace("\"major\"", "\"bad\""),
+            "\"bad\"",
+            "note, minor, major, critical",
+        ),
+        (contact("role = \"on-call\"\nicb = \"QNY\"") + ROLE + OTHER, "\"QNY\"", "did you mean \"QNX\"?"),
+        (contact("icb = \"QKS\""), "\"QKS\"\n", "this contact holds none"),
+        (
+            format!("{GOOD}\n{}", OTHER.replace("QNX", "QKS")),
+            "\"QKS\"\nname = \"NHS Sussex",
+            "that no [[other_icb]] names",
+        ),
+        (
+            format!("{GOOD}\n{OTHER}{}", OTHER.replace("NHS Sussex", "The same")),
+            "\"QNX\"\nname = \"The",
+            "put both into one",
+        ),
+        (
+            format!(
+                "{GOOD}\n{OTHER}{}",
+                OTHER.replace("QNX", "QNY").replace("[\"G82002\"]", "[ \"G82002\" ]")
+            ),
+            "\"G82002\" ]",
+            "as a practice of QNX",
+        ),
+        (format!("{GOOD}\n{}", OTHER.replace("G82002", "G82003")), "\"G82003\"", "did you mean \"G82002\"?"),
+    ] {
+        let (place, said) = refused(&text);
+        // The first place of `icb = "QKS"` is in the contact; `[icb]` comes before it.
+        let expected = match at {
+            "\"QKS\"\n" => place_of(&text, "icb = \"QKS\""),
+            at => place_of(&text, at),
+        };
+        let expected = if at == "\"QKS\"\n" { (expected.0, expected.1 + 6) } else { expected };
+        assert_eq!(place, expected, "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+#[test]
+fn an_icb_that_has_nobody_for_a_role_is_pointed_out() {
+    let hints = |contact_lines: &str| {
+        let text = contact(contact_lines) + ROLE + OTHER;
+        let hints = linewatch::config::hints(&parse(&text).expect("a good file"));
+        hints.into_iter().filter(|hint| hint.text.contains("nobody holds")).collect::<Vec<_>>()
+    };
+    assert_eq!(hints("role = \"on-call\""), []);
+    assert_eq!(hints("role = \"on-call\"\nicb = [\"QKS\", \"QNX\"]"), []);
+    let [hint] = &hints("role = \"on-call\"\nicb = \"QKS\"")[..] else { panic!("one hint") };
+    assert_eq!(hint.text, "nobody holds the role \"on-call\" for QNX (NHS Sussex): it is told nothing there");
+    assert!(hint.help.contains("icb = \"QNX\""), "{}", hint.help);
+}

@@ -27,10 +27,11 @@ fn made() -> rcgen::CertifiedKey<rcgen::KeyPair> {
 #[test]
 fn a_certificate_that_fits_its_key_and_tokens_are_read() {
     let config = read(
-        "tls = { certificate = \"hub.pem\", key = \"hub.key\" }\nviewer_token_file = \"token\"\nadmin_token_file = \"token\"",
+        "tls = { certificate = \"hub.pem\", key = \"hub.key\" }\nviewer_token_file = \"token\"\nadmin_token_file = \"token\"\nbounce_token_file = \"token\"",
     );
     let hub = config.unwrap_or_else(|errors| panic!("{errors}")).hub;
     assert!(hub.tls.is_some() && hub.tokens.viewer.is_some() && hub.tokens.admin.is_some());
+    assert!(hub.tokens.bounce.is_some());
     let shown = format!("{hub:?}");
     assert!(!shown.contains("0123456789abcdef") && !shown.contains("PRIVATE KEY"), "{shown}");
 }
@@ -46,6 +47,11 @@ fn what_cannot_be_used_is_refused_with_a_way_out() {
         ("tls = { certificate = \"hub.pem\", key = \"hub.key\", ca = \"x\" }", "has no key `ca`"),
         ("viewer_token = \"0123456789abcdef\"", "doesn't belong in this file"),
         ("admin_token_file = \"short\"", "openssl rand -hex 32"),
+        ("bounce_token = \"0123456789abcdef\"", "write bounce_token_file"),
+        (
+            "bounce_token_env = \"LINEWATCH_NO_SUCH_VARIABLE\"",
+            "set this environment variable, or use bounce_token_file",
+        ),
     ] {
         let errors = read(keys).expect_err(keys).to_string();
         assert!(errors.contains(says), "{keys}: {errors}");

@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 use crate::estate::{DEADLINE, config, failing, impatient, manager, now, opened, resolved};
 use crate::relay::{Answer, Mail, Relay, Step};
 
-const DESK: &str = "desk@icb.example";
+pub const DESK: &str = "desk@icb.example";
 const BOSS: &str = "boss@icb.example";
 const BASE: &str = "https://linewatch.example/";
 const MINUTE: i64 = 60_000;
 
 /// Every check is fine: what fails here is told by the test.
-struct Calm;
+pub struct Calm;
 
 impl Field for Calm {
     fn now(&self) -> At {
@@ -60,39 +60,54 @@ fn with_links(relay: std::net::SocketAddr) -> Config {
         terms: Terms::default(),
         pcns: Vec::new(),
         owners: Vec::new(),
+        roles: Vec::new(),
+        icbs: Vec::new(),
     }];
     config
 }
 
-struct Bench {
-    running: Running,
-    relay: Relay,
+pub struct Bench {
+    pub running: Running,
+    pub relay: Relay,
     http: reqwest::Client,
-    _dir: TempDir,
+    config: Config,
+    dir: TempDir,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let relay = Relay::kind().await;
         let dir = tempfile::tempdir().expect("a folder");
         let mut config = with_links(relay.address);
         config.hub.data = dir.path().to_owned();
         change(&mut config);
-        let running = start_in(Arc::new(Calm), config, Options::default()).await.expect("it starts");
+        let running = start_in(Arc::new(Calm), config.clone(), Options::default()).await.expect("it starts");
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
-        Self { running, relay, http, _dir: dir }
+        Self { running, relay, http, config, dir }
     }
 
-    async fn tell(&self, event: &Event) {
+    /// The same hub, stopped and started again.
+    pub async fn again(self) -> Self {
+        let Self { running, relay, http, config, dir } = self;
+        running.stop().await;
+        let running = start_in(Arc::new(Calm), config.clone(), Options::default()).await.expect("it starts");
+        Self { running, relay, http, config, dir }
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub async fn tell(&self, event: &Event) {
         self.running.hub().desk.tell(event).await;
     }
 
     /// The next mail to this address; others are let go of.
-    async fn mail_to(&mut self, to: &str) -> Mail {
+    pub async fn mail_to(&mut self, to: &str) -> Mail {
         loop {
             let mail = self.relay.next().await;
             if mail.to == to {
@@ -106,12 +121,12 @@ impl Bench {
         link.replacen(BASE, &format!("http://{}/", self.running.address), 1)
     }
 
-    async fn get(&self, link: &str) -> (StatusCode, String) {
+    pub async fn get(&self, link: &str) -> (StatusCode, String) {
         let answer = self.http.get(self.here(link)).send().await.expect("an answer");
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    async fn post(&self, link: &str, form: &[(&str, &str)]) -> (StatusCode, String) {
+    pub async fn post(&self, link: &str, form: &[(&str, &str)]) -> (StatusCode, String) {
         let form: Vec<String> = form.iter().map(|(key, value)| format!("{key}={}", escaped(value))).collect();
         let request = self.http.post(self.here(link)).body(form.join("&"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -119,18 +134,18 @@ impl Bench {
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         let url = format!("http://{}{path}", self.running.address);
         self.http.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
-    async fn metric(&self, line: &str) -> bool {
+    pub async fn metric(&self, line: &str) -> bool {
         let url = format!("http://{}/metrics", self.running.address);
         let text = self.http.get(url).send().await.expect("an answer").text().await.expect("text");
         text.lines().any(|has| has == line)
     }
 
-    async fn command(&self, args: &[&str]) -> (i32, String) {
+    pub async fn command(&self, args: &[&str]) -> (i32, String) {
         let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
             .args(args)
             .args(["--url", &format!("http://{}", self.running.address)])
@@ -149,12 +164,12 @@ fn escaped(text: &str) -> String {
 }
 
 /// The text and the page of a mail, as a mail program shows them.
-fn decoded(mail: &Mail) -> String {
+pub fn decoded(mail: &Mail) -> String {
     mail.data.replace("=\r\n", "").replace("=3D", "=")
 }
 
 /// The link in a mail: the same in its text and in its page.
-fn link_in(mail: &Mail) -> String {
+pub fn link_in(mail: &Mail) -> String {
     let data = decoded(mail);
     let links: Vec<&str> = data
         .match_indices(BASE)
@@ -260,7 +275,7 @@ async fn looking_at_a_link_changes_nothing_and_its_button_acknowledges() {
 }
 
 /// Of which staff hear at once.
-fn cause_changed(event: &Event) -> Event {
+pub fn cause_changed(event: &Event) -> Event {
     let mut event = event.clone();
     "fw-b".clone_into(&mut event.cause[0].id);
     event

@@ -248,6 +248,8 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
             terms: Terms::default(),
             pcns: Vec::new(),
             owners: Vec::new(),
+            roles: Vec::new(),
+            icbs: Vec::new(),
         }],
         pcns: Vec::new(),
         mail_service: Some("nhsmail".to_owned()),

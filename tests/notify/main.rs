@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod acknowledge;
+mod bounces;
+mod circles;
 mod delivery;
 mod disk;
 mod estate;

@@ -148,6 +148,8 @@ fn away_today() -> ContactSettings {
         },
         pcns: Vec::new(),
         owners: Vec::new(),
+        roles: Vec::new(),
+        icbs: Vec::new(),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{config, impatient, manager, next, opened, resolved};
+use crate::estate::{config, impatient, manager, next, now, opened, resolved};
 
 const EXIM: &str = "/usr/sbin/exim4";
 
@@ -248,7 +248,7 @@ async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
     let [(whom, why)] = refused.as_slice() else { panic!("one was refused: {refused:?}") };
     assert_eq!(whom, &Audience::Practices(vec!["P3".to_owned()]));
     assert!(why.contains("no such mailbox"), "{why}");
-    let against = store.refusals().await.expect("an answer");
+    let against = store.refusals(now()).await.expect("an answer");
     let [row] = against.as_slice() else { panic!("recorded against the recipient: {against:?}") };
     assert_eq!((row.recipient.as_str(), row.refused), (manager(3).as_str(), 1));
     assert!(row.answer.contains("5.1.1"), "{}", row.answer);
@@ -256,14 +256,15 @@ async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
     let fates = store.fates(None, true).await.expect("an answer");
     let boxes = exim.mailboxes().await;
     assert_eq!(boxes.keys().collect::<Vec<_>>(), ["icb", "p0", "p1", "p2"]);
+    let key = store.link_key().expect("a store on disk has one");
     for (name, mails) in &boxes {
         let ids: BTreeSet<_> = mails.iter().map(|mail| mail.header("Message-ID").expect("one")).collect();
         assert_eq!((mails.len(), ids.len()), (2, 2), "{name}: each letter once");
         for mail in mails {
-            let id = mail.header("Message-ID").expect("one").trim_start_matches('<');
-            let fate = fates.iter().find(|fate| id.starts_with(&format!("{}@", fate.notice.id)));
+            let id = mail.header("Message-ID").expect("one").trim_matches(['<', '>']);
+            let fate = fates.iter().find(|fate| key.notice_of(id) == Some(&fate.notice.id));
             let notice = &fate.expect("a notice of that id").notice;
-            let thread = notice.thread.as_ref().map(|first| format!("<{first}@icb.example>"));
+            let thread = notice.thread.as_ref().map(|first| key.message_id(first, "icb.example"));
             assert_eq!(mail.header("In-Reply-To"), thread.as_deref(), "{name}");
             assert_eq!(mail.header("References"), thread.as_deref(), "{name}");
             assert!(thread.is_none_or(|first| ids.contains(first.as_str())), "{name}: its thread is there");

@@ -11,7 +11,7 @@ use linewatch::store::Store;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{DEADLINE, config, impatient, manager, next, opened, resolved, with_mail};
+use crate::estate::{DEADLINE, config, impatient, manager, next, now, opened, resolved, with_mail};
 use crate::relay::{Answer, Relay, Step, counted};
 
 async fn desk(config: &Config) -> (Desk, Store, TempDir) {
@@ -152,7 +152,7 @@ async fn a_refused_address_is_on_record_until_something_is_accepted_for_it() {
         let delivery = next(&mut deliveries).await;
         assert!(delivery.tried.is_some_and(|tried| tried.via == relay.address.to_string()));
     }
-    let [refusal] = &store.refusals().await.expect("it answers")[..] else { panic!("one") };
+    let [refusal] = &store.refusals(now()).await.expect("it answers")[..] else { panic!("one") };
     assert_eq!((&*refusal.recipient, &*refusal.channel, refusal.refused), ("manager@p0.example", "email", 1));
     assert!(refusal.answer.contains("does not live here"), "{refusal:?}");
     assert!(!refusal.answer.to_lowercase().contains("manager@"), "{refusal:?}");
@@ -163,7 +163,7 @@ async fn a_refused_address_is_on_record_until_something_is_accepted_for_it() {
     for _ in 0..3 {
         assert_eq!(next(&mut deliveries).await.outcome, Outcome::Accepted);
     }
-    assert_eq!(store.refusals().await.expect("it answers"), []);
+    assert_eq!(store.refusals(now()).await.expect("it answers"), []);
     desk.stop().await;
 }
 

@@ -48,20 +48,42 @@ struct FormPage {
     note_max: usize,
 }
 
+/// What a reader may say: see [`crate::notify::acknowledgement`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Staff,
+    /// Whoever looks after what failed.
+    Owner,
+    /// A practice's manager, or a primary care network.
+    Other,
+}
+
+impl Reader {
+    const fn of(audience: &Audience) -> Self {
+        match audience {
+            Audience::Staff | Audience::Role { .. } => Self::Staff,
+            Audience::Owner { .. } => Self::Owner,
+            Audience::Practices(_) | Audience::Pcn { .. } => Self::Other,
+        }
+    }
+}
+
 impl Case {
     pub(super) fn page(&self, hub: &Hub, wrong: Option<String>, form: &AckForm) -> AckPage {
         let view = hub.view();
         let estate = &view.estate;
         let event = &self.standing.last;
-        let is_staff = self.reader.audience == Audience::Staff;
-        let (takers, receipts): (Vec<_>, Vec<_>) = self.said.iter().partition(|said| said.takes_on());
-        let (tone, shape, headline, mut paragraphs) = self.words(is_staff, |at| local(estate, at));
+        let reader = Reader::of(&self.reader.audience);
+        let is_staff = reader == Reader::Staff;
+        let (takers, receipts): (Vec<_>, Vec<_>) = self.said.iter().partition(|said| said.is_of_use());
+        let (tone, shape, headline, mut paragraphs) =
+            self.words(reader, &estate.icb.name, |at| local(estate, at));
         if self.standing.ended.is_some() {
             paragraphs.push("It is over. Nobody needs to do anything about it any more.".to_owned());
         }
         let receipts = (is_staff && !receipts.is_empty()).then(|| match receipts.len() {
-            1 => "One practice manager has read of it.".to_owned(),
-            several => format!("{several} practice managers have read of it."),
+            1 => "One practice manager, or primary care network, has read of it.".to_owned(),
+            several => format!("{several} practice managers and primary care networks have read of it."),
         });
         AckPage {
             title: format!("Incident {}", self.standing.incident),
@@ -85,7 +107,11 @@ impl Case {
                 .collect(),
             receipts,
             form: self.own.is_none().then(|| FormPage {
-                button: if is_staff { "I have it in hand" } else { "I have read this" },
+                button: match reader {
+                    Reader::Staff => "I have it in hand",
+                    Reader::Owner => "We have taken this on",
+                    Reader::Other => "I have read this",
+                },
                 wrong,
                 name: form.name.clone(),
                 note: form.note.clone(),
@@ -100,23 +126,36 @@ impl Case {
     /// The one line that matters most, and what follows from it.
     fn words(
         &self,
-        is_staff: bool,
+        reader: Reader,
+        icb: &str,
         local: impl Fn(At) -> String,
     ) -> (&'static str, &'static str, String, Vec<String>) {
-        match (&self.own, is_staff) {
-            (Some(own), true) => (
+        match (&self.own, reader) {
+            (Some(own), Reader::Staff) => (
                 "good",
                 "✓",
                 format!("{} has taken this on, since {}.", capital(&own.by), local(own.at)),
                 vec!["Nobody else will be asked to. The next letters say who has it.".to_owned()],
             ),
-            (Some(own), false) => (
+            (Some(own), Reader::Owner) => (
+                "good",
+                "✓",
+                format!("{} has taken this on, since {}.", capital(&own.by), local(own.at)),
+                vec![format!("{icb} is told in its next letters. We will write when it is over.")],
+            ),
+            (Some(own), Reader::Other) => (
                 "good",
                 "✓",
                 format!("Noted at {}: you have read this.", local(own.at)),
                 vec!["You need not do anything more here. We will write when it is over.".to_owned()],
             ),
-            (None, true) => (
+            (None, Reader::Owner) => (
+                "wait",
+                "◌",
+                "Have you taken this on?".to_owned(),
+                vec![format!("Press the button below to say so. {icb} is told, and so are those who wait for it.")],
+            ),
+            (None, Reader::Staff) => (
                 "wait",
                 "◌",
                 "Do you have this incident in hand?".to_owned(),
@@ -125,7 +164,7 @@ impl Case {
                         .to_owned(),
                 ],
             ),
-            (None, false) => (
+            (None, Reader::Other) => (
                 "wait",
                 "◌",
                 "Have you read our letter?".to_owned(),

@@ -45,7 +45,7 @@ pub struct TakenUp {
 }
 
 impl Desk {
-    /// Takes an acknowledgement of an incident, which may be over by now. Whoever has it, nobody is escalated to any more.
+    /// Takes an acknowledgement of an incident, which may be over by now. When it is staff's, nobody is escalated to any more.
     ///
     /// Fails with [`StoreError::UnknownIncident`] only; when the disk fails, it counts all the same, and is written later.
     pub async fn acknowledge(&self, incident: &str, said: Said) -> Result<TakenUp, StoreError> {
@@ -75,11 +75,9 @@ impl Desk {
         // An error is the store's to report; it keeps what it couldn't write.
         drop(self.shared.store.acknowledge(acknowledgement.clone()).await);
         let mut recalled = 0;
-        if acknowledgement.takes_on() {
-            let letters = self.shared.ledger().take_on(&acknowledgement);
-            for letter in letters {
-                recalled += usize::from(self.recall(&letter, &acknowledgement).await);
-            }
+        let letters = self.shared.ledger().take_on(&acknowledgement);
+        for letter in letters {
+            recalled += usize::from(self.recall(&letter, &acknowledgement).await);
         }
         Ok(TakenUp { acknowledgement, already: false, recalled })
     }
@@ -129,13 +127,14 @@ impl Desk {
         Err(StoreError::UnknownIncident(incident))
     }
 
-    /// What was said of an incident since it was opened, oldest first; while the store can't be read, by those who took it on.
+    /// What was said of an incident since it was opened, oldest first; while the store can't be read, by those who took it on or are at work on it.
     pub async fn acknowledgements(&self, incident: &str) -> Vec<Acknowledgement> {
         match self.shared.store.acknowledgements(incident).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "acknowledgements could not be read");
-                self.hands(incident).map(|hands| hands.taken_on).unwrap_or_default()
+                let hands = self.hands(incident);
+                hands.map(|hands| [hands.taken_on, hands.at_work].concat()).unwrap_or_default()
             }
         }
     }
@@ -159,6 +158,7 @@ impl Desk {
         match &reader.audience {
             Audience::Staff if hook_of(&reader.recipient).is_some() => reader.recipient.clone(),
             Audience::Staff => format!("somebody at {}", settings.estate.icb.name),
+            Audience::Role { id } => format!("{} ({id})", settings.estate.icb.name),
             Audience::Practices(practices) => format!("the manager of {}", practices.join(", ")),
             Audience::Pcn { id, .. } => format!("the primary care network {id}"),
             Audience::Owner { name } => name.clone(),

@@ -194,6 +194,15 @@ pub(super) fn restore(record: &mut Record, notice: &Notice) {
     }
 }
 
+/// The openings to those who are waiting for the end.
+pub(super) fn openings(record: &Record) -> impl Iterator<Item = &Notice> {
+    // Whom they are spoken to about now: a network's practices change.
+    record.circles.values().filter_map(|told| match told {
+        Told::Opened { latest, .. } => Some(latest),
+        Told::Over => None,
+    })
+}
+
 /// The held openings may leave.
 pub(super) fn approve(record: &mut Record) -> Vec<String> {
     let mut released = Vec::new();

@@ -81,7 +81,7 @@ impl Line {
 fn practices_of(audience: &Audience) -> Vec<String> {
     match audience {
         Audience::Practices(practices) | Audience::Pcn { practices, .. } => practices.clone(),
-        Audience::Staff | Audience::Owner { .. } => Vec::new(),
+        Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => Vec::new(),
     }
 }
 
@@ -191,7 +191,9 @@ fn audience<'a>(audiences: impl Iterator<Item = Option<&'a Audience>>) -> Audien
                     }
                 }
             }
-            Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => return audience.clone(),
+            Audience::Staff | Audience::Role { .. } | Audience::Pcn { .. } | Audience::Owner { .. } => {
+                return audience.clone();
+            }
         }
     }
     Audience::Practices(all)

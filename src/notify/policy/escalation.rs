@@ -15,7 +15,6 @@ use std::sync::Arc;
 use super::record::{Record, Staff};
 use super::{Plan, Rules, covered_from, key, notice};
 use crate::incident::Event;
-use crate::limits::TAKEN_ON_KEPT;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
@@ -107,10 +106,11 @@ fn steps<'r>(record: &'r Record, rules: &Rules<'r>) -> impl Iterator<Item = (At,
     })
 }
 
-/// Somebody has it. Answers with what was written to others meanwhile, which may not have left yet.
+/// Somebody has it, or is at work on it. Answers with what was written to others meanwhile, which may not have left yet.
 pub(super) fn taken_on(record: &mut Record, acknowledgement: &Acknowledgement) -> Vec<Notice> {
-    if record.taken_on.len() < TAKEN_ON_KEPT {
-        record.taken_on.push(acknowledgement.clone());
+    record.hear(acknowledgement);
+    if !acknowledgement.takes_on() {
+        return Vec::new();
     }
     let letters = record.escalated.values().flatten();
     letters.filter(|letter| letter.kind == NoticeKind::Escalation).cloned().collect()
@@ -133,11 +133,8 @@ pub(super) fn recalled(record: &mut Record, letter: &Notice) {
 
 /// The incident goes on as another: whoever has the one has the other, and whoever was escalated to hears how it goes on.
 pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
-    for acknowledgement in &record.taken_on {
-        let is_known = survivor.taken_on.iter().any(|known| known.person == acknowledgement.person);
-        if !is_known && survivor.taken_on.len() < TAKEN_ON_KEPT {
-            survivor.taken_on.push(acknowledgement.clone());
-        }
+    for acknowledgement in record.taken_on.iter().chain(&record.at_work) {
+        survivor.hear(acknowledgement);
     }
     for key in record.escalated.keys() {
         let Some(staff) = record.staff.get(key).filter(|_| !survivor.staff.contains_key(key)) else {

@@ -122,7 +122,7 @@ fn release(record: &mut Record, event: &Event, ids: &BTreeSet<&str>, affected: &
 fn still_affected(opening: &Notice, affected: &BTreeSet<&str>) -> bool {
     match &opening.audience {
         Audience::Practices(practices) => practices.iter().any(|id| affected.contains(id.as_str())),
-        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => false,
+        Audience::Staff | Audience::Role { .. } | Audience::Pcn { .. } | Audience::Owner { .. } => false,
     }
 }
 

@@ -47,7 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acknowledgement::Acknowledgement;
-use super::notice::{Audience, Notice, NoticeKind, NoticeState};
+use super::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
 use crate::config::{EscalationStep, MaintenanceWindow, PracticeNotices};
 use crate::estate::Estate;
 use crate::incident::{Cause, Event, EventKind, Reason};
@@ -112,6 +112,8 @@ pub struct Hands {
     pub told_since: Option<At>,
     /// Those who took it on, the first first; [`limits::TAKEN_ON_KEPT`] at most.
     pub taken_on: Vec<Acknowledgement>,
+    /// The same of those who look after what failed, and are at work on it. They relieve nobody.
+    pub at_work: Vec<Acknowledgement>,
     /// In the order in which they were told.
     pub told: Vec<escalation::Told>,
     /// When the next are told, if nobody takes it on.
@@ -176,6 +178,7 @@ impl Ledger {
                 if let Some(survivor) = self.incidents.get_mut(into) {
                     managers::merge(&mut record, survivor, event, &mut plan);
                     escalation::merge(&record, survivor, event, &mut plan);
+                    staff::merge(&record, survivor, event, &mut plan);
                     circles::merge(&mut record, survivor, event, &mut plan);
                 }
             }
@@ -247,6 +250,15 @@ impl Ledger {
         self.pace.is_kept(letter)
     }
 
+    /// How many notices are kept for later, by why.
+    pub fn kept(&self) -> BTreeMap<Keep, usize> {
+        let mut counts: BTreeMap<Keep, usize> = Keep::ALL.map(|keep| (keep, 0)).into();
+        for kept in self.pace.kept() {
+            *counts.entry(kept.by).or_default() += kept.rows.len();
+        }
+        counts
+    }
+
     /// When [`Self::tick`] next has something to do, after `after`; it may be for nothing.
     pub fn next_tick(&self, after: At, rules: &Rules<'_>) -> Option<At> {
         self.pace.next_tick(after, rules)
@@ -289,7 +301,7 @@ impl Ledger {
         promised.into_iter().chain(escalated).min()
     }
 
-    /// Somebody has an open incident in hand. Answers with the letters to others that may not have left yet: whoever calls one
+    /// Somebody has an open incident in hand, or is at work on it. Answers with the letters to others that may not have left yet: whoever calls one
     /// back says so to [`Self::recalled`].
     pub fn take_on(&mut self, acknowledgement: &Acknowledgement) -> Vec<Notice> {
         let record = self.incidents.get_mut(&acknowledgement.incident);
@@ -311,6 +323,7 @@ impl Ledger {
             incident: incident.to_owned(),
             told_since: escalation::told_since(record, now),
             taken_on: record.taken_on.clone(),
+            at_work: record.at_work.clone(),
             told: escalation::told(record, now),
             next: escalation::next(record, rules, self.rest_until),
         })
@@ -320,8 +333,7 @@ impl Ledger {
     pub fn addressee(&self, incident: &str, who: &str) -> Option<Addressee> {
         let record = self.incidents.get(incident)?;
         let is_them = |notice: &&Notice| person(&notice.audience, &notice.recipient) == who;
-        let staff = record.staff.values().map(|staff| &staff.opening);
-        let notice = staff.chain(record.openings()).find(is_them)?;
+        let notice = record.openings().find(is_them)?;
         Some(Addressee { recipient: notice.recipient.clone(), audience: notice.audience.clone() })
     }
 

@@ -190,6 +190,11 @@ impl Pace {
         Some(planned)
     }
 
+    /// What is kept from anybody.
+    pub fn kept(&self) -> impl Iterator<Item = &Kept> {
+        self.people.values().flat_map(Person::kept)
+    }
+
     /// Whether a notice waits here.
     pub fn is_kept(&self, notice: &Notice) -> bool {
         let about = (notice.incident.clone(), notice.audience.who());

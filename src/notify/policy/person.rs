@@ -106,7 +106,7 @@ impl Person {
         self.unnamed > 0 || self.kept().any(|kept| kept.by.is_for_digest())
     }
 
-    fn kept(&self) -> impl Iterator<Item = &Kept> {
+    pub fn kept(&self) -> impl Iterator<Item = &Kept> {
         self.standing.values().filter_map(|standing| standing.kept.as_ref())
     }
 

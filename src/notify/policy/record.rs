@@ -32,6 +32,8 @@ pub(super) struct Record {
     pub escalated: BTreeMap<String, Vec<Notice>>,
     /// Those who have it in hand.
     pub taken_on: Vec<Acknowledgement>,
+    /// Those who look after what failed, and are at work on it.
+    pub at_work: Vec<Acknowledgement>,
     /// Primary care networks, and owners of components.
     pub circles: BTreeMap<CircleKey, Told>,
     /// Practices, by id, whose opening the mail server refused.
@@ -46,7 +48,7 @@ pub struct OpenIncident {
     pub approved: bool,
     /// Every notice about it, in the order in which they were planned.
     pub notices: Vec<Notice>,
-    /// Who took it on since it opened.
+    /// Who took it on since it opened, or is at work on it.
     pub taken_on: Vec<Acknowledgement>,
 }
 
@@ -105,6 +107,7 @@ impl Record {
             heard: BTreeMap::new(),
             escalated: BTreeMap::new(),
             taken_on: Vec::new(),
+            at_work: Vec::new(),
             circles: BTreeMap::new(),
             refused: BTreeSet::new(),
         }
@@ -119,14 +122,16 @@ impl Record {
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
         record.approved = open.approved;
-        record.taken_on = open.taken_on.iter().take(TAKEN_ON_KEPT).cloned().collect();
+        for said in &open.taken_on {
+            record.hear(said);
+        }
         for notice in &open.notices {
             record.has_heard(notice);
         }
         // A digest tells of other notices, which speak for themselves.
         for notice in open.notices.iter().filter(|notice| notice.kind != NoticeKind::Digest).map(as_planned) {
             match notice.audience {
-                Audience::Staff => record.restore_staff(&notice),
+                Audience::Staff | Audience::Role { .. } => record.restore_staff(&notice),
                 Audience::Practices(_) => record.restore_manager(&notice),
                 Audience::Pcn { .. } | Audience::Owner { .. } => circles::restore(&mut record, &notice),
             }
@@ -134,9 +139,22 @@ impl Record {
         record
     }
 
+    /// Takes note of somebody's word, if it is of use to others.
+    pub(super) fn hear(&mut self, said: &Acknowledgement) {
+        let of_its_sort = match said {
+            said if said.takes_on() => &mut self.taken_on,
+            said if said.is_at_work() => &mut self.at_work,
+            _ => return,
+        };
+        let is_known = of_its_sort.iter().any(|known| known.person == said.person);
+        if !is_known && of_its_sort.len() < TAKEN_ON_KEPT {
+            of_its_sort.push(said.clone());
+        }
+    }
+
     /// Takes note of what staff were told, and when: a letter that leaves, or the digest that told it.
     pub(super) fn has_heard(&mut self, notice: &Notice) {
-        if notice.audience != Audience::Staff || notice.kind == NoticeKind::Digest {
+        if !notice.audience.is_of_icb() || notice.kind == NoticeKind::Digest {
             return;
         }
         let at = match &notice.state {
@@ -204,7 +222,9 @@ impl Record {
             return;
         }
         let known = self.staff.get(&key(&notice.recipient));
-        let is_escalation = matches!(notice.kind, NoticeKind::Escalation | NoticeKind::Inherited);
+        // Who was escalated to inherits as staff; who heard because of a role inherits that.
+        let is_escalation = notice.kind == NoticeKind::Escalation
+            || (notice.kind == NoticeKind::Inherited && notice.audience == Audience::Staff);
         if is_escalation {
             self.escalated.entry(key(&notice.recipient)).or_default().push(notice.clone());
         }
@@ -231,12 +251,14 @@ impl Record {
         Released { notices, already }
     }
 
-    /// The openings to managers who are waiting for the end.
+    /// The openings to everybody who is waiting for the end.
     pub(super) fn openings(&self) -> impl Iterator<Item = &Notice> {
-        self.managers.values().filter_map(|manager| match manager {
+        let managers = self.managers.values().filter_map(|manager| match manager {
             Manager::Opened { opening, .. } => Some(opening),
             Manager::Unmailed | Manager::Over => None,
-        })
+        });
+        let staff = self.staff.values().map(|staff| &staff.opening);
+        staff.chain(managers).chain(circles::openings(self))
     }
 
     pub(super) fn awaits_approval(&self) -> bool {
@@ -258,7 +280,7 @@ impl Record {
 fn practices_of(notice: &Notice) -> Vec<String> {
     match &notice.audience {
         Audience::Practices(practices) => practices.clone(),
-        Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => Vec::new(),
+        Audience::Staff | Audience::Role { .. } | Audience::Pcn { .. } | Audience::Owner { .. } => Vec::new(),
     }
 }
 

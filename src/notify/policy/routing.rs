@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::key;
 use super::severity::Severity;
 use crate::calendar::Hours;
-use crate::config::Config;
+use crate::config::{Config, OtherIcb};
+use crate::estate::Estate;
 use crate::incident::Event;
 use crate::notify::channel::{Channel, hook_of};
 use crate::notify::notice::Audience;
@@ -19,6 +20,36 @@ pub struct Routing {
     /// Messages an hour to anyone; `None`: as many as there are.
     pub(super) per_hour: Option<usize>,
     pub(super) circles: Vec<Circle>,
+    /// In the order in which the roles are declared.
+    duties: Vec<Duty>,
+}
+
+/// Somebody at the ICB who hears of some incidents, because of a role that they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    pub recipient: String,
+    /// The id of the `[[role]]`.
+    pub role: String,
+    /// It isn't told of what is less severe.
+    pub min_severity: Severity,
+    /// The kinds of cause that it is told of: of components, or `practice`, `network`, `service`, `monitor`. `None`: all.
+    pub causes: Option<BTreeSet<String>>,
+    /// The practices of the ICBs for which it is held; `None`: of all.
+    pub practices: Option<BTreeSet<String>>,
+}
+
+impl Duty {
+    /// Whether the role is told of this event. What may be one of several things is told when any of them is the role's; and where
+    /// linewatch can't say which practices are hit, they may be anybody's.
+    fn concerned(&self, event: &Event, severity: Severity) -> bool {
+        let by_cause = |causes: &BTreeSet<String>| event.cause.iter().any(|it| causes.contains(&it.kind));
+        let by_place = |practices: &BTreeSet<String>| {
+            event.practices.is_empty() || event.practices.iter().any(|id| practices.contains(id))
+        };
+        severity >= self.min_severity
+            && self.causes.as_ref().is_none_or(by_cause)
+            && self.practices.as_ref().is_none_or(by_place)
+    }
 }
 
 /// When, and of what, somebody wants to hear.
@@ -90,7 +121,22 @@ impl Routing {
             terms: contacts.iter().map(|contact| (key(&contact.email), contact.terms.clone())).collect(),
             per_hour: config.notices.per_hour.and_then(|most| usize::try_from(most).ok()),
             circles: pcns.chain(owners).collect(),
+            duties: duties(config),
         }
+    }
+
+    /// Who is told of this event because of a role, and as what; somebody with several roles comes once for each.
+    pub(super) fn on_duty(&self, event: &Event, estate: &Estate) -> impl Iterator<Item = (&str, Audience)> {
+        let severity = Severity::of(event, estate);
+        let told = self.duties.iter().filter(move |duty| duty.concerned(event, severity));
+        told.map(|duty| (duty.recipient.as_str(), Audience::Role { id: duty.role.clone() }))
+    }
+
+    /// The same with somebody more who holds a role.
+    #[must_use]
+    pub fn with_duty(mut self, duty: Duty) -> Self {
+        self.duties.push(duty);
+        self
     }
 
     /// The same with terms for one more person.
@@ -125,6 +171,38 @@ impl Routing {
         let is_program = matches!(hook_of(recipient), Some((Channel::Webhook | Channel::Alertmanager, _)));
         self.per_hour.filter(|_| !is_program)
     }
+}
+
+/// Who holds which role, in the order in which the roles are declared.
+fn duties(config: &Config) -> Vec<Duty> {
+    let (ways, estate) = (&config.ways, &config.estate);
+    let mut duties = Vec::new();
+    for role in &ways.roles {
+        for contact in ways.contacts.iter().filter(|contact| contact.roles.contains(&role.id)) {
+            let all = contact.icbs.is_empty();
+            duties.push(Duty {
+                recipient: contact.email.clone(),
+                role: role.id.clone(),
+                min_severity: role.min_severity,
+                causes: (!role.causes.is_empty()).then(|| role.causes.iter().cloned().collect()),
+                practices: (!all).then(|| practices_of(&contact.icbs, &ways.other_icbs, estate)),
+            });
+        }
+    }
+    duties
+}
+
+/// The practices of these ICBs. Those that no `[[other_icb]]` names are of the estate's own.
+fn practices_of(icbs: &[String], others: &[OtherIcb], estate: &Estate) -> BTreeSet<String> {
+    let named =
+        others.iter().flat_map(|icb| icb.practices.iter().map(move |id| (id.as_str(), icb.code.as_str())));
+    let icb_of: BTreeMap<&str, &str> = named.collect();
+    let all = estate.practices.iter().map(|practice| practice.id.as_str());
+    let is_theirs = |id: &&str| {
+        let icb = icb_of.get(id).copied().unwrap_or(&estate.icb.code);
+        icbs.iter().any(|code| code == icb)
+    };
+    all.filter(is_theirs).map(str::to_owned).collect()
 }
 
 impl Terms {

@@ -3,6 +3,7 @@
 mod escalations;
 mod pace;
 mod promises;
+mod roles;
 mod together;
 
 use std::collections::BTreeMap;

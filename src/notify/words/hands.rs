@@ -5,7 +5,7 @@ use super::sentences::{self, Say};
 use super::{Context, phrases, plain};
 use crate::incident::EventKind;
 use crate::notify::acknowledgement::Acknowledgement;
-use crate::notify::notice::{Notice, NoticeKind};
+use crate::notify::notice::{Audience, Notice, NoticeKind};
 use crate::notify::policy::escalation::Told;
 use crate::time::At;
 
@@ -18,20 +18,45 @@ pub(super) fn who_has_it(context: &Context<'_>, seen_from: At, say: &Say<'_>) ->
     who(context, seen_from, "", say)
 }
 
-/// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`.
-pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Option<String> {
-    who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)), say)
+/// The same for those who don't know the ICB's people: `Jo Bloggs at NHS Kent and Medway`; and who else is at work on it.
+pub(super) fn who_has_it_there(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Vec<String> {
+    let there = who(context, seen_from, &format!(" at {}", plain::name(&context.estate.icb.name)), say);
+    there.into_iter().chain(who_is_at_work(context, seen_from, say)).collect()
+}
+
+/// `Al for BT has taken this on, at 07:31.` `None`: nobody who looks after it has said so, or it is over.
+fn who_is_at_work(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Option<String> {
+    let at_work = context.hands.map(|hands| &*hands.at_work).filter(|_| is_open(context))?;
+    // A person's name alone doesn't say whose they are.
+    let named = |said: &Acknowledgement| match &said.audience {
+        Audience::Owner { name } if *name != said.by => {
+            format!("{} for {}", plain::name(&said.by), plain::name(name))
+        }
+        _ => plain::name(&said.by),
+    };
+    have_it(at_work, named, context, seen_from, say)
 }
 
 fn who(context: &Context<'_>, seen_from: At, place: &str, say: &Say<'_>) -> Option<String> {
     let taken_on = context.hands.map(|hands| &*hands.taken_on).filter(|_| is_open(context))?;
-    let clock = |said: &Acknowledgement| plain::clock(said.at, seen_from, &context.estate.icb.timezone);
     // Who gave no name is known by the place alone.
     let named = |said: &Acknowledgement| {
         let name = plain::name(&said.by);
         if name.ends_with(place) { name } else { format!("{name}{place}") }
     };
-    match taken_on {
+    have_it(taken_on, named, context, seen_from, say)
+}
+
+/// That these have it, each with the time at which they said so; `None`: nobody has.
+fn have_it(
+    who: &[Acknowledgement],
+    named: impl Fn(&Acknowledgement) -> String,
+    context: &Context<'_>,
+    seen_from: At,
+    say: &Say<'_>,
+) -> Option<String> {
+    let clock = |said: &Acknowledgement| plain::clock(said.at, seen_from, &context.estate.icb.timezone);
+    match who {
         [] => None,
         [one] => {
             let who = plain::capital(&named(one));
@@ -56,14 +81,22 @@ pub(super) fn for_staff(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -
         return Vec::new();
     }
     let taken_on = who_has_it(context, notice.due, say);
+    let at_work = who_is_at_work(context, notice.due, say);
     if notice.kind == NoticeKind::Escalation {
-        return escalation(notice, context, taken_on, say);
+        return escalation(notice, context, taken_on, at_work, say);
     }
     let mut blocks = Vec::new();
     let is_taken_on = taken_on.is_some();
+    blocks.extend(at_work.clone().map(in_hand));
     let nobody = || {
-        let not_yet =
-            (notice.kind != NoticeKind::Opening).then(|| say.plain(&sentences::HANDS_NOBODY_HAS_IT));
+        let not_yet = match (&at_work, notice.kind) {
+            (Some(_), _) => {
+                let icb = plain::name(&context.estate.icb.name);
+                Some(say.with(&sentences::HANDS_NOBODY_OF_THE_ICB_HAS_IT, [icb.into()]))
+            }
+            (None, NoticeKind::Opening) => None,
+            (None, _) => Some(say.plain(&sentences::HANDS_NOBODY_HAS_IT)),
+        };
         let next = next.map(|next| {
             say.with(&sentences::HANDS_OTHERS_ARE_TOLD_AT, [clock(next, notice, context).into()])
         });
@@ -75,7 +108,16 @@ pub(super) fn for_staff(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -
     blocks
 }
 
-/// The manager's own line: that the letter was read, and no more.
+/// Those who look after what failed: that they are at work on it.
+pub(super) fn for_owners(context: &Context<'_>, seen_from: At, say: &Say<'_>) -> Vec<Block> {
+    let Some(url) = context.link.filter(|_| is_open(context)) else { return Vec::new() };
+    let known = who_is_at_work(context, seen_from, say).map(in_hand);
+    let text = say.plain(&sentences::OWNER_SAY_SO);
+    let link = Block::link(Part::Reply, text, say.plain(&sentences::OWNER_WE_HAVE_TAKEN_THIS_ON), url);
+    known.into_iter().chain([link]).collect()
+}
+
+/// The manager's own line, and a primary care network's: that the letter was read, and no more.
 pub(super) fn for_managers(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let url = context.link.filter(|_| is_open(context))?;
     let icb = plain::name(&context.estate.icb.name);
@@ -83,19 +125,27 @@ pub(super) fn for_managers(context: &Context<'_>, say: &Say<'_>) -> Option<Block
     Some(Block::link(Part::Reply, text, say.plain(&sentences::MANAGER_I_HAVE_READ_THIS), url))
 }
 
-fn escalation(notice: &Notice, context: &Context<'_>, taken_on: Option<String>, say: &Say<'_>) -> Vec<Block> {
+fn escalation(
+    notice: &Notice,
+    context: &Context<'_>,
+    taken_on: Option<String>,
+    at_work: Option<String>,
+    say: &Say<'_>,
+) -> Vec<Block> {
     if let Some(taken_on) = taken_on {
         return vec![in_hand(format!("{taken_on} {}", say.plain(&sentences::ESCALATION_SOMEBODY_HAS_IT)))];
     }
     let Some(hands) = context.hands else { return Vec::new() };
-    let mut blocks = vec![in_hand(match hands.told_since {
+    let mut blocks = Vec::new();
+    blocks.extend(at_work.map(in_hand));
+    blocks.push(in_hand(match hands.told_since {
         Some(since) => {
             let length = plain::length(since, notice.due);
             let values = [clock(since, notice, context).into(), length.into()];
             say.with(&sentences::ESCALATION_WHY_YOU, values)
         }
         None => say.plain(&sentences::ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD),
-    })];
+    }));
     // Those who were told with this reader are as new to it as they are.
     let before = |told: &&Told| told.at < notice.due;
     let told: Vec<&Told> = hands.told.iter().filter(before).collect();

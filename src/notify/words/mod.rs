@@ -95,6 +95,8 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
     let draft = match &notice.audience {
         Audience::Practices(practices) => manager::draft(notice, practices, context, &say),
         Audience::Staff => staff::draft(notice, context, &say),
+        Audience::Role { id } => staff::draft(notice, context, &say)
+            .told_because(say.with(&sentences::STAFF_TOLD_FOR_A_ROLE, [plain::name(id).into()])),
         Audience::Pcn { id: _, practices } => pcn::draft(notice, practices, context, &say),
         Audience::Owner { name } => owner::draft(notice, name, context, &say),
     };
@@ -127,7 +129,7 @@ fn finished(
             say.with(&sentences::MANAGER_GREETING, [icb(), place(practices)]),
             say.with(&sentences::MANAGER_CLOSING, [icb(), place(practices)]),
         ),
-        Audience::Staff => {
+        Audience::Staff | Audience::Role { .. } => {
             (say.with(&sentences::STAFF_GREETING, [icb()]), say.with(&sentences::STAFF_CLOSING, [icb()]))
         }
         Audience::Pcn { practices, .. } => (
@@ -166,4 +168,12 @@ struct Draft {
     title: String,
     blocks: Vec<Block>,
     footer: Vec<String>,
+}
+
+impl Draft {
+    /// Says why the reader is told: a role can be given to somebody else.
+    fn told_because(mut self, why: String) -> Self {
+        self.footer.push(why);
+        self
+    }
 }

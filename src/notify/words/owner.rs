@@ -3,7 +3,7 @@
 use super::part::{Block, Part};
 use super::sentences::{self, Say};
 use super::staff::{causes_of, evidence, more, percent};
-use super::{Context, Draft, changes, phrases, plain, signature};
+use super::{Context, Draft, changes, hands, phrases, plain, signature};
 use crate::estate::Component;
 use crate::incident::EventKind;
 use crate::notify::notice::{Notice, NoticeKind};
@@ -58,6 +58,9 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
             if notice.kind == NoticeKind::Update { "Changed" } else { "Fault" }
         }
     };
+    if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+        blocks.extend(hands::for_owners(context, notice.due, say));
+    }
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
         blocks.extend(changes::since_last_message(notice, context));

@@ -3,7 +3,7 @@
 use super::part::{Block, Part};
 use super::sentences::{self, Say, Sentence};
 use super::staff::more;
-use super::{Context, Draft, phrases, plain, signature};
+use super::{Context, Draft, hands, phrases, plain, signature};
 use crate::notify::notice::{Notice, NoticeKind};
 
 /// Practices named in one letter: more than any network has.
@@ -57,9 +57,13 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
                 ),
             ];
             blocks.extend(super::staff::services(context));
-            let next =
-                vec![say.plain(&sentences::PCN_MANAGERS_ARE_TOLD), say.plain(&sentences::PCN_NEXT_LETTER)];
+            let mut next = hands::who_has_it_there(context, notice.due, say);
+            next.extend([
+                say.plain(&sentences::PCN_MANAGERS_ARE_TOLD),
+                say.plain(&sentences::PCN_NEXT_LETTER),
+            ]);
             blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
+            blocks.extend(hands::for_managers(context, say));
             (word, format!("{} at {count}", phrases::says(event, estate)), blocks)
         }
     };

@@ -66,6 +66,7 @@ pub(super) enum Variable {
     Component,
     Cause,
     Fault,
+    Role,
 }
 
 impl Variable {
@@ -91,6 +92,7 @@ impl Variable {
             Self::Component => "component",
             Self::Cause => "cause",
             Self::Fault => "fault",
+            Self::Role => "role",
         }
     }
 

@@ -71,7 +71,9 @@ impl Reader {
     pub(super) const fn of(audience: &Audience) -> Self {
         match audience {
             Audience::Practices(_) => Self::Manager,
-            Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => Self::Staff,
+            Audience::Staff | Audience::Role { .. } | Audience::Pcn { .. } | Audience::Owner { .. } => {
+                Self::Staff
+            }
         }
     }
 

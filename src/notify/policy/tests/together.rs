@@ -115,3 +115,21 @@ fn an_escalation_that_is_kept_is_called_back_by_whoever_takes_it_on() {
     story.routing = Routing::default();
     assert!(to_staff(&leaves(&mut story, MONDAY + 700)).is_empty(), "nothing is left of it");
 }
+
+#[test]
+fn what_is_kept_is_counted_by_why() {
+    let mut story = story();
+    let minor = Terms { min_severity: Severity::Critical, ..Terms::default() };
+    story.routing = Routing::default().with("desk@icb.example", minor);
+    mute(&mut story, MONDAY, MONDAY + 660, Muted::Practice { id: "A".to_owned() });
+    let by_why = |story: &Story| {
+        let kept = story.ledger.kept();
+        Keep::ALL.map(|keep| kept[&keep])
+    };
+    assert_eq!(by_why(&story), [0, 0, 0, 0]);
+    story.tell(&event("1", MONDAY + 600, &["A", "B"]));
+    // A's manager is muted, the desk hears of what is critical alone, and B's manager is told.
+    assert_eq!(by_why(&story), [1, 1, 0, 0]);
+    leaves(&mut story, MONDAY + 660);
+    assert_eq!(by_why(&story), [0, 1, 0, 0], "the mute has ended");
+}

@@ -2,7 +2,7 @@
 
 use super::Variable::{
     Cause, Component, Contact, Count, Fault, Icb, Incident, Into, Length, Needs, Ods, Others, Place,
-    Practice, Service, Since, Time, Total, Until, Who,
+    Practice, Role, Service, Since, Time, Total, Until, Who,
 };
 use super::{Entry, Sentence};
 
@@ -67,11 +67,13 @@ sentences! {
     STAFF_MERGED = "staff.merged" [Into];
     STAFF_LINEWATCH_IS_BLIND = "staff.linewatch_is_blind" [];
     STAFF_APPROVE = "staff.approve" [Incident];
+    STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
 
     HANDS_ONE_HAS_IT = "hands.one_has_it" [Who, Time];
     HANDS_SEVERAL_HAVE_IT = "hands.several_have_it" [Who];
     HANDS_NOBODY_HAS_IT = "hands.nobody_has_it" [];
+    HANDS_NOBODY_OF_THE_ICB_HAS_IT = "hands.nobody_of_the_icb_has_it" [Icb];
     HANDS_OTHERS_ARE_TOLD_AT = "hands.others_are_told_at" [Time];
     HANDS_SAY_SO = "hands.say_so" [];
     HANDS_SAY_SO_AS_WELL = "hands.say_so_as_well" [];
@@ -104,6 +106,8 @@ sentences! {
     OWNER_CLOSING = "owner.closing" [Icb] or nothing;
     OWNER_LOOK_INTO_IT = "owner.look_into_it" [Icb, Component];
     OWNER_LOOK_WHETHER_IT_IS_YOURS = "owner.look_whether_it_is_yours" [Icb, Component];
+    OWNER_SAY_SO = "owner.say_so" [];
+    OWNER_WE_HAVE_TAKEN_THIS_ON = "owner.we_have_taken_this_on" [];
     OWNER_IS_OVER = "owner.is_over" [Icb, Length];
     OWNER_NO_SUCH_FAULT = "owner.no_such_fault" [];
     OWNER_NOT_YOURS = "owner.not_yours" [Cause];

@@ -36,6 +36,7 @@ fn hands(taken_on: Vec<Acknowledgement>) -> Hands {
         incident: "2023-03-16-1".to_owned(),
         told_since: Some(at("08:12")),
         taken_on,
+        at_work: Vec::new(),
         told: vec![
             told("service.desk@icb.example", "08:12", false),
             told("Sam Poe", "08:27", true),
@@ -165,4 +166,64 @@ fn managers_read_who_has_it_and_may_say_that_they_read_it() {
         letter.text
     );
     assert!(!letter.text.contains("please tell"), "{}", letter.text);
+}
+
+fn supplier(name: &str, clock: &str) -> Acknowledgement {
+    Acknowledgement { audience: Audience::Owner { name: "ICB network team".to_owned() }, ..by(name, clock) }
+}
+
+#[test]
+fn a_suppliers_word_is_said_and_relieves_nobody() {
+    let nobody = Hands { at_work: vec![supplier("Al", "08:20")], ..hands(Vec::new()) };
+    let letter = write_with(NoticeKind::Update, Audience::Staff, "08:30", Some(&nobody), Some(LINK));
+    for says in [
+        "Al for ICB network team has taken this on, at 08:20.",
+        "Nobody at NHS Kent and Medway has yet. If nobody takes it on, others are told at 08:42.",
+        "If you have it in hand, say so here:",
+    ] {
+        assert!(letter.text.contains(says), "{says}: {}", letter.text);
+        assert!(letter.html.contains(says), "{says}: {}", letter.html);
+    }
+    let letter = write_with(NoticeKind::Escalation, Audience::Staff, "08:30", Some(&nobody), Some(LINK));
+    assert!(
+        letter.text.contains("Nobody at NHS Kent and Medway has said that they have this in hand."),
+        "{}",
+        letter.text
+    );
+    assert!(letter.text.contains("Al for ICB network team has taken this on, at 08:20."), "{}", letter.text);
+
+    let both = Hands { at_work: nobody.at_work, ..hands(vec![by("Jo", "08:21")]) };
+    let letter = write_with(NoticeKind::Update, Audience::Staff, "08:30", Some(&both), Some(LINK));
+    assert!(letter.text.contains("Jo has taken this on, at 08:21."), "{}", letter.text);
+    assert!(!letter.text.contains("Nobody"), "{}", letter.text);
+    // And to managers, who don't know either of them.
+    let manager = Audience::Practices(vec!["G82002".to_owned()]);
+    let letter = write_with(NoticeKind::Opening, manager, "08:30", Some(&both), Some(LINK));
+    for says in ["Jo at NHS Kent and Medway has taken this on", "Al for ICB network team has taken this on"] {
+        assert!(
+            letter.text.split_whitespace().collect::<Vec<_>>().join(" ").contains(says),
+            "{}",
+            letter.text
+        );
+    }
+}
+
+#[test]
+fn who_looks_after_it_and_a_primary_care_network_are_asked_in_their_own_words() {
+    let owner = Audience::Owner { name: "ICB network team".to_owned() };
+    let nobody = Hands { at_work: vec![supplier("ICB network team", "08:20")], ..hands(Vec::new()) };
+    let letter = write_with(NoticeKind::Update, owner.clone(), "08:30", Some(&nobody), Some(LINK));
+    assert!(letter.text.contains("ICB network team has taken this on, at 08:20."), "{}", letter.text);
+    assert!(letter.text.contains("When you have taken this on, please say so here:"), "{}", letter.text);
+    assert!(letter.html.contains("We have taken this on"), "{}", letter.html);
+    let letter = write_with(NoticeKind::Opening, owner, "08:30", Some(&nobody), None);
+    assert!(!letter.text.contains("say so here"), "{}", letter.text);
+    let pcn = Audience::Pcn { id: "east".to_owned(), practices: vec!["G82002".to_owned()] };
+    let letter = write_with(NoticeKind::Opening, pcn, "08:30", Some(&nobody), Some(LINK));
+    assert!(
+        letter.text.contains("If you have read this, please tell NHS Kent and Medway:"),
+        "{}",
+        letter.text
+    );
+    assert!(letter.html.contains("I have read this"), "{}", letter.html);
 }
