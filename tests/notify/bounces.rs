@@ -160,9 +160,11 @@ async fn what_comes_back_is_that_notices_fate_everywhere() {
             .await
             .expect("the journal");
     let fate: Value = serde_json::from_str(bodies.last().expect("an entry")).expect("JSON");
+    let id = fate["id"].as_str().expect("the notice's own").to_owned();
+    assert!(id.starts_with("2026-03-16-1.o"), "{id}");
     assert_eq!(
         fate,
-        json!({"notice": "opening", "channel": "email", "for": "P0", "outcome": "bounced", "why": why, "via": "mx.g82002.example",
+        json!({"id": id, "notice": "opening", "channel": "email", "for": "P0", "outcome": "bounced", "why": why, "via": "mx.g82002.example",
             "answer": "550 5.1.1 <m***@p0.example>: Recipient address rejected: User unknown in virtual mailbox table"})
     );
 

@@ -138,13 +138,14 @@ fn escalation(
     let Some(hands) = context.hands else { return Vec::new() };
     let mut blocks = Vec::new();
     blocks.extend(at_work.map(in_hand));
+    let icb = || plain::name(&context.estate.icb.name).into();
     blocks.push(in_hand(match hands.told_since {
         Some(since) => {
             let length = plain::length(since, notice.due);
-            let values = [clock(since, notice, context).into(), length.into()];
+            let values = [icb(), clock(since, notice, context).into(), length.into()];
             say.with(&sentences::ESCALATION_WHY_YOU, values)
         }
-        None => say.plain(&sentences::ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD),
+        None => say.with(&sentences::ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD, [icb()]),
     }));
     // Those who were told with this reader are as new to it as they are.
     let before = |told: &&Told| told.at < notice.due;

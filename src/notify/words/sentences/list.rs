@@ -81,8 +81,8 @@ sentences! {
     HANDS_SAY_SO_BY_COMMAND_AS_WELL = "hands.say_so_by_command_as_well" [Incident];
     HANDS_I_HAVE_IT = "hands.i_have_it" [];
 
-    ESCALATION_WHY_YOU = "escalation.why_you" [Since, Length];
-    ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD = "escalation.why_you_when_staff_were_not_told" [];
+    ESCALATION_WHY_YOU = "escalation.why_you" [Icb, Since, Length];
+    ESCALATION_WHY_YOU_WHEN_STAFF_WERE_NOT_TOLD = "escalation.why_you_when_staff_were_not_told" [Icb];
     ESCALATION_SOMEBODY_HAS_IT = "escalation.somebody_has_it" [];
     ESCALATION_TOLD_HEADING = "escalation.told_heading" [];
     ESCALATION_TODO_HEADING = "escalation.todo_heading" [];
