@@ -49,6 +49,27 @@ fn single_lost_answers_all_over_the_county_open_nothing() {
     assert!(events(&county, &text(&lines, 7200)).is_empty());
 }
 
+/// Two far ends that answer nobody for less than a minute, one a little after the other: what leads to them answers all else.
+#[test]
+fn two_far_ends_that_are_dead_for_a_moment_are_not_the_network_that_leads_to_them() {
+    let county = County::of(40).every(60, 5);
+    let estate = county.estate();
+    let names: Vec<_> = QUESTIONS.iter().filter(|question| question.service.is_none()).collect();
+    let pairs = names.iter().flat_map(|one| names.iter().map(move |other| (one, other)));
+    for (one, other) in pairs.filter(|(one, other)| one.network == other.network && one.id < other.id) {
+        for later in [0.0, 20.0, 40.0, 55.0] {
+            let lines = stream(&county, USUAL, 2400, |asked| {
+                let begins = 1200.0 + later;
+                let hit = asked.is(one.id) && asked.during(1200.0, 1255.0)
+                    || asked.is(other.id) && asked.during(begins, begins + 45.0);
+                if hit { TIMED_OUT } else { Answer::Well }
+            });
+            let heard = told(&estate, &lines, 2400);
+            assert!(heard.is_empty(), "{} and {}, {later} s later\n{}", one.id, other.id, brief(&heard));
+        }
+    }
+}
+
 /// The agent's own fault, such as a missing permission, says nothing of anything else.
 #[test]
 fn local_failures_open_nothing() {

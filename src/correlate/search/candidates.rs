@@ -13,7 +13,7 @@ use super::super::window::Piece;
 use super::gain::{WAYS_MAX, share_hit};
 use super::profile::{Among, Counts, Profile};
 use super::strays::{Strays, strays_max};
-use super::{Candidate, Lens, Search};
+use super::{Candidate, Choice, Lens, Search};
 
 /// Share of a class among the bad results behind a node from which its mode is worth trying.
 const CLASS_SHARE_MIN: f64 = 0.3;
@@ -191,9 +191,9 @@ struct Tried<'s> {
 
 impl Search<'_> {
     /// Everything that is worth trying, scored, given what is supposed already. The most promising comes first, whether
-    /// it is a node, a sketch or a candidate, so that only what could still matter is ever worked out. `unmapped`: what has
-    /// no name may be chosen, so that what comes to much less doesn't matter.
-    pub fn candidates(&mut self, chosen: &[Candidate], wanted: Wanted, unmapped: bool) -> Vec<Candidate> {
+    /// it is a node, a sketch or a candidate, so that only what could still matter is ever worked out. What comes to
+    /// much less than the best that may be chosen doesn't matter.
+    pub fn candidates(&mut self, chosen: &[Candidate], wanted: Wanted, choice: Choice) -> Vec<Candidate> {
         // They leave out what has been chosen since.
         self.profiles.clear();
         let (mut best, mut fit) = (0.0_f64, wanted == Wanted::All);
@@ -224,7 +224,7 @@ impl Search<'_> {
             };
             candidate.gain = self.gain(&candidate, &sketch.lens, behind, sketch.profile.calm()) + astray;
             candidate.score += candidate.gain;
-            if unmapped || !self.is_unmapped(candidate.node) {
+            if self.may_be_chosen(&candidate, choice) {
                 best = best.max(candidate.score);
                 fit |= candidate.score > self.needed(&candidate);
             }

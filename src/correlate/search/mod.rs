@@ -187,8 +187,17 @@ struct Found {
     slots: Vec<Vec<Candidate>>,
     /// How much better they explain everything than nothing does.
     score: f64,
-    /// What has no name could be among them.
-    unmapped: bool,
+    choice: Choice,
+}
+
+/// What may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    Everything,
+    /// What has a name.
+    Named,
+    /// Of that, what carries others' checks only where it fails as a whole.
+    Whole,
 }
 
 /// One evaluation.
@@ -282,17 +291,23 @@ impl<'a> Search<'a> {
         if self.hot.is_empty() && self.slight.is_empty() {
             return Findings::default();
         }
-        let mut found = self.greedy(true);
+        let mut found = self.greedy(Choice::Everything);
         // A street that no map shows may stand for several faults that it does show, at less than the price of all: what
-        // can be named goes first if it explains more together.
-        if found.chosen.iter().any(|candidate| self.is_unmapped(candidate.node)) {
-            self.rebase(&[]);
-            let named = self.greedy(false);
-            if named.score >= found.score {
-                found = named;
+        // can be named goes first if it explains more together. And a share of what a network carries may stand for two far ends
+        // behind it that are dead, each of which explains less alone.
+        for (choice, stands) in [
+            (Choice::Named, Self::stands_for_named as fn(&Self, &Candidate) -> bool),
+            (Choice::Whole, Self::stands_for_far_ends),
+        ] {
+            if found.chosen.iter().any(|candidate| stands(&self, candidate)) {
+                self.rebase(&[]);
+                let other = self.greedy(choice);
+                if other.score >= found.score {
+                    found = other;
+                }
             }
         }
-        let Found { mut chosen, slots, unmapped, .. } = found;
+        let Found { mut chosen, slots, choice, .. } = found;
         // Look again at each choice, given the others: a later one may explain it better.
         let mut faults: Vec<Fault> = Vec::new();
         let greedy = chosen.clone();
@@ -303,9 +318,9 @@ impl<'a> Search<'a> {
             // Whom it hits, too, is judged as if it were not supposed yet.
             self.rebase(&others);
             let known = others.iter().zip(&greedy).all(|(other, greedy)| other.supposes_the_same(greedy));
-            let afresh = if known { None } else { Some(self.candidates(&others, Wanted::IfFit, unmapped)) };
+            let afresh = if known { None } else { Some(self.candidates(&others, Wanted::IfFit, choice)) };
             let slot = afresh.as_ref().unwrap_or(&slots[others.len()]);
-            let Some(candidate) = self.best(slot, unmapped) else {
+            let Some(candidate) = self.best(slot, choice) else {
                 chosen.remove(position);
                 continue;
             };
@@ -326,22 +341,22 @@ impl<'a> Search<'a> {
         Findings { faults, own, suspects }
     }
 
-    /// Chooses the best explanation, then the best beside it, and so on. `unmapped`: what has no name may be chosen.
-    fn greedy(&mut self, unmapped: bool) -> Found {
+    /// Chooses the best explanation, then the best beside it, and so on.
+    fn greedy(&mut self, choice: Choice) -> Found {
         // What was worth supposing beside nothing, the first, the first two and so on. Suspicion is of everything, a
         // choice is of what is fit to be named.
-        let mut slots = vec![self.candidates(&[], Wanted::All, unmapped)];
+        let mut slots = vec![self.candidates(&[], Wanted::All, choice)];
         let mut chosen: Vec<Candidate> = Vec::new();
-        while let Some(candidate) = slots.last().and_then(|slot| self.best(slot, unmapped)) {
+        while let Some(candidate) = slots.last().and_then(|slot| self.best(slot, choice)) {
             self.suppose(&candidate);
             chosen.push(candidate);
             if chosen.len() == FAULTS_MAX {
                 break;
             }
-            slots.push(self.candidates(&chosen, Wanted::IfFit, unmapped));
+            slots.push(self.candidates(&chosen, Wanted::IfFit, choice));
         }
         let score = chosen.iter().map(|candidate| candidate.score).sum();
-        Found { chosen, slots, score, unmapped }
+        Found { chosen, slots, score, choice }
     }
 
     /// The node that is crossed by what would cross `node` if it failed like that: one machine that asks for everybody
@@ -378,10 +393,29 @@ impl<'a> Search<'a> {
     }
 
     /// The best of those that explain anything.
-    fn best(&self, candidates: &[Candidate], unmapped: bool) -> Option<Candidate> {
-        let may = |candidate: &Candidate| unmapped || !self.is_unmapped(candidate.node);
-        let fit = candidates.iter().copied().filter(may).filter(|one| one.score > self.needed(one));
+    fn best(&self, candidates: &[Candidate], choice: Choice) -> Option<Candidate> {
+        let may = candidates.iter().copied().filter(|candidate| self.may_be_chosen(candidate, choice));
+        let fit = may.filter(|one| one.score > self.needed(one));
         fit.reduce(|a, b| if b.score > a.score { b } else { a })
+    }
+
+    fn may_be_chosen(&self, candidate: &Candidate, choice: Choice) -> bool {
+        match choice {
+            Choice::Everything => true,
+            Choice::Named => !self.stands_for_named(candidate),
+            Choice::Whole => !self.stands_for_named(candidate) && !self.stands_for_far_ends(candidate),
+        }
+    }
+
+    fn stands_for_named(&self, candidate: &Candidate) -> bool {
+        self.is_unmapped(candidate.node)
+    }
+
+    /// What people were told of goes on, and is what it was.
+    fn stands_for_far_ends(&self, candidate: &Candidate) -> bool {
+        matches!(candidate.mode, Mode::Partial(..))
+            && !matches!(self.topology.nodes[candidate.node].kind, NodeKind::Target(_) | NodeKind::Service(_))
+            && !self.known.has(candidate.node)
     }
 
     fn is_monitor(&self, node: NodeIx) -> bool {

@@ -4,7 +4,7 @@ use super::super::model::Own;
 use super::super::topology::{NodeIx, Row};
 use super::candidates::Wanted;
 use super::naming::log_total;
-use super::{ALTERNATIVES_MAX, Candidate, DOWN_MIN, OwnFault, Search, UNNAMED_MAX};
+use super::{ALTERNATIVES_MAX, Candidate, Choice, DOWN_MIN, OwnFault, Search, UNNAMED_MAX};
 use crate::time::At;
 
 impl Search<'_> {
@@ -19,7 +19,11 @@ impl Search<'_> {
         if down.is_empty() {
             return Vec::new();
         }
-        let again = if chosen.is_empty() { Vec::new() } else { self.candidates(&chosen, Wanted::All, true) };
+        let again = if chosen.is_empty() {
+            Vec::new()
+        } else {
+            self.candidates(&chosen, Wanted::All, Choice::Everything)
+        };
         let shared = if chosen.is_empty() { first } else { &again };
         let total = log_total(shared);
         let mut found = Vec::new();
