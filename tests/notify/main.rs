@@ -14,3 +14,4 @@ mod relays;
 mod store;
 mod storm;
 mod tls;
+mod told;

@@ -12,10 +12,15 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
-pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
+pub(super) fn draft(
+    notice: &Notice,
+    told: &Digest,
+    link: impl Fn(&Line) -> Option<String>,
+    estate: &Estate,
+) -> Draft {
     let zone = &estate.icb.timezone;
     let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
-    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed)).count();
+    let go_on = told.lines.iter().filter(|line| goes_on(line)).count();
     let incidents = if all == 1 { "1 incident".to_owned() } else { format!("{all} incidents") };
     let end = match go_on {
         0 => "none goes on".to_owned(),
@@ -45,6 +50,19 @@ pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate) -> Draft {
     if !instead.is_empty() {
         blocks.push(Block::list(Part::Meanwhile, "What to do meanwhile", instead));
     }
+    blocks.extend(told.lines.iter().filter(|line| goes_on(line)).filter_map(|line| {
+        let incident = plain::name(&line.event.incident);
+        let (text, label) = match &notice.audience {
+            Audience::Practices(_) => {
+                let icb = plain::name(&estate.icb.name);
+                (format!("If you have read of {incident}, please tell {icb}:"), "I have read this")
+            }
+            Audience::Staff | Audience::Pcn { .. } | Audience::Owner { .. } => {
+                (format!("If you have {incident} in hand, say so here:"), "I have it in hand")
+            }
+        };
+        Some(Block::link(Part::Reply, text, label, &link(line)?))
+    }));
     if go_on > 0 {
         let sentences = vec!["We will write when what goes on is over.".to_owned()];
         blocks.push(Block::section(Part::Next, "What happens next", sentences));
@@ -87,6 +105,10 @@ fn item(line: &Line, notice: &Notice, estate: &Estate) -> String {
     }
 }
 
+const fn goes_on(line: &Line) -> bool {
+    matches!(line.what, Became::New | Became::Changed)
+}
+
 /// ` at Practice A and Practice B`, where the reader has practices; ` at 12 practices` where they have an ICB.
 fn place(line: &Line, event: &Event, estate: &Estate) -> String {
     match (line.practices.as_slice(), event.practices.len()) {
@@ -105,7 +127,7 @@ fn instead(told: &Digest, notice: &Notice, estate: &Estate) -> Vec<String> {
     if !matches!(notice.audience, Audience::Practices(_)) {
         return Vec::new();
     }
-    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed));
+    let go_on = told.lines.iter().filter(|line| goes_on(line));
     let mut items: Vec<String> = Vec::new();
     for service in go_on.flat_map(|line| &line.event.services) {
         let Some(ix) = estate.service(service) else { continue };

@@ -34,7 +34,7 @@ pub mod texts;
 use std::sync::Arc;
 
 use super::notice::{Audience, Notice};
-use super::policy::{Digest, Hands};
+use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -91,13 +91,19 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
     texts.write(Reader::of(&notice.audience), &draft)
 }
 
-/// Finds the words for a digest.
+/// Finds the words for a digest. `link`: by which its reader says that they have one of its incidents, or have read of it.
 ///
 /// # Errors
 ///
 /// As [`letter`]'s.
-pub fn digest(notice: &Notice, told: &Digest, estate: &Estate, texts: &Texts) -> Result<Letter, TextError> {
-    texts.write(Reader::of(&notice.audience), &digest::draft(notice, told, estate))
+pub fn digest(
+    notice: &Notice,
+    told: &Digest,
+    link: impl Fn(&Line) -> Option<String>,
+    estate: &Estate,
+    texts: &Texts,
+) -> Result<Letter, TextError> {
+    texts.write(Reader::of(&notice.audience), &digest::draft(notice, told, link, estate))
 }
 
 /// Longer subjects are cut by every mail program anyway.
