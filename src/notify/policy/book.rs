@@ -227,11 +227,12 @@ impl Book {
         if may_have_arrived {
             return;
         }
-        let person = self.people.get_mut(&key(&notice.recipient));
-        let message =
-            person.and_then(|person| person.messages.iter_mut().find(|message| message.id == notice.id));
-        if let Some(message) = message {
-            message.has_left = false;
+        if let Some(person) = self.people.get_mut(&key(&notice.recipient)) {
+            person.has_not_left(notice);
+            let message = person.messages.iter_mut().find(|message| message.id == notice.id);
+            if let Some(message) = message {
+                message.has_left = false;
+            }
         }
         if let Some(waiting) = self.waiting_mut(notice) {
             waiting.under_way = None;
@@ -255,6 +256,7 @@ impl Book {
     /// A message was refused for good, or given up: they don't have it. Answers with what was to follow it and has no sense without it.
     pub fn rejected(&mut self, notice: &Notice) -> Vec<Notice> {
         let Some(person) = self.people.get_mut(&key(&notice.recipient)) else { return Vec::new() };
+        person.has_not_left(notice);
         person.messages.retain(|message| message.id != notice.id);
         let mut without_sense = Vec::new();
         for standing in person.standing.values_mut() {

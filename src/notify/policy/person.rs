@@ -11,7 +11,7 @@ use super::severity::Severity;
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::{DIGEST_GATHERED_FOR, NOTICES_HOUR};
-use crate::notify::notice::{Keep, Notice, NoticeState};
+use crate::notify::notice::{Keep, Notice, NoticeKind, NoticeState};
 use crate::time::{At, whole_millis};
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -285,6 +285,13 @@ impl Person {
             at = free;
         }
         Some(at)
+    }
+
+    /// A message that was handed over wasn't taken. The digest before a digest left more than an hour ago.
+    pub fn has_not_left(&mut self, notice: &Notice) {
+        if notice.kind == NoticeKind::Digest {
+            self.last_digest = None;
+        }
     }
 
     /// Forgets what no hour that is still to come has in it.
