@@ -14,11 +14,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use acknowledging::{Said, Standing, TakenUp};
 
 use super::channel::Channel;
-use super::notice::{Delivery, Keep, Notice, NoticeState, Outcome};
+use super::notice::{Delivery, Keep, NoticeState, Outcome};
 use super::outlet::RelayHealth;
 use super::patience::Patience;
 use super::policy::mute::{Mute, Muted};
-use super::policy::{Ledger, Left, Paced, Rules};
+use super::policy::{Ledger, Left, Letters, Paced, Rules};
 use super::queue::Pending;
 use super::shared::{Shared, Tally, now};
 use crate::config::Config;
@@ -351,14 +351,14 @@ async fn keep_aside(shared: &Shared, overflow: &AtomicBool) {
 
 /// Of what was approved, keeps at once what is muted, so that whoever approved it is told so. What is beyond the hour is found when it
 /// is about to leave. Answers with how many were kept.
-async fn keep_released(shared: &Shared, overflow: &AtomicBool, released: &[(Notice, Arc<Event>)]) -> usize {
+async fn keep_released(shared: &Shared, overflow: &AtomicBool, released: &Letters) -> usize {
     let mut kept = 0;
     plan(shared, overflow, |ledger, rules| {
         let muted =
             released.iter().filter(|(letter, event)| ledger.is_muted(letter, event, letter.due.max(now())));
         let muted: Vec<_> = muted.cloned().collect();
         kept = muted.len();
-        muted.into_iter().flat_map(|one| ledger.keep(&[one], Keep::Mute, now(), rules)).collect()
+        muted.into_iter().flat_map(|one| ledger.keep(&vec![one], Keep::Mute, now(), rules)).collect()
     })
     .await;
     kept

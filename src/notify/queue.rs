@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::channel::Way;
 use super::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
-use super::policy::{MayLeave, is_digest};
+use super::policy::{Letters, MayLeave, is_digest};
 use crate::incident::Event;
 use crate::limits::DESK_CHORES_EVERY;
 use crate::time::At;
@@ -145,7 +145,7 @@ impl Queue {
     }
 
     /// The notices of the lanes whose first is to be kept, with what each tells of. They stay where they are.
-    pub(super) fn take_aside(&mut self) -> Vec<(Keep, Vec<(Notice, Arc<Event>)>)> {
+    pub(super) fn take_aside(&mut self) -> Vec<(Keep, Letters)> {
         let aside = std::mem::take(&mut self.aside);
         let lanes = aside.into_iter().filter_map(|(key, by)| Some((by, self.lanes.get(&key)?)));
         let waits = lanes.filter(|(_, lane)| lane.ready.is_some());
@@ -218,7 +218,7 @@ impl Queue {
     }
 
     /// The held notices of an incident may leave. Answers with them, and what each tells of.
-    pub(super) fn release(&mut self, incident: &str) -> Vec<(Notice, Arc<Event>)> {
+    pub(super) fn release(&mut self, incident: &str) -> Letters {
         let held = self.held.remove(incident).unwrap_or_default();
         let mut released = Vec::new();
         for mut pending in held.into_values() {

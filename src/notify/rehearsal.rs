@@ -115,7 +115,7 @@ impl<'a> Rehearsal<'a> {
                 }
                 MayLeave::Keep(by) => {
                     let at = notice.due;
-                    kept.extend(self.ledger.keep(&[(notice, event)], by, at, &self.rules));
+                    kept.extend(self.ledger.keep(&vec![(notice, event)], by, at, &self.rules));
                     continue;
                 }
             }

@@ -21,6 +21,9 @@ use crate::limits::DIGEST_GATHERED_FOR;
 use crate::notify::notice::{Keep, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
+/// Letters of one lane of the queue, the first to leave first, with what each tells of.
+pub type Letters = Vec<(Notice, Arc<Event>)>;
+
 /// Whether a message may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MayLeave {
@@ -62,13 +65,13 @@ impl Pace {
     /// an incident that is open, which whatever is kept of it tells of.
     pub fn keep(
         &mut self,
-        letters: &[(Notice, Arc<Event>)],
+        letters: &Letters,
         latest: impl Fn(&str) -> Option<Arc<Event>>,
         by: Keep,
         now: At,
         rules: &Rules<'_>,
     ) -> (Vec<Paced>, Vec<Notice>) {
-        let mut letters = letters.to_vec();
+        let mut letters = letters.clone();
         let mut kept = Vec::new();
         for (letter, _) in &letters {
             self.book.withdraw(letter);

@@ -59,7 +59,7 @@ use crate::limits;
 use crate::time::At;
 
 pub use digest::{Became, Digest, Line, is_digest};
-pub use gate::MayLeave;
+pub use gate::{Letters, MayLeave};
 use mute::Mute;
 pub use pace::{LET_GO, Paced, digest_of};
 use pace::{Pace, UNDELIVERED};
@@ -247,7 +247,9 @@ impl Ledger {
     /// Plans what is to be told because time has passed: what was muted and isn't any more, and digests of what was kept.
     pub fn tick(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let paced = self.pace.tick(now, rules);
-        paced.iter().for_each(|paced| self.adopt(&paced.notices, &paced.event));
+        for paced in &paced {
+            self.adopt(&paced.notices, &paced.event);
+        }
         paced
     }
 
@@ -258,13 +260,7 @@ impl Ledger {
 
     /// Keeps letters that can't leave now, for that reason. They follow one another in one lane of the queue, none of them under way;
     /// each is given with what it tells of.
-    pub fn keep(
-        &mut self,
-        letters: &[(Notice, Arc<Event>)],
-        by: Keep,
-        now: At,
-        rules: &Rules<'_>,
-    ) -> Vec<Paced> {
+    pub fn keep(&mut self, letters: &Letters, by: Keep, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
         let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
         for letter in unheard {
@@ -272,7 +268,9 @@ impl Ledger {
                 record.forget(&(key(&letter.recipient), letter.audience.who()));
             }
         }
-        paced.iter().for_each(|paced| self.adopt(&paced.notices, &paced.event));
+        for paced in &paced {
+            self.adopt(&paced.notices, &paced.event);
+        }
         paced
     }
 

@@ -116,8 +116,8 @@ impl Standing {
 
     /// The last letter that told them how it stands, or is to.
     pub fn last_word(&self) -> Option<Word> {
-        let waits = self.waiting.iter().rev().filter(|waiting| waiting.letter.state != NoticeState::Held);
-        waits.filter_map(Waiting::word).next().or_else(|| self.last.clone())
+        let mut waits = self.waiting.iter().rev().filter(|waiting| waiting.letter.state != NoticeState::Held);
+        waits.find_map(Waiting::word).or_else(|| self.last.clone())
     }
 
     /// They were told how it stands. Of what was told in whichever order, the latest counts.

@@ -42,10 +42,6 @@ pub struct OpenIncident {
 
 /// Where a practice manager stands with the incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "while an incident is open nearly all are the large one: a box would cost, not save"
-)]
 pub(super) enum Manager {
     /// They are to hear, as this opening says.
     Opened(Notice),

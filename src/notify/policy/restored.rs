@@ -220,13 +220,13 @@ impl Pace {
                 continue;
             }
             let is_counted_in = |(due, whose): &(At, String)| *whose == recipient && *due >= row.changed;
-            let count = match digests.iter().find(|(_, digest)| is_counted_in(digest)) {
-                Some((id, _)) => of_digests.entry(id.clone()).or_default(),
-                None => {
-                    let person = self.book.people.entry(recipient).or_default();
-                    person.address.clone_from(&row.notice.recipient);
-                    &mut person.unnamed
-                }
+            let digest = digests.iter().find(|(_, digest)| is_counted_in(digest)).map(|(id, _)| id.clone());
+            let count = if let Some(digest) = digest {
+                of_digests.entry(digest).or_default()
+            } else {
+                let person = self.book.people.entry(recipient).or_default();
+                person.address.clone_from(&row.notice.recipient);
+                &mut person.unnamed
             };
             *count = count.saturating_add(1);
         }

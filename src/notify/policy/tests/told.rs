@@ -364,6 +364,9 @@ fn played(story: &mut Story, events: &[Event], beside: &[Beside], restarts: bool
     go_on(story, last + 4 * 24 * 60);
 }
 
+/// When, in which order, and what.
+type Heard = (At, usize, char);
+
 /// By recipient and as whom they are spoken to: what reached them of each fault, in order. `+` a beginning, `-` an end. Incidents that
 /// became one are one fault, but for staff, who hear of each.
 fn heard(story: &Story, events: &[Event]) -> BTreeMap<(String, String, String), String> {
@@ -382,7 +385,7 @@ fn heard(story: &Story, events: &[Event]) -> BTreeMap<(String, String, String), 
     };
     let rows = &story.paper.rows;
     let by_id: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.notice.id.as_str(), row)).collect();
-    let mut heard: BTreeMap<(String, String, String), Vec<(At, usize, char)>> = BTreeMap::new();
+    let mut heard: BTreeMap<(String, String, String), Vec<Heard>> = BTreeMap::new();
     for (order, row) in rows.iter().enumerate() {
         let notice = &row.notice;
         let is_staff = notice.audience == Audience::Staff;
@@ -421,7 +424,7 @@ fn heard(story: &Story, events: &[Event]) -> BTreeMap<(String, String, String), 
         let key = (fault, notice.audience.who(), key(&notice.recipient));
         heard.entry(key).or_default().push((message.changed, order, sign));
     }
-    let in_order = |mut signs: Vec<(At, usize, char)>| {
+    let in_order = |mut signs: Vec<Heard>| {
         signs.sort_unstable();
         signs.into_iter().map(|(_, _, sign)| sign).collect()
     };
