@@ -41,10 +41,17 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn words(answer: &ApproveAnswer) -> String {
     let incident = plain(&answer.incident);
-    match (answer.already, answer.released) {
-        (true, _) => format!("{incident} had been approved before."),
-        (false, 0) => format!("{incident} is approved. No notice was waiting for it."),
-        (false, 1) => format!("{incident} is approved. 1 notice goes out."),
-        (false, released) => format!("{incident} is approved. {released} notices go out."),
+    let leave = match answer.released.saturating_sub(answer.kept) {
+        1 => "1 notice goes out".to_owned(),
+        several => format!("{several} notices go out"),
+    };
+    match (answer.already, answer.released, answer.kept) {
+        (true, ..) => format!("{incident} had been approved before."),
+        (false, 0, _) => format!("{incident} is approved. No notice was waiting for it."),
+        (false, _, 0) => format!("{incident} is approved. {leave}."),
+        (false, _, kept) => format!(
+            "{incident} is approved. {leave}; {kept} stay back until a mute ends: `linewatch mute list` shows it, \
+             `linewatch mute end NUMBER` ends it."
+        ),
     }
 }

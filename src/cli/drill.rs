@@ -70,7 +70,8 @@ pub struct Args {
     /// How they reach that, perhaps through a proxy: then letters have a link by which to say "I have it in hand"
     #[arg(long, value_name = "URL", requires = "listen", value_parser = parse_link)]
     link: Option<Url>,
-    /// How long they may take for it once the story is over; Ctrl-C ends the wait
+    /// What breaks stays broken for up to so long, until those have been told whom [[escalation]] names when nobody acknowledges; and so long
+    /// they may take to answer once the story is over. Ctrl-C ends either. Without it nobody is escalated to, and the report says so
     #[arg(long, value_name = "LENGTH", requires = "notify", value_parser = scenario::parse_length)]
     wait: Option<Duration>,
     /// Draw other lots than the scenario's own
@@ -110,6 +111,9 @@ async fn play(args: Args) -> anyhow::Result<Exit> {
     } else {
         (None, moved)
     };
+    if let Some(notifying) = &notifying {
+        scenario.hold_drill(notifying.hold());
+    }
     let estate = Arc::new(moved.estate.clone());
     let staff = moved.mail.as_ref().map(|mail| mail.staff.clone()).unwrap_or_default();
     // Once without a beginning, so that a scenario that doesn't fit this estate stops here.

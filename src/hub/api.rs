@@ -82,6 +82,9 @@ pub struct ApproveAnswer {
     pub incident: String,
     /// Notices that were held and now go out.
     pub released: usize,
+    /// Of those, notices that are kept for now, since somebody muted what they tell of.
+    #[serde(default)]
+    pub kept: usize,
     /// Somebody had approved it before.
     pub already: bool,
 }
@@ -257,6 +260,7 @@ async fn approve(
         Ok(approved) => Json(ApproveAnswer {
             incident: approved.incident,
             released: approved.released,
+            kept: approved.kept,
             already: approved.already,
         })
         .into_response(),

@@ -81,6 +81,10 @@ pub const DRILL_LEAD_IN_MAX: Duration = Duration::from_secs(30);
 /// again within half a minute, twice.
 pub const EXERCISE_DELIVERY_WAIT: Duration = Duration::from_secs(90);
 
+/// How much longer than the last escalation's delay an exercise's fault is held: until the county has noticed it, staff have been told, and
+/// the desk, which looks every five seconds, has told the others.
+pub const EXERCISE_ESCALATION_MARGIN: Duration = Duration::from_secs(45);
+
 /// How long stopping the pipeline and the county may take. A check under way ends within its time-out, two
 /// seconds in the shipped file.
 pub const DRILL_STOP_TIMEOUT: Duration = Duration::from_secs(10);

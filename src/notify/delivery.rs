@@ -16,10 +16,10 @@ use super::dispatch::Turn;
 use super::exercise;
 use super::hook::{Hook, Message};
 use super::mail::mail;
-use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
+use super::notice::{Audience, Notice, NoticeState, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::policy::severity::Severity;
-use super::policy::{Hands, promise};
+use super::policy::{self, Hands};
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
@@ -226,13 +226,14 @@ impl Shared {
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
-        let (open, awaits_approval, refused, hands, told) = {
+        let (open, awaits_approval, refused, hands, told, next) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
             let hands = ledger.hands(incident, now(), &settings.rules());
             let told = ledger.digest(&pending.notice.id).cloned();
-            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands, told)
+            let next = ledger.promise(&pending.notice, &pending.event, &settings.rules());
+            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands, told, next)
         };
         let hands = hands.map(|hands| Hands { told: settings.named(hands.told), ..hands });
         let context = Context {
@@ -244,18 +245,17 @@ impl Shared {
             staff_told: !settings.staff.is_empty(),
             awaits_approval,
             refused: &refused,
-            next: promise::next(
-                &pending.event,
-                pending.notice.due,
-                settings.update_every,
-                &settings.estate.icb.timezone,
-            ),
+            next,
             deadlines: &settings.deadlines,
             hands: hands.as_ref(),
             link,
         };
         let write = |texts: &Texts| match &told {
-            Some(told) => digest(&pending.notice, told, &settings.estate, texts),
+            Some(told) => {
+                let link =
+                    |line: &policy::Line| self.link_of(&line.event.incident, line.person.as_ref()?, settings);
+                digest(&pending.notice, told, link, &settings.estate, texts)
+            }
             None => letter(&pending.notice, &context, texts),
         };
         let written = write(&settings.texts).or_else(|error| {
@@ -293,7 +293,7 @@ impl Shared {
             Err(Trouble::Unsendable(why)) => (News::None, TryOutcome::Unsendable, scrub(&why)),
             // Not this notice's affair: it keeps its place and its number of attempts.
             Err(trouble @ (Trouble::Stopped | Trouble::Relay(_))) => {
-                self.dispatch().queue.retry(notice, notice.due, pending.attempts);
+                self.again(notice, notice.due, pending.attempts, false);
                 let news = match trouble {
                     Trouble::Relay(why) => News::Failed(scrub(&why)),
                     _ => News::None,
@@ -347,23 +347,62 @@ impl Shared {
         let at = settlement.at;
         // An error is the store's to report; it keeps what it couldn't write.
         drop(self.store.settle(settlement).await);
-        if let Outcome::Deferred { .. } = outcome {
-            let is_refused = tried
-                .as_ref()
-                .is_some_and(|tried| matches!(tried.outcome, TryOutcome::Refused | TryOutcome::Unsendable));
-            let queue = &mut self.dispatch().queue;
-            if !(is_refused && queue.next_way(notice, at, attempts)) {
-                queue.retry(notice, at + self.patience.retry(&notice.id, attempts), attempts);
+        match &outcome {
+            Outcome::Deferred { .. } => {
+                let what = tried.as_ref().map(|tried| tried.outcome);
+                let is_refused = matches!(what, Some(TryOutcome::Refused | TryOutcome::Unsendable));
+                if !(is_refused && self.by_next_way(notice, at, attempts)) {
+                    let again = at + self.patience.retry(&notice.id, attempts);
+                    self.again(notice, again, attempts, what == Some(TryOutcome::Unknown));
+                }
             }
-        } else {
-            if let Outcome::Rejected { .. } = outcome {
-                self.ledger().undelivered(notice);
+            Outcome::Accepted | Outcome::Withheld { .. } => {
+                self.ledger().accepted(notice);
+                self.dispatch().queue.done(notice);
             }
-            self.dispatch().queue.done(notice);
-            self.ledger().forget_digest(&notice.id);
+            Outcome::Rejected { .. } => self.undelivered(notice, at).await,
         }
         self.wake.notify_waiters();
         self.publish(notice, tried.as_ref(), at, outcome);
+    }
+
+    /// A notice that was under way is tried again. `may_have_arrived`: nobody knows.
+    fn again(&self, notice: &Notice, at: At, attempts: u32, may_have_arrived: bool) {
+        // Both at once, as in `turn`: it mustn't be taken again before it counts as waiting.
+        let (mut ledger, mut dispatch) = (self.ledger(), self.dispatch());
+        ledger.put_back(notice, may_have_arrived);
+        dispatch.queue.retry(notice, at, attempts);
+    }
+
+    /// The same by the recipient's next way. False: there is none.
+    fn by_next_way(&self, notice: &Notice, at: At, attempts: u32) -> bool {
+        let (mut ledger, mut dispatch) = (self.ledger(), self.dispatch());
+        let has_another = dispatch.queue.next_way(notice, at, attempts);
+        if has_another {
+            ledger.put_back(notice, false);
+        }
+        has_another
+    }
+
+    /// A notice was refused, given up, or came back: what was to follow it doesn't leave either.
+    pub(super) async fn undelivered(&self, notice: &Notice, at: At) {
+        let followers = {
+            let (mut ledger, mut dispatch) = (self.ledger(), self.dispatch());
+            let followers = ledger.rejected(notice);
+            for (follower, _) in &followers {
+                dispatch.queue.withdraw(follower);
+            }
+            // One that came back was done long ago.
+            if notice.state != NoticeState::Accepted {
+                dispatch.queue.done(notice);
+            }
+            followers
+        };
+        for (follower, why) in followers {
+            let outcome = Outcome::Withheld { why };
+            drop(self.store.settle(Settlement::untried(&follower, at, outcome.clone())).await);
+            self.publish(&follower, None, at, outcome);
+        }
     }
 }
 

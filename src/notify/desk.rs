@@ -20,7 +20,7 @@ use super::notice::{Delivery, Keep, NoticeState, Outcome};
 use super::outlet::RelayHealth;
 use super::patience::Patience;
 use super::policy::mute::{Mute, Muted};
-use super::policy::{Ledger, Left, Paced};
+use super::policy::{Ledger, Left, Letters, Paced, Rules};
 use super::queue::Pending;
 use super::shared::{Shared, Tally, now};
 use crate::config::Config;
@@ -55,6 +55,8 @@ pub struct Approved {
     pub incident: String,
     /// Practice notices that were held and now go out.
     pub released: usize,
+    /// Of those, notices that are kept for now, since somebody muted what they tell of.
+    pub kept: usize,
     /// Somebody had approved it before.
     pub already: bool,
 }
@@ -184,11 +186,11 @@ impl Desk {
         if self.is_old_news(event).await {
             return;
         }
-        let settings = self.shared.settings();
-        let plan = self.shared.ledger().plan(event, &settings.rules());
-        let event = Arc::new(event.clone());
-        let paced = Paced { event, notices: plan.notices, settled: plan.withdrawn };
-        carry_out(&self.shared, &self.overflow, paced).await;
+        plan(&self.shared, &self.overflow, |ledger, rules| {
+            let plan = ledger.plan(event, rules);
+            vec![Paced { event: Arc::new(event.clone()), notices: plan.notices, settled: plan.withdrawn }]
+        })
+        .await;
     }
 
     /// Releases the practice notices of an incident that wait for approval.
@@ -197,18 +199,18 @@ impl Desk {
     pub async fn approve(&self, incident: &str, by: &str) -> Result<Approved, StoreError> {
         let _turn = self.turn.lock().await;
         let recorded = self.shared.store.approve(incident, by, now()).await;
-        let ledger = self.shared.ledger().approve(incident);
-        let released = self.shared.dispatch().queue.release(incident);
+        let (known, released) = {
+            let (mut ledger, mut dispatch) = (self.shared.ledger(), self.shared.dispatch());
+            (ledger.approve(incident, now()), dispatch.queue.release(incident))
+        };
+        let kept = keep_released(&self.shared, &self.overflow, &released).await;
         self.shared.wake.notify_waiters();
-        match (recorded, ledger) {
-            (Err(error), None) => Err(error),
-            (Ok(approval), None) => {
-                Ok(Approved { incident: incident.to_owned(), released, already: approval.already })
-            }
-            (_, Some(ledger)) => {
-                Ok(Approved { incident: incident.to_owned(), released, already: ledger.already })
-            }
-        }
+        let already = match (recorded, known) {
+            (Err(error), None) => return Err(error),
+            (Ok(approval), None) => approval.already,
+            (_, Some(known)) => known.already,
+        };
+        Ok(Approved { incident: incident.to_owned(), released: released.len(), kept, already })
     }
 
     /// What becomes of each notice, as it happens. A reader that is more than [`limits::DELIVERY_NEWS`] behind misses
@@ -286,7 +288,7 @@ impl Desk {
         let mute = self.shared.ledger().end_mute(number, now())?;
         drop(self.shared.store.end_mute(&mute, by).await);
         tracing::info!(number, muted = %mute.muted, by, "the mute was ended");
-        tick(&self.shared, &self.overflow).await;
+        plan(&self.shared, &self.overflow, |ledger, rules| ledger.tick(now(), rules)).await;
         Some(mute)
     }
 
@@ -297,26 +299,39 @@ impl Desk {
     }
 }
 
+/// Plans, and carries out what is planned. Whoever calls it has the turn.
+///
+/// What is withdrawn leaves the queue before a worker can take it: the ledger knows which letters are under way, and withdraws none of
+/// those.
+async fn plan(
+    shared: &Shared,
+    overflow: &AtomicBool,
+    with: impl FnOnce(&mut Ledger, &Rules<'_>) -> Vec<Paced>,
+) {
+    let settings = shared.settings();
+    let planned = {
+        let mut ledger = shared.ledger();
+        let planned = with(&mut ledger, &settings.rules());
+        let mut dispatch = shared.dispatch();
+        for (notice, _) in planned.iter().flat_map(|paced| &paced.settled) {
+            // False of what was kept, or left on the disk.
+            dispatch.queue.withdraw(notice);
+        }
+        planned
+    };
+    for paced in planned {
+        carry_out(shared, overflow, paced).await;
+    }
+}
+
 /// Puts what was planned into the outbox, and what may leave before the delivery.
 async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
     let Paced { event, notices, settled } = paced;
     let mut withdrawn = Vec::new();
     for (notice, why) in settled {
-        let is_kept = matches!(notice.state, NoticeState::Kept { .. });
-        // What is on its way already can't be called back.
-        if is_kept || shared.dispatch().queue.withdraw(&notice) || notice.due > now() {
-            withdrawn.push(Settlement {
-                at: now(),
-                notice: notice.id.clone(),
-                incident: notice.incident.clone(),
-                kind: notice.kind,
-                audience: notice.audience.clone(),
-                attempts: 0,
-                tried: None,
-                outcome: Outcome::Withheld { why: why.clone() },
-            });
-            shared.publish(&notice, None, now(), Outcome::Withheld { why });
-        }
+        let outcome = Outcome::Withheld { why };
+        withdrawn.push(Settlement::untried(&notice, now(), outcome.clone()));
+        shared.publish(&notice, None, now(), outcome);
     }
     // First the outbox, then the delivery: nothing leaves that a crash would forget. When the disk fails the
     // store says so and keeps it in memory, and the mails leave all the same.
@@ -330,6 +345,30 @@ async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
         }
     }
     shared.wake.notify_waiters();
+}
+
+/// Keeps what was to leave and may not.
+async fn keep_aside(shared: &Shared, overflow: &AtomicBool) {
+    plan(shared, overflow, |ledger, rules| {
+        let aside = shared.dispatch().queue.take_aside();
+        aside.iter().flat_map(|(by, letters)| ledger.keep(letters, *by, now(), rules)).collect()
+    })
+    .await;
+}
+
+/// Of what was approved, keeps at once what is muted, so that whoever approved it is told so. What is beyond the hour is found when it
+/// is about to leave. Answers with how many were kept.
+async fn keep_released(shared: &Shared, overflow: &AtomicBool, released: &Letters) -> usize {
+    let mut kept = 0;
+    plan(shared, overflow, |ledger, rules| {
+        let muted =
+            released.iter().filter(|(letter, event)| ledger.is_muted(letter, event, letter.due.max(now())));
+        let muted: Vec<_> = muted.cloned().collect();
+        kept = muted.len();
+        muted.into_iter().flat_map(|one| ledger.keep(&vec![one], Keep::Mute, now(), rules)).collect()
+    })
+    .await;
+    kept
 }
 
 /// What counts towards an outlet's day.
@@ -346,16 +385,21 @@ async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => return,
             _ = every.tick() => {}
+            () = shared.aside.notified() => {
+                let _turn = turn.lock().await;
+                keep_aside(&shared, &overflow).await;
+                continue;
+            }
         }
         // An error is the store's to report.
-        drop(shared.store.flush().await);
-        {
-            let _turn = turn.lock().await;
-            remind(&shared, &overflow).await;
-            tick(&shared, &overflow).await;
-        }
+        let is_written = shared.store.flush().await.is_ok();
+        let _turn = turn.lock().await;
+        keep_aside(&shared, &overflow).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.remind(now(), rules)).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.tick(now(), rules)).await;
         give_up(&shared).await;
-        if overflow.load(Ordering::Relaxed) && shared.dispatch().queue.is_drained() {
+        // What the disk doesn't know yet would be taken up as it stood before.
+        if is_written && overflow.load(Ordering::Relaxed) && shared.dispatch().queue.is_drained() {
             fetch_more(&shared, &overflow).await;
         }
     }
@@ -370,24 +414,6 @@ fn push(shared: &Shared, overflow: &AtomicBool, unsent: Unsent) {
         overflow.store(true, Ordering::Relaxed);
     } else {
         queue.push(Pending { notice, event, attempts, ways });
-    }
-}
-
-/// Plans the letters that were promised for now.
-async fn remind(shared: &Shared, overflow: &AtomicBool) {
-    let settings = shared.settings();
-    let reminded = shared.ledger().remind(now(), &settings.rules());
-    for paced in reminded {
-        carry_out(shared, overflow, paced).await;
-    }
-}
-
-/// Plans what is to be told because time has passed.
-async fn tick(shared: &Shared, overflow: &AtomicBool) {
-    let settings = shared.settings();
-    let paced = shared.ledger().tick(now(), &settings.rules());
-    for paced in paced {
-        carry_out(shared, overflow, paced).await;
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::allowance::Allowance;
 use super::outlet::{Leave, Moment, News, Outlet, Plate, Turned};
 use super::patience::Patience;
+use super::policy::MayLeave;
 use super::queue::{Pending, Queue};
 use crate::limits;
 
@@ -58,7 +59,14 @@ impl Dispatch {
         &self.outlets
     }
 
-    pub(super) fn turn(&mut self, outlet: usize, number: u64, now: Moment) -> Turn {
+    /// `may_leave`: asked of the notice that would leave next, which has left when it says so.
+    pub(super) fn turn(
+        &mut self,
+        outlet: usize,
+        number: u64,
+        now: Moment,
+        may_leave: impl FnMut(&Pending) -> MayLeave,
+    ) -> Turn {
         let since_start = now.since_start;
         let Some(own) = self.outlets.get(outlet).filter(|_| number == self.number) else {
             return Turn::Wait(None);
@@ -77,7 +85,7 @@ impl Dispatch {
             let closes = open.keeps_waiting_from().map(|from| from.saturating_sub(since_start));
             return Turn::Wait(closes.map(|wait| wait.max(Duration::from_millis(1))));
         }
-        match self.queue.take(&way, now.at) {
+        match self.queue.take(&way, now.at, may_leave) {
             Some(pending) => {
                 self.outlets[outlet].begin(&pending.notice.id, since_start);
                 Turn::Send(Box::new(pending))

@@ -4,14 +4,18 @@
 //! answers again" before "it does not answer". Lanes know nothing of each other: a mailbox that is full holds up its
 //! own notices only. Staff's leave before practices' that are due at the same moment: where a mail server takes 30 mails
 //! a minute, the service desk shall not be the last to hear.
+//!
+//! Whether a notice that is due may leave is the policy's to say ([`MayLeave`]), each time that one would: the lane of one that may not
+//! stands aside until then, or until the desk has taken out what is to be kept.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::channel::Way;
-use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use super::policy::is_digest;
+use super::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
+use super::policy::{Letters, MayLeave, is_digest};
 use crate::incident::Event;
+use crate::limits::DESK_CHORES_EVERY;
 use crate::time::At;
 
 /// A notice that waits, and what it tells of.
@@ -38,6 +42,8 @@ pub(super) struct Queue {
     ready: BTreeMap<Way, BTreeMap<Turn, LaneKey>>,
     /// By incident and id; they wait for an approval.
     held: BTreeMap<String, BTreeMap<String, Pending>>,
+    /// Lanes whose first notice is to be kept, and why.
+    aside: BTreeMap<LaneKey, Keep>,
     /// Every notice that is queued or held, and its lane.
     known: BTreeMap<String, LaneKey>,
     next_number: u64,
@@ -107,12 +113,45 @@ impl Queue {
 
     /// The next notice to leave by a way, which is under way until [`Self::done`] or [`Self::retry`] is called with
     /// it.
-    pub(super) fn take(&mut self, way: &Way, now: At) -> Option<Pending> {
-        let ready = self.ready.get_mut(way)?;
-        let first = ready.first_entry().filter(|first| first.key().0 <= now)?;
-        let lane = self.lanes.get_mut(&first.remove())?;
-        lane.ready = None;
-        lane.waiting.front().cloned()
+    pub(super) fn take(
+        &mut self,
+        way: &Way,
+        now: At,
+        mut may_leave: impl FnMut(&Pending) -> MayLeave,
+    ) -> Option<Pending> {
+        // Each round takes a lane, or puts one off until later than now.
+        loop {
+            let ready = self.ready.get_mut(way)?;
+            let first = ready.first_entry().filter(|first| first.key().0 <= now)?;
+            let key = first.remove();
+            let lane = self.lanes.get_mut(&key)?;
+            lane.ready = None;
+            let pending = lane.waiting.front()?;
+            let later = match may_leave(pending) {
+                MayLeave::Now => return Some(pending.clone()),
+                MayLeave::Later(at) => at.max(now.plus_millis(1)),
+                MayLeave::Keep(by) => {
+                    self.aside.insert(Arc::clone(&key), by);
+                    now + DESK_CHORES_EVERY
+                }
+            };
+            self.make_ready(later, key);
+        }
+    }
+
+    /// Whether the first notice of some lane is to be kept.
+    pub(super) fn has_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
+    /// The notices of the lanes whose first is to be kept, with what each tells of. They stay where they are.
+    pub(super) fn take_aside(&mut self) -> Vec<(Keep, Letters)> {
+        let aside = std::mem::take(&mut self.aside);
+        let lanes = aside.into_iter().filter_map(|(key, by)| Some((by, self.lanes.get(&key)?)));
+        let waits = lanes.filter(|(_, lane)| lane.ready.is_some());
+        let all =
+            |lane: &Lane| lane.waiting.iter().map(|p| (p.notice.clone(), Arc::clone(&p.event))).collect();
+        waits.map(|(by, lane)| (by, all(lane))).collect()
     }
 
     /// When the next notice may leave by a way.
@@ -206,16 +245,17 @@ impl Queue {
         true
     }
 
-    /// The held notices of an incident may leave.
-    pub(super) fn release(&mut self, incident: &str) -> usize {
+    /// The held notices of an incident may leave. Answers with them, and what each tells of.
+    pub(super) fn release(&mut self, incident: &str) -> Letters {
         let held = self.held.remove(incident).unwrap_or_default();
-        let count = held.len();
+        let mut released = Vec::new();
         for mut pending in held.into_values() {
             self.known.remove(&pending.notice.id);
             pending.notice.state = NoticeState::Queued;
+            released.push((pending.notice.clone(), Arc::clone(&pending.event)));
             self.push(pending);
         }
-        count
+        released
     }
 
     /// The first of each lane that was due before `before` and is not under way; they are under way now.
@@ -316,7 +356,32 @@ mod tests {
     }
 
     fn take(queue: &mut Queue, now: i64) -> Option<Notice> {
-        queue.take(&Way::EMAIL, At::from_millis(now)).map(|pending| pending.notice)
+        queue.take(&Way::EMAIL, At::from_millis(now), |_| MayLeave::Now).map(|pending| pending.notice)
+    }
+
+    #[test]
+    fn what_may_not_leave_stands_aside_and_holds_up_nobody_else() {
+        let mut queue = Queue::default();
+        queue.push(pending("a", "a@x.example", 0));
+        queue.push(pending("a2", "a@x.example", 0));
+        queue.push(pending("b", "b@x.example", 0));
+        queue.push(pending("c", "c@x.example", 0));
+        let judge = |pending: &Pending| match pending.notice.id.as_str() {
+            "a" => MayLeave::Keep(Keep::Cap),
+            "b" => MayLeave::Later(At::from_millis(70)),
+            _ => MayLeave::Now,
+        };
+        let at = At::from_millis(9);
+        assert_eq!(queue.take(&Way::EMAIL, at, judge).expect("the third lane").notice.id, "c");
+        assert!(queue.take(&Way::EMAIL, at, judge).is_none());
+        let aside = queue.take_aside();
+        let [(Keep::Cap, lane)] = &aside[..] else { panic!("one lane: {aside:?}") };
+        assert_eq!(lane.iter().map(|(notice, _)| notice.id.as_str()).collect::<Vec<_>>(), ["a", "a2"]);
+        assert!(!queue.has_aside());
+        // The desk takes them out; what was put off leaves in its time.
+        assert!(lane.iter().all(|(notice, _)| queue.withdraw(notice)));
+        assert_eq!(queue.next_ready(&Way::EMAIL), Some(At::from_millis(70)));
+        assert_eq!(take(&mut queue, 70).expect("it is time").id, "b");
     }
 
     #[test]
@@ -355,7 +420,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(pending("a", "a@x.example", 0));
         queue.push(pending("a2", "a@x.example", 0));
-        assert!(queue.take(&Way::EMAIL, At::default()).is_some());
+        assert!(take(&mut queue, 0).is_some());
         assert!(!queue.withdraw(&pending("a", "a@x.example", 0).notice));
         assert!(queue.withdraw(&pending("a2", "a@x.example", 0).notice));
         queue.push(pending("b", "b@x.example", 100));
@@ -381,7 +446,9 @@ mod tests {
         for recipient in ["A@x.example", "b@x.example", "c@x.example", "nobody@x.example"] {
             queue.other_way_first(recipient);
         }
-        let by_text = |queue: &mut Queue| queue.take(&Way::SMS, At::from_millis(9)).map(|it| it.notice.id);
+        let by_text = |queue: &mut Queue| {
+            queue.take(&Way::SMS, At::from_millis(9), |_| MayLeave::Now).map(|it| it.notice.id)
+        };
         assert_eq!(by_text(&mut queue).as_deref(), Some("b"));
         assert_eq!(by_text(&mut queue), None, "the first of the lane is under way");
         queue.done(&under_way);
@@ -399,10 +466,10 @@ mod tests {
         let mut held = pending("a", "a@x.example", 0);
         held.notice.state = NoticeState::Held;
         queue.push(held);
-        assert!(queue.take(&Way::EMAIL, At::from_millis(9)).is_none());
+        assert!(take(&mut queue, 9).is_none());
         assert_eq!(queue.counts(At::from_millis(9)).held, 1);
-        assert_eq!(queue.release("2026-03-16-1"), 1);
-        assert!(queue.take(&Way::EMAIL, At::from_millis(9)).is_some());
+        assert_eq!(queue.release("2026-03-16-1").len(), 1);
+        assert!(take(&mut queue, 9).is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
-use super::policy::{Ledger, Paced, Rules, person, promise};
+use super::policy::{Ledger, Line, MayLeave, Paced, Rules, person};
 use super::words::texts::Texts;
 use super::words::{Context, Letter, digest, letter};
 use crate::config::Deadline;
@@ -109,7 +109,20 @@ impl<'a> Rehearsal<'a> {
         let open: Vec<Arc<Event>> = self.ledger.open().cloned().collect();
         let mut earlier: Vec<Event> = Vec::new();
         let mut earlier_than: Option<Arc<Event>> = None;
+        let (mut kept, mut put_off) = (Vec::new(), Vec::new());
         for (notice, event) in self.waiting.drain(..due) {
+            match self.ledger.leaves(&notice, &event, notice.due, &self.rules) {
+                MayLeave::Now => {}
+                MayLeave::Later(at) => {
+                    put_off.push((Notice { due: at, ..notice }, event));
+                    continue;
+                }
+                MayLeave::Keep(by) => {
+                    let at = notice.due;
+                    kept.extend(self.ledger.keep(&vec![(notice, event)], by, at, &self.rules));
+                    continue;
+                }
+            }
             // A county's letters are of one event.
             if earlier_than.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &event)) {
                 let before = |other: &&Event| other.incident == event.incident && other.at < event.at;
@@ -117,10 +130,12 @@ impl<'a> Rehearsal<'a> {
                 earlier_than = Some(Arc::clone(&event));
             }
             let is_open = event.event != EventKind::Resolved && notice.kind != NoticeKind::Back;
-            let link = self.link.filter(|_| is_open).map(|base| {
-                let person = person(&notice.audience, &notice.recipient);
-                format!("{base}{LINK_PATH}/{}/{person}/preview", notice.incident)
-            });
+            let link_of = |incident: &str, person: &str| {
+                self.link.map(|base| format!("{base}{LINK_PATH}/{incident}/{person}/preview"))
+            };
+            let own = || link_of(&notice.incident, &person(&notice.audience, &notice.recipient));
+            let link = is_open.then(own).flatten();
+            let of_line = |line: &Line| link_of(&line.event.incident, line.person.as_ref()?);
             let hands = self.ledger.hands(&notice.incident, notice.due, &self.rules);
             let context = Context {
                 estate: self.rules.estate,
@@ -131,18 +146,13 @@ impl<'a> Rehearsal<'a> {
                 staff_told: !self.rules.staff.is_empty(),
                 awaits_approval: self.ledger.awaits_approval(&notice.incident),
                 refused: &[],
-                next: promise::next(
-                    &event,
-                    notice.due,
-                    self.rules.update_every,
-                    &self.rules.estate.icb.timezone,
-                ),
+                next: self.ledger.promise(&notice, &event, &self.rules),
                 deadlines: self.deadlines,
                 hands: hands.as_ref(),
                 link: link.as_deref(),
             };
             let write = |texts: &Texts| match self.ledger.digest(&notice.id) {
-                Some(told) => digest(&notice, told, self.rules.estate, texts),
+                Some(told) => digest(&notice, told, of_line, self.rules.estate, texts),
                 None => letter(&notice, &context, texts),
             };
             // As the delivery does it: the shipped texts can always be filled.
@@ -154,10 +164,14 @@ impl<'a> Rehearsal<'a> {
             if of_digest.is_none() {
                 self.last_told.insert(known_as(&notice, &notice.incident), event.at);
             }
-            self.ledger.forget_digest(&notice.id);
+            self.ledger.accepted(&notice);
             if let Ok(letter) = made {
                 self.written.push(Written { notice, letter });
             }
+        }
+        self.waiting.extend(put_off);
+        for Paced { event, notices, settled } in kept {
+            self.take(notices, settled, &event);
         }
     }
 

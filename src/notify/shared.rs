@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub patience: Patience,
     /// Something may be due sooner than it seemed.
     pub wake: Notify,
+    /// Something that was to leave is to be kept.
+    pub aside: Notify,
     started: Instant,
     settings: RwLock<Arc<Settings>>,
     ledger: Mutex<Ledger>,
@@ -255,6 +257,7 @@ impl Shared {
             store,
             patience,
             wake: Notify::new(),
+            aside: Notify::new(),
             started: Instant::now(),
             settings: RwLock::new(Arc::new(settings)),
             ledger: Mutex::new(ledger),
@@ -311,11 +314,16 @@ impl Shared {
     pub(super) fn link(&self, notice: &Notice, event: &Event, settings: &Settings) -> Option<String> {
         let is_over = event.event == EventKind::Resolved
             || matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
-        // A digest tells of many.
+        // A digest tells of many, and has a link for each.
         let is_asked = notice.kind != NoticeKind::Digest;
+        let person = || person(&notice.audience, &notice.recipient);
+        (is_asked && !is_over).then(|| self.link_of(&notice.incident, &person(), settings)).flatten()
+    }
+
+    /// The link by which a person acknowledges an incident; `None`: there are no links.
+    pub(super) fn link_of(&self, incident: &str, person: &str, settings: &Settings) -> Option<String> {
         let (base, key) = settings.acknowledgement.link.as_ref().zip(self.store.link_key())?;
-        let person = person(&notice.audience, &notice.recipient);
-        (is_asked && !is_over).then(|| key.link(base, &notice.incident, &person))
+        Some(key.link(base, incident, person))
     }
 
     fn moment(&self) -> Moment {
@@ -329,10 +337,20 @@ impl Shared {
     /// What a worker of this outlet does next.
     pub(super) fn turn(&self, outlet: usize, settings: &Settings) -> Turn {
         let now = self.moment();
+        let rules = settings.rules();
+        // Both at once: what is under way can't be called back, and what was called back isn't taken.
+        let mut ledger = self.ledger();
         let mut dispatch = self.dispatch();
-        let turn = dispatch.turn(outlet, settings.number, now);
+        let turn = dispatch.turn(outlet, settings.number, now, |pending| {
+            ledger.leaves(&pending.notice, &pending.event, now.at, &rules)
+        });
         let is_closed = dispatch.outlets().get(outlet).is_some_and(|outlet| !outlet.is_open(now.since_start));
+        let is_aside = dispatch.queue.has_aside();
         drop(dispatch);
+        drop(ledger);
+        if is_aside {
+            self.aside.notify_one();
+        }
         if matches!(turn, Turn::Send(_)) && is_closed {
             // That was the last of its allowance: the next outlet's workers wait for that.
             self.wake.notify_waiters();

@@ -24,6 +24,9 @@ pub struct ExerciseFigures {
     pub ended: Moment,
     /// Sentences about each incident that was made up, the last word on each.
     pub incidents: Vec<String>,
+    /// Sentences about those who would have been told if nobody had acknowledged, later than the exercise waited.
+    #[serde(default)]
+    pub not_awaited: Vec<String>,
     /// One for each that is listed, in the order of the configuration.
     pub recipients: Vec<RecipientFigures>,
 }
@@ -73,6 +76,7 @@ pub struct Exercise<'a> {
     pub began: At,
     pub ended: At,
     pub incidents: &'a [String],
+    pub not_awaited: &'a [String],
 }
 
 impl ExerciseFigures {
@@ -112,6 +116,7 @@ impl ExerciseFigures {
             began: moment(exercise.began),
             ended: moment(exercise.ended),
             incidents: exercise.incidents.to_vec(),
+            not_awaited: exercise.not_awaited.to_vec(),
             recipients: recipients.collect(),
         }
     }

@@ -1,16 +1,17 @@
 //! What is ever asked of the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::write::Write;
+use super::write::{Write, event_word};
 use super::{Approval, BeatRow, Store, StoreError};
 use crate::incident::Event;
 use crate::limits;
-use crate::notify::policy::OpenIncident;
+use crate::notify::policy::{self, OpenIncident};
 use crate::notify::{Acknowledgement, Audience, Keep, Notice, NoticeState};
 use crate::time::At;
 
@@ -36,7 +37,7 @@ macro_rules! select_notices {
     ($rest:literal) => {
         concat!(
             "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.audience, n.recipient, n.thread,
-                    n.due, n.state, n.why, n.attempts, j.body
+                    n.due, n.state, n.why, n.attempts, n.changed_at, j.body
              FROM notices n
              LEFT JOIN events e ON e.incident = n.incident AND e.at = n.event_at AND e.kind = n.event_kind
              LEFT JOIN journal j ON j.seq = e.seq ",
@@ -181,13 +182,42 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut open = Vec::new();
         for event in self.open_incidents().await? {
-            let approved = self.approved(&event.incident).await?;
-            let notices = self.notices_of(&event.incident).await?;
-            let mut taken_on = self.acknowledgements(&event.incident).await?;
-            taken_on.retain(Acknowledgement::is_of_use);
-            open.push(OpenIncident { event, approved, notices, taken_on });
+            open.push(self.planned_of(event).await?);
         }
         Ok(Snapshot { open, unsent: self.unsent().await? })
+    }
+
+    /// An incident as its planners know it, from its last event.
+    pub(super) async fn planned_of(&self, event: Event) -> Result<OpenIncident, StoreError> {
+        let approved = self.approved(&event.incident).await?;
+        let mut taken_on = self.acknowledgements(&event.incident).await?;
+        taken_on.retain(Acknowledgement::is_of_use);
+        // A county's notices tell of a few events, so those are read by themselves.
+        let history = self.incident_history(&event.incident).await?;
+        let told: BTreeMap<(At, &str), Arc<Event>> =
+            history.iter().map(|e| ((e.at, event_word(e.event)), Arc::new(e.clone()))).collect();
+        let last = Arc::new(event.clone());
+        let notices = self
+            .read(async {
+                let rows = sqlx::query(
+                    "SELECT id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due, state,
+                            why, changed_at
+                     FROM notices WHERE incident = ? ORDER BY seq",
+                )
+                .bind(&event.incident)
+                .fetch_all(&self.inner.readers)
+                .await?;
+                let row = |row: &SqliteRow| {
+                    let notice = notice(row)?;
+                    // What is inherited tells of the incident that it is inherited from.
+                    let event = told.get(&(notice.event_at, event_word(notice.event))).unwrap_or(&last);
+                    let changed = At::from_millis(row.try_get("changed_at")?);
+                    Ok(policy::Row { notice, event: Arc::clone(event), changed })
+                };
+                rows.iter().map(row).collect()
+            })
+            .await?;
+        Ok(OpenIncident { event, approved, notices, taken_on })
     }
 
     /// Every notice of an incident, in the order in which they were planned.

@@ -76,6 +76,22 @@ pub struct Settlement {
     pub outcome: Outcome,
 }
 
+impl Settlement {
+    /// Of a notice that wasn't tried.
+    pub fn untried(notice: &Notice, at: At, outcome: Outcome) -> Self {
+        Self {
+            at,
+            notice: notice.id.clone(),
+            incident: notice.incident.clone(),
+            kind: notice.kind,
+            audience: notice.audience.clone(),
+            attempts: 0,
+            tried: None,
+            outcome,
+        }
+    }
+}
+
 pub(super) type Tx = PoolConnection<Sqlite>;
 
 /// The one connection that writes, and whether the last transaction on it came to an end.

@@ -289,8 +289,7 @@ async fn whoever_is_told_because_nobody_has_it_may_take_it_on() {
     let mail = bench.mail_to(BOSS).await;
     assert!(mail.header("Subject").expect("one").contains("[linewatch] Not acknowledged: "), "{}", mail.data);
     let words = decoded(&mail);
-    for part in [" has said that they have this in hand.", "- desk@icb.example, at ", "20 minutes ago"]
-    {
+    for part in [" has said that they have this in hand.", "- desk@icb.example, at ", "20 minutes ago"] {
         assert!(words.contains(part), "{part}: {words}");
     }
     // No name is given: the contact's counts.

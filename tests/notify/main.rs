@@ -16,3 +16,4 @@ mod relays;
 mod store;
 mod storm;
 mod tls;
+mod told;

@@ -120,10 +120,13 @@ async fn beyond_the_cap_a_digest_says_what_was_held_back_and_a_restart_forgets_n
     assert_eq!(digests_of("2026-03-16-3"), [first, all]);
 }
 
-/// As if all that is in the outbox had been planned earlier by so much.
+/// As if all that is in the outbox had been planned, and had left, earlier by so much.
 async fn earlier_by(store: &Store, dir: &Path, ms: i64) {
     store.flush().await.expect("the disk takes it");
-    let moved = sqlx::query("UPDATE notices SET due = due - ?").bind(ms).execute(&beside(dir).await).await;
+    let moved = sqlx::query("UPDATE notices SET due = due - ?1, changed_at = changed_at - ?1")
+        .bind(ms)
+        .execute(&beside(dir).await)
+        .await;
     assert!(moved.expect("an answer").rows_affected() > 0);
 }
 

@@ -13,9 +13,9 @@ use reqwest::Url;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::paper::put;
-use crate::config::Config;
+use crate::config::{Config, EscalationStep};
 use crate::hub::service::Running;
-use crate::limits::EXERCISE_DELIVERY_WAIT;
+use crate::limits::{EXERCISE_DELIVERY_WAIT, EXERCISE_ESCALATION_MARGIN};
 use crate::notify::Delivery;
 use crate::notify::exercise::{MARK, only_listed};
 use crate::report::{Exercise, ExerciseFigures, exercise_html, listed};
@@ -26,6 +26,7 @@ pub struct Notifying {
     recipients: Vec<String>,
     folder: PathBuf,
     wait: Option<Duration>,
+    steps: Vec<EscalationStep>,
 }
 
 /// How those who are told can answer.
@@ -34,7 +35,7 @@ pub struct Answers {
     pub listen: Option<SocketAddr>,
     /// How people reach them; `None`: letters have no link.
     pub link: Option<Url>,
-    /// How long to wait for answers when the story is over.
+    /// How long to hold the fault at most, so that escalations become due; and how long to wait for answers when the story is over.
     pub wait: Option<Duration>,
 }
 
@@ -55,7 +56,31 @@ impl Notifying {
         // Before anybody is written to: an exercise without its report would have to be held again.
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {} for the report", folder.display()))?;
-        Ok((Self { recipients: listed(&config), folder, wait: answers.wait }, config))
+        let steps = config.acknowledgement.steps.clone();
+        Ok((Self { recipients: listed(&config), folder, wait: answers.wait, steps }, config))
+    }
+
+    /// How much longer what breaks has to stay broken, so that all escalations become due that come within `--wait`.
+    pub fn hold(&self) -> Duration {
+        let awaited = self.steps.iter().map(|step| step.after).filter(|after| self.awaits(*after));
+        awaited.max().map_or(Duration::ZERO, |after| after + EXERCISE_ESCALATION_MARGIN)
+    }
+
+    fn awaits(&self, after: Duration) -> bool {
+        self.wait.is_some_and(|wait| after <= wait)
+    }
+
+    /// Those who were to be told if nobody had acknowledged, later than the exercise waited: a sentence for each step.
+    fn not_awaited(&self) -> Vec<String> {
+        let steps = self.steps.iter().filter(|step| !self.awaits(step.after));
+        let words = |step: &EscalationStep| {
+            let after = step.after.as_secs().div_ceil(60);
+            format!(
+                "After {after} min without an acknowledgement: {}. With --wait {after}m the fault lasts long enough.",
+                step.to.join(", ")
+            )
+        };
+        steps.map(words).collect()
     }
 
     pub fn wait(&self) -> Option<Duration> {
@@ -68,7 +93,11 @@ impl Notifying {
         for recipient in &self.recipients {
             put(&format!("    {recipient}"))?;
         }
-        put(&format!("  and for nobody else. The report will be in {}.\n", self.folder.display()))
+        put(&format!("  and for nobody else. The report will be in {}.", self.folder.display()))?;
+        for not_awaited in self.not_awaited() {
+            put(&format!("  Not awaited: {not_awaited}"))?;
+        }
+        put("")
     }
 
     /// Waits until every notice that is due has been accepted or refused, at most [`EXERCISE_DELIVERY_WAIT`].
@@ -94,7 +123,8 @@ impl Notifying {
         incidents: &[String],
     ) -> anyhow::Result<(PathBuf, (usize, usize))> {
         let fates = running.hub().store.fates(None, true).await.context("the outbox could not be read")?;
-        let exercise = Exercise { estate: &config.estate, scenario, began, ended, incidents };
+        let not_awaited = &self.not_awaited();
+        let exercise = Exercise { estate: &config.estate, scenario, began, ended, incidents, not_awaited };
         let figures = ExerciseFigures::new(&exercise, &self.recipients, &fates);
         let page = self.folder.join("exercise.html");
         let json = self.folder.join("exercise.json");

@@ -84,24 +84,21 @@ impl Desk {
 
     /// Calls back a letter that hasn't left.
     async fn recall(&self, letter: &Notice, because: &Acknowledgement) -> bool {
-        // On its way already, or kept for a digest.
-        let is_kept = self.shared.ledger().keeps(letter);
-        let is_here = is_kept || self.shared.dispatch().queue.withdraw(letter);
+        let is_here = {
+            // Both at once: a letter that is on its way can't be called back any more.
+            let (mut ledger, mut dispatch) = (self.shared.ledger(), self.shared.dispatch());
+            let is_here = ledger.keeps(letter) || ledger.waits(letter);
+            if is_here {
+                dispatch.queue.withdraw(letter);
+                ledger.recalled(letter);
+            }
+            is_here
+        };
         if is_here {
-            self.shared.ledger().recalled(letter);
-            let why = format!("{} has taken the incident on", because.by);
-            let settlement = Settlement {
-                at: because.at,
-                notice: letter.id.clone(),
-                incident: letter.incident.clone(),
-                kind: letter.kind,
-                audience: letter.audience.clone(),
-                attempts: 0,
-                tried: None,
-                outcome: Outcome::Withheld { why: why.clone() },
-            };
+            let outcome = Outcome::Withheld { why: format!("{} has taken the incident on", because.by) };
+            let settlement = Settlement::untried(letter, because.at, outcome.clone());
             drop(self.shared.store.settle(settlement).await);
-            self.shared.publish(letter, None, because.at, Outcome::Withheld { why });
+            self.shared.publish(letter, None, because.at, outcome);
         }
         is_here
     }

@@ -116,7 +116,7 @@ impl Desk {
             }
             (ReturnOutcome::Bounced, _) => {
                 if notice.state == NoticeState::Accepted {
-                    shared.ledger().undelivered(notice);
+                    shared.undelivered(notice, at).await;
                 }
                 shared.publish(notice, None, at, Outcome::Rejected { why });
             }

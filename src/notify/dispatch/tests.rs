@@ -15,6 +15,7 @@ use crate::config::Rates;
 use crate::incident::Event;
 use crate::notify::channel::Way;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::notify::policy::MayLeave;
 use crate::notify::policy::tests::event;
 use crate::time::At;
 
@@ -187,7 +188,7 @@ impl Play {
     /// A worker with nothing in hand looks for something to do, as `delivery::work` does.
     fn look(&mut self, outlet: usize, worker: usize) {
         let manner = manner(&self.scripts[outlet], self.now_ms);
-        let (doing, after) = match self.dispatch.turn(outlet, 1, self.moment()) {
+        let (doing, after) = match self.dispatch.turn(outlet, 1, self.moment(), |_| MayLeave::Now) {
             Turn::Wait(None) => {
                 self.plans[outlet][worker] += 1;
                 return;

@@ -3,7 +3,9 @@
 //! [`limits::STAFF_UPDATE_EVERY`]), and of the end; a network of practices hears at most once that its practices are hit and once
 //! that they are back, and an owner hears that it isn't theirs after all when later evidence says so.
 
-use super::record::{Record, unsent};
+use super::book::Book;
+use super::pace::{REPLACED, UNDELIVERED};
+use super::record::Record;
 use super::routing::{Circle, Of};
 use super::{Plan, Rules, blind, covered_until, key, notice};
 use crate::config::PracticeNotices;
@@ -11,7 +13,6 @@ use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 
-const REPLACED: &str = "a newer notice takes its place";
 const TOO_LATE: &str = "it was over before it was sent";
 
 /// Where one of them stands with the incident.
@@ -23,7 +24,7 @@ const TOO_LATE: &str = "it was over before it was sent";
 pub(super) enum Told {
     Opened {
         opening: Notice,
-        /// The latest notice; it may still wait for its time.
+        /// The latest notice.
         latest: Notice,
         /// What it said.
         said: (Vec<Cause>, Signature),
@@ -46,14 +47,14 @@ impl Told {
     }
 }
 
-pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan: &mut Plan) {
+pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Rules<'_>, plan: &mut Plan) {
     if event.event == EventKind::Resolved {
         let kind = match event.reason {
             Some(Reason::Withdrawn) => NoticeKind::Correction,
             Some(Reason::Merged | Reason::Recovered) | None => NoticeKind::Back,
         };
         for (circle, told) in std::mem::take(&mut record.circles) {
-            if let Some(told) = ended(told, event, kind, plan) {
+            if let Some(told) = ended(told, event, kind, book, plan) {
                 record.circles.insert(circle, told);
             }
         }
@@ -70,18 +71,26 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
         let told = match (told, concerned) {
             (told, None) => told.and_then(|told| {
                 let is_owner = matches!(circle.of, Of::Owner { .. });
-                ended(told, event, if is_owner { NoticeKind::Correction } else { NoticeKind::Back }, plan)
+                ended(
+                    told,
+                    event,
+                    if is_owner { NoticeKind::Correction } else { NoticeKind::Back },
+                    book,
+                    plan,
+                )
             }),
             // What comes and goes at their practices isn't told again and again; a supplier must know that it is theirs again.
             (Some(Told::Over), Some(_)) if matches!(circle.of, Of::Pcn { .. }) => Some(Told::Over),
             (None | Some(Told::Over), Some(audience)) => {
                 Some(open(record.approved, event, circle, audience, rules, plan))
             }
-            (Some(Told::Opened { opening, .. }), Some(audience)) if unsent(&opening, event.at) => {
-                plan.withdrawn.push((opening, REPLACED.to_owned()));
+            (Some(Told::Opened { opening, .. }), Some(audience))
+                if book.is_untold(&opening, event.at) && !book.is_refused(&opening) =>
+            {
+                plan.withdraws(book.recallable(&opening, event.at), REPLACED);
                 Some(open(record.approved, event, circle, audience, rules, plan))
             }
-            (Some(told), Some(audience)) => Some(update(told, event, audience, plan)),
+            (Some(told), Some(audience)) => Some(update(told, event, audience, book, plan)),
         };
         if let Some(told) = told {
             record.circles.insert(id, told);
@@ -114,53 +123,52 @@ fn open(
     Told::opened(opening, event)
 }
 
-fn update(told: Told, event: &Event, audience: Audience, plan: &mut Plan) -> Told {
+fn update(told: Told, event: &Event, audience: Audience, book: &Book, plan: &mut Plan) -> Told {
     let Told::Opened { opening, latest, said } = told else { return told };
     let now = (event.cause.clone(), event.signature);
     if said == now && latest.audience == audience {
         return Told::Opened { opening, latest, said };
     }
     let mut update = notice(event, NoticeKind::Update, audience, &opening.recipient);
-    update.thread = Some(opening.thread.clone().unwrap_or_else(|| opening.id.clone()));
-    let waits = unsent(&latest, event.at);
-    update.due = if said.0 != now.0 {
-        event.at
-    } else if waits {
-        latest.due
-    } else {
-        event.at.max(latest.due + limits::STAFF_UPDATE_EVERY)
+    let waits = book.recallable(&opening, event.at);
+    update.due = match (waits.first(), book.last_written_to(&opening)) {
+        _ if said.0 != now.0 => event.at,
+        (Some(waiting), _) => waiting.due,
+        (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
+        (None, None) => event.at,
     };
-    if waits {
-        plan.withdrawn.push((latest, REPLACED.to_owned()));
-    }
+    plan.withdraws(waits, REPLACED);
     plan.notices.push(update.clone());
     Told::Opened { opening, latest: update, said: now }
 }
 
-fn ended(told: Told, event: &Event, kind: NoticeKind, plan: &mut Plan) -> Option<Told> {
-    let Told::Opened { opening, latest, .. } = told else { return Some(told) };
-    if unsent(&opening, event.at) {
-        plan.withdrawn.push((opening, TOO_LATE.to_owned()));
+fn ended(told: Told, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) -> Option<Told> {
+    let Told::Opened { opening, latest, said } = told else { return Some(told) };
+    if book.is_refused(&opening) && book.is_untold(&opening, event.at) {
+        // They are written to again when there is something new to say.
+        return Some(Told::Opened { opening, latest, said });
+    }
+    let is_untold = book.is_untold(&opening, event.at);
+    plan.withdraws(book.recallable(&opening, event.at), if is_untold { TOO_LATE } else { REPLACED });
+    if is_untold {
         return None;
     }
-    if unsent(&latest, event.at) {
-        plan.withdrawn.push((latest.clone(), REPLACED.to_owned()));
-    }
-    let mut end = notice(event, kind, latest.audience, &opening.recipient);
-    end.thread = Some(opening.thread.unwrap_or(opening.id));
-    plan.notices.push(end);
+    plan.notices.push(notice(event, kind, latest.audience, &opening.recipient));
     Some(Told::Over)
 }
 
 /// The incident goes on as another, which whoever was told of this one knows by its own name from then on.
-pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
+pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     for (circle, told) in std::mem::take(&mut record.circles) {
         let Told::Opened { opening, latest, .. } = told else { continue };
-        if unsent(&latest, event.at) {
-            let why = format!("incident {} speaks for it", survivor.event.incident);
-            plan.withdrawn.push((latest.clone(), why));
-        }
-        if unsent(&opening, event.at) || survivor.circles.contains_key(&circle) {
+        let other = match survivor.circles.get(&circle) {
+            Some(Told::Opened { opening, .. }) => Some(opening),
+            Some(Told::Over) | None => None,
+        };
+        let merger = book.merger(&opening, other, event.at);
+        plan.withdraws(merger.of_gone, &format!("incident {} speaks for it", survivor.event.incident));
+        plan.withdraws(merger.of_survivor, &format!("incident {} said it already", event.incident));
+        if !merger.inherits {
             continue;
         }
         let mut inherited = notice(event, NoticeKind::Inherited, latest.audience, &opening.recipient);
@@ -174,16 +182,20 @@ pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, p
 }
 
 /// Takes up a notice that an earlier process planned.
-pub(super) fn restore(record: &mut Record, notice: &Notice) {
+pub(super) fn restore(record: &mut Record, notice: &Notice, event: &Event) {
     let id = key_of(notice);
-    let said = (record.event.cause.clone(), record.event.signature);
+    let said = (event.cause.clone(), event.signature);
     let told = match (notice.kind, &notice.state, record.circles.remove(&id)) {
-        (NoticeKind::Inherited, ..) => Some(Told::opened(notice.clone(), &record.event)),
+        (NoticeKind::Inherited, ..) => Some(Told::opened(notice.clone(), event)),
         (NoticeKind::Opening, NoticeState::Withheld { .. }, _) => None,
+        (NoticeKind::Back | NoticeKind::Correction, NoticeState::Withheld { why }, _)
+            if why == UNDELIVERED =>
+        {
+            Some(Told::Over)
+        }
         (_, NoticeState::Withheld { .. }, told) => told,
-        (NoticeKind::Opening, NoticeState::Rejected { .. }, _)
-        | (NoticeKind::Back | NoticeKind::Correction, ..) => Some(Told::Over),
-        (NoticeKind::Opening, ..) => Some(Told::opened(notice.clone(), &record.event)),
+        (NoticeKind::Back | NoticeKind::Correction, ..) => Some(Told::Over),
+        (NoticeKind::Opening, ..) => Some(Told::opened(notice.clone(), event)),
         (NoticeKind::Update, _, Some(Told::Opened { opening, .. })) => {
             Some(Told::Opened { opening, latest: notice.clone(), said })
         }
@@ -201,19 +213,4 @@ pub(super) fn openings(record: &Record) -> impl Iterator<Item = &Notice> {
         Told::Opened { latest, .. } => Some(latest),
         Told::Over => None,
     })
-}
-
-/// The held openings may leave.
-pub(super) fn approve(record: &mut Record) -> Vec<String> {
-    let mut released = Vec::new();
-    for told in record.circles.values_mut() {
-        if let Told::Opened { opening, latest, .. } = told
-            && opening.state == NoticeState::Held
-        {
-            opening.state = NoticeState::Queued;
-            latest.state = NoticeState::Queued;
-            released.push(opening.id.clone());
-        }
-    }
-    released
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::pace::{Pace, Paced, anew, manners, told_in};
-use super::person::{Person, Standing};
-use super::{Rules, stable_hash};
+use super::person::{Person, Standing, Told, Word};
+use super::{Rules, person, promise, stable_hash};
 use crate::incident::{Event, EventKind};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -19,6 +19,8 @@ pub struct Line {
     /// Its last event.
     pub event: Arc<Event>,
     pub what: Became,
+    /// The recipient, as whom they hear of it ([`super::person`]), where they are asked whether they have it in hand, or have read of it.
+    pub person: Option<String>,
     /// Those of the recipient's practices that it is about; empty: they aren't a practice's manager.
     pub practices: Vec<String>,
 }
@@ -44,10 +46,27 @@ pub fn is_digest(id: &str) -> bool {
     id.starts_with(PREFIX)
 }
 
+/// Before the time in the id of a letter that leaves in a digest's stead. No hexadecimal digit, as a person has them.
+const IN_ITS_STEAD: char = 's';
+
+/// Whether a message is a digest, or leaves in the stead of one: it has the hour's last place.
+pub(super) fn has_last_place(notice: &Notice) -> bool {
+    let is_time = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let end = notice.id.rsplit_once('.').and_then(|(_, end)| end.strip_prefix(IN_ITS_STEAD));
+    notice.kind == NoticeKind::Digest || end.is_some_and(is_time)
+}
+
 impl Line {
     /// Where it stands in a digest.
-    pub(super) fn place(&self) -> (Became, At) {
+    fn place(&self) -> (Became, At) {
         (self.what, self.event.since)
+    }
+
+    fn about(row: &Notice, event: &Arc<Event>, what: Became) -> Self {
+        let (event, practices) = (Arc::clone(event), practices_of(&row.audience));
+        let is_asked = matches!(row.audience, Audience::Staff | Audience::Practices(_));
+        let person = is_asked.then(|| person(&row.audience, &row.recipient));
+        Self { event, what, person, practices }
     }
 
     fn of(standing: &Standing) -> Option<Self> {
@@ -58,8 +77,7 @@ impl Line {
             (false, false) => Became::New,
             (false, true) => Became::Changed,
         };
-        let practices = kept.rows.first().map(|row| practices_of(&row.audience)).unwrap_or_default();
-        Some(Self { event: Arc::clone(&kept.event), what, practices })
+        Some(Self::about(kept.rows.first()?, &kept.event, what))
     }
 
     /// From the notices of one incident that a digest told, in the order in which they were planned.
@@ -68,13 +86,14 @@ impl Line {
         let (last, event) = rows.last()?;
         let ended = matches!(last.kind, NoticeKind::Back | NoticeKind::Correction)
             || event.event == EventKind::Resolved;
-        let what = match (ended, first.kind == NoticeKind::Opening) {
+        // What is kept from somebody who knows is in the thread of what they know.
+        let what = match (ended, first.thread.is_none()) {
             (true, false) => Became::Over,
             (true, true) => Became::CameAndWent,
             (false, true) => Became::New,
             (false, false) => Became::Changed,
         };
-        Some(Self { event: Arc::clone(event), what, practices: practices_of(&first.audience) })
+        Some(Self::about(first, event, what))
     }
 }
 
@@ -95,7 +114,7 @@ impl Pace {
     /// The digest that is due to somebody, or the letter in its stead.
     pub(super) fn digest(&mut self, recipient: &str, now: At, rules: &Rules<'_>) -> Option<Paced> {
         let manners = manners(recipient, rules);
-        let person = self.people.get_mut(recipient)?;
+        let person = self.book.people.get_mut(recipient)?;
         if person.digest_due(now, &manners)? > now {
             return None;
         }
@@ -106,16 +125,12 @@ impl Pace {
             .filter_map(|(about, standing)| Some((about.clone(), Line::of(standing)?)))
             .collect();
         told.sort_by_key(|(_, line)| line.place());
-        // What goes on and finds no room is in the next one.
-        let mut room = limits::DIGEST_LINES_MAX;
-        let mut unnamed = std::mem::take(&mut person.unnamed);
-        let mut lines = Vec::new();
+        let mut said = Digest { lines: Vec::new(), unnamed: std::mem::take(&mut person.unnamed) };
         let mut rows = Vec::new();
-        let is_single = told.len() == 1 && unnamed == 0;
-        for (about, line) in told {
-            let has_room = room > 0 || line.what == Became::Over;
-            room = room.saturating_sub(1);
-            if !has_room && line.what != Became::CameAndWent {
+        let is_single = told.len() == 1 && said.unnamed == 0;
+        for (place, (about, line)) in told.into_iter().enumerate() {
+            // What goes on and finds no room is in the next one.
+            if !said.takes(place, line) {
                 continue;
             }
             if let Some(standing) = person.standing.get_mut(&about)
@@ -123,16 +138,15 @@ impl Pace {
             {
                 rows.push((about, standing.told.clone(), kept));
             }
-            if has_room { lines.push(line) } else { unnamed += 1 }
         }
         let (_, _, last) = rows.last()?;
         let event = Arc::clone(&last.event);
         let mut notice = last.rows.last()?.clone();
-        let by_itself = is_single && lines.iter().all(|line| line.what != Became::CameAndWent);
+        let by_itself = is_single && said.lines.iter().all(|line| line.what != Became::CameAndWent);
         if by_itself {
             let ended = last.ended;
-            let thread = rows.first().and_then(|(_, thread, _)| thread.clone());
-            notice = anew(&notice, &event, now);
+            let thread = rows.first().and_then(|(_, told, _)| told.as_ref()).map(|told| told.by.clone());
+            notice = anew(&notice, &event, IN_ITS_STEAD, now);
             if !ended {
                 notice.kind = match notice.kind {
                     // Whoever gets it must know why.
@@ -151,20 +165,25 @@ impl Pace {
                 (event.incident.clone(), event.at, event.event);
             notice.id = format!("{PREFIX}{}.{:016x}", now.as_millis(), stable_hash(&[recipient.as_bytes()]));
             (notice.kind, notice.thread) = (NoticeKind::Digest, None);
-            person.last_digest = Some(now);
         }
         (notice.state, notice.due) = (NoticeState::Queued, now);
-        person.sent.push((now, notice.id.clone()));
+        let ended = rows.iter().all(|(.., kept)| kept.ended);
         let mut settled = Vec::new();
-        for (about, thread, kept) in rows {
+        for (about, told, kept) in rows {
             settled.extend(kept.rows.into_iter().map(|row| (row, told_in(&notice.id))));
-            if let Some(standing) = person.standing.get_mut(&about) {
-                standing.told = (!kept.ended).then(|| thread.unwrap_or_else(|| notice.id.clone()));
+            if let Some(standing) = person.standing.get_mut(&about).filter(|_| !by_itself) {
+                let by = || Told { by: notice.id.clone(), at: now };
+                standing.told = (!kept.ended).then(|| told.unwrap_or_else(by));
+                let promises = promise::is_made(&kept.event);
+                standing.was_told(Word { id: notice.id.clone(), at: now, promises });
             }
         }
-        person.standing.retain(|_, standing| !standing.is_empty());
-        if !by_itself {
-            self.digests.insert(notice.id.clone(), Digest { lines, unnamed });
+        if by_itself {
+            self.book.plan(&notice, &event, ended);
+        } else {
+            person.standing.retain(|_, standing| !standing.is_empty());
+            self.book.counts(&notice, now, false);
+            self.digests.insert(notice.id.clone(), said);
         }
         Some(Paced { event, notices: vec![notice], settled })
     }
@@ -177,6 +196,30 @@ pub struct Digest {
     pub lines: Vec<Line>,
     /// Incidents that came and went, beyond those lines.
     pub unnamed: u32,
+}
+
+impl Digest {
+    /// Takes a line up, which is in that place among all that is kept; or counts it, when it came and went and there is no room. False:
+    /// it is for the next digest. The ends of what somebody knew of are always taken.
+    fn takes(&mut self, place: usize, line: Line) -> bool {
+        match line.what {
+            Became::Over => self.lines.push(line),
+            _ if place < limits::DIGEST_LINES_MAX => self.lines.push(line),
+            Became::CameAndWent => self.unnamed = self.unnamed.saturating_add(1),
+            Became::New | Became::Changed => return false,
+        }
+        true
+    }
+
+    /// From what it told, and those besides who were only counted.
+    pub(super) fn restore(mut lines: Vec<Line>, unnamed: u32) -> Self {
+        lines.sort_by_key(Line::place);
+        let mut said = Self { lines: Vec::new(), unnamed };
+        for (place, line) in lines.into_iter().enumerate() {
+            said.takes(place, line);
+        }
+        said
+    }
 }
 
 /// As whom somebody is spoken to about several incidents: as the manager of all these practices, or else as what they are first.

@@ -1,7 +1,7 @@
 //! Who is told when nobody says that they have an incident in hand.
 //!
-//! The clock runs from when staff were told: what is kept from all of them, because it is minor, muted, or outside their hours, is told to
-//! nobody else in their stead. At each step of `[[escalation]]` its people are told, once; from then on they hear
+//! The clock runs from when staff were told, or would have been, had the mail server taken it: what is kept from all of them, because it is
+//! minor, muted, or outside their hours, is told to nobody else in their stead. At each step of `[[escalation]]` its people are told, once; from then on they hear
 //! of changes and of the end like staff. As soon as somebody has taken the incident on, nobody else is told.
 //!
 //! Nothing but notices has to be remembered: what was said to whom, and when, is in the outbox, so a restart goes on where it
@@ -12,11 +12,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::book::Book;
 use super::record::{Record, Staff};
+use super::staff::inherited;
 use super::{Plan, Rules, covered_from, key, notice};
 use crate::incident::Event;
 use crate::notify::acknowledgement::Acknowledgement;
-use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::notify::notice::{Audience, Notice, NoticeKind};
 use crate::time::At;
 
 /// When somebody was told of an incident that is open.
@@ -30,24 +32,29 @@ pub struct Told {
 }
 
 /// Since when staff know: the clock of all steps. `None`: they haven't been told.
-pub(super) fn told_since(record: &Record, now: At) -> Option<At> {
-    staff_heard(record).map(|(_, at)| at).filter(|at| *at <= now).min()
+pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
+    staff_heard(record, book).map(|(_, at)| at).filter(|at| *at <= now).min()
 }
 
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
-fn staff_heard(record: &Record) -> impl Iterator<Item = (&Notice, At)> {
-    let openings = record.staff.iter().filter(|(_, staff)| staff.opening.kind == NoticeKind::Opening);
-    openings.filter_map(|(key, staff)| Some((&staff.opening, *record.heard.get(key)?)))
+fn staff_heard<'r>(record: &'r Record, book: &'r Book) -> impl Iterator<Item = (&'r Notice, At)> {
+    let openings = record.staff.values().map(|staff| &staff.opening);
+    let openings = openings.filter(|opening| opening.kind == NoticeKind::Opening);
+    openings.filter_map(|opening| Some((opening, book.told_at(opening)?)))
 }
 
 /// Staff and those who were escalated to, in the order in which they were told.
-pub(super) fn told(record: &Record, now: At) -> Vec<Told> {
-    let staff = staff_heard(record).map(|(notice, at)| (notice, at, false));
-    let escalated = record.escalated.iter().filter_map(|(key, letters)| {
+pub(super) fn told(record: &Record, book: &Book, now: At) -> Vec<Told> {
+    // Whose mail was refused wasn't told.
+    let knows = |notice: &Notice| book.is_heard(notice, now);
+    let staff = staff_heard(record, book).filter(|(notice, _)| knows(notice));
+    let staff = staff.map(|(notice, at)| (notice, at, false));
+    let escalated = record.escalated.values().filter_map(|letters| {
         // Staff who are escalated to besides heard of it before, and again with the first letter that they have.
         let first = letters.first()?;
-        Some((first, first.due.max(*record.heard.get(key)?), true))
+        Some((first, first.due.max(book.told_at(first)?), true))
     });
+    let escalated = escalated.filter(|(notice, ..)| knows(notice));
     let mut told: Vec<Told> = staff
         .chain(escalated)
         .filter(|(_, at, _)| *at <= now)
@@ -58,20 +65,20 @@ pub(super) fn told(record: &Record, now: At) -> Vec<Told> {
 }
 
 /// When somebody is escalated to next, if nobody takes the incident on. Never before `rest_until`.
-pub(super) fn next(record: &Record, rules: &Rules<'_>, rest_until: At) -> Option<At> {
-    let open = steps(record, rules).map(|(at, _)| at).min()?;
+pub(super) fn next(record: &Record, book: &Book, rules: &Rules<'_>, rest_until: At) -> Option<At> {
+    let open = steps(record, book, rules).map(|(at, _)| at).min()?;
     let at = open.max(rest_until);
     Some(covered_from(&record.event, at, &record.event.practices, rules.maintenance))
 }
 
 /// Tells those whose time has come.
-pub(super) fn due(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice> {
+pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) -> Vec<Notice> {
     let event = Arc::clone(&record.event);
     if covered_from(&event, now, &event.practices, rules.maintenance) > now {
         return Vec::new();
     }
     let mut late: BTreeMap<String, String> = BTreeMap::new();
-    for (_, address) in steps(record, rules).filter(|(at, _)| *at <= now) {
+    for (_, address) in steps(record, book, rules).filter(|(at, _)| *at <= now) {
         late.entry(key(address)).or_insert_with(|| address.to_owned());
     }
     let mut notices = Vec::new();
@@ -79,22 +86,20 @@ pub(super) fn due(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice
         let mut letter = notice(&event, NoticeKind::Escalation, Audience::Staff, &address);
         letter.id = format!("{}.e{}", letter.id, now.as_millis());
         letter.due = now;
-        letter.thread = record.staff.get(&key).map(|staff| thread_of(&staff.opening));
         record.escalated.entry(key.clone()).or_default().push(letter.clone());
-        record.staff.entry(key).or_insert_with(|| Staff {
-            opening: letter.clone(),
-            latest: letter.clone(),
-            cause: event.cause.clone(),
-        });
+        record
+            .staff
+            .entry(key)
+            .or_insert_with(|| Staff { opening: letter.clone(), cause: event.cause.clone() });
         notices.push(letter);
     }
     notices
 }
 
 /// Every step that is still to come for somebody, or that came while nobody was there to write.
-fn steps<'r>(record: &'r Record, rules: &Rules<'r>) -> impl Iterator<Item = (At, &'r str)> {
+fn steps<'r>(record: &'r Record, book: &'r Book, rules: &Rules<'r>) -> impl Iterator<Item = (At, &'r str)> {
     // Whether staff have been told by the time of a step is certain: it comes after.
-    let since = told_since(record, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
+    let since = told_since(record, book, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
     let steps = rules.escalation;
     since.into_iter().flat_map(move |since| {
         let each =
@@ -132,7 +137,7 @@ pub(super) fn recalled(record: &mut Record, letter: &Notice) {
 }
 
 /// The incident goes on as another: whoever has the one has the other, and whoever was escalated to hears how it goes on.
-pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
+pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     for acknowledgement in record.taken_on.iter().chain(&record.at_work) {
         survivor.hear(acknowledgement);
     }
@@ -140,19 +145,14 @@ pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan:
         let Some(staff) = record.staff.get(key).filter(|_| !survivor.staff.contains_key(key)) else {
             continue;
         };
-        let mut inherited = notice(event, NoticeKind::Inherited, Audience::Staff, &staff.opening.recipient);
-        // The letter that says that the one incident is over has the same id otherwise.
-        inherited.id.push_str(".i");
-        inherited.incident.clone_from(&survivor.event.incident);
-        inherited.thread = Some(thread_of(&staff.opening));
-        inherited.state =
-            NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
+        // What is kept from them is kept of the survivor then, and as such they are taken up: see `Ledger::plan`.
+        if !book.is_heard(&staff.opening, event.at) {
+            continue;
+        }
+        let inherited = inherited(staff, Audience::Staff, survivor, event);
         survivor.escalated.insert(key.clone(), vec![inherited.clone()]);
-        survivor.heard.entry(key.clone()).or_insert(event.at);
         let cause = survivor.event.cause.clone();
-        survivor
-            .staff
-            .insert(key.clone(), Staff { opening: inherited.clone(), latest: inherited.clone(), cause });
+        survivor.staff.insert(key.clone(), Staff { opening: inherited.clone(), cause });
         plan.notices.push(inherited);
     }
 }

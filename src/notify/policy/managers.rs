@@ -1,9 +1,9 @@
 //! What practice managers are told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::record::{Manager, Record, unsent};
+use super::book::Book;
+use super::record::{Manager, Record};
 use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice, promise};
 use crate::config::PracticeNotices;
 use crate::estate::Estate;
@@ -13,87 +13,91 @@ use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// Follows an incident that is open: tells who is newly affected, and who no longer is.
-pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan: &mut Plan) {
+pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Rules<'_>, plan: &mut Plan) {
     if blind(event) {
-        withdraw_unsent(record, event, "linewatch itself may be what is cut off", plan);
+        withdraw_untold(record, event, book, plan);
         return;
     }
     let ids: BTreeSet<&str> = event.practices.iter().map(String::as_str).collect();
     let affected = by_address(rules.estate, &ids);
-    release(record, event, &ids, &affected, plan);
+    release(record, event, book, &ids, &affected, plan);
     for (key, (address, practices)) in affected {
         match record.managers.get(&key) {
-            Some(Manager::Opened { .. } | Manager::Over) => continue,
+            Some(Manager::Opened(_) | Manager::Over) => continue,
             Some(Manager::Unmailed) if !rules.mail => continue,
             Some(Manager::Unmailed) | None => {}
         }
         let opening = opening(record.approved, event, &address, practices, rules);
-        let manager = if rules.mail { Manager::opened(opening.clone(), event) } else { Manager::Unmailed };
+        let manager = if rules.mail { Manager::Opened(opening.clone()) } else { Manager::Unmailed };
         record.managers.insert(key, manager);
         plan.notices.push(opening);
     }
 }
 
+/// When somebody hears next who was promised it; `None`: nobody was.
+pub(super) fn next_promise(record: &Record, book: &Book, rules: &Rules<'_>) -> Option<At> {
+    record.openings_to_managers().filter_map(|opening| promised(opening, book, rules)).min()
+}
+
+fn promised(opening: &Notice, book: &Book, rules: &Rules<'_>) -> Option<At> {
+    let every = rules.update_every.filter(|_| rules.mail)?;
+    let last = book.last_word(opening).filter(|last| last.promises)?;
+    let terms = rules.routing.terms(&key(&opening.recipient));
+    Some(promise::after(last.at, every, terms, &rules.estate.icb.timezone))
+}
+
 /// Writes again to those who were promised it, though nothing has changed. Where the time was missed (nobody was there to write), once,
 /// and the next promise counts from now.
-pub(super) fn remind(record: &mut Record, now: At, rules: &Rules<'_>) -> Vec<Notice> {
-    let Some(every) = rules.update_every.filter(|_| rules.mail) else { return Vec::new() };
-    let zone = &rules.estate.icb.timezone;
-    let event = Arc::clone(&record.event);
-    let mut notices = Vec::new();
-    for manager in record.managers.values_mut() {
-        if manager.hears_next(every, zone).is_none_or(|promise| promise > now) {
-            continue;
-        }
-        let Manager::Opened { opening, last, promised } = manager else { continue };
-        (*last, *promised) = (now, promise::is_made(&event));
-        // While the opening waits for an approval, or for planned work to end, nothing has been promised to anybody.
-        if unsent(opening, now) {
-            continue;
-        }
-        let mut update = notice(&event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
+pub(super) fn remind(record: &Record, now: At, book: &Book, rules: &Rules<'_>) -> Vec<Notice> {
+    let event = &record.event;
+    let is_due = |opening: &&Notice| {
+        // What was said last hasn't left yet, and promises it anew when it does.
+        let waits = || book.standing(opening).is_some_and(|standing| !standing.waiting.is_empty());
+        promised(opening, book, rules).is_some_and(|promise| promise <= now) && !waits()
+    };
+    let due = record.openings_to_managers().filter(is_due).map(|opening| {
+        let mut update = notice(event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
         update.id = format!("{}.u{}", update.id, now.as_millis());
-        update.thread = Some(opening.thread.clone().unwrap_or_else(|| opening.id.clone()));
         update.due = now;
-        notices.push(update);
-    }
-    notices
+        update
+    });
+    due.collect()
 }
 
 /// Ends an incident for everybody who was told of it.
-pub(super) fn end(record: &mut Record, event: &Event, kind: NoticeKind, plan: &mut Plan) {
+pub(super) fn end(record: &mut Record, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        record.managers.insert(key, ended(manager, event, kind, "it was over before it was sent", plan));
+        let manager = ended(manager, event, kind, book, plan).unwrap_or(Manager::Over);
+        record.managers.insert(key, manager);
     }
 }
 
-/// The incident goes on as another: nobody hears anything, and the survivor knows who was told.
-pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
+/// The incident goes on as another: nobody hears anything, and the survivor's manager who was told knows that one by its name. What
+/// is kept from them is kept of the survivor then ([`super::pace`]).
+pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        let Manager::Opened { opening, .. } = manager else { continue };
-        if unsent(&opening, event.at) {
-            let why = format!("incident {} speaks for it", survivor.event.incident);
-            plan.withdrawn.push((opening, why));
+        let Manager::Opened(opening) = manager else { continue };
+        let other = match survivor.managers.get(&key) {
+            Some(Manager::Opened(other)) => Some(other),
+            Some(Manager::Unmailed | Manager::Over) | None => None,
+        };
+        let merger = book.merger(&opening, other, event.at);
+        plan.withdraws(merger.of_gone, &format!("incident {} speaks for it", survivor.event.incident));
+        plan.withdraws(merger.of_survivor, &format!("incident {} said it already", record.event.incident));
+        if !merger.inherits {
             continue;
         }
-        match survivor.managers.get(&key) {
-            Some(Manager::Opened { opening: other, .. }) if unsent(other, event.at) => {
-                plan.withdrawn
-                    .push((other.clone(), format!("incident {} said it already", record.event.incident)));
-            }
-            Some(Manager::Opened { .. } | Manager::Over) => continue,
-            Some(Manager::Unmailed) | None => {}
-        }
         let inherited = inherited(&opening, event, survivor);
-        survivor.managers.insert(key, Manager::opened(inherited.clone(), &survivor.event));
+        survivor.managers.insert(key, Manager::Opened(inherited.clone()));
         plan.notices.push(inherited);
     }
 }
 
-fn withdraw_unsent(record: &mut Record, event: &Event, why: &str, plan: &mut Plan) {
+/// No manager hears of it who hasn't yet: linewatch itself may be what is cut off.
+fn withdraw_untold(record: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     record.managers.retain(|_, manager| match manager {
-        Manager::Opened { opening, .. } if unsent(opening, event.at) => {
-            plan.withdrawn.push((opening.clone(), why.to_owned()));
+        Manager::Opened(opening) if book.is_untold(opening, event.at) && !book.is_refused(opening) => {
+            plan.withdraws(book.recallable(opening, event.at), "linewatch itself may be what is cut off");
             false
         }
         _ => true,
@@ -101,19 +105,23 @@ fn withdraw_unsent(record: &mut Record, event: &Event, why: &str, plan: &mut Pla
 }
 
 /// Tells those whose practices are no longer affected, while the incident goes on.
-fn release(record: &mut Record, event: &Event, ids: &BTreeSet<&str>, affected: &Affected, plan: &mut Plan) {
+fn release(
+    record: &mut Record,
+    event: &Event,
+    book: &Book,
+    ids: &BTreeSet<&str>,
+    affected: &Affected,
+    plan: &mut Plan,
+) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        let Manager::Opened { opening, .. } = &manager else {
-            record.managers.insert(key, manager);
-            continue;
+        let stays = match &manager {
+            Manager::Opened(opening) => affected.contains_key(&key) || still_affected(opening, ids),
+            Manager::Unmailed | Manager::Over => true,
         };
-        if affected.contains_key(&key) || still_affected(opening, ids) {
+        // Who wasn't told may be told, should the practice be affected again: as if nothing had ever been planned.
+        let manager = if stays { Some(manager) } else { ended(manager, event, NoticeKind::Back, book, plan) };
+        if let Some(manager) = manager {
             record.managers.insert(key, manager);
-        } else if unsent(opening, event.at) {
-            // As if it had never been: should the practice be affected again, its manager may be told.
-            plan.withdrawn.push((opening.clone(), "it was over before it was sent".to_owned()));
-        } else {
-            record.managers.insert(key, ended(manager, event, NoticeKind::Back, "", plan));
         }
     }
 }
@@ -126,16 +134,18 @@ fn still_affected(opening: &Notice, affected: &BTreeSet<&str>) -> bool {
     }
 }
 
-fn ended(manager: Manager, event: &Event, kind: NoticeKind, too_late: &str, plan: &mut Plan) -> Manager {
-    let Manager::Opened { opening, .. } = manager else { return manager };
-    if unsent(&opening, event.at) {
-        plan.withdrawn.push((opening, too_late.to_owned()));
-    } else {
-        let mut end = notice(event, kind, opening.audience, &opening.recipient);
-        end.thread = Some(opening.thread.unwrap_or(opening.id));
-        plan.notices.push(end);
+/// `None`: they heard nothing, and won't.
+fn ended(manager: Manager, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) -> Option<Manager> {
+    let Manager::Opened(opening) = manager else { return Some(manager) };
+    if book.is_refused(&opening) {
+        return Some(Manager::Over);
     }
-    Manager::Over
+    if book.is_untold(&opening, event.at) {
+        plan.withdraws(book.recallable(&opening, event.at), "it was over before it was sent");
+        return None;
+    }
+    plan.notices.push(notice(event, kind, opening.audience, &opening.recipient));
+    Some(Manager::Over)
 }
 
 fn opening(

@@ -23,12 +23,16 @@
 //! | `severity.rs` | how bad an incident is |
 //! | `mute.rs` | what somebody has muted |
 //! | `pace.rs`, `person.rs` | which of all that is told now, and what is kept for later |
+//! | `gate.rs` | the same, asked again when a message is about to leave |
 //! | `digest.rs` | the message that tells of what was kept |
-//! | `record.rs`, `restored.rs` | what is remembered, and what an earlier process left |
+//! | `book.rs` | who was told what: the one record of it |
+//! | `record.rs`, `restored.rs` | what was planned, and what an earlier process left |
 
+mod book;
 mod circles;
 mod digest;
 pub mod escalation;
+mod gate;
 mod managers;
 pub mod mute;
 mod pace;
@@ -55,12 +59,13 @@ use crate::limits;
 use crate::time::At;
 
 pub use digest::{Became, Digest, Line, is_digest};
+pub use gate::{Letters, MayLeave};
 use mute::Mute;
-use pace::Pace;
-pub use pace::{Paced, TOLD_IN, digest_of};
+pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
+use pace::{Pace, UNDELIVERED};
 pub use record::OpenIncident;
 use record::Record;
-pub use restored::Left;
+pub use restored::{Left, Row};
 use routing::Routing;
 
 /// Why a notice is withheld when there is nothing to send it with.
@@ -138,9 +143,11 @@ pub struct Released {
 impl Ledger {
     /// Takes up what an earlier process left.
     pub fn restore(open: &[OpenIncident], left: Left) -> Self {
-        let incidents =
-            open.iter().map(|open| (open.event.incident.clone(), Record::restore(open))).collect();
-        Self { incidents, over: BTreeMap::new(), rest_until: At::default(), pace: Pace::restore(open, left) }
+        let records = |incidents: &[OpenIncident]| {
+            incidents.iter().map(|one| (one.event.incident.clone(), Record::restore(one))).collect()
+        };
+        let (incidents, over) = (records(open), records(&left.over));
+        Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left) }
     }
 
     /// Escalates to nobody before then: what an earlier process left open may be over.
@@ -170,40 +177,52 @@ impl Ledger {
         }
         let mut record = known.unwrap_or_else(|| Record::again(self.over.remove(&event.incident), event));
         let mut plan = Plan::default();
+        let book = &self.pace.book;
         match (event.event, event.reason, event.into.as_ref()) {
             (EventKind::Opened | EventKind::Changed, ..) => {
-                managers::follow(&mut record, event, rules, &mut plan);
+                managers::follow(&mut record, event, book, rules, &mut plan);
             }
             (EventKind::Resolved, Some(Reason::Merged), Some(into)) if self.knows(into) => {
                 if let Some(survivor) = self.incidents.get_mut(into) {
-                    managers::merge(&mut record, survivor, event, &mut plan);
-                    escalation::merge(&record, survivor, event, &mut plan);
-                    staff::merge(&record, survivor, event, &mut plan);
-                    circles::merge(&mut record, survivor, event, &mut plan);
+                    managers::merge(&mut record, survivor, event, book, &mut plan);
+                    escalation::merge(&record, survivor, event, book, &mut plan);
+                    staff::merge(&record, survivor, event, book, &mut plan);
+                    circles::merge(&mut record, survivor, event, book, &mut plan);
+                    self.pace.mutes.merge(&event.incident, into);
                 }
             }
             (EventKind::Resolved, Some(Reason::Withdrawn), _) => {
-                managers::end(&mut record, event, NoticeKind::Correction, &mut plan);
+                managers::end(&mut record, event, NoticeKind::Correction, book, &mut plan);
             }
             // Also a merger into an incident that is over itself: then nobody else says that it ended.
-            (EventKind::Resolved, ..) => managers::end(&mut record, event, NoticeKind::Back, &mut plan),
+            (EventKind::Resolved, ..) => managers::end(&mut record, event, NoticeKind::Back, book, &mut plan),
         }
-        staff::follow(&mut record, event, rules, &mut plan);
-        circles::follow(&mut record, event, rules, &mut plan);
+        staff::follow(&mut record, event, book, rules, &mut plan);
+        circles::follow(&mut record, event, book, rules, &mut plan);
         record.event = Arc::new(event.clone());
         let survivor = pace::goes_on_as(event).and_then(|into| self.incidents.get(into));
         let survivor = survivor.map(|survivor| Arc::clone(&survivor.event));
         for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
             record.forget(&unheard);
         }
-        plan.notices
-            .iter()
-            .filter(|notice| notice.incident == event.incident)
-            .for_each(|notice| record.has_heard(notice));
         let of_its_sort =
             if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
         of_its_sort.insert(event.incident.clone(), record);
+        self.adopt(&plan.notices, event);
         plan
+    }
+
+    /// Planners take note of what was planned behind their backs.
+    fn adopt(&mut self, planned: &[Notice], event: &Event) {
+        let others = [NoticeKind::Inherited, NoticeKind::Digest];
+        for notice in planned.iter().filter(|notice| !others.contains(&notice.kind)) {
+            match self.incidents.get_mut(&notice.incident) {
+                // It was kept of an incident that goes on as this one.
+                Some(record) if notice.incident != event.incident => record.adopt(notice, event),
+                Some(record) => record.adopt_again(notice, event),
+                None => {}
+            }
+        }
     }
 
     /// Plans the letters whose time has come though nothing has changed, those that were promised and those to people who are told
@@ -212,16 +231,17 @@ impl Ledger {
         let rests = now < self.rest_until;
         let mut reminded = Vec::new();
         for record in self.incidents.values_mut() {
-            let mut plan = Plan { notices: managers::remind(record, now, rules), withdrawn: Vec::new() };
+            let book = &self.pace.book;
+            let mut plan =
+                Plan { notices: managers::remind(record, now, book, rules), withdrawn: Vec::new() };
             if !rests {
-                plan.notices.extend(escalation::due(record, now, rules));
+                plan.notices.extend(escalation::due(record, now, book, rules));
             }
             if plan.notices.is_empty() {
                 continue;
             }
             let event = Arc::clone(&record.event);
             self.pace.weigh(&event, &mut plan, rules);
-            plan.notices.iter().for_each(|notice| record.has_heard(notice));
             reminded.push(Paced { event, notices: plan.notices, settled: plan.withdrawn });
         }
         reminded
@@ -230,19 +250,55 @@ impl Ledger {
     /// Plans what is to be told because time has passed: what was muted and isn't any more, and digests of what was kept.
     pub fn tick(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let paced = self.pace.tick(now, rules);
-        for notice in paced.iter().flat_map(|paced| &paced.notices) {
-            if let Some(record) = self.incidents.get_mut(&notice.incident) {
-                record.was_told(notice);
-                record.has_heard(notice);
-            }
-        }
-        for (row, why) in paced.iter().flat_map(|paced| &paced.settled) {
-            if let Some(record) = self.incidents.get_mut(&row.incident) {
-                record
-                    .has_heard(&Notice { state: NoticeState::Withheld { why: why.clone() }, ..row.clone() });
-            }
+        for paced in &paced {
+            self.adopt(&paced.notices, &paced.event);
         }
         paced
+    }
+
+    /// Asks for a message that is due, which tells of `event`, whether it may leave; when it may, it has left.
+    pub fn leaves(&mut self, notice: &Notice, event: &Event, now: At, rules: &Rules<'_>) -> MayLeave {
+        self.pace.leaves(notice, event, now, rules)
+    }
+
+    /// Keeps letters that can't leave now, for that reason. They follow one another in one lane of the queue, none of them under way;
+    /// each is given with what it tells of.
+    pub fn keep(&mut self, letters: &Letters, by: Keep, now: At, rules: &Rules<'_>) -> Vec<Paced> {
+        let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
+        let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
+        for letter in unheard {
+            if let Some(record) = self.incidents.get_mut(&letter.incident) {
+                record.forget(&(key(&letter.recipient), letter.audience.who()));
+            }
+        }
+        for paced in &paced {
+            self.adopt(&paced.notices, &paced.event);
+        }
+        paced
+    }
+
+    /// Whether something mutes what a letter tells of, as mutes stand at `at`.
+    pub fn is_muted(&self, letter: &Notice, event: &Event, at: At) -> bool {
+        self.pace.mutes.until(event, &letter.audience, at).is_some()
+    }
+
+    /// A message that was under way wasn't taken, and waits again. `may_have_arrived`: nobody knows.
+    pub fn put_back(&mut self, notice: &Notice, may_have_arrived: bool) {
+        self.pace.book.put_back(notice, may_have_arrived);
+    }
+
+    /// A message was taken.
+    pub fn accepted(&mut self, notice: &Notice) {
+        self.pace.digests.remove(&notice.id);
+        self.pace.book.accepted(notice);
+    }
+
+    /// A message was refused for good, or given up: its recipient wasn't told, so there is nothing to end for them. Answers with what
+    /// was to follow it, and isn't to leave without it, and why.
+    pub fn rejected(&mut self, notice: &Notice) -> Vec<(Notice, String)> {
+        self.pace.digests.remove(&notice.id);
+        let followers = self.pace.book.rejected(notice);
+        followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect()
     }
 
     /// Whether a letter is kept for later, so that it can be called back.
@@ -269,9 +325,9 @@ impl Ledger {
         self.pace.digests.get(notice)
     }
 
-    /// A digest has left, or never will.
-    pub fn forget_digest(&mut self, notice: &str) {
-        self.pace.digests.remove(notice);
+    /// When a manager hears next of what a letter tells them, if nothing happens before. `None`: none is promised.
+    pub fn promise(&self, letter: &Notice, event: &Event, rules: &Rules<'_>) -> Option<At> {
+        promise::next(event, self.pace.book.leaves_at(letter), &letter.recipient, rules)
     }
 
     /// The mutes that stand, and those that ended since the process began.
@@ -291,14 +347,11 @@ impl Ledger {
 
     /// When [`Self::remind`] has something to say next.
     pub fn next_reminder(&self, rules: &Rules<'_>) -> Option<At> {
-        let zone = &rules.estate.icb.timezone;
-        let promised = rules.update_every.and_then(|every| {
-            let managers = self.incidents.values().flat_map(|record| record.managers.values());
-            managers.filter_map(|manager| manager.hears_next(every, zone)).min()
-        });
-        let records = self.incidents.values();
-        let escalated = records.filter_map(|record| escalation::next(record, rules, self.rest_until)).min();
-        promised.into_iter().chain(escalated).min()
+        let book = &self.pace.book;
+        let records = || self.incidents.values();
+        let promised = records().filter_map(|record| managers::next_promise(record, book, rules));
+        let rest = self.rest_until;
+        promised.chain(records().filter_map(|record| escalation::next(record, book, rules, rest))).min()
     }
 
     /// Somebody has an open incident in hand, or is at work on it. Answers with the letters to others that may not have left yet: whoever calls one
@@ -313,7 +366,18 @@ impl Ledger {
         if let Some(record) = self.incidents.get_mut(&letter.incident) {
             escalation::recalled(record, letter);
         }
-        self.pace.withdraw(letter);
+        self.pace.book.withdraw(letter);
+    }
+
+    /// Whether a letter waits in the outbox and is certain not to have left.
+    pub fn waits(&self, letter: &Notice) -> bool {
+        let standing = self.pace.book.standing(letter);
+        standing.is_some_and(|standing| {
+            standing
+                .waiting
+                .iter()
+                .any(|waiting| waiting.letter.id == letter.id && waiting.under_way.is_none())
+        })
     }
 
     /// Whether somebody has the incident in hand; `None`: it isn't open.
@@ -321,11 +385,11 @@ impl Ledger {
         let record = self.incidents.get(incident)?;
         Some(Hands {
             incident: incident.to_owned(),
-            told_since: escalation::told_since(record, now),
+            told_since: escalation::told_since(record, &self.pace.book, now),
             taken_on: record.taken_on.clone(),
             at_work: record.at_work.clone(),
-            told: escalation::told(record, now),
-            next: escalation::next(record, rules, self.rest_until),
+            told: escalation::told(record, &self.pace.book, now),
+            next: escalation::next(record, &self.pace.book, rules, self.rest_until),
         })
     }
 
@@ -337,30 +401,29 @@ impl Ledger {
         Some(Addressee { recipient: notice.recipient.clone(), audience: notice.audience.clone() })
     }
 
-    /// Lets the held notices of an incident go, and those to come. `None`: there is no such open incident.
-    pub fn approve(&mut self, incident: &str) -> Option<Released> {
-        self.incidents.get_mut(incident).map(Record::approve)
+    /// Lets the held notices of an incident go from `now`, and those to come. `None`: there is no such open incident.
+    pub fn approve(&mut self, incident: &str, now: At) -> Option<Released> {
+        let record = self.incidents.get_mut(incident)?;
+        let already = std::mem::replace(&mut record.approved, true);
+        let notices = self.pace.book.approve(incident, now);
+        Some(Released { notices, already })
     }
 
     /// Whether practice managers of the incident wait for an approval.
     pub fn awaits_approval(&self, incident: &str) -> bool {
-        self.incidents.get(incident).is_some_and(Record::awaits_approval)
+        self.pace.book.awaits_approval(incident)
     }
 
     /// Practices, by id, whose manager couldn't be told of the incident because the mail server refused the address.
     pub fn refused(&self, incident: &str) -> Vec<String> {
-        self.incidents
-            .get(incident)
-            .map(|record| record.refused.iter().cloned().collect())
-            .unwrap_or_default()
+        self.pace.book.refused(incident)
     }
+}
 
-    /// The mail server refused an opening for good, or it was given up: its recipient was not told, so there is
-    /// nothing to end for them.
-    pub fn undelivered(&mut self, notice: &Notice) {
-        if let Some(record) = self.incidents.get_mut(&notice.incident) {
-            record.undelivered(notice);
-        }
+impl Plan {
+    /// These aren't to be sent, for that reason.
+    fn withdraws(&mut self, letters: Vec<Notice>, why: &str) {
+        self.withdrawn.extend(letters.into_iter().map(|letter| (letter, why.to_owned())));
     }
 }
 
@@ -431,10 +494,11 @@ fn covered_from(event: &Event, from: At, practices: &[String], windows: &[Mainte
     until
 }
 
+/// What may be several things is covered when all of them are, as with mutes: else a fault of the others would be hushed up.
 fn covers(window: &MaintenanceWindow, event: &Event, practices: &[String]) -> bool {
     let named = |id: &String| window.what.contains(id);
     window.what.is_empty()
-        || event.cause.iter().any(|cause| named(&cause.id))
+        || (!event.cause.is_empty() && event.cause.iter().all(|cause| named(&cause.id)))
         || event.network.as_ref().is_some_and(named)
         || (!practices.is_empty() && practices.iter().all(named))
 }

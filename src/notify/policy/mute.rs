@@ -1,5 +1,6 @@
 //! What somebody has muted, until when. What is muted goes on being measured and told to nobody; at the end of the mute what
-//! still goes on is told. Who was told before is told of the end all the same.
+//! still goes on is told. Who was told before is told of the end all the same. The mute of an incident that goes on as another is
+//! that one's from then on, and is listed as such.
 
 use std::fmt;
 
@@ -110,6 +111,17 @@ impl Mutes {
         let mute = self.0.iter_mut().find(|mute| mute.number == number && mute.until > now)?;
         mute.until = now;
         Some(mute.clone())
+    }
+
+    /// An incident goes on as another, and with it what was muted of it: whoever muted it knows of that fault.
+    pub fn merge(&mut self, incident: &str, into: &str) {
+        for mute in &mut self.0 {
+            if let Muted::Incident { id } = &mut mute.muted
+                && id == incident
+            {
+                into.clone_into(id);
+            }
+        }
     }
 
     /// When the next one ends after `after`.

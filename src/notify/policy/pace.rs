@@ -7,31 +7,39 @@
 //! hour, has it first. Who wasn't told of the beginning isn't told of the end.
 //!
 //! What somebody approves leaves then, whatever the hour; it counts towards the cap.
+//!
+//! That is judged when a letter is planned, by the messages that wait and those that have left. Some leave later than they were planned
+//! (no mail server could be used; nobody had approved them), so it is judged again when one is about to leave ([`super::gate`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::book::{Book, about};
 use super::digest::Digest;
 use super::mute::Mutes;
-use super::person::{Kept, Manners, Person};
-use super::{Plan, Rules, key, notice};
+use super::person::{Kept, Manners, Person, Standing, Told, Word};
+use super::{Plan, Rules, key, notice, promise};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
-use crate::notify::notice::{Keep, Notice, NoticeKind, NoticeState};
+use crate::notify::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// Why a notice that was kept isn't told.
-const REPLACED: &str = "a newer notice takes its place";
+pub(super) const REPLACED: &str = "a newer notice takes its place";
 const TOLD_LATER: &str = "it was told later";
-const NEVER_TOLD: &str = "it was over before the recipient was to hear of it";
+pub(super) const NEVER_TOLD: &str = "it was over before the recipient was to hear of it";
 /// Before the id of the digest that told a notice, in why it was withheld.
 pub const TOLD_IN: &str = "told in ";
+/// Of what was to follow a message that was refused.
+pub(super) const UNDELIVERED: &str = "the message that it follows was not delivered";
+/// Of what is counted in a digest and not told.
+pub const LET_GO: &str = "more came and went than a digest has room for";
 
-/// Everybody who was written to lately, knows of an open incident, or is to hear of something later.
+/// What is told now, and what is kept for later.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Pace {
-    /// By the key of an address.
-    pub people: BTreeMap<String, Person>,
+    /// Who was told what.
+    pub book: Book,
     /// What the digests say that haven't left yet, by their ids.
     pub digests: BTreeMap<String, Digest>,
     pub mutes: Mutes,
@@ -63,7 +71,7 @@ pub(super) fn is_told_later(why: &str) -> bool {
 }
 
 /// Whether this notice is the last word on the incident for its recipient.
-fn is_end(notice: &Notice) -> bool {
+pub(super) fn is_end(notice: &Notice) -> bool {
     matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) || notice.event == EventKind::Resolved
 }
 
@@ -78,14 +86,14 @@ impl Pace {
         rules: &Rules<'_>,
     ) -> Vec<(String, String)> {
         for (withdrawn, _) in &plan.withdrawn {
-            self.withdraw(withdrawn);
+            self.book.withdraw(withdrawn);
         }
         // Before its end is judged: staff have a letter that the one is over, and go on in its thread.
         let known = survivor.map(|_| self.who_knows(&event.incident)).unwrap_or_default();
         let mut unheard = Vec::new();
         for planned in std::mem::take(&mut plan.notices) {
             let (who, recipient) = (planned.audience.who(), key(&planned.recipient));
-            match self.rule(planned, event, survivor, rules, &mut plan.withdrawn) {
+            match self.rule(planned, event, survivor, None, rules, &mut plan.withdrawn) {
                 Some(ruled) => plan.notices.push(ruled),
                 None => unheard.push((recipient, who)),
             }
@@ -94,8 +102,10 @@ impl Pace {
             Some(survivor) => self.merge(event, survivor, &known, plan),
             None => self.follow(event, plan, rules),
         }
-        self.people.values_mut().for_each(|person| person.forget_before(event.at));
-        self.people.retain(|_, person| !person.is_forgotten());
+        if event.event == EventKind::Resolved {
+            self.book.close(&event.incident);
+        }
+        self.book.forget_before(event.at);
         unheard
     }
 
@@ -103,121 +113,93 @@ impl Pace {
     /// [`Self::tick`] finds that it needn't.
     pub fn weigh(&mut self, event: &Arc<Event>, plan: &mut Plan, rules: &Rules<'_>) {
         for planned in std::mem::take(&mut plan.notices) {
-            plan.notices.extend(self.rule(planned, event, None, rules, &mut plan.withdrawn));
+            plan.notices.extend(self.rule(planned, event, None, None, rules, &mut plan.withdrawn));
         }
     }
 
-    /// Judges one notice. `None`: it isn't said, and nothing will be.
-    fn rule(
+    /// Judges one notice. `None`: it isn't said, and nothing will be. `by`: it can't leave, for that reason.
+    pub fn rule(
         &mut self,
         mut planned: Notice,
         event: &Arc<Event>,
         survivor: Option<&Arc<Event>>,
+        by: Option<Keep>,
         rules: &Rules<'_>,
         withdrawn: &mut Vec<(Notice, String)>,
     ) -> Option<Notice> {
         if planned.state.is_final() {
             return Some(planned);
         }
-        let mutes = &self.mutes;
         let recipient = key(&planned.recipient);
         let manners = manners(&recipient, rules);
-        let person = self.people.entry(recipient).or_default();
+        let person = self.book.people.entry(recipient).or_default();
         person.address.clone_from(&planned.recipient);
-        let about = (planned.incident.clone(), planned.audience.who());
-        let mut standing = person.standing.remove(&about).unwrap_or_default();
+        let mut standing = person.standing.remove(&about(&planned)).unwrap_or_default();
         let end = is_end(&planned);
-        if end && standing.told.is_none() && standing.kept.is_some() {
+        if end && standing.told.is_none() {
             // It goes on as another incident, which speaks for it: see `merge`.
             let kept = standing.kept.as_mut().filter(|kept| survivor.is_none() && kept.by.is_for_digest());
+            let is_kept = kept.is_some();
             if let Some(kept) = kept {
                 planned.state = NoticeState::Kept { by: kept.by };
                 kept.ended = true;
                 kept.event = Arc::clone(event);
                 kept.rows.push(planned.clone());
-                person.standing.insert(about, standing);
-                person.make_room(withdrawn);
-                return Some(planned);
-            }
-            if survivor.is_some() {
-                person.standing.insert(about, standing);
-            } else if let Some(kept) = standing.kept {
+            } else if survivor.is_none()
+                && let Some(kept) = standing.kept.take()
+            {
                 withdrawn.extend(kept.rows.into_iter().map(|row| (row, NEVER_TOLD.to_owned())));
             }
-            return None;
+            if !standing.is_empty() {
+                person.standing.insert(about(&planned), standing);
+            }
+            person.make_room(withdrawn);
+            return is_kept.then_some(planned);
         }
         let keep = if planned.state == NoticeState::Held {
             None
+        } else if by.is_some() {
+            by
         } else if end {
             person.keeps_end(planned.due, &manners)
-        } else if mutes.until(event, &planned.audience, planned.due).is_some() {
+        } else if self.mutes.until(event, &planned.audience, planned.due).is_some() {
             Some(Keep::Mute)
         } else {
             person.keeps(event, planned.due, standing.told.is_some(), &manners)
         };
-        let since = standing.kept.as_ref().filter(|kept| keep == Some(kept.by)).map(|kept| kept.since);
-        if let Some(kept) = standing.kept.take() {
-            withdrawn.extend(kept.rows.into_iter().map(|row| (row, REPLACED.to_owned())));
-        }
-        match (&standing.told, planned.kind) {
-            (None, NoticeKind::Update) if !end => {
-                (planned.kind, planned.thread) = (NoticeKind::Opening, None);
-            }
-            (Some(thread), kind) => {
-                if kind == NoticeKind::Opening {
-                    planned.kind = NoticeKind::Update;
-                }
-                planned.thread = Some(thread.clone());
-            }
-            (None, _) => {}
-        }
+        // By when an escalation was due it is known which steps are done.
+        let is_step = planned.kind == NoticeKind::Escalation;
+        let since = standing.kept.as_ref().filter(|kept| keep == Some(kept.by) && !is_step);
+        let since = since.map(|kept| kept.since);
+        let replaced = standing.kept.take().map(|kept| kept.rows).unwrap_or_default();
+        planned.kind = kind_for(planned.kind, standing.told.is_some(), &replaced);
+        planned.thread = standing.told.as_ref().map(|told| told.by.clone());
+        withdrawn.extend(replaced.into_iter().map(|row| (row, REPLACED.to_owned())));
         if let Some(by) = keep {
-            planned.state = NoticeState::Kept { by };
+            // What is kept is due since then: the next process shall know it.
             let since = since.unwrap_or(planned.due);
+            (planned.state, planned.due) = (NoticeState::Kept { by }, since);
             let rows = vec![planned.clone()];
             standing.kept = Some(Kept { by, since, rows, event: Arc::clone(event), ended: end });
-        } else {
-            person.sent.push((planned.due, planned.id.clone()));
-            if end {
-                standing.told = None;
-            } else {
-                standing.told.get_or_insert_with(|| planned.id.clone());
-            }
         }
         if !standing.is_empty() {
-            person.standing.insert(about, standing);
+            person.standing.insert(about(&planned), standing);
+        }
+        if keep.is_none() {
+            self.book.plan(&planned, event, end);
         }
         Some(planned)
     }
 
     /// What is kept from anybody.
     pub fn kept(&self) -> impl Iterator<Item = &Kept> {
-        self.people.values().flat_map(Person::kept)
+        self.book.people.values().flat_map(Person::all_kept)
     }
 
     /// Whether a notice waits here.
     pub fn is_kept(&self, notice: &Notice) -> bool {
-        let about = (notice.incident.clone(), notice.audience.who());
-        let person = self.people.get(&key(&notice.recipient));
-        let kept = person.and_then(|person| person.standing.get(&about)?.kept.as_ref());
+        let kept = self.book.standing(notice).and_then(|standing| standing.kept.as_ref());
         kept.is_some_and(|kept| kept.rows.iter().any(|row| row.id == notice.id))
-    }
-
-    /// A planner takes a notice back that hasn't left.
-    pub fn withdraw(&mut self, notice: &Notice) {
-        let Some(person) = self.people.get_mut(&key(&notice.recipient)) else { return };
-        person.sent.retain(|(_, id)| *id != notice.id);
-        let about = (notice.incident.clone(), notice.audience.who());
-        let Some(standing) = person.standing.get_mut(&about) else { return };
-        if standing.told.as_ref() == Some(&notice.id) {
-            standing.told = None;
-        }
-        if let Some(kept) = &mut standing.kept {
-            kept.rows.retain(|row| row.id != notice.id);
-            if kept.rows.is_empty() {
-                standing.kept = None;
-            }
-        }
     }
 
     /// What is kept of the incident tells of its latest event; what was kept because it was minor, or muted, may no longer be.
@@ -225,8 +207,11 @@ impl Pace {
     fn follow(&mut self, event: &Arc<Event>, plan: &mut Plan, rules: &Rules<'_>) {
         let ended = event.event == EventKind::Resolved;
         let mut released = Vec::new();
-        for person in self.people.values_mut() {
+        for person in self.book.people.values_mut() {
             for ((_, who), standing) in of_incident(&mut person.standing, &event.incident) {
+                if ended {
+                    standing.refused = None;
+                }
                 let Some(kept) = standing.kept.as_mut().filter(|kept| !kept.ended) else {
                     if ended && standing.kept.is_none() {
                         standing.told = None;
@@ -261,71 +246,62 @@ impl Pace {
         &mut self,
         event: &Event,
         survivor: &Arc<Event>,
-        known: &BTreeMap<(String, String), String>,
+        known: &BTreeMap<(String, String), Told>,
         plan: &mut Plan,
     ) {
-        let inherited: BTreeSet<(String, String)> = plan
-            .notices
-            .iter()
-            .filter(|notice| notice.kind == NoticeKind::Inherited)
-            .map(|notice| (key(&notice.recipient), notice.audience.who()))
-            .collect();
-        for (recipient, person) in &mut self.people {
+        for person in self.book.people.values_mut() {
             let of: Vec<(String, String)> =
                 of_incident(&mut person.standing, &event.incident).map(|(about, _)| about.clone()).collect();
             for about in of {
-                let Some(gone) = person.standing.remove(&about) else { continue };
+                let Some(mut gone) = person.standing.remove(&about) else { continue };
+                // What is on its way arrives.
+                let waiting = std::mem::take(&mut gone.waiting);
+                if !waiting.is_empty() {
+                    let on_its_way = Standing { waiting, ..Standing::default() };
+                    person.standing.insert(about.clone(), on_its_way);
+                }
                 // Its end waits for a digest, and is told there.
                 if gone.kept.as_ref().is_some_and(|kept| kept.ended) {
+                    let waiting = person.standing.remove(&about).map(|standing| standing.waiting);
+                    gone.waiting = waiting.unwrap_or_default();
                     person.standing.insert(about, gone);
                     continue;
                 }
-                // Whoever had both letters about the other hears no more of it; staff hear of each by itself.
-                let is_inherited = inherited.contains(&(recipient.clone(), about.1.clone()));
                 let goes_on = person.standing.entry((survivor.incident.clone(), about.1)).or_default();
-                if !is_inherited {
-                    let why = format!("incident {} speaks for it", survivor.incident);
-                    let rows = gone.kept.map(|kept| kept.rows).unwrap_or_default();
-                    plan.withdrawn.extend(rows.into_iter().map(|row| (row, why.clone())));
-                    continue;
-                }
-                if goes_on.told.is_none() {
-                    goes_on.told.clone_from(&gone.told);
-                }
+                let why = format!("incident {} speaks for it", survivor.incident);
                 let Some(kept) = gone.kept else { continue };
-                if goes_on.is_empty()
-                    && let Some(row) = kept.rows.first()
-                {
-                    let mut row_on = anew(row, survivor, event.at);
-                    row_on.state = NoticeState::Kept { by: kept.by };
+                // Nobody has told them of either: what is kept is kept of the one that goes on.
+                let takes_over = gone.told.is_none() && goes_on.is_empty() && may_inherit(&kept);
+                if takes_over && let Some(row) = kept.rows.first() {
+                    let mut row_on = anew(row, survivor, 'k', event.at);
+                    row_on.kind = kind_for(row.kind, false, &kept.rows);
+                    (row_on.state, row_on.due) = (NoticeState::Kept { by: kept.by }, kept.since);
                     plan.notices.push(row_on.clone());
                     let event = Arc::clone(survivor);
-                    goes_on.kept = Some(Kept {
-                        by: kept.by,
-                        since: kept.since,
-                        rows: vec![row_on],
-                        event,
-                        ended: false,
-                    });
+                    let rows = vec![row_on];
+                    goes_on.kept = Some(Kept { by: kept.by, since: kept.since, rows, event, ended: false });
                 }
-                let why = format!("incident {} speaks for it", survivor.incident);
                 plan.withdrawn.extend(kept.rows.into_iter().map(|row| (row, why.clone())));
             }
             person.standing.retain(|_, standing| !standing.is_empty());
         }
-        for (recipient, who) in inherited {
-            let Some(told) = known.get(&(recipient.clone(), who.clone())) else { continue };
-            if let Some(person) = self.people.get_mut(&recipient) {
-                let goes_on = person.standing.entry((survivor.incident.clone(), who)).or_default();
-                goes_on.told.get_or_insert_with(|| told.clone());
-            }
+        for inherited in plan.notices.iter_mut().filter(|notice| notice.kind == NoticeKind::Inherited) {
+            let known = known.get(&(key(&inherited.recipient), inherited.audience.who()));
+            let Some(Told { by, .. }) = known else { continue };
+            inherited.thread = Some(by.clone());
+            let standing = self.book.standing_mut(inherited);
+            // What came and went of the one that goes on is a part of what they know now.
+            let ended = standing.kept.take_if(|kept| kept.ended).map(|kept| kept.rows);
+            let why = format!("incident {} said it already", event.incident);
+            plan.withdrawn.extend(ended.into_iter().flatten().map(|row| (row, why.clone())));
+            inherits(standing, inherited, by, survivor);
         }
     }
 
     /// Who was told of an incident, by key and as whom they are spoken to, and in which message.
-    fn who_knows(&self, incident: &str) -> BTreeMap<(String, String), String> {
+    fn who_knows(&self, incident: &str) -> BTreeMap<(String, String), Told> {
         let mut known = BTreeMap::new();
-        for (recipient, person) in &self.people {
+        for (recipient, person) in &self.book.people {
             let of_incident = person.standing.iter().filter(|((id, _), _)| id == incident);
             for ((_, who), standing) in of_incident {
                 if let Some(told) = &standing.told {
@@ -345,31 +321,33 @@ impl Pace {
         rules: &Rules<'_>,
     ) -> Option<Paced> {
         let manners = manners(recipient, rules);
-        let person = self.people.get(recipient)?;
+        let person = self.book.people.get(recipient)?;
         let standing = person.standing.get(about)?;
         let kept = standing.kept.as_ref()?;
         let row = kept.rows.first()?;
         let event = Arc::clone(&kept.event);
+        let mut told = anew(row, &event, 'k', now);
+        // Planned work may go on for longer than a mute.
+        told.due = now.max(row.due);
+        told.thread = standing.told.as_ref().map(|told| told.by.clone());
+        told.kind = kind_for(told.kind, told.thread.is_some(), &kept.rows);
         let keep = match self.mutes.until(&event, &row.audience, now) {
             Some(_) => Some(Keep::Mute),
-            None => person.keeps(&event, now, standing.told.is_some(), &manners),
+            None => person.keeps(&event, told.due, standing.told.is_some(), &manners),
         };
         if keep == Some(kept.by) {
             return None;
         }
-        let mut told = anew(row, &event, now);
-        told.thread.clone_from(&standing.told);
-        let person = self.people.get_mut(recipient)?;
+        let person = self.book.people.get_mut(recipient)?;
         let standing = person.standing.get_mut(about)?;
         let rows = standing.kept.take().map(|kept| kept.rows).unwrap_or_default();
         let what = if keep.is_some() { REPLACED } else { TOLD_LATER };
         if let Some(by) = keep {
             told.state = NoticeState::Kept { by };
             let (rows, event) = (vec![told.clone()], Arc::clone(&event));
-            standing.kept = Some(Kept { by, since: now, rows, event, ended: false });
+            standing.kept = Some(Kept { by, since: told.due, rows, event, ended: false });
         } else {
-            person.sent.push((now, told.id.clone()));
-            standing.told.get_or_insert_with(|| told.id.clone());
+            self.book.plan(&told, &event, false);
         }
         let settled = rows.into_iter().map(|row| (row, what.to_owned())).collect();
         Some(Paced { event, notices: vec![told], settled })
@@ -378,9 +356,9 @@ impl Pace {
     /// What is to be told because time has passed: what was muted and isn't any more, and digests.
     pub fn tick(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let mut all = Vec::new();
-        let keys: Vec<String> = self.people.keys().cloned().collect();
+        let keys: Vec<String> = self.book.people.keys().cloned().collect();
         for recipient in keys {
-            let Some(person) = self.people.get_mut(&recipient) else { continue };
+            let Some(person) = self.book.people.get_mut(&recipient) else { continue };
             person.forget_before(now);
             let waits = |kept: &Kept| !kept.ended && !kept.by.is_for_digest();
             let waiting: Vec<(String, String)> = person
@@ -394,13 +372,13 @@ impl Pace {
             }
             all.extend(self.digest(&recipient, now, rules));
         }
-        self.people.retain(|_, person| !person.is_forgotten());
+        self.book.people.retain(|_, person| !person.is_forgotten());
         all
     }
 
     /// When [`Self::tick`] next has something to do, after `after`; it may be for nothing.
     pub fn next_tick(&self, after: At, rules: &Rules<'_>) -> Option<At> {
-        let digests = self.people.iter().filter_map(|(recipient, person)| {
+        let digests = self.book.people.iter().filter_map(|(recipient, person)| {
             person.digest_due(after.plus_millis(1), &manners(recipient, rules))
         });
         digests.chain(self.mutes.next_end(after)).min()
@@ -420,8 +398,7 @@ impl Person {
         let first = came_and_went.min_by_key(|(_, standing)| standing.kept.as_ref().map(|kept| kept.since));
         let Some(about) = first.map(|(about, _)| about.clone()) else { return };
         let rows = self.standing.remove(&about).and_then(|standing| standing.kept).map(|kept| kept.rows);
-        let why = "more came and went than a digest has room for";
-        withdrawn.extend(rows.into_iter().flatten().map(|row| (row, why.to_owned())));
+        withdrawn.extend(rows.into_iter().flatten().map(|row| (row, LET_GO.to_owned())));
         self.unnamed += 1;
     }
 }
@@ -432,16 +409,42 @@ pub(super) fn manners<'a>(recipient: &str, rules: &Rules<'a>) -> Manners<'a> {
 }
 
 fn of_incident<'p>(
-    standing: &'p mut BTreeMap<(String, String), super::person::Standing>,
+    standing: &'p mut BTreeMap<(String, String), Standing>,
     incident: &str,
-) -> impl Iterator<Item = (&'p (String, String), &'p mut super::person::Standing)> {
+) -> impl Iterator<Item = (&'p (String, String), &'p mut Standing)> {
     standing.range_mut((incident.to_owned(), String::new())..).take_while(move |((id, _), _)| id == incident)
 }
 
-/// The same said now, of the incident's latest event.
-pub(super) fn anew(row: &Notice, event: &Event, now: At) -> Notice {
+/// As what somebody gets a letter about something that goes on. `before`: what was kept from them of it.
+fn kind_for(kind: NoticeKind, is_told: bool, before: &[Notice]) -> NoticeKind {
+    match (kind, is_told) {
+        // Whoever is told because nobody has it in hand must know why, however late.
+        (NoticeKind::Update, false) if before.iter().any(|row| row.kind == NoticeKind::Escalation) => {
+            NoticeKind::Escalation
+        }
+        (NoticeKind::Update, false) => NoticeKind::Opening,
+        (NoticeKind::Opening, true) => NoticeKind::Update,
+        (kind, _) => kind,
+    }
+}
+
+/// Staff hear of each incident by itself; for the others the one that goes on speaks, and so it does for whoever was to be told because
+/// nobody has it in hand.
+fn may_inherit(kept: &Kept) -> bool {
+    kept.rows.first().is_some_and(|row| row.audience != Audience::Staff || row.kind == NoticeKind::Escalation)
+}
+
+/// Somebody who knows of an incident knows of the one that it goes on as, by the same message.
+pub(super) fn inherits(standing: &mut Standing, inherited: &Notice, thread: &str, event: &Event) {
+    standing.told.get_or_insert_with(|| Told { by: thread.to_owned(), at: inherited.due });
+    let promises = promise::is_made(event);
+    standing.was_told(Word { id: inherited.id.clone(), at: inherited.due, promises });
+}
+
+/// The same said now, of the incident's latest event. `how`: what says it, in the id.
+pub(super) fn anew(row: &Notice, event: &Event, how: char, now: At) -> Notice {
     let mut told = notice(event, row.kind, row.audience.clone(), &row.recipient);
-    told.id = format!("{}.k{}", told.id, now.as_millis());
+    told.id = format!("{}.{how}{}", told.id, now.as_millis());
     told.due = now;
     told
 }

@@ -1,21 +1,15 @@
-//! What was said about one incident, and to whom.
+//! What was planned about one incident, and for whom. Who heard of it is in [`super::book`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::tz::TimeZone;
 
 use super::circles::{self, CircleKey, Told};
-use super::digest::sent_at;
-use super::pace::digest_of;
-use super::restored::as_planned;
-use super::{Released, key, promise};
+use super::key;
+use super::restored::{Row, as_planned};
 use crate::incident::{Cause, Event};
 use crate::limits::TAKEN_ON_KEPT;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
-use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
@@ -26,8 +20,6 @@ pub(super) struct Record {
     pub managers: BTreeMap<String, Manager>,
     /// By address.
     pub staff: BTreeMap<String, Staff>,
-    /// By address: since when staff, and those who were escalated to, know. What is kept from somebody they don't know.
-    pub heard: BTreeMap<String, At>,
     /// By address: the letters to each who was told because nobody had acknowledged, oldest first; at least one.
     pub escalated: BTreeMap<String, Vec<Notice>>,
     /// Those who have it in hand.
@@ -36,8 +28,6 @@ pub(super) struct Record {
     pub at_work: Vec<Acknowledgement>,
     /// Primary care networks, and owners of components.
     pub circles: BTreeMap<CircleKey, Told>,
-    /// Practices, by id, whose opening the mail server refused.
-    pub refused: BTreeSet<String>,
 }
 
 /// An open incident as an earlier process left it.
@@ -47,26 +37,16 @@ pub struct OpenIncident {
     pub event: Event,
     pub approved: bool,
     /// Every notice about it, in the order in which they were planned.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Row>,
     /// Who took it on since it opened, or is at work on it.
     pub taken_on: Vec<Acknowledgement>,
 }
 
 /// Where a practice manager stands with the incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "while an incident is open nearly all are the large one: a box would cost, not save"
-)]
 pub(super) enum Manager {
-    /// The opening is planned; it may have left.
-    Opened {
-        opening: Notice,
-        /// When the last letter to them was due.
-        last: At,
-        /// It promised another.
-        promised: bool,
-    },
+    /// They are to hear, as this opening says.
+    Opened(Notice),
     /// The opening could not be sent for want of a mail server; there may be one later.
     Unmailed,
     /// Nothing more is to be said.
@@ -77,24 +57,8 @@ pub(super) enum Manager {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Staff {
     pub opening: Notice,
-    /// The latest notice; it may still wait for its time.
-    pub latest: Notice,
     /// The cause that the latest notice named.
     pub cause: Vec<Cause>,
-}
-
-impl Manager {
-    pub(super) fn opened(opening: Notice, event: &Event) -> Self {
-        Self::Opened { last: opening.due, promised: promise::is_made(event), opening }
-    }
-
-    /// When they hear next, if nothing happens before.
-    pub(super) fn hears_next(&self, every: Duration, zone: &TimeZone) -> Option<At> {
-        match self {
-            Self::Opened { last, promised: true, .. } => Some(promise::after(*last, every, zone)),
-            Self::Opened { .. } | Self::Unmailed | Self::Over => None,
-        }
-    }
 }
 
 impl Record {
@@ -104,12 +68,10 @@ impl Record {
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
-            heard: BTreeMap::new(),
             escalated: BTreeMap::new(),
             taken_on: Vec::new(),
             at_work: Vec::new(),
             circles: BTreeMap::new(),
-            refused: BTreeSet::new(),
         }
     }
 
@@ -125,16 +87,8 @@ impl Record {
         for said in &open.taken_on {
             record.hear(said);
         }
-        for notice in &open.notices {
-            record.has_heard(notice);
-        }
-        // A digest tells of other notices, which speak for themselves.
-        for notice in open.notices.iter().filter(|notice| notice.kind != NoticeKind::Digest).map(as_planned) {
-            match notice.audience {
-                Audience::Staff | Audience::Role { .. } => record.restore_staff(&notice),
-                Audience::Practices(_) => record.restore_manager(&notice),
-                Audience::Pcn { .. } | Audience::Owner { .. } => circles::restore(&mut record, &notice),
-            }
+        for row in &open.notices {
+            record.adopt(&row.notice, &row.event);
         }
         record
     }
@@ -152,18 +106,18 @@ impl Record {
         }
     }
 
-    /// Takes note of what staff were told, and when: a letter that leaves, or the digest that told it.
-    pub(super) fn has_heard(&mut self, notice: &Notice) {
-        if !notice.audience.is_of_icb() || notice.kind == NoticeKind::Digest {
-            return;
+    /// Takes up a notice that was planned before this process began, or behind the planners' backs. `event`: what it tells of.
+    pub(super) fn adopt(&mut self, notice: &Notice, event: &Event) {
+        if is_step_done(notice) {
+            self.escalated.entry(key(&notice.recipient)).or_default().push(notice.clone());
         }
-        let at = match &notice.state {
-            NoticeState::Queued | NoticeState::Accepted => Some(notice.due),
-            NoticeState::Withheld { why } => digest_of(why).and_then(sent_at),
-            NoticeState::Held | NoticeState::Kept { .. } | NoticeState::Rejected { .. } => None,
-        };
-        if let Some(at) = at {
-            self.heard.entry(key(&notice.recipient)).or_insert(at);
+        let notice = as_planned(notice);
+        match notice.audience {
+            // A digest tells of other notices, which speak for themselves.
+            _ if notice.kind == NoticeKind::Digest => {}
+            Audience::Staff | Audience::Role { .. } => self.adopt_staff(&notice, event),
+            Audience::Practices(_) => self.adopt_manager(&notice),
+            Audience::Pcn { .. } | Audience::Owner { .. } => circles::restore(self, &notice, event),
         }
     }
 
@@ -176,29 +130,26 @@ impl Record {
         }
     }
 
-    /// A letter to a manager left later than it was planned: what it promises counts from then.
-    pub(super) fn was_told(&mut self, notice: &Notice) {
-        if !matches!(notice.audience, Audience::Practices(_)) {
-            return;
+    /// Takes note of a letter that is told, or kept, under another id than it was planned with: what it said, and how to call it back.
+    pub(super) fn adopt_again(&mut self, notice: &Notice, event: &Event) {
+        if let Some(Told::Opened { latest, said, .. }) = self.circles.get_mut(&circles::key_of(notice)) {
+            (*latest, *said) = (as_planned(notice), (event.cause.clone(), event.signature));
         }
-        let is_promised = promise::is_made(&self.event);
-        if let Some(Manager::Opened { last, promised, .. }) = self.managers.get_mut(&key(&notice.recipient)) {
-            (*last, *promised) = (notice.due, is_promised);
+        if is_step_done(notice) {
+            let letters = self.escalated.entry(key(&notice.recipient)).or_default();
+            if letters.iter().all(|letter| letter.id != notice.id) {
+                letters.push(notice.clone());
+            }
         }
     }
 
-    fn restore_manager(&mut self, notice: &Notice) {
+    fn adopt_manager(&mut self, notice: &Notice) {
         let manager = match (notice.kind, &notice.state) {
             (NoticeKind::Inherited, _)
             | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
-                Manager::opened(notice.clone(), &self.event)
+                Manager::Opened(notice.clone())
             }
-            (NoticeKind::Update, _) => {
-                if let Some(Manager::Opened { last, .. }) = self.managers.get_mut(&key(&notice.recipient)) {
-                    *last = notice.due;
-                }
-                return;
-            }
+            (NoticeKind::Update, _) => return,
             (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
                 Manager::Unmailed
             }
@@ -207,92 +158,46 @@ impl Record {
                 self.managers.remove(&key(&notice.recipient));
                 return;
             }
-            (NoticeKind::Opening, NoticeState::Rejected { .. }) => {
-                self.refused.extend(practices_of(notice));
-                Manager::Over
-            }
             _ => Manager::Over,
         };
         self.managers.insert(key(&notice.recipient), manager);
     }
 
-    fn restore_staff(&mut self, notice: &Notice) {
+    fn adopt_staff(&mut self, notice: &Notice, event: &Event) {
         // What is inherited is never sent, and counts: it was said under another incident.
         if matches!(notice.state, NoticeState::Withheld { .. }) && notice.kind != NoticeKind::Inherited {
             return;
         }
-        let known = self.staff.get(&key(&notice.recipient));
-        // Who was escalated to inherits as staff; who heard because of a role inherits that.
-        let is_escalation = notice.kind == NoticeKind::Escalation
-            || (notice.kind == NoticeKind::Inherited && notice.audience == Audience::Staff);
-        if is_escalation {
-            self.escalated.entry(key(&notice.recipient)).or_default().push(notice.clone());
+        let staff = self.staff.entry(key(&notice.recipient));
+        // What is inherited stands for what the incident that goes on says.
+        let said = if notice.kind == NoticeKind::Inherited { &self.event.cause } else { &event.cause };
+        let staff = staff.or_insert_with(|| Staff { opening: notice.clone(), cause: said.clone() });
+        if !matches!(notice.kind, NoticeKind::Escalation | NoticeKind::Inherited) {
+            staff.cause.clone_from(&event.cause);
         }
-        if is_escalation && known.is_some() {
-            return;
-        }
-        let opening = known.map_or_else(|| notice.clone(), |staff| staff.opening.clone());
-        let staff = Staff { opening, latest: notice.clone(), cause: self.event.cause.clone() };
-        self.staff.insert(key(&notice.recipient), staff);
     }
 
-    pub(super) fn approve(&mut self) -> Released {
-        let already = std::mem::replace(&mut self.approved, true);
-        let mut notices = Vec::new();
-        for manager in self.managers.values_mut() {
-            if let Manager::Opened { opening, .. } = manager
-                && opening.state == NoticeState::Held
-            {
-                opening.state = NoticeState::Queued;
-                notices.push(opening.id.clone());
-            }
-        }
-        notices.extend(circles::approve(self));
-        Released { notices, already }
+    /// The openings to managers who are waiting for the end.
+    pub(super) fn openings_to_managers(&self) -> impl Iterator<Item = &Notice> {
+        self.managers.values().filter_map(|manager| match manager {
+            Manager::Opened(opening) => Some(opening),
+            Manager::Unmailed | Manager::Over => None,
+        })
     }
 
     /// The openings to everybody who is waiting for the end.
     pub(super) fn openings(&self) -> impl Iterator<Item = &Notice> {
-        let managers = self.managers.values().filter_map(|manager| match manager {
-            Manager::Opened { opening, .. } => Some(opening),
-            Manager::Unmailed | Manager::Over => None,
-        });
         let staff = self.staff.values().map(|staff| &staff.opening);
-        staff.chain(managers).chain(circles::openings(self))
-    }
-
-    pub(super) fn awaits_approval(&self) -> bool {
-        self.managers.values().any(
-            |manager| matches!(manager, Manager::Opened { opening, .. } if opening.state == NoticeState::Held),
-        )
-    }
-
-    pub(super) fn undelivered(&mut self, notice: &Notice) {
-        for manager in self.managers.values_mut() {
-            if matches!(manager, Manager::Opened { opening, .. } if opening.id == notice.id) {
-                *manager = Manager::Over;
-                self.refused.extend(practices_of(notice));
-            }
-        }
+        staff.chain(self.openings_to_managers()).chain(circles::openings(self))
     }
 }
 
-fn practices_of(notice: &Notice) -> Vec<String> {
-    match &notice.audience {
-        Audience::Practices(practices) => practices.clone(),
-        Audience::Staff | Audience::Role { .. } | Audience::Pcn { .. } | Audience::Owner { .. } => Vec::new(),
-    }
-}
-
-/// Whether a planned notice certainly hasn't left by `at`.
-pub(super) fn unsent(notice: &Notice, at: At) -> bool {
-    match notice.state {
-        NoticeState::Held => true,
-        NoticeState::Queued => notice.due > at,
-        // What is kept is kept behind the planners' backs: see `pace.rs`.
-        NoticeState::Kept { .. }
-        | NoticeState::Accepted
-        | NoticeState::Rejected { .. }
-        | NoticeState::Withheld { .. } => false,
+/// Whether a notice shows that its recipient was escalated to, though another may have taken its place since. Who heard because of a role
+/// inherits that.
+fn is_step_done(notice: &Notice) -> bool {
+    match notice.kind {
+        NoticeKind::Inherited => notice.audience == Audience::Staff,
+        NoticeKind::Escalation => true,
+        _ => false,
     }
 }

@@ -1,32 +1,55 @@
-//! What an earlier process left, taken up: who was told what, what is kept, what the digests say that haven't left.
+//! What an earlier process left, taken up: who was told what, what waits, what is kept, what the digests say that haven't left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::digest::{Digest, Line};
+use super::book::tells;
+use super::digest::{Digest, Line, sent_at};
 use super::mute::{Mute, Mutes};
-use super::pace::{Pace, digest_of, is_told_later};
-use super::person::{Kept, Standing};
+use super::pace::{Pace, digest_of, inherits, is_end, is_told_later};
+use super::person::{Kept, Told, Word};
 use super::record::OpenIncident;
-use super::{is_digest, key};
-use crate::incident::{Event, EventKind};
+use super::{is_digest, key, promise};
+use crate::incident::Event;
 use crate::notify::notice::{Notice, NoticeKind, NoticeState};
+use crate::time::At;
+
+/// A notice as it stands in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub notice: Notice,
+    /// What it tells of.
+    pub event: Arc<Event>,
+    /// When it came to stand so: of one that was accepted, when that was.
+    pub changed: At,
+}
 
 /// What an earlier process left, besides the incidents that are open.
 #[derive(Debug, Clone, Default)]
 pub struct Left {
-    /// Every notice that is or was due within the last hour, or later.
-    pub recent: Vec<Notice>,
-    /// Notices that are kept, with what they tell of, in the order in which they were planned.
-    pub kept: Vec<(Notice, Event)>,
+    /// Incidents that are over, and may begin anew ([`crate::limits::NOTICE_REMEMBERED`]).
+    pub over: Vec<OpenIncident>,
+    /// Every notice that is queued or held, and those that were accepted within the last hour.
+    pub recent: Vec<Row>,
+    /// Notices that are kept, in the order in which they were planned.
+    pub kept: Vec<Row>,
     /// Notices that were told in digests that haven't left, in the order in which they were planned.
-    pub folded: Vec<(Notice, Event)>,
+    pub folded: Vec<Row>,
+    /// Notices of what came and went, that were let go of since their recipient's last digest left ([`super::LET_GO`]).
+    pub let_go: Vec<Row>,
+    /// Ids of the digests that were refused or given up, and of such letters of incidents that go on as others.
+    pub refused: BTreeSet<String>,
+    /// When each digest left, by its id.
+    pub digests: BTreeMap<String, At>,
     /// Mutes that stand.
     pub mutes: Vec<Mute>,
 }
 
 /// The notices of one incident, with what they tell of.
 type Rows = Vec<(Notice, Arc<Event>)>;
+
+/// What a digest told somebody: by incident, and as whom they are spoken to.
+type Folded = BTreeMap<(String, String), Rows>;
 
 /// A notice as its planner knows it: what is kept, or was told in another message, is as good as sent to them.
 pub(super) fn as_planned(notice: &Notice) -> Notice {
@@ -46,70 +69,118 @@ impl Pace {
         let mut events: BTreeMap<&str, Arc<Event>> = BTreeMap::new();
         for incident in open {
             events.insert(&incident.event.incident, Arc::new(incident.event.clone()));
-            for notice in &incident.notices {
-                pace.knows(notice);
+            for row in &incident.notices {
+                pace.knows(row, &left.refused, &left.digests);
             }
         }
-        for (notice, event) in left.kept {
-            let latest = events.get(&*notice.incident).map_or_else(|| Arc::new(event), Arc::clone);
-            pace.keeps(notice, latest);
+        // What goes on is told as it stands now; an end tells of its own event.
+        let latest = |row: &Row| match events.get(&*row.notice.incident) {
+            Some(latest) if !is_end(&row.notice) => Arc::clone(latest),
+            _ => Arc::clone(&row.event),
+        };
+        for row in left.kept {
+            let event = latest(&row);
+            let is_open = events.contains_key(&*row.notice.incident);
+            let is_refused = row.notice.thread.as_ref().is_some_and(|thread| left.refused.contains(thread));
+            pace.keeps(row.notice, event, is_open, is_refused);
         }
-        for notice in left.recent {
-            pace.had(&notice);
+        let mut digests: BTreeMap<String, (At, String)> = BTreeMap::new();
+        for row in left.recent {
+            if row.notice.kind == NoticeKind::Digest && row.notice.state == NoticeState::Queued {
+                digests.insert(row.notice.id.clone(), (row.notice.due, key(&row.notice.recipient)));
+            }
+            pace.had(&row);
         }
-        let mut folded: BTreeMap<String, BTreeMap<String, Rows>> = BTreeMap::new();
-        for (notice, event) in left.folded {
-            let NoticeState::Withheld { why } = &notice.state else { continue };
+        let mut folded: BTreeMap<String, Folded> = BTreeMap::new();
+        for row in left.folded {
+            let NoticeState::Withheld { why } = &row.notice.state else { continue };
             let Some(digest) = digest_of(why).filter(|id| is_digest(id)) else { continue };
-            let of = folded.entry(digest.to_owned()).or_default().entry(notice.incident.clone()).or_default();
-            of.push((notice, Arc::new(event)));
+            let about = (row.notice.incident.clone(), row.notice.audience.who());
+            let of = folded.entry(digest.to_owned()).or_default().entry(about).or_default();
+            let event = latest(&row);
+            of.push((row.notice, event));
         }
+        let mut unnamed = pace.let_go(left.let_go, &digests);
         for (id, incidents) in folded {
-            let mut lines: Vec<Line> = incidents.values().filter_map(|rows| Line::restore(rows)).collect();
-            lines.sort_by_key(Line::place);
-            pace.digests.insert(id, Digest { lines, unnamed: 0 });
+            let lines = incidents.values().filter_map(|rows| Line::restore(rows)).collect();
+            let unnamed = unnamed.remove(&id).unwrap_or_default();
+            pace.digests.insert(id, Digest::restore(lines, unnamed));
         }
         pace
     }
 
-    fn standing(&mut self, notice: &Notice) -> &mut Standing {
-        let person = self.people.entry(key(&notice.recipient)).or_default();
-        person.address.clone_from(&notice.recipient);
-        person.standing.entry((notice.incident.clone(), notice.audience.who())).or_default()
-    }
-
-    /// What somebody knows of an open incident from a notice.
-    fn knows(&mut self, notice: &Notice) {
-        let digest = match &notice.state {
-            NoticeState::Queued | NoticeState::Held | NoticeState::Accepted => None,
-            NoticeState::Withheld { .. } if notice.kind == NoticeKind::Inherited => None,
-            NoticeState::Withheld { why } => match digest_of(why) {
-                Some(digest) => Some(digest.to_owned()),
-                None => return,
-            },
-            NoticeState::Kept { .. } | NoticeState::Rejected { .. } => return,
-        };
-        let thread = digest.or_else(|| notice.thread.clone()).unwrap_or_else(|| notice.id.clone());
-        let standing = self.standing(notice);
-        match notice.kind {
-            NoticeKind::Opening | NoticeKind::Update | NoticeKind::Escalation | NoticeKind::Inherited => {
-                standing.told.get_or_insert(thread);
+    /// What somebody knows of an open incident from a notice. `refused`: the digests that never arrived, and
+    /// letters about what goes on as this. `digests`: when the others left.
+    fn knows(&mut self, row: &Row, refused: &BTreeSet<String>, digests: &BTreeMap<String, At>) {
+        let notice = &row.notice;
+        if notice.kind == NoticeKind::Digest {
+            return;
+        }
+        match &notice.state {
+            NoticeState::Queued | NoticeState::Accepted => {
+                let ends = is_end(notice);
+                let standing = self.book.standing_mut(notice);
+                tells(standing, notice, ends);
+                let is_first = standing.told.as_ref().is_some_and(|told| told.by == notice.id);
+                if notice.state == NoticeState::Accepted && !ends {
+                    let promises = promise::is_made(&row.event);
+                    standing.was_told(Word { id: notice.id.clone(), at: row.changed, promises });
+                    standing.refused = standing.refused.filter(|_| !is_first);
+                }
             }
-            NoticeKind::Back | NoticeKind::Correction => standing.told = None,
-            NoticeKind::Digest => {}
+            NoticeState::Rejected { .. } => {
+                if is_end(notice) {
+                    tells(self.book.standing_mut(notice), notice, true);
+                } else if notice.thread.is_none() {
+                    let by = || Told { by: notice.id.clone(), at: notice.due };
+                    self.book.standing_mut(notice).told.get_or_insert_with(by);
+                }
+                self.book.rejected(notice);
+            }
+            NoticeState::Withheld { .. } if notice.kind == NoticeKind::Inherited => {
+                let thread = notice.thread.clone().unwrap_or_else(|| notice.id.clone());
+                let standing = self.book.standing_mut(notice);
+                if refused.contains(&thread) {
+                    standing.refused = Some(notice.due);
+                } else {
+                    // What was kept of this one may have been told in a digest since.
+                    standing.told.take_if(|told| told.at > notice.due);
+                    inherits(standing, notice, &thread, &row.event);
+                }
+            }
+            NoticeState::Withheld { why } => {
+                let Some(digest) = digest_of(why) else { return };
+                let standing = self.book.standing_mut(notice);
+                let at = sent_at(digest).unwrap_or(notice.due);
+                let by = Told { by: digest.to_owned(), at };
+                if is_end(notice) {
+                    standing.told = None;
+                } else if refused.contains(digest) && standing.told.is_none() {
+                    standing.refused = Some(at);
+                } else if is_digest(digest) {
+                    standing.told.get_or_insert(by);
+                    let promises = promise::is_made(&row.event);
+                    let left = digests.get(digest).copied().unwrap_or(at);
+                    standing.was_told(Word { id: digest.to_owned(), at: left, promises });
+                }
+            }
+            NoticeState::Held | NoticeState::Kept { .. } => {}
         }
     }
 
-    fn keeps(&mut self, notice: Notice, event: Arc<Event>) {
+    /// `is_refused`: what its thread began with never arrived.
+    fn keeps(&mut self, notice: Notice, event: Arc<Event>, is_open: bool, is_refused: bool) {
         let NoticeState::Kept { by } = notice.state else { return };
-        let is_end = matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
-        let ended = is_end || event.event == EventKind::Resolved;
-        let standing = self.standing(&notice);
-        if notice.kind == NoticeKind::Opening {
-            standing.told = None;
-        } else if standing.told.is_none() && standing.kept.is_none() {
-            // Of an incident that is over, whose notices are not read again.
-            standing.told = Some(notice.thread.clone().unwrap_or_else(|| notice.id.clone()));
+        let ended = is_end(&notice) || !is_open;
+        let standing = self.book.standing_mut(&notice);
+        // Of an incident that is over, whose notices are not read again: what is kept from somebody who knows is in the thread of what
+        // they know.
+        if let Some(thread) = &notice.thread
+            && standing.kept.is_none()
+            && standing.refused.is_none()
+            && !is_refused
+        {
+            standing.told.get_or_insert_with(|| Told { by: thread.clone(), at: notice.due });
         }
         match &mut standing.kept {
             Some(kept) => {
@@ -122,20 +193,43 @@ impl Pace {
         }
     }
 
-    /// A message that counts for the hour.
-    fn had(&mut self, notice: &Notice) {
-        let counts = matches!(
-            notice.state,
-            NoticeState::Queued | NoticeState::Accepted | NoticeState::Rejected { .. }
-        );
-        if !counts {
-            return;
+    /// A message that waits, or counts for the hour.
+    fn had(&mut self, row: &Row) {
+        let notice = &row.notice;
+        match notice.state {
+            NoticeState::Queued | NoticeState::Held => self.book.waits(notice, &row.event),
+            NoticeState::Accepted => {
+                self.book.counts(notice, row.changed, true);
+                if notice.kind == NoticeKind::Digest {
+                    let person = self.book.people.entry(key(&notice.recipient)).or_default();
+                    person.last_digest = person.last_digest.max(Some(row.changed));
+                }
+            }
+            NoticeState::Kept { .. } | NoticeState::Rejected { .. } | NoticeState::Withheld { .. } => {}
         }
-        let person = self.people.entry(key(&notice.recipient)).or_default();
-        person.address.clone_from(&notice.recipient);
-        person.sent.push((notice.due, notice.id.clone()));
-        if notice.kind == NoticeKind::Digest {
-            person.last_digest = person.last_digest.max(Some(notice.due));
+    }
+
+    /// Counts what came and went and was let go of: for the digest that waits, whose id and recipient are given, or for the next.
+    fn let_go(&mut self, rows: Vec<Row>, digests: &BTreeMap<String, (At, String)>) -> BTreeMap<String, u32> {
+        let mut seen = BTreeSet::new();
+        let mut of_digests: BTreeMap<String, u32> = BTreeMap::new();
+        for row in rows {
+            let recipient = key(&row.notice.recipient);
+            let about = (row.notice.incident, row.notice.audience.who());
+            if !seen.insert((recipient.clone(), about)) {
+                continue;
+            }
+            let is_counted_in = |(due, whose): &(At, String)| *whose == recipient && *due >= row.changed;
+            let digest = digests.iter().find(|(_, digest)| is_counted_in(digest)).map(|(id, _)| id.clone());
+            let count = if let Some(digest) = digest {
+                of_digests.entry(digest).or_default()
+            } else {
+                let person = self.book.people.entry(recipient).or_default();
+                person.address.clone_from(&row.notice.recipient);
+                &mut person.unnamed
+            };
+            *count = count.saturating_add(1);
         }
+        of_digests
     }
 }

@@ -4,18 +4,19 @@
 
 use std::collections::BTreeSet;
 
+use super::book::Book;
 use super::escalation::thread_of;
-use super::record::{Record, Staff, unsent};
+use super::pace::REPLACED;
+use super::record::{Record, Staff};
 use super::{Plan, Rules, covered_until, key, notice};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
-use crate::time::At;
 
 /// Follows an incident from its opening to its end.
-pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan: &mut Plan) {
+pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Rules<'_>, plan: &mut Plan) {
     if event.event == EventKind::Resolved {
-        end(record, event, plan);
+        end(record, event, book, plan);
         return;
     }
     let all = rules.staff.iter().map(|address| (address.as_str(), Audience::Staff));
@@ -28,11 +29,11 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
         match record.staff.remove(&key(address)) {
             None => open(record, event, address, audience, rules, plan),
             // The opening still waits for planned work to end: it shall tell of the latest.
-            Some(staff) if is_untold(&staff.opening, event.at) => {
-                plan.withdrawn.push((staff.opening, REPLACED.to_owned()));
+            Some(staff) if is_untold(&staff, event, book) => {
+                plan.withdraws(book.recallable(&staff.opening, event.at), REPLACED);
                 open(record, event, address, audience, rules, plan);
             }
-            Some(staff) => update(record, staff, event, address, plan),
+            Some(staff) => update(record, staff, event, address, book, plan),
         }
     }
     let is_role = |staff: &Staff| matches!(staff.opening.audience, Audience::Role { .. });
@@ -45,22 +46,23 @@ pub(super) fn follow(record: &mut Record, event: &Event, rules: &Rules<'_>, plan
         .collect();
     for key in others {
         let Some(staff) = record.staff.remove(&key) else { continue };
-        if is_untold(&staff.opening, event.at) {
-            plan.withdrawn.push((staff.opening, NOT_THEIRS.to_owned()));
+        if is_untold(&staff, event, book) {
+            plan.withdraws(book.recallable(&staff.opening, event.at), NOT_THEIRS);
             continue;
         }
         let address = staff.opening.recipient.clone();
-        update(record, staff, event, &address, plan);
+        update(record, staff, event, &address, book, plan);
     }
 }
 
 /// Whether the opening waits for planned work to end. An escalation never does: it is planned when it is due, by a clock that may be a
-/// little ahead of the events'.
-fn is_untold(opening: &Notice, at: At) -> bool {
-    opening.kind == NoticeKind::Opening && unsent(opening, at)
+/// little ahead of the events'. Whose opening was refused is written to again, as seldom as they would hear of changes.
+fn is_untold(staff: &Staff, event: &Event, book: &Book) -> bool {
+    staff.opening.kind == NoticeKind::Opening
+        && book.is_untold(&staff.opening, event.at)
+        && !book.is_refused(&staff.opening)
 }
 
-const REPLACED: &str = "a newer notice takes its place";
 const NOT_THEIRS: &str = "it is no longer what the recipient's role is told of";
 
 fn open(
@@ -71,72 +73,72 @@ fn open(
     rules: &Rules<'_>,
     plan: &mut Plan,
 ) {
+    if record.staff.contains_key(&key(address)) {
+        return;
+    }
     let mut opening = notice(event, NoticeKind::Opening, audience, address);
     opening.due = covered_until(event, &event.practices, rules.maintenance);
-    let staff = Staff { opening: opening.clone(), latest: opening.clone(), cause: event.cause.clone() };
+    let staff = Staff { opening: opening.clone(), cause: event.cause.clone() };
     record.staff.insert(key(address), staff);
     plan.notices.push(opening);
 }
 
-fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, plan: &mut Plan) {
+fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, book: &Book, plan: &mut Plan) {
     let mut update = notice(event, NoticeKind::Update, staff.opening.audience.clone(), address);
-    update.thread = Some(thread_of(&staff.opening));
-    let waits = staff.latest.kind == NoticeKind::Update && unsent(&staff.latest, event.at);
-    update.due = if staff.cause != event.cause {
-        event.at
-    } else if waits {
-        staff.latest.due
-    } else {
-        event.at.max(staff.latest.due + limits::STAFF_UPDATE_EVERY)
+    let mut waits = book.recallable(&staff.opening, event.at);
+    waits.retain(|letter| letter.kind != NoticeKind::Escalation);
+    update.due = match (waits.first(), book.last_written_to(&staff.opening)) {
+        _ if staff.cause != event.cause => event.at,
+        (Some(waiting), _) => waiting.due,
+        (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
+        (None, None) => event.at,
     };
-    if waits {
-        plan.withdrawn.push((staff.latest, REPLACED.to_owned()));
-    }
-    let staff = Staff { opening: staff.opening, latest: update.clone(), cause: event.cause.clone() };
-    record.staff.insert(key(address), staff);
+    plan.withdraws(waits, REPLACED);
+    record.staff.insert(key(address), Staff { opening: staff.opening, cause: event.cause.clone() });
     plan.notices.push(update);
 }
 
 /// The incident goes on as another. Whoever is told of everything is told of that one as well; whoever heard of this one because of a
 /// role, and not of that one, goes on hearing of it there.
-pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, plan: &mut Plan) {
+pub(super) fn merge(record: &Record, survivor: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     for (key, staff) in &record.staff {
         let is_role = matches!(staff.opening.audience, Audience::Role { .. });
-        if !is_role || is_untold(&staff.opening, event.at) || survivor.staff.contains_key(key) {
+        // What is kept from them is kept of the survivor then, and as such they are taken up: see `Ledger::plan`.
+        if !is_role || survivor.staff.contains_key(key) || !book.is_heard(&staff.opening, event.at) {
             continue;
         }
-        let mut inherited =
-            notice(event, NoticeKind::Inherited, staff.opening.audience.clone(), &staff.opening.recipient);
-        // The letter that says that the one incident is over has the same id otherwise.
-        inherited.id.push_str(".i");
-        inherited.incident.clone_from(&survivor.event.incident);
-        inherited.thread = Some(thread_of(&staff.opening));
-        inherited.state =
-            NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
-        survivor.heard.entry(key.clone()).or_insert(event.at);
-        let (opening, latest, cause) = (inherited.clone(), inherited.clone(), survivor.event.cause.clone());
-        survivor.staff.insert(key.clone(), Staff { opening, latest, cause });
+        let audience = staff.opening.audience.clone();
+        let inherited = inherited(staff, audience, survivor, event);
+        let cause = survivor.event.cause.clone();
+        survivor.staff.insert(key.clone(), Staff { opening: inherited.clone(), cause });
         plan.notices.push(inherited);
     }
 }
 
+/// What stands for the opening of the incident that goes on, to somebody who knows the one that is gone.
+pub(super) fn inherited(staff: &Staff, audience: Audience, survivor: &Record, event: &Event) -> Notice {
+    let mut inherited = notice(event, NoticeKind::Inherited, audience, &staff.opening.recipient);
+    // The letter that says that the one incident is over has the same id otherwise.
+    inherited.id.push_str(".i");
+    inherited.incident.clone_from(&survivor.event.incident);
+    inherited.thread = Some(thread_of(&staff.opening));
+    inherited.state = NoticeState::Withheld { why: format!("incident {} said it already", event.incident) };
+    inherited
+}
+
 /// The end goes to everybody who was told, whoever is on the list now.
-fn end(record: &mut Record, event: &Event, plan: &mut Plan) {
+fn end(record: &mut Record, event: &Event, book: &Book, plan: &mut Plan) {
     let kind = match event.reason {
         Some(Reason::Withdrawn) => NoticeKind::Correction,
         Some(Reason::Merged) => NoticeKind::Update,
         Some(Reason::Recovered) | None => NoticeKind::Back,
     };
     for staff in std::mem::take(&mut record.staff).into_values() {
-        if is_untold(&staff.opening, event.at) {
-            plan.withdrawn.push((staff.opening, "it was over before it was sent".to_owned()));
-            continue;
+        let is_untold = is_untold(&staff, event, book);
+        let why = if is_untold { "it was over before it was sent" } else { REPLACED };
+        plan.withdraws(book.recallable(&staff.opening, event.at), why);
+        if !is_untold {
+            plan.notices.push(notice(event, kind, staff.opening.audience, &staff.opening.recipient));
         }
-        let mut end = notice(event, kind, staff.opening.audience.clone(), &staff.opening.recipient);
-        end.thread = Some(thread_of(&staff.opening));
-        if staff.latest.kind == NoticeKind::Update && unsent(&staff.latest, event.at) {
-            plan.withdrawn.push((staff.latest, REPLACED.to_owned()));
-        }
-        plan.notices.push(end);
     }
 }

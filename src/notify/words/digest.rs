@@ -13,10 +13,16 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
-pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate, say: &Say<'_>) -> Draft {
+pub(super) fn draft(
+    notice: &Notice,
+    told: &Digest,
+    link: impl Fn(&Line) -> Option<String>,
+    estate: &Estate,
+    say: &Say<'_>,
+) -> Draft {
     let zone = &estate.icb.timezone;
     let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
-    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed)).count();
+    let go_on = told.lines.iter().filter(|line| goes_on(line)).count();
     let incidents = if all == 1 { "1 incident".to_owned() } else { format!("{all} incidents") };
     let end = match go_on {
         0 => "none goes on".to_owned(),
@@ -44,6 +50,25 @@ pub(super) fn draft(notice: &Notice, told: &Digest, estate: &Estate, say: &Say<'
         let heading = say.plain(&sentences::MANAGER_MEANWHILE_HEADING);
         blocks.push(Block::list(Part::Meanwhile, heading, instead));
     }
+    blocks.extend(told.lines.iter().filter(|line| goes_on(line)).filter_map(|line| {
+        let incident = plain::name(&line.event.incident);
+        let (text, label) = match &notice.audience {
+            Audience::Practices(_) | Audience::Pcn { .. } => {
+                let icb = plain::name(&estate.icb.name);
+                let values = [incident.into(), icb.into()];
+                (say.with(&sentences::DIGEST_HAVE_YOU_READ_OF, values), &sentences::MANAGER_I_HAVE_READ_THIS)
+            }
+            Audience::Owner { .. } => (
+                say.with(&sentences::DIGEST_SAY_SO, [incident.into()]),
+                &sentences::OWNER_WE_HAVE_TAKEN_THIS_ON,
+            ),
+            Audience::Staff | Audience::Role { .. } => {
+                (say.with(&sentences::DIGEST_SAY_SO, [incident.into()]), &sentences::HANDS_I_HAVE_IT)
+            }
+        };
+        let label = say.plain(label);
+        Some(Block::link(Part::Reply, text, label, &link(line)?))
+    }));
     if go_on > 0 {
         let next = vec![say.plain(&sentences::DIGEST_NEXT_LETTER)];
         blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
@@ -82,6 +107,10 @@ fn item(line: &Line, notice: &Notice, estate: &Estate) -> String {
     }
 }
 
+const fn goes_on(line: &Line) -> bool {
+    matches!(line.what, Became::New | Became::Changed)
+}
+
 /// ` at Practice A and Practice B`, where the reader has practices; ` at 12 practices` where they have an ICB.
 fn place(line: &Line, event: &Event, estate: &Estate) -> String {
     match (line.practices.as_slice(), event.practices.len()) {
@@ -100,7 +129,7 @@ fn instead(told: &Digest, notice: &Notice, estate: &Estate) -> Vec<String> {
     if !matches!(notice.audience, Audience::Practices(_)) {
         return Vec::new();
     }
-    let go_on = told.lines.iter().filter(|line| matches!(line.what, Became::New | Became::Changed));
+    let go_on = told.lines.iter().filter(|line| goes_on(line));
     let mut items: Vec<String> = Vec::new();
     for service in go_on.flat_map(|line| &line.event.services) {
         let Some(ix) = estate.service(service) else { continue };

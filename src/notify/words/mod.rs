@@ -40,7 +40,7 @@ use std::sync::Arc;
 use minijinja::value::Value;
 
 use super::notice::{Audience, Notice};
-use super::policy::{Digest, Hands};
+use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::Event;
@@ -103,14 +103,20 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
     finished(draft, notice, context.estate, say, texts)
 }
 
-/// Finds the words for a digest.
+/// Finds the words for a digest. `link`: by which its reader says that they have one of its incidents, or have read of it.
 ///
 /// # Errors
 ///
 /// As [`letter`]'s.
-pub fn digest(notice: &Notice, told: &Digest, estate: &Estate, texts: &Texts) -> Result<Letter, TextError> {
+pub fn digest(
+    notice: &Notice,
+    told: &Digest,
+    link: impl Fn(&Line) -> Option<String>,
+    estate: &Estate,
+    texts: &Texts,
+) -> Result<Letter, TextError> {
     let say = texts.say();
-    let draft = digest::draft(notice, told, estate, &say);
+    let draft = digest::draft(notice, told, link, estate, &say);
     finished(draft, notice, estate, say, texts)
 }
 

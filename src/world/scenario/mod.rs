@@ -58,6 +58,23 @@ impl Scenario {
     pub fn can_be_drilled(&self) -> bool {
         self.faults.iter().any(|fault| fault.drill.is_some())
     }
+
+    /// A drill of it takes so much longer: what breaks first stays broken meanwhile, and all that comes after comes later.
+    pub fn hold_drill(&mut self, longer: Duration) {
+        let first = self.faults.iter().filter_map(|fault| fault.drill).map(|window| window.from).min();
+        let Some(first) = first else { return };
+        let later = |at: Duration| if at > first { at.saturating_add(longer) } else { at };
+        for fault in &mut self.faults {
+            if let Some(window) = &mut fault.drill {
+                window.from = later(window.from);
+                window.until = window.until.map(later);
+            }
+            for step in &mut fault.recovery {
+                step.drill_at = step.drill_at.map(later);
+            }
+        }
+        self.drill_length = self.drill_length.saturating_add(longer);
+    }
 }
 
 /// The everyday bad luck of networks.

@@ -34,9 +34,7 @@ fn by(incident: &str, minutes: i64, who: &str) -> Acknowledgement {
 
 /// Letters to whom, of which incident: those of one reminder. Managers' promises are another story.
 fn escalated(story: &mut Story, minutes: i64) -> Vec<Notice> {
-    let mut ledger = std::mem::take(&mut story.ledger);
-    let reminded = ledger.remind(At::from_millis(minutes * MINUTE), &story.rules());
-    story.ledger = ledger;
+    let reminded = story.reminds(At::from_millis(minutes * MINUTE));
     let notices = reminded.into_iter().flat_map(|paced| paced.notices);
     notices.filter(|notice| notice.kind == NoticeKind::Escalation).collect()
 }
@@ -45,25 +43,8 @@ fn to(notices: &[Notice]) -> Vec<&str> {
     notices.iter().map(|notice| notice.recipient.as_str()).collect()
 }
 
-/// As a desk finds it that starts again: all that was planned has left.
-fn restarted(story: &Story, sent: &[Notice]) -> Ledger {
-    let open = story.ledger.open().map(|event| OpenIncident {
-        event: Event::clone(event),
-        approved: false,
-        notices: sent
-            .iter()
-            .filter(|notice| notice.incident == event.incident)
-            .cloned()
-            .map(|mut notice| {
-                if !notice.state.is_final() {
-                    notice.state = NoticeState::Accepted;
-                }
-                notice
-            })
-            .collect(),
-        taken_on: story.ledger.incidents[&event.incident].taken_on.clone(),
-    });
-    Ledger::restore(&open.collect::<Vec<_>>(), Left::default())
+fn restart(story: &mut Story, minutes: i64) {
+    story.restart(At::from_millis(minutes * MINUTE));
 }
 
 #[test]
@@ -149,7 +130,7 @@ fn of_several_letters_those_that_have_not_left_are_called_back() {
     let all = story.ledger.take_on(&by("1", 31, "Jo"));
     assert_eq!(all.iter().filter(|letter| letter.recipient.eq_ignore_ascii_case(BOSS)).count(), 2);
     for letter in &late {
-        assert!(all.contains(letter));
+        assert!(all.iter().any(|called| called.id == letter.id));
         story.ledger.recalled(letter);
     }
     let end = story.tell(&resolved("1", 40, Reason::Recovered));
@@ -200,29 +181,28 @@ fn planned_work_that_began_meanwhile_holds_it_back() {
 #[test]
 fn a_restart_forgets_nobody_and_tells_nobody_twice() {
     let mut story = story();
-    let mut sent = story.tell(&event("1", 0, &["A"])).notices;
-    sent.extend(escalated(&mut story, 15));
-    story.ledger = restarted(&story, &sent);
+    story.tell(&event("1", 0, &["A"]));
+    let first = escalated(&mut story, 15);
+    restart(&mut story, 16);
     assert!(escalated(&mut story, 29).is_empty());
     let second = escalated(&mut story, 30);
     assert_eq!(to(&second), ["Boss@ICB.example", CHIEF]);
-    assert_eq!(second[0].thread, Some(sent[2].id.clone()));
-    sent.extend(second);
-    story.ledger = restarted(&story, &sent);
+    assert_eq!(second[0].thread, Some(first[0].id.clone()));
+    restart(&mut story, 31);
     assert!(escalated(&mut story, 1000).is_empty());
     let end = story.tell(&resolved("1", 1001, Reason::Recovered));
     assert_eq!(said(&end, true).len(), 3, "the desk, the boss and the chief: {end:?}");
 
     let mut story = self::story();
-    let sent = story.tell(&event("1", 0, &["A"])).notices;
+    story.tell(&event("1", 0, &["A"]));
     story.ledger.take_on(&by("1", 5, "Jo"));
-    story.ledger = restarted(&story, &sent);
+    restart(&mut story, 6);
     assert!(escalated(&mut story, 100).is_empty(), "Jo still has it");
 
     // Nobody was there to write for an hour, and it may be over.
     let mut story = self::story();
-    let sent = story.tell(&event("1", 0, &["A"])).notices;
-    story.ledger = restarted(&story, &sent);
+    story.tell(&event("1", 0, &["A"]));
+    restart(&mut story, 1);
     story.ledger.rest_until(At::from_millis(62 * MINUTE));
     assert!(escalated(&mut story, 61).is_empty());
     assert_eq!(story.ledger.next_reminder(&story.rules()), Some(At::from_millis(62 * MINUTE)));
@@ -247,38 +227,59 @@ fn whoever_has_one_incident_has_the_one_that_it_goes_on_as() {
 
 #[test]
 fn whoever_was_escalated_to_follows_a_merger_and_isnt_told_the_same_again() {
-    let mut story = Story { escalation: vec![step(15, &[BOSS])], ..Story::new() };
-    let mut sent = story.tell(&event("1", 0, &["A"])).notices;
-    sent.extend(story.tell(&event("2", 1, &["B"])).notices);
-    story.escalation = vec![step(15, &[BOSS]), step(60, &[BOSS])];
-    // Somebody has the first; the second is escalated.
-    story.ledger.take_on(&by("1", 2, "Jo"));
-    let letter = escalated(&mut story, 16).remove(0);
-    assert_eq!(letter.incident, "2");
-    sent.push(letter.clone());
-    // One that nobody has swallows it.
-    sent.extend(story.tell(&event("0", 17, &["C"])).notices);
-    let plan = story.tell(&merged("2", 20, "0"));
-    let to_boss: Vec<&Notice> = plan.notices.iter().filter(|notice| notice.recipient == BOSS).collect();
-    let kinds: Vec<NoticeKind> = to_boss.iter().map(|notice| notice.kind).collect();
-    assert_eq!(
-        kinds,
-        [NoticeKind::Inherited, NoticeKind::Update],
-        "one that says it, and one that is never sent"
-    );
-    assert_ne!(to_boss[0].id, to_boss[1].id);
-    sent.extend(plan.notices.iter().cloned());
-    let mut again =
-        Story { ledger: restarted(&story, &sent), escalation: story.escalation.clone(), ..Story::new() };
-    for story in [&mut story, &mut again] {
+    for restarts in [false, true] {
+        let mut story = Story { escalation: vec![step(15, &[BOSS]), step(60, &[BOSS])], ..Story::new() };
+        story.tell(&event("1", 0, &["A"]));
+        story.tell(&event("2", 1, &["B"]));
+        // Somebody has the first; the second is escalated.
+        story.ledger.take_on(&by("1", 2, "Jo"));
+        let letter = escalated(&mut story, 16).remove(0);
+        assert_eq!(letter.incident, "2");
+        // One that nobody has swallows it.
+        story.tell(&event("0", 17, &["C"]));
+        let plan = story.tell(&merged("2", 20, "0"));
+        let to_boss: Vec<&Notice> = plan.notices.iter().filter(|notice| notice.recipient == BOSS).collect();
+        let kinds: Vec<NoticeKind> = to_boss.iter().map(|notice| notice.kind).collect();
+        assert_eq!(
+            kinds,
+            [NoticeKind::Inherited, NoticeKind::Update],
+            "one that says it, and one that is never sent"
+        );
+        assert_ne!(to_boss[0].id, to_boss[1].id);
+        if restarts {
+            restart(&mut story, 21);
+        }
         // Its own clock goes on from 17: a step that comes after the merger is news.
-        assert!(escalated(story, 31).is_empty());
-        assert_eq!(to(&escalated(story, 32)), [BOSS]);
+        assert!(escalated(&mut story, 31).is_empty());
+        assert_eq!(to(&escalated(&mut story, 32)), [BOSS]);
         let update = story.tell(&changed("0", 40, &["C", "D"]));
         let update = update.notices.iter().find(|notice| notice.recipient == BOSS).expect("an update");
         assert_eq!(update.thread, Some(letter.id.clone()), "in the thread that they know");
         let end = story.tell(&resolved("0", 50, Reason::Recovered));
         assert_eq!(end.notices.iter().filter(|notice| notice.recipient == BOSS).count(), 1);
+    }
+}
+
+#[test]
+fn an_escalation_that_was_kept_and_replaced_is_remembered_and_can_be_called_back() {
+    use crate::notify::policy::routing::Terms;
+    use crate::notify::policy::severity::Severity;
+    let minor = Terms { min_severity: Severity::Critical, ..Terms::default() };
+    for restarts in [false, true] {
+        let mut story = Story { routing: Routing::default().with(BOSS, minor.clone()), ..self::story() };
+        story.tell(&event("1", 0, &["A"]));
+        assert_eq!(to(&escalated(&mut story, 15)), [BOSS], "it is kept: what fails is minor");
+        let plan = story.tell(&changed("1", 20, &["A", "B"]));
+        let kept: Vec<&Notice> = plan.notices.iter().filter(|notice| notice.recipient == BOSS).collect();
+        let [kept] = kept[..] else { panic!("one that takes its place: {plan:?}") };
+        assert_eq!(kept.kind, NoticeKind::Escalation, "whoever gets it must know why");
+        if restarts {
+            restart(&mut story, 21);
+        }
+        assert!(escalated(&mut story, 29).is_empty(), "the first step is done");
+        let letters = story.ledger.take_on(&by("1", 29, "Jo"));
+        let kept: Vec<&Notice> = letters.iter().filter(|letter| story.ledger.keeps(letter)).collect();
+        assert_eq!(to(&kept.into_iter().cloned().collect::<Vec<_>>()), [BOSS]);
     }
 }
 
@@ -337,11 +338,8 @@ proptest! {
                 sent.push(notice);
             }
             let plan = story.tell(event);
-            for (withdrawn, why) in plan.withdrawn {
+            for (withdrawn, _) in &plan.withdrawn {
                 prop_assert!(withdrawn.kind != NoticeKind::Escalation, "it was due when it was planned");
-                for notice in sent.iter_mut().filter(|notice| notice.id == withdrawn.id) {
-                    notice.state = NoticeState::Withheld { why: why.clone() };
-                }
             }
             if event.event == EventKind::Resolved {
                 let ended: Vec<String> =
@@ -365,7 +363,7 @@ proptest! {
                 story.ledger.take_on(&by(&event.incident, minutes, &who.to_string()));
             }
             if restarts.contains(&place) {
-                story.ledger = restarted(&story, &sent);
+                story.restart(event.at);
             }
         }
     }

@@ -36,26 +36,16 @@ fn nobody_is_reminded_of_what_they_were_never_told() {
     let mut story = Story { practices: PracticeNotices::AfterApproval, ..Story::new() };
     story.tell(&event("1", TEN, &["A"]));
     assert!(story.remind(TEN + 61).is_empty());
-    assert!(story.ledger.approve("1").is_some());
+    assert!(story.approve("1", At::from_millis((TEN + 61) * MINUTE)).is_some());
+    assert!(story.remind(TEN + 120).is_empty());
     assert_eq!(story.remind(TEN + 121).len(), 1);
 }
 
 #[test]
 fn promises_outlive_a_restart() {
     let mut story = Story::new();
-    let opened = event("1", TEN, &["A"]);
-    let notices = story.tell(&opened).notices;
-    let sent = |mut notice: Notice| {
-        notice.state = NoticeState::Accepted;
-        notice
-    };
-    let open = OpenIncident {
-        event: opened,
-        approved: false,
-        notices: notices.into_iter().map(sent).collect(),
-        taken_on: Vec::new(),
-    };
-    story.ledger = Ledger::restore(&[open], Left::default());
+    story.tell(&event("1", TEN, &["A"]));
+    story.restart(At::from_millis((TEN + 30) * MINUTE));
     assert!(story.remind(TEN + 59).is_empty());
     assert_eq!(story.remind(TEN + 61), vec![("a@a.example".to_owned(), TEN + 61)]);
 }

@@ -179,6 +179,9 @@ fn a_desk_that_starts_again_knows_who_was_told_by_which_role() {
     for notice in &mut notices {
         notice.state = NoticeState::Accepted;
     }
+    let of = Arc::new(first.clone());
+    let row = |notice| Row { notice, event: Arc::clone(&of), changed: first.at };
+    let notices = notices.into_iter().map(row).collect();
     let open = OpenIncident { event: first, approved: false, notices, taken_on: Vec::new() };
     story.ledger = Ledger::restore(&[open], Left::default());
     assert_eq!(

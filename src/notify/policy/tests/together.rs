@@ -22,11 +22,8 @@ fn story() -> Story {
 
 /// What is planned at that time, as `kind recipient`, but for what is kept.
 fn leaves(story: &mut Story, minutes: i64) -> Vec<String> {
-    let mut ledger = std::mem::take(&mut story.ledger);
-    let rules = story.rules();
-    let mut planned = ledger.remind(at(minutes), &rules);
-    planned.extend(ledger.tick(at(minutes), &rules));
-    story.ledger = ledger;
+    let mut planned = story.reminds(at(minutes));
+    planned.extend(story.ticks(at(minutes)));
     let notices = planned.into_iter().flat_map(|paced| paced.notices);
     notices
         .filter(|notice| notice.state == NoticeState::Queued)

@@ -113,6 +113,8 @@ sentences! {
     OWNER_NOT_YOURS = "owner.not_yours" [Cause];
 
     DIGEST_WHY_ONLY_NOW = "digest.why_only_now" [];
+    DIGEST_HAVE_YOU_READ_OF = "digest.have_you_read_of" [Incident, Icb];
+    DIGEST_SAY_SO = "digest.say_so" [Incident];
     DIGEST_OVER_HEADING = "digest.over_heading" [];
     DIGEST_GOES_ON_HEADING = "digest.goes_on_heading" [];
     DIGEST_CHANGED_HEADING = "digest.changed_heading" [];

@@ -48,13 +48,18 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
         event =
             Event { at: "2023-03-16T09:12:00Z".parse().expect("a time"), ..over(event, Reason::Recovered) };
     }
-    Line { event: Arc::new(event), what, practices: practices.iter().map(|id| (*id).to_owned()).collect() }
+    Line {
+        event: Arc::new(event),
+        what,
+        person: None,
+        practices: practices.iter().map(|id| (*id).to_owned()).collect(),
+    }
 }
 
 fn written(digest_of: &Digest, audience: Audience) -> Letter {
     let mut notice = notice(NoticeKind::Digest, audience, &firewall());
     notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
-    digest(&notice, digest_of, &estate(), &Texts::shipped()).expect("templates render")
+    digest(&notice, digest_of, |_| None, &estate(), &Texts::shipped()).expect("templates render")
 }
 
 fn said(digest_of: &Digest, audience: Audience) -> String {
@@ -101,8 +106,13 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
         assert!(!letter.html.contains("<script>"), "{}", letter.html);
     }
     let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0 };
-    let letter =
-        digest(&notice(NoticeKind::Digest, manager(), &firewall()), &told, &estate, &Texts::shipped());
+    let letter = digest(
+        &notice(NoticeKind::Digest, manager(), &firewall()),
+        &told,
+        |_| None,
+        &estate,
+        &Texts::shipped(),
+    );
     let letter = letter.expect("templates render");
     assert!(!letter.html.contains("<script>") && !letter.text.contains("\nBcc"), "{}", letter.text);
 }

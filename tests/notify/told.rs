@@ -1,0 +1,131 @@
+//! Who is really told, and when: approvals beyond an hour's messages and during a mute, and the links in a digest.
+
+use linewatch::config::{Config, PracticeNotices};
+use linewatch::incident::Event;
+use linewatch::notify::policy::mute::Muted;
+use linewatch::notify::{Desk, Keep, NoticeState};
+use linewatch::store::Store;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::estate::{beside, config, impatient, next, now, opened, resolved};
+use crate::relay::Relay;
+
+/// One practice's manager is told, when somebody approves it.
+async fn desk(config: &Config) -> (Desk, Store, TempDir) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let desk = Desk::start_with(config, store.clone(), CancellationToken::new(), impatient()).await;
+    (desk, store, dir)
+}
+
+fn after_approval(relay: &Relay) -> Config {
+    let mut config = config(1, relay.address);
+    config.notices.practices = PracticeNotices::AfterApproval;
+    if let Some(mail) = &mut config.mail {
+        mail.staff.clear();
+    }
+    config
+}
+
+fn incident(number: i64) -> Event {
+    let at = now().plus_millis(number);
+    Event { incident: format!("2026-03-16-{number}"), at, since: at, ..opened(1) }
+}
+
+async fn states(store: &Store, incident: &str) -> Vec<NoticeState> {
+    store.flush().await.expect("the disk takes it");
+    let notices = store.notices_of(incident).await.expect("an answer");
+    notices.into_iter().map(|notice| notice.state).collect()
+}
+
+#[tokio::test]
+async fn what_is_approved_counts_when_it_leaves_and_the_rest_is_kept_for_a_digest() {
+    let mut relay = Relay::kind().await;
+    let mut config = after_approval(&relay);
+    config.notices.per_hour = Some(3);
+    let (desk, store, dir) = desk(&config).await;
+    let mut news = desk.deliveries();
+    let events: Vec<Event> = (1..=4).map(incident).collect();
+    for event in &events {
+        desk.tell(event).await;
+    }
+    assert_eq!(desk.stats().held, 4);
+    for event in &events {
+        let approved = desk.approve(&event.incident, "duty manager").await.expect("it is open");
+        assert_eq!((approved.released, approved.kept), (1, 0));
+    }
+    // Two leave, and the two that the hour has no room for are taken out of the queue.
+    let mut withheld = 0;
+    for _ in 0..4 {
+        withheld += usize::from(next(&mut news).await.outcome.as_str() == "withheld");
+    }
+    assert_eq!(withheld, 2);
+    assert_eq!(relay.take(2).await.len(), 2);
+    desk.stop().await;
+    assert_eq!(relay.rest(), []);
+    let mut kept = 0;
+    for event in &events {
+        let states = states(&store, &event.incident).await;
+        kept += states.iter().filter(|state| **state == NoticeState::Kept { by: Keep::Cap }).count();
+    }
+    assert_eq!(kept, 2);
+    // An hour passes.
+    let moved = sqlx::query("UPDATE notices SET due = due - 7200000, changed_at = changed_at - 7200000");
+    moved.execute(&beside(dir.path()).await).await.expect("an answer");
+    let desk = Desk::start_with(&config, store, CancellationToken::new(), impatient()).await;
+    let digest = relay.next().await;
+    assert_eq!(
+        digest.header("Subject").expect("a subject"),
+        "[linewatch] Held back until now: 2 incidents, 2 go on"
+    );
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_approved_while_it_is_muted_waits_for_the_end_of_the_mute() {
+    let mut relay = Relay::kind().await;
+    let (desk, store, _dir) = desk(&after_approval(&relay)).await;
+    let event = incident(1);
+    desk.tell(&event).await;
+    let muted = Muted::Incident { id: event.incident.clone() };
+    let mute = desk.mute(muted, now().plus_millis(3_600_000), "somebody", None).await.expect("an answer");
+    let approved = desk.approve(&event.incident, "duty manager").await.expect("it is open");
+    assert_eq!((approved.released, approved.kept), (1, 1), "whoever approves is told so");
+    let why = || NoticeState::Withheld { why: "a newer notice takes its place".to_owned() };
+    assert_eq!(states(&store, &event.incident).await, [why(), NoticeState::Kept { by: Keep::Mute }]);
+    assert_eq!(relay.rest(), []);
+    assert!(desk.end_mute(mute.expect("there is room").number, "somebody").await.is_some());
+    let opening = relay.next().await;
+    desk.tell(&resolved(&event)).await;
+    assert_eq!(relay.next().await.header("In-Reply-To"), Some(opening.message_id()));
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn a_digest_has_a_link_for_each_incident_that_goes_on() {
+    let mut relay = Relay::kind().await;
+    let mut config = after_approval(&relay);
+    config.notices.practices = PracticeNotices::Auto;
+    config.notices.per_hour = Some(1);
+    config.acknowledgement.link = Some("https://linewatch.example/".parse().expect("a URL"));
+    let (desk, _store, _dir) = desk(&config).await;
+    // Beyond the hour's one message, which is the digest; so long ago that it is due.
+    let earlier = |number: i64| {
+        let at = now().plus_millis(-1_800_000 + number);
+        Event { at, since: at, ..incident(number) }
+    };
+    let (goes_on, also, over) = (earlier(1), earlier(2), earlier(3));
+    for event in [&goes_on, &also, &over] {
+        desk.tell(event).await;
+    }
+    desk.tell(&resolved(&over)).await;
+    let digest = relay.next().await;
+    let text = digest.data.replace("=\r\n", "").replace("=3D", "=");
+    for (event, links) in [(&goes_on, 2), (&also, 2), (&over, 0)] {
+        let link = format!("https://linewatch.example/ack/{}/", event.incident);
+        let found = text.matches(&link).count();
+        assert!(if links == 0 { found == 0 } else { found >= links }, "{found} of {link} in {text}");
+    }
+    desk.stop().await;
+}
