@@ -65,6 +65,16 @@ pub struct Cause {
     pub id: String,
 }
 
+impl Event {
+    /// Whether linewatch itself saw no practice: its own line was down on every network that it has. One that is slow, or that has
+    /// lost one network, leaves it the others.
+    pub fn is_cut_off(&self) -> bool {
+        self.cause.iter().any(|cause| cause.kind == Cause::MONITOR)
+            && self.network.is_none()
+            && self.signature != Signature::Slow
+    }
+}
+
 impl Cause {
     pub const PRACTICE: &'static str = "practice";
     pub const NETWORK: &'static str = "network";

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::estate::{Estate, PracticeIx, ProbeIx};
-use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::incident::{Event, EventKind, Reason};
 use crate::journal::Kept;
 use crate::journal::body::{self, Acknowledged, Measuring, MuteTurn, Muting, NoticeFate, Turn};
 use crate::limits::MEASURED_GAP;
@@ -309,10 +309,13 @@ impl Gatherer<'_> {
         }
         for events in facts.incidents.values() {
             let (Some(first), Some(last)) = (events.first(), events.last()) else { continue };
-            let is_ours = last.cause.iter().any(|cause| cause.kind == Cause::MONITOR);
-            if is_ours && last.reason != Some(Reason::Withdrawn) {
+            // What was heard over one network alone while that was lost is missing by practice.
+            let cut_off = events.iter().find(|event| event.is_cut_off());
+            if let Some(cut_off) = cut_off.filter(|_| last.reason != Some(Reason::Withdrawn)) {
+                let is_from_the_first = cut_off.at == first.at;
+                let from = if is_from_the_first { first.since.min(first.at) } else { cut_off.at };
                 let to = if last.event == EventKind::Resolved { last.at } else { now };
-                facts.gaps.push(Gap { from: first.since.min(first.at), to, kind: GapKind::CutOff });
+                facts.gaps.push(Gap { from, to, kind: GapKind::CutOff });
             }
         }
         facts.gaps.sort_by_key(|gap| (gap.from, gap.to));

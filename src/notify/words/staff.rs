@@ -51,10 +51,10 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
     Draft {
         subject: format!(
             "[linewatch] {word}: {} since {}, {} ({})",
-            if blind(event) {
-                "linewatch is blind".to_owned()
-            } else {
-                phrases::short(event, context.estate)
+            match (blind(event), event.is_cut_off()) {
+                (_, true) => "linewatch is blind".to_owned(),
+                (true, false) => "linewatch’s own line".to_owned(),
+                (false, _) => phrases::short(event, context.estate),
             },
             plain::clock(event.since, notice.due, zone),
             plain::or(&causes),
@@ -85,7 +85,8 @@ fn remark(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<Strin
     }
     match notice.kind {
         NoticeKind::Back | NoticeKind::Correction => None,
-        _ if blind(event) => Some(say.plain(&sentences::STAFF_LINEWATCH_IS_BLIND)),
+        _ if event.is_cut_off() => Some(say.plain(&sentences::STAFF_LINEWATCH_IS_BLIND)),
+        _ if blind(event) => Some(say.plain(&sentences::STAFF_LINEWATCH_SEES_LESS)),
         _ if context.awaits_approval => {
             Some(say.with(&sentences::STAFF_APPROVE, [plain::name(&event.incident).into()]))
         }

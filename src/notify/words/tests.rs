@@ -436,11 +436,18 @@ fn staff_read_how_many_patients_that_is_as_far_as_it_is_known() {
 fn staff_read_that_linewatch_is_blind() {
     let mut event = firewall();
     event.cause = vec![Cause { kind: Cause::MONITOR.to_owned(), id: "hub".to_owned() }];
+    event.network = None;
     event.sentence = "linewatch itself is cut off.".to_owned();
     insta::assert_snapshot!(
         "staff_blind",
         shown(&write(NoticeKind::Opening, Audience::Staff, &event, &[], &estate()))
     );
+    for (network, signature) in [(Some("hscn"), Signature::Down), (None, Signature::Slow)] {
+        let event = Event { network: network.map(str::to_owned), signature, ..event.clone() };
+        let letter = write(NoticeKind::Opening, Audience::Staff, &event, &[], &estate());
+        assert!(letter.subject.contains(": linewatch’s own line since "), "{}", letter.subject);
+        assert!(!letter.text.contains("cannot tell"), "{}", letter.text);
+    }
 }
 
 #[test]

@@ -66,6 +66,7 @@ sentences! {
     STAFF_CLOSING = "staff.closing" [Icb] or nothing;
     STAFF_MERGED = "staff.merged" [Into];
     STAFF_LINEWATCH_IS_BLIND = "staff.linewatch_is_blind" [];
+    STAFF_LINEWATCH_SEES_LESS = "staff.linewatch_sees_less" [];
     STAFF_APPROVE = "staff.approve" [Incident];
     STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
