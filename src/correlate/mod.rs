@@ -508,7 +508,8 @@ impl Correlator {
         let view = View::new(estate, topology, evidence, now);
         let mut verdicts: Vec<Verdict> = findings.faults.iter().map(|fault| view.shared(fault)).collect();
         let mut own: Vec<Verdict> = findings.own.iter().map(|own| view.own(own)).collect();
-        *doubt_until = unheard::leave_out(&mut verdicts, &mut own, (life, evidence, hours), now);
+        let in_doubt = unheard::leave_out(&mut verdicts, &mut own, (life, evidence, hours), now);
+        *doubt_until = in_doubt.until;
         // A fall counts when it has lasted and nothing shared explains it.
         let shared = |row: &Row| {
             life.open().any(|incident| {
@@ -519,6 +520,7 @@ impl Correlator {
         };
         let fallen: Vec<(Row, At)> = own
             .iter()
+            .chain(&in_doubt.verdicts)
             .filter(|verdict| now.millis_since(verdict.since) >= FALL_MS_MIN.max(2 * *round_ms))
             .flat_map(|verdict| verdict.rows.iter().map(|row| (*row, verdict.since)))
             .filter(|(row, _)| !shared(row))
@@ -532,7 +534,8 @@ impl Correlator {
         {
             let node = &topology.nodes[rolling.node];
             let part = |verdict: &Verdict| verdict.rows.iter().any(|row| node.member(*row).is_some());
-            let down: Vec<Verdict> = own.iter().filter(|verdict| part(verdict)).cloned().collect();
+            let down: Vec<Verdict> =
+                own.iter().chain(&in_doubt.verdicts).filter(|verdict| part(verdict)).cloned().collect();
             let told = life.open().any(|incident| incident.verdict.nodes == [rolling.node]);
             if told || rolling.probability >= lifecycle::OPEN_PROBABILITY_MIN {
                 series.take(rolling.node);
