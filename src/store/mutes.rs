@@ -125,7 +125,7 @@ impl Store {
             let refused: Vec<String> =
                 sqlx::query_scalar(
                     "SELECT id FROM notices WHERE state = 'rejected'
-                     AND (kind = 'digest' OR id IN (SELECT thread FROM notices WHERE kind = 'inherited'))",
+                     AND (kind = 'digest' OR id IN (SELECT thread FROM notices WHERE kind = 'inherited' OR state = 'kept'))",
                 )
                 .fetch_all(&self.inner.readers)
                 .await?;

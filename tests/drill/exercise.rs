@@ -31,7 +31,10 @@ async fn those_who_are_listed_are_told_that_it_is_one_and_nobody_else_is_told_an
     let tasks = Tasks::default();
     let relay = MailServer::start(&tasks).expect("a port");
     let tmp = tempfile::tempdir().expect("a folder");
-    let listed = format!("[exercise]\nto = [\"{DESK}\", \"{MANAGER}\", \"planning@icb.example\"]\n");
+    let listed = format!(
+        "[exercise]\nto = [\"{DESK}\", \"{MANAGER}\", \"planning@icb.example\"]\n\
+         [[escalation]]\nafter = \"15m\"\nto = [\"planning@icb.example\", \"chief@icb.example\"]\n"
+    );
     let output = held(tmp.path(), relay.address().port(), &listed).await;
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{:?}\n{stderr}", output.status);
@@ -52,6 +55,13 @@ async fn those_who_are_listed_are_told_that_it_is_one_and_nobody_else_is_told_an
     let json = std::fs::read_to_string(report.join("exercise.json")).expect("the report");
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["mark"], MARK);
+    let not_awaited = json["not_awaited"].as_array().expect("sentences");
+    assert_eq!(not_awaited.len(), 1, "half a minute is no quarter of an hour: {not_awaited:?}");
+    let sentence = not_awaited[0].as_str().expect("a sentence");
+    assert!(
+        sentence.starts_with("After 15 min") && sentence.contains("planning@icb.example. With --wait 15m"),
+        "{sentence}"
+    );
     let recipients = json["recipients"].as_array().expect("recipients");
     assert_eq!(recipients.len(), 3);
     let accepted = recipients.iter().flat_map(|one| one["notices"].as_array().expect("notices"));
@@ -62,6 +72,7 @@ async fn those_who_are_listed_are_told_that_it_is_one_and_nobody_else_is_told_an
     assert_eq!(accepted.count(), mails.len());
     let page = std::fs::read_to_string(report.join("exercise.html")).expect("the page");
     assert!(page.contains(MARK) && page.contains("not acknowledged"), "{page}");
+    assert!(page.contains("What the exercise did not wait for"), "{page}");
     tasks.stop().await;
 }
 

@@ -1,14 +1,15 @@
 //! Who is really told, and when: approvals beyond an hour's messages and during a mute, and the links in a digest.
 
 use linewatch::config::{Config, PracticeNotices};
-use linewatch::incident::Event;
+use linewatch::incident::{Event, EventKind, Reason};
 use linewatch::notify::policy::mute::Muted;
-use linewatch::notify::{Desk, Keep, NoticeState};
-use linewatch::store::Store;
+use linewatch::notify::policy::{LET_GO, Row};
+use linewatch::notify::{Audience, Desk, Keep, Notice, NoticeKind, NoticeState, Outcome};
+use linewatch::store::{Settlement, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{beside, config, impatient, next, now, opened, resolved};
+use crate::estate::{beside, config, impatient, manager, next, now, opened, resolved};
 use crate::relay::Relay;
 
 /// One practice's manager is told, when somebody approves it.
@@ -128,4 +129,68 @@ async fn a_digest_has_a_link_for_each_incident_that_goes_on() {
         assert!(if links == 0 { found == 0 } else { found >= links }, "{found} of {link} in {text}");
     }
     desk.stop().await;
+}
+
+#[tokio::test]
+async fn the_mute_of_an_incident_goes_on_with_it_also_after_a_restart() {
+    let mut relay = Relay::kind().await;
+    let mut config = config(3, relay.address);
+    if let Some(mail) = &mut config.mail {
+        mail.staff.clear();
+    }
+    let (desk, store, _dir) = desk(&config).await;
+    let (survivor, gone) = (incident(1), incident(2));
+    desk.tell(&survivor).await;
+    assert_eq!(relay.next().await.to, manager(0));
+    let until = now().plus_millis(3_600_000);
+    let muted = Muted::Incident { id: gone.incident.clone() };
+    assert!(desk.mute(muted, until, "somebody", None).await.expect("an answer").is_some());
+    desk.tell(&gone).await;
+    let merged =
+        Event { reason: Some(Reason::Merged), into: Some(survivor.incident.clone()), ..resolved(&gone) };
+    desk.tell(&merged).await;
+    let goes_on = Muted::Incident { id: survivor.incident.clone() };
+    assert_eq!(desk.mutes()[0].muted, goes_on, "it is listed as what it mutes now");
+    desk.stop().await;
+    let desk = Desk::start_with(&config, store.clone(), CancellationToken::new(), impatient()).await;
+    assert_eq!(desk.mutes()[0].muted, goes_on);
+    let grown = Event { at: now(), event: EventKind::Changed, practices: opened(3).practices, ..survivor };
+    desk.tell(&grown).await;
+    let kept = states(&store, &grown.incident).await;
+    assert_eq!(kept.iter().filter(|state| **state == NoticeState::Kept { by: Keep::Mute }).count(), 2);
+    assert_eq!(relay.rest(), []);
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_let_go_of_is_counted_until_a_digest_has_left_that_counts_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let event = incident(1);
+    let notice = |id: &str, kind: NoticeKind, state: NoticeState| Notice {
+        id: id.to_owned(),
+        incident: event.incident.clone(),
+        event_at: event.at,
+        event: event.event,
+        kind,
+        audience: Audience::Practices(vec!["P0".to_owned()]),
+        recipient: manager(0),
+        thread: None,
+        due: event.at,
+        state,
+    };
+    let let_go = NoticeState::Withheld { why: LET_GO.to_owned() };
+    let digest = notice("digest.1.0", NoticeKind::Digest, NoticeState::Queued);
+    let gone = notice("gone", NoticeKind::Opening, let_go);
+    store.record(&event, &[gone, digest.clone()]).await.expect("a record");
+    let left = store.routing_left(now()).await.expect("an answer");
+    let ids = |rows: &[Row]| rows.iter().map(|row| row.notice.id.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (ids(&left.let_go), ids(&left.recent)),
+        (vec!["gone".to_owned()], vec!["digest.1.0".to_owned()])
+    );
+    let accepted = Settlement::untried(&digest, now(), Outcome::Accepted);
+    store.settle(accepted).await.expect("a settlement");
+    let left = store.routing_left(now()).await.expect("an answer");
+    assert!(left.let_go.is_empty() && left.digests.contains_key("digest.1.0"), "{left:?}");
 }

@@ -155,3 +155,51 @@ pub fn words(delivery: &Delivery) -> String {
         Outcome::Withheld { why } => format!("{kind} for {about} not sent: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notifying(wait: Option<u64>) -> Notifying {
+        let step = |minutes| EscalationStep {
+            after: Duration::from_mins(minutes),
+            to: vec![format!("after{minutes}@icb.example")],
+        };
+        Notifying {
+            recipients: Vec::new(),
+            folder: PathBuf::new(),
+            wait: wait.map(Duration::from_mins),
+            steps: vec![step(5), step(15), step(60)],
+        }
+    }
+
+    #[test]
+    fn the_fault_is_held_until_the_last_escalation_that_is_awaited_and_the_others_are_named() {
+        for (wait, held, named) in
+            [(None, None, 3), (Some(4), None, 3), (Some(20), Some(15), 1), (Some(60), Some(60), 0)]
+        {
+            let notifying = notifying(wait);
+            let held = held
+                .map_or(Duration::ZERO, |minutes| Duration::from_mins(minutes) + EXERCISE_ESCALATION_MARGIN);
+            assert_eq!(notifying.hold(), held, "{wait:?}");
+            let not_awaited = notifying.not_awaited();
+            assert_eq!(not_awaited.len(), named, "{not_awaited:?}");
+            assert!(not_awaited.iter().all(|sentence| sentence.contains("--wait")));
+        }
+    }
+
+    #[test]
+    fn what_breaks_first_stays_broken_and_all_else_comes_later() {
+        let mut scenario = super::super::stage::scenario(Some("kent-2023")).expect("it is shipped");
+        let before = scenario.clone();
+        let longer = Duration::from_mins(16);
+        scenario.hold_drill(longer);
+        let first = |scenario: &crate::world::scenario::Scenario| {
+            scenario.faults.iter().filter_map(|fault| fault.drill).min_by_key(|window| window.from)
+        };
+        let (was, is) = (first(&before).expect("a fault"), first(&scenario).expect("a fault"));
+        assert_eq!(is.from, was.from);
+        assert_eq!(is.until, was.until.map(|until| until + longer));
+        assert_eq!(scenario.drill_length, before.drill_length + longer);
+    }
+}

@@ -126,13 +126,15 @@ fn open(
 fn update(told: Told, event: &Event, audience: Audience, book: &Book, plan: &mut Plan) -> Told {
     let Told::Opened { opening, latest, said } = told else { return told };
     let now = (event.cause.clone(), event.signature);
-    if said == now && latest.audience == audience {
+    // Whose letter was refused was told nothing.
+    let is_refused = book.is_refused(&opening);
+    if said == now && latest.audience == audience && !is_refused {
         return Told::Opened { opening, latest, said };
     }
     let mut update = notice(event, NoticeKind::Update, audience, &opening.recipient);
     let waits = book.recallable(&opening, event.at);
     update.due = match (waits.first(), book.last_written_to(&opening)) {
-        _ if said.0 != now.0 => event.at,
+        _ if said.0 != now.0 && !is_refused => event.at,
         (Some(waiting), _) => waiting.due,
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,
@@ -145,7 +147,7 @@ fn update(told: Told, event: &Event, audience: Audience, book: &Book, plan: &mut
 fn ended(told: Told, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) -> Option<Told> {
     let Told::Opened { opening, latest, said } = told else { return Some(told) };
     if book.is_refused(&opening) && book.is_untold(&opening, event.at) {
-        // They are written to again when there is something new to say.
+        // Should it concern them again, they are written to again.
         return Some(Told::Opened { opening, latest, said });
     }
     let is_untold = book.is_untold(&opening, event.at);

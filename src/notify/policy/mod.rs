@@ -218,7 +218,9 @@ impl Ledger {
         for notice in planned.iter().filter(|notice| !others.contains(&notice.kind)) {
             match self.incidents.get_mut(&notice.incident) {
                 // It was kept of an incident that goes on as this one.
-                Some(record) if notice.incident != event.incident => record.adopt(notice, event),
+                Some(record) if notice.incident != event.incident => {
+                    record.adopt(notice, &Arc::clone(&record.event));
+                }
                 Some(record) => record.adopt_again(notice, event),
                 None => {}
             }

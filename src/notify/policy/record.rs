@@ -172,7 +172,7 @@ impl Record {
         // What is inherited stands for what the incident that goes on says.
         let said = if notice.kind == NoticeKind::Inherited { &self.event.cause } else { &event.cause };
         let staff = staff.or_insert_with(|| Staff { opening: notice.clone(), cause: said.clone() });
-        if !matches!(notice.kind, NoticeKind::Escalation | NoticeKind::Inherited) {
+        if notice.kind != NoticeKind::Inherited {
             staff.cause.clone_from(&event.cause);
         }
     }

@@ -37,7 +37,8 @@ pub struct Left {
     pub folded: Vec<Row>,
     /// Notices of what came and went, that were let go of since their recipient's last digest left ([`super::LET_GO`]).
     pub let_go: Vec<Row>,
-    /// Ids of the digests that were refused or given up, and of such letters of incidents that go on as others.
+    /// Ids of the digests that were refused or given up, and of such letters that what is kept was to follow, or that told of incidents
+    /// that go on as others.
     pub refused: BTreeSet<String>,
     /// When each digest left, by its id.
     pub digests: BTreeMap<String, At>,

@@ -88,7 +88,7 @@ fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, book:
     let mut waits = book.recallable(&staff.opening, event.at);
     waits.retain(|letter| letter.kind != NoticeKind::Escalation);
     update.due = match (waits.first(), book.last_written_to(&staff.opening)) {
-        _ if staff.cause != event.cause => event.at,
+        _ if staff.cause != event.cause && !book.is_refused(&staff.opening) => event.at,
         (Some(waiting), _) => waiting.due,
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,

@@ -40,7 +40,10 @@ impl Paper {
             let was = self.by_id.insert(notice.id.clone(), self.rows.len());
             let before = was.map(|was| &self.rows[was]);
             assert!(before.is_none(), "twice under one id: {notice:?} and {before:?}");
-            let (notice, event) = (notice.clone(), Arc::clone(event));
+            // What was kept of an incident that is gone is kept of the one that goes on, and tells of it.
+            let own = self.open.get(&notice.incident).filter(|own| own.at == notice.event_at);
+            let event = own.map_or_else(|| Arc::clone(event), |own| Arc::new(own.clone()));
+            let notice = notice.clone();
             self.push(&notice, &event);
             self.rows.push(Row { notice, event, changed: now });
         }
@@ -149,8 +152,11 @@ impl Paper {
             };
             row.notice.state.why() == Some(LET_GO) && !of_kind(NoticeKind::Digest).any(is_told)
         };
-        let threads: BTreeSet<&String> =
-            of_kind(NoticeKind::Inherited).filter_map(|row| row.notice.thread.as_ref()).collect();
+        let is_read = |row: &&Row| {
+            row.notice.kind == NoticeKind::Inherited || matches!(row.notice.state, NoticeState::Kept { .. })
+        };
+        let threads = self.rows.iter().filter(is_read).filter_map(|row| row.notice.thread.as_ref());
+        let threads: BTreeSet<&String> = threads.collect();
         let refused = self
             .rows
             .iter()

@@ -485,11 +485,16 @@ proptest! {
         }
     }
 
-    /// Restarts at any points change no letter, and nothing else in the outbox.
+    /// Restarts at any points change no letter, and nothing else in the outbox. Only when a letter waits for room in its hour does the next
+    /// process ask about it anew, and may find it muted a moment sooner: so there is either a cap or there are mutes.
     #[test]
     fn a_restart_changes_nothing(
         story in houses(), events in stories(), beside in proptest::collection::vec(beside(), 1..12),
     ) {
+        let mut beside = beside;
+        if story.routing.per_hour.is_some() {
+            beside.iter_mut().for_each(|beside| beside.mute = None);
+        }
         let play = |restarts: bool| {
             let mut story = Story {
                 routing: story.routing.clone(),
