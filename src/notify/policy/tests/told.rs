@@ -493,7 +493,9 @@ proptest! {
     ) {
         let mut beside = beside;
         if story.routing.per_hour.is_some() {
-            beside.iter_mut().for_each(|beside| beside.mute = None);
+            for beside in &mut beside {
+                beside.mute = None;
+            }
         }
         let play = |restarts: bool| {
             let mut story = Story {
