@@ -178,6 +178,10 @@ async fn what_was_withdrawn_or_merged_or_our_own_line_is_counted_against_nobody(
         for (word, when) in [(EventKind::Opened, from), (EventKind::Resolved, to)] {
             let mut event = event(id, word, when);
             kind.clone_into(&mut event.cause[0].kind);
+            if kind == Cause::MONITOR {
+                // Every network: of one alone, others would have been heard over the other.
+                event.network = None;
+            }
             event.since = from;
             event.reason = event.reason.map(|_| reason);
             store.record(&event, &[]).await.expect("written");
