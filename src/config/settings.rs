@@ -231,6 +231,23 @@ pub struct ContactSettings {
     pub icbs: Vec<String>,
 }
 
+impl ContactSettings {
+    /// By e-mail, at once and of everything; for nobody else.
+    pub fn plain(email: impl Into<String>) -> Self {
+        Self {
+            email: email.into(),
+            name: None,
+            mobile: None,
+            ways: vec![ContactWay::Email],
+            terms: Terms::default(),
+            pcns: Vec::new(),
+            owners: Vec::new(),
+            roles: Vec::new(),
+            icbs: Vec::new(),
+        }
+    }
+}
+
 /// `[[role]]`: what whoever holds it is told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleSettings {

@@ -18,7 +18,7 @@ use super::outbox::shown;
 use super::server::Peer;
 use super::state::Hub;
 use crate::notify::Came;
-use crate::notify::bounce::{Report, Returned, Standing};
+use crate::notify::bounce::{BouncingAddress, Report, Returned};
 use crate::time::At;
 
 /// What it answers: of each recipient in the report.
@@ -60,9 +60,9 @@ pub struct BouncingLine {
     pub why: String,
 }
 
-impl From<Standing> for BouncingLine {
-    fn from(standing: Standing) -> Self {
-        let Standing { address, about, since, last, why } = standing;
+impl From<BouncingAddress> for BouncingLine {
+    fn from(standing: BouncingAddress) -> Self {
+        let BouncingAddress { address, about, since, last, why } = standing;
         Self { to: shown(&address), about, since, last, why }
     }
 }

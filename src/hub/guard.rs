@@ -113,7 +113,8 @@ impl Access {
         self.shows(peer, headers, &tokens, needed)
     }
 
-    /// Whether a request may say what became of mails: it shows the token that is for nothing else, or it may change anything.
+    /// Whether a request may say what became of mails: it shows the token that is for nothing else, or the administrator's. Where there is
+    /// no such token, whoever may change something may.
     pub fn may_bring_bounces(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
         let Tokens { bounce: Some(bounce), admin, .. } = self.tokens() else {
             return self.may_change(peer, headers);

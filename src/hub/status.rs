@@ -8,10 +8,10 @@ use super::bounces::BouncingLine;
 use super::notes::OwnNote;
 use super::outbox::shown;
 use super::view::View;
-use crate::correlate::{Note, Standing as NetworkStanding};
+use crate::correlate::{Note, Standing};
 use crate::estate::{PracticeIx, ProbeIx, Vantage};
 use crate::incident::Event;
-use crate::notify::bounce::Standing;
+use crate::notify::bounce::BouncingAddress;
 use crate::notify::policy::Hands;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{AckWay, Acknowledgement};
@@ -172,7 +172,7 @@ impl Status {
         own: &[OwnNote],
         hands: &[Hands],
         mutes: Vec<Mute>,
-        bouncing: Vec<Standing>,
+        bouncing: Vec<BouncingAddress>,
     ) -> Self {
         let noted = view.picture.notes.iter().map(|note| NoteLine::new(view, note));
         let notes = own.iter().map(NoteLine::from).chain(noted);
@@ -232,9 +232,9 @@ impl Totals {
             let (mut all_ok, mut any_down, mut any_silent) = (true, false, false);
             for network in view.watched() {
                 let standing = view.standing(PracticeIx::new(position), network);
-                all_ok &= standing == NetworkStanding::Ok;
-                any_silent |= standing == NetworkStanding::Silent;
-                if standing == NetworkStanding::Down {
+                all_ok &= standing == Standing::Ok;
+                any_silent |= standing == Standing::Silent;
+                if standing == Standing::Down {
                     any_down = true;
                     down[network.at()] += 1;
                 }

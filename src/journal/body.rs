@@ -117,12 +117,17 @@ pub struct Acknowledged {
 impl Acknowledged {
     /// The practices whose people said so, ids with commas between; empty: it was somebody of the ICB's, or a supplier.
     pub fn practices(&self) -> &str {
-        match self.whom.split_once(' ') {
-            Some(("pcn", of)) => of.split_once(": ").map_or("", |(_, practices)| practices),
-            Some(("role" | "owner", _)) => "",
-            _ if self.whom == "staff" => "",
-            _ => &self.whom,
-        }
+        practices_in(&self.whom)
+    }
+}
+
+/// Of what a notice or an acknowledgement is `for`: the practices, ids with commas between; empty: staff, a role, or an owner.
+pub fn practices_in(whom: &str) -> &str {
+    match whom.split_once(' ') {
+        Some(("pcn", of)) => of.split_once(": ").map_or("", |(_, practices)| practices),
+        Some(("role" | "owner", _)) => "",
+        _ if whom == "staff" => "",
+        _ => whom,
     }
 }
 

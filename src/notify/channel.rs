@@ -120,7 +120,6 @@ pub(super) fn staff_of(config: &crate::config::Config) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::notify::notice::{NoticeKind, NoticeState};
-    use crate::notify::policy::routing::Terms;
     use crate::notify::policy::tests::event;
 
     fn notice(recipient: &str, audience: Audience) -> Notice {
@@ -141,15 +140,9 @@ mod tests {
 
     fn contacts() -> Vec<ContactSettings> {
         vec![ContactSettings {
-            email: "Manager@A.example".to_owned(),
-            name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
-            terms: Terms::default(),
-            pcns: Vec::new(),
-            owners: Vec::new(),
-            roles: Vec::new(),
-            icbs: Vec::new(),
+            ..ContactSettings::plain("Manager@A.example")
         }]
     }
 

@@ -16,7 +16,7 @@ use super::dispatch::Turn;
 use super::exercise;
 use super::hook::{Hook, Message};
 use super::mail::mail;
-use super::notice::{Audience, Notice, NoticeState, Outcome, Try, TryOutcome, masked};
+use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::policy::severity::Severity;
 use super::policy::{self, Hands};
@@ -392,10 +392,7 @@ impl Shared {
             for (follower, _) in &followers {
                 dispatch.queue.withdraw(follower);
             }
-            // One that came back was done long ago.
-            if notice.state != NoticeState::Accepted {
-                dispatch.queue.done(notice);
-            }
+            dispatch.queue.done(notice);
             followers
         };
         for (follower, why) in followers {

@@ -8,7 +8,7 @@ use lettre::message::Mailbox;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
-use super::bounce::{Bouncing, Standing};
+use super::bounce::{Bouncing, BouncingAddress};
 use super::channel::{Channel, Way, contact_of, hook_of, staff_of, ways_of};
 use super::desk::{DeskStats, OutletStats};
 use super::dispatch::{Dispatch, Turn};
@@ -300,7 +300,7 @@ impl Shared {
     }
 
     /// Those whose mails come back at present, the latest first. An address that nobody is written to any more has been mended.
-    pub(super) fn come_back(&self) -> Vec<Standing> {
+    pub(super) fn come_back(&self) -> Vec<BouncingAddress> {
         let (settings, all) = (self.settings(), self.bouncing().list(now()));
         all.into_iter().filter(|standing| settings.knows(&standing.address)).collect()
     }

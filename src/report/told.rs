@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{AcknowledgementLine, Facts, NoticeLine};
 use super::names::Moment;
-use crate::journal::body::{Acknowledged, NoticeFate};
+use crate::journal::body::{Acknowledged, NoticeFate, practices_in};
 use crate::notify::NoticeKind;
 use crate::notify::policy::digest_of;
 use crate::time::At;
@@ -115,13 +115,8 @@ impl<'f> Told<'f> {
 /// Whether what was `for` somebody is this practice's affair: its manager's, its primary care network's, or that of nobody's practice
 /// in particular, such as staff.
 pub(super) fn concerns(whom: &str, practice: &str) -> bool {
-    let network = whom.strip_prefix("pcn ").and_then(|network| network.split_once(": "));
-    if let Some((_, practices)) = network {
-        return practices.split(',').any(|id| id == practice);
-    }
-    // The id of a practice has no space in it, and is nobody's title.
-    let is_practices = whom != "staff" && !whom.starts_with("owner ");
-    !is_practices || whom.split(',').any(|id| id == practice)
+    let practices = practices_in(whom);
+    practices.is_empty() || practices.split(',').any(|id| id == practice)
 }
 
 #[cfg(test)]
@@ -170,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_practice_hears_of_what_is_its_own_and_of_what_is_nobodys_in_particular() {
-        for whom in ["staff", "G82002", "G82001,G82002", "pcn east: G82001,G82002", "owner ICB, network team"]
-        {
+        let staff = ["staff", "role on-call", "owner ICB, network team"];
+        for whom in staff.into_iter().chain(["G82002", "G82001,G82002", "pcn east: G82001,G82002"]) {
             assert!(concerns(whom, "G82002"), "{whom}");
         }
         for whom in ["G82001", "G820021", "pcn G82002: G82001"] {

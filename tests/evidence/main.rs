@@ -14,9 +14,10 @@ mod year;
 use std::path::Path;
 
 use linewatch::incident::{Cause, Event, EventKind, Evidence, Reason, Signature};
+use linewatch::journal::body::Turn;
 use linewatch::journal::{Checked, Head};
 use linewatch::observation::Failure;
-use linewatch::store::{JournalReader, Transition};
+use linewatch::store::{JournalReader, Store, Transition};
 use linewatch::time::At;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -52,6 +53,18 @@ fn change(at: At, practice: &str, ok: bool) -> Transition {
         failure: (!ok).then_some(Failure::Timeout),
         path: None,
     }
+}
+
+/// A store in which linewatch has measured since midnight, and Accurx didn't answer at one practice between these two.
+async fn an_hour_down(dir: &Path, from: At, to: At) -> Store {
+    let store = Store::open(dir).await.expect("a store");
+    let midnight = "2026-03-16T00:00:00Z".parse().expect("a time");
+    store.record_measuring(midnight, Turn::Started).await.expect("written");
+    store
+        .record_transitions(to, &[change(from, "G82002", false), change(to, "G82002", true)])
+        .await
+        .expect("written");
+    store
 }
 
 async fn verified(dir: &Path, head: Option<Head>) -> Checked {

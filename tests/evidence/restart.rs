@@ -9,7 +9,7 @@ use linewatch::report::{Facts, Filter, Ground, IncidentFigures, PeriodFigures, P
 use linewatch::store::{JournalReader, Store};
 use linewatch::time::At;
 
-use super::{change, event};
+use super::{an_hour_down, change, event};
 
 pub(super) const ESTATE: &str = r#"
 [icb]
@@ -163,13 +163,8 @@ async fn an_open_incident_over_a_restart_on_the_night_when_the_clocks_go_back() 
 async fn what_was_withdrawn_or_merged_or_our_own_line_is_counted_against_nobody() {
     let config = config();
     let dir = tempfile::tempdir().expect("a folder");
-    let store = Store::open(dir.path()).await.expect("a store");
-    store.record_measuring(at("2026-03-16T00:00:00Z"), Turn::Started).await.expect("written");
     let (from, to) = (at("2026-03-16T09:00:00Z"), at("2026-03-16T10:00:00Z"));
-    store
-        .record_transitions(to, &[change(from, "G82002", false), change(to, "G82002", true)])
-        .await
-        .expect("written");
+    let store = an_hour_down(dir.path(), from, to).await;
     for (id, reason, kind) in [
         ("2026-03-16-1", linewatch::incident::Reason::Withdrawn, "firewall"),
         ("2026-03-16-2", linewatch::incident::Reason::Merged, "firewall"),

@@ -8,11 +8,11 @@ use linewatch::notify::{
     AckWay, Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome,
 };
 use linewatch::report::{Filter, Ground, PeriodFigures, Planned, period_csv, period_html};
-use linewatch::store::{Settlement, Store};
+use linewatch::store::Settlement;
 use linewatch::time::At;
 
 use super::restart::{at, config, facts};
-use super::{change, event, verified};
+use super::{an_hour_down, event, verified};
 
 fn notice(event: &Event, kind: NoticeKind, audience: Audience, id: &str) -> Notice {
     Notice {
@@ -57,13 +57,8 @@ fn table(csv: &[u8]) -> Vec<BTreeMap<String, String>> {
 async fn a_period_has_each_notice_and_acknowledgement_of_its_incidents_once() {
     let config = config();
     let dir = tempfile::tempdir().expect("a folder");
-    let store = Store::open(dir.path()).await.expect("a store");
-    store.record_measuring(at("2026-03-16T00:00:00Z"), Turn::Started).await.expect("written");
     let (from, to) = (at("2026-03-16T09:00:00Z"), at("2026-03-16T10:00:00Z"));
-    store
-        .record_transitions(to, &[change(from, "G82002", false), change(to, "G82002", true)])
-        .await
-        .expect("written");
+    let store = an_hour_down(dir.path(), from, to).await;
     let digest = "digest.1773651600000.00000000000000aa";
     let manager = Audience::Practices(vec!["G82003".to_owned()]);
     let mut last = None;

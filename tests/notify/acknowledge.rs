@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use linewatch::agent::clock;
 use linewatch::agent::workers::{Field, blank};
-use linewatch::config::{Config, ContactSettings, ContactWay, EscalationStep};
+use linewatch::config::{Config, ContactSettings, EscalationStep};
 use linewatch::estate::{Estate, ProbeIx, Vantage};
 use linewatch::hub::service::{Options, Running, start_in};
 use linewatch::incident::{Event, EventKind};
 use linewatch::notify::policy::person;
-use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{AckWay, Audience, Desk, NoticeKind, Said};
 use linewatch::observation::Observation;
 use linewatch::store::Store;
@@ -52,17 +51,8 @@ fn with_links(relay: std::net::SocketAddr) -> Config {
     config.acknowledgement.link = Some(BASE.parse().expect("a URL"));
     config.acknowledgement.steps =
         vec![EscalationStep { after: std::time::Duration::from_mins(15), to: vec![BOSS.to_owned()] }];
-    config.ways.contacts = vec![ContactSettings {
-        email: BOSS.to_owned(),
-        name: Some("Sam Poe".to_owned()),
-        mobile: None,
-        ways: vec![ContactWay::Email],
-        terms: Terms::default(),
-        pcns: Vec::new(),
-        owners: Vec::new(),
-        roles: Vec::new(),
-        icbs: Vec::new(),
-    }];
+    config.ways.contacts =
+        vec![ContactSettings { name: Some("Sam Poe".to_owned()), ..ContactSettings::plain(BOSS) }];
     config
 }
 

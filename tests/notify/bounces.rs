@@ -10,7 +10,6 @@ use linewatch::estate::SharedSecret;
 use linewatch::incident::{Event, EventKind};
 use linewatch::limits::BOUNCE_PROVEN_AFTER;
 use linewatch::notify::bounce::{ReturnOutcome, Returned};
-use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 use linewatch::store::{Settlement, Store};
 use linewatch::time::At;
@@ -347,15 +346,9 @@ async fn with_texts(config: &mut Config) -> mpsc::UnboundedReceiver<Value> {
         trust_pem: None,
     }];
     config.ways.contacts.push(ContactSettings {
-        email: manager(0),
-        name: None,
         mobile: Some("07700900001".to_owned()),
         ways: vec![ContactWay::Email, ContactWay::Sms],
-        terms: Terms::default(),
-        pcns: Vec::new(),
-        owners: Vec::new(),
-        roles: Vec::new(),
-        icbs: Vec::new(),
+        ..ContactSettings::plain(manager(0))
     });
     texts
 }

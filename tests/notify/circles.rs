@@ -1,9 +1,8 @@
 //! Those who hear besides staff and managers (holders of roles, primary care networks, suppliers) answer from their letters.
 
-use linewatch::config::{Config, ContactSettings, ContactWay, Pcn, RoleSettings};
+use linewatch::config::{Config, ContactSettings, Pcn, RoleSettings};
 use linewatch::estate::Component;
 use linewatch::incident::{Event, EventKind};
-use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::policy::severity::Severity;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -16,17 +15,7 @@ const NETWORK: &str = "manager@east.example";
 const NIGHT: &str = "night@icb.example";
 
 fn contact(email: &str, name: &str) -> ContactSettings {
-    ContactSettings {
-        email: email.to_owned(),
-        name: Some(name.to_owned()),
-        mobile: None,
-        ways: vec![ContactWay::Email],
-        terms: Terms::default(),
-        pcns: Vec::new(),
-        owners: Vec::new(),
-        roles: Vec::new(),
-        icbs: Vec::new(),
-    }
+    ContactSettings { name: Some(name.to_owned()), ..ContactSettings::plain(email) }
 }
 
 /// BT looks after the firewall, East has the first practice, and the night desk hears of firewalls.

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use linewatch::config::{ChannelKind, ChannelSettings, Config, ContactSettings, ContactWay, WaySettings};
 use linewatch::estate::SharedSecret;
 use linewatch::incident::Event;
-use linewatch::notify::policy::routing::Terms;
 use linewatch::notify::{Audience, Desk, Outcome, RelayHealth};
 use linewatch::store::Store;
 use serde_json::Value;
@@ -241,15 +240,9 @@ fn with_texts(mail: SocketAddr, texts: SocketAddr) -> Config {
     config.ways = WaySettings {
         channels: vec![channel("notify", kind, texts, "")],
         contacts: vec![ContactSettings {
-            email: manager(0),
-            name: None,
             mobile: Some("07700900001".to_owned()),
             ways: vec![ContactWay::Email, ContactWay::Sms],
-            terms: Terms::default(),
-            pcns: Vec::new(),
-            owners: Vec::new(),
-            roles: Vec::new(),
-            icbs: Vec::new(),
+            ..ContactSettings::plain(manager(0))
         }],
         pcns: Vec::new(),
         mail_service: Some("nhsmail".to_owned()),

@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::ToSpan as _;
 use jiff::civil::time;
 use linewatch::calendar::Hours;
-use linewatch::config::{Config, ContactSettings, ContactWay, Pcn};
+use linewatch::config::{Config, ContactSettings, Pcn};
 use linewatch::estate::Component;
 use linewatch::incident::Event;
 use linewatch::notify::policy::mute::Muted;
@@ -135,10 +135,6 @@ fn away_today() -> ContactSettings {
     let today = now().to_timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
     let in_three_days = today.checked_add(3.days()).expect("a day").weekday();
     ContactSettings {
-        email: manager(0),
-        name: None,
-        mobile: None,
-        ways: vec![ContactWay::Email],
         terms: Terms {
             hours: Some(Hours {
                 days: vec![in_three_days],
@@ -149,10 +145,7 @@ fn away_today() -> ContactSettings {
             }),
             ..Terms::default()
         },
-        pcns: Vec::new(),
-        owners: Vec::new(),
-        roles: Vec::new(),
-        icbs: Vec::new(),
+        ..ContactSettings::plain(manager(0))
     }
 }
 
@@ -242,11 +235,9 @@ async fn a_network_of_practices_and_an_owner_are_told_in_their_own_words() {
         practices: vec!["P1".to_owned(), "P2".to_owned()],
     }];
     let contact = |email: &str, pcns: &[&str], owners: &[&str]| ContactSettings {
-        email: email.to_owned(),
-        terms: Terms::default(),
         pcns: pcns.iter().map(|id| (*id).to_owned()).collect(),
         owners: owners.iter().map(|name| (*name).to_owned()).collect(),
-        ..away_today()
+        ..ContactSettings::plain(email)
     };
     config.ways.contacts = vec![
         contact("pcn@east.example", &["east"], &[]),

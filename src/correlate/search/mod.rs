@@ -190,13 +190,13 @@ struct Found {
     choice: Choice,
 }
 
-/// What may be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What may be chosen: of what the one before it permits, each permits less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Choice {
     Everything,
     /// What has a name.
     Named,
-    /// Of that, what carries others' checks only where it fails as a whole.
+    /// Of what carries others' checks, only that it fails as a whole; and what people were told of, which is what it was.
     Whole,
 }
 
@@ -295,11 +295,8 @@ impl<'a> Search<'a> {
         // A street that no map shows may stand for several faults that it does show, at less than the price of all: what
         // can be named goes first if it explains more together. And a share of what a network carries may stand for two far ends
         // behind it that are dead, each of which explains less alone.
-        for (choice, stands) in [
-            (Choice::Named, Self::stands_for_named as fn(&Self, &Candidate) -> bool),
-            (Choice::Whole, Self::stands_for_far_ends),
-        ] {
-            if found.chosen.iter().any(|candidate| stands(&self, candidate)) {
+        for choice in [Choice::Named, Choice::Whole] {
+            if found.chosen.iter().any(|candidate| self.leaves_out(choice, candidate)) {
                 self.rebase(&[]);
                 let other = self.greedy(choice);
                 if other.score >= found.score {
@@ -400,22 +397,22 @@ impl<'a> Search<'a> {
     }
 
     fn may_be_chosen(&self, candidate: &Candidate, choice: Choice) -> bool {
+        let each = [Choice::Named, Choice::Whole].into_iter().take_while(|one| *one <= choice);
+        !each.into_iter().any(|one| self.leaves_out(one, candidate))
+    }
+
+    /// Whether this choice is the first that leaves a candidate out.
+    fn leaves_out(&self, choice: Choice, candidate: &Candidate) -> bool {
         match choice {
-            Choice::Everything => true,
-            Choice::Named => !self.stands_for_named(candidate),
-            Choice::Whole => !self.stands_for_named(candidate) && !self.stands_for_far_ends(candidate),
+            Choice::Everything => false,
+            Choice::Named => self.is_unmapped(candidate.node),
+            Choice::Whole => {
+                let kind = self.topology.nodes[candidate.node].kind;
+                matches!(candidate.mode, Mode::Partial(..))
+                    && !matches!(kind, NodeKind::Target(_) | NodeKind::Service(_))
+                    && !self.known.has(candidate.node)
+            }
         }
-    }
-
-    fn stands_for_named(&self, candidate: &Candidate) -> bool {
-        self.is_unmapped(candidate.node)
-    }
-
-    /// What people were told of goes on, and is what it was.
-    fn stands_for_far_ends(&self, candidate: &Candidate) -> bool {
-        matches!(candidate.mode, Mode::Partial(..))
-            && !matches!(self.topology.nodes[candidate.node].kind, NodeKind::Target(_) | NodeKind::Service(_))
-            && !self.known.has(candidate.node)
     }
 
     fn is_monitor(&self, node: NodeIx) -> bool {

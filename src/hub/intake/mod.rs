@@ -162,7 +162,7 @@ impl Intake {
                 "did": "spool_damaged", "practice": who.practice, "agent": who.agent, "spool": spool_id,
                 "places": damages, "lost": state.lost,
             });
-            plan.thinned.push(line.to_string());
+            plan.journal.push(line.to_string());
         }
         // Room first: what is on the disk must find its way to the correlator.
         let reports = self.reports.upgrade().ok_or(Refusal::Busy)?;
@@ -180,7 +180,7 @@ impl Intake {
                 last_heard: now,
                 damages: state.damages,
             };
-            let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.thinned));
+            let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.journal));
             // Several agents may report for one practice: one after the other, until it is on the disk.
             let shared = self.coverage(&who.practice);
             let mut coverage = shared.lock().await;

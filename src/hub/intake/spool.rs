@@ -53,7 +53,7 @@ pub struct Plan {
     /// When there was a result that isn't kept yet.
     pub measured: Vec<At>,
     /// For the journal.
-    pub thinned: Vec<String>,
+    pub journal: Vec<String>,
     /// Records that had been taken before.
     pub again: u64,
     /// Nothing of it has to be written.
@@ -104,7 +104,7 @@ impl Spool {
             transitions: Vec::new(),
             frames: Vec::new(),
             measured: Vec::new(),
-            thinned: Vec::new(),
+            journal: Vec::new(),
             again: 0,
             is_known: true,
             numbers: batch.iter().map(|record| record.seq).collect(),
@@ -145,7 +145,7 @@ impl Spool {
                 }
                 Entry::Thinned(thinned) if !is_kept => {
                     let line = json!({ "did": "thinned", "practice": thinned.practice, "seq": seq, "thinned": thinned });
-                    plan.thinned.push(line.to_string());
+                    plan.journal.push(line.to_string());
                 }
                 Entry::Thinned(_) => plan.again += 1,
             }

@@ -8,11 +8,11 @@ use crate::time::At;
 
 /// Recipients, by the key of their address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Bouncing(BTreeMap<String, Standing>);
+pub struct Bouncing(BTreeMap<String, BouncingAddress>);
 
 /// That mails to somebody come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct BouncingAddress {
     /// As it was written in the letter.
     pub address: String,
     /// As whom they were written to: `G82002`, `staff`.
@@ -25,7 +25,7 @@ pub struct Standing {
 
 impl Bouncing {
     /// A mail to somebody came back for good.
-    pub fn came_back(&mut self, bounce: Standing) {
+    pub fn came_back(&mut self, bounce: BouncingAddress) {
         self.0.retain(|_, standing| standing.last + BOUNCE_COUNTS_FOR > bounce.last);
         let key = key(&bounce.address);
         if self.0.len() >= BOUNCING_KEPT && !self.0.contains_key(&key) {
@@ -33,7 +33,7 @@ impl Bouncing {
         }
         let standing = self.0.entry(key).or_insert_with(|| bounce.clone());
         if standing.last <= bounce.last {
-            *standing = Standing { since: standing.since.min(bounce.since), ..bounce };
+            *standing = BouncingAddress { since: standing.since.min(bounce.since), ..bounce };
         }
     }
 
@@ -43,8 +43,8 @@ impl Bouncing {
     }
 
     /// Those whose mails come back, the latest first.
-    pub fn list(&self, now: At) -> Vec<Standing> {
-        let mut all: Vec<Standing> =
+    pub fn list(&self, now: At) -> Vec<BouncingAddress> {
+        let mut all: Vec<BouncingAddress> =
             self.0.values().filter(|standing| standing.last + BOUNCE_COUNTS_FOR > now).cloned().collect();
         all.sort_by(|a, b| (b.last, &a.address).cmp(&(a.last, &b.address)));
         all
@@ -55,9 +55,9 @@ impl Bouncing {
 mod tests {
     use super::*;
 
-    fn bounce(address: &str, minutes: i64) -> Standing {
+    fn bounce(address: &str, minutes: i64) -> BouncingAddress {
         let at = At::from_millis(minutes * 60_000);
-        Standing {
+        BouncingAddress {
             address: address.to_owned(),
             about: "G82002".to_owned(),
             since: at,

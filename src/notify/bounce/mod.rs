@@ -13,7 +13,7 @@ mod bouncing;
 mod fate;
 mod read;
 
-pub use bouncing::{Bouncing, Standing};
+pub use bouncing::{Bouncing, BouncingAddress};
 pub use fate::{Fate, fate_of};
 #[cfg(any(fuzzing, test))]
 pub(crate) use read::fuzz;
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::notice::{Audience, NoticeKind};
 use crate::limits::{BOUNCE_IDS_MAX, BOUNCE_RECIPIENTS_MAX, BOUNCE_SAID_CHARS_MAX, BOUNCE_WORD_CHARS_MAX};
+use crate::observation::harmless;
 use crate::time::At;
 
 /// What a mail server says became of a mail. Its words are as they came: one line each, within [`Report::bounded`].
@@ -60,7 +61,7 @@ pub struct Recipient {
 }
 
 impl Report {
-    /// The same with every list and every word cut to its bound, and made one line without control characters: a report may come by
+    /// The same with every list and every word cut to its bound, and made one line without what steers a terminal or can't be seen: a report may come by
     /// the API, from a program that isn't ours. `None`: it names no mail, or no recipient.
     #[must_use]
     pub fn bounded(self) -> Option<Self> {
@@ -94,7 +95,7 @@ fn word(text: &str) -> Option<String> {
 
 /// One line of at most so many characters; `None`: nothing is left.
 fn line(text: &str, chars_max: usize) -> Option<String> {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.chars().map(harmless).collect();
     let line: String =
         line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(chars_max).collect();
     let line = line.trim_end();

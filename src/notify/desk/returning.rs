@@ -3,7 +3,7 @@
 use super::Desk;
 use crate::incident::EventKind;
 use crate::limits::{BOUNCE_END_OF_USE, OUTBOX_LOADED_MAX};
-use crate::notify::bounce::{Fate, Report, ReturnOutcome, Returned, Standing, fate_of};
+use crate::notify::bounce::{BouncingAddress, Fate, Report, ReturnOutcome, Returned, fate_of};
 use crate::notify::channel::{Channel, Way};
 use crate::notify::notice::{Notice, NoticeKind, NoticeState, Outcome};
 use crate::notify::queue::Pending;
@@ -97,7 +97,7 @@ impl Desk {
         if returned.is_permanent {
             let (address, about) = (notice.recipient.clone(), notice.audience.label());
             let why = returned.why.clone();
-            shared.bouncing().came_back(Standing { address, about, since: at, last: at, why });
+            shared.bouncing().came_back(BouncingAddress { address, about, since: at, last: at, why });
             shared.dispatch().queue.other_way_first(&notice.recipient);
         }
         let why = returned.why.clone();
@@ -152,7 +152,7 @@ impl Desk {
     }
 
     /// Those whose mails come back at present, the latest first.
-    pub fn bouncing(&self) -> Vec<Standing> {
+    pub fn bouncing(&self) -> Vec<BouncingAddress> {
         self.shared.come_back()
     }
 
@@ -162,7 +162,7 @@ impl Desk {
             Ok(refusals) => {
                 let mut bouncing = self.shared.bouncing();
                 for row in refusals.into_iter().filter(|row| row.bounced) {
-                    bouncing.came_back(Standing {
+                    bouncing.came_back(BouncingAddress {
                         address: row.recipient,
                         about: row.about.unwrap_or_default(),
                         since: row.since,

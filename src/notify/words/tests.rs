@@ -152,14 +152,14 @@ fn manager() -> Audience {
     Audience::Practices(vec!["G82002".to_owned()])
 }
 
-fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], estate: &Estate) -> Letter {
-    let open: Vec<Arc<Event>> = open.iter().cloned().map(Arc::new).collect();
-    let context = Context {
+/// Staff were told, and nothing more is known.
+fn context<'a>(estate: &'a Estate, event: &'a Event) -> Context<'a> {
+    Context {
         estate,
         event,
         earlier: &[],
         last_told: None,
-        open: &open,
+        open: &[],
         staff_told: true,
         awaits_approval: false,
         refused: &[],
@@ -167,7 +167,12 @@ fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], es
         deadlines: &[],
         hands: None,
         link: None,
-    };
+    }
+}
+
+fn write(kind: NoticeKind, audience: Audience, event: &Event, open: &[Event], estate: &Estate) -> Letter {
+    let open: Vec<Arc<Event>> = open.iter().cloned().map(Arc::new).collect();
+    let context = Context { open: &open, ..context(estate, event) };
     letter(&notice(kind, audience, event), &context, &Texts::shipped()).expect("templates render")
 }
 
@@ -288,20 +293,7 @@ fn staff_read_the_evidence() {
 fn staff_read_how_to_approve_and_whom_nobody_could_reach() {
     let (estate, event) = (estate(), firewall());
     let refused = ["G82002".to_owned()];
-    let context = Context {
-        estate: &estate,
-        event: &event,
-        earlier: &[],
-        last_told: None,
-        open: &[],
-        staff_told: true,
-        awaits_approval: true,
-        refused: &refused,
-        next: None,
-        deadlines: &[],
-        hands: None,
-        link: None,
-    };
+    let context = Context { awaits_approval: true, refused: &refused, ..context(&estate, &event) };
     let letter = letter(&notice(NoticeKind::Update, Audience::Staff, &event), &context, &Texts::shipped())
         .expect("templates render");
     assert!(letter.text.contains("linewatch approve 2023-03-16-1"), "{}", letter.text);
@@ -331,20 +323,7 @@ fn deadlines_that_fall_into_an_outage_are_spoken_of_and_no_others() {
         ..firewall()
     };
     let text = |event: &Event, kind: NoticeKind| {
-        let context = Context {
-            estate: &estate,
-            event,
-            earlier: &[],
-            last_told: None,
-            open: &[],
-            staff_told: true,
-            awaits_approval: false,
-            refused: &[],
-            next: None,
-            deadlines: &deadlines,
-            hands: None,
-            link: None,
-        };
+        let context = Context { deadlines: &deadlines, ..context(&estate, event) };
         letter(&notice(kind, manager(), event), &context, &Texts::shipped()).expect("templates render").text
     };
     let opening = text(&opened, NoticeKind::Opening);
@@ -368,20 +347,7 @@ fn the_last_letter_says_what_to_catch_up_on_of_what_was_hit_and_is_back() {
     let before = [firewall()];
     let ended = over(firewall(), Reason::Recovered);
     let text = |open: &[Arc<Event>]| {
-        let context = Context {
-            estate: &estate,
-            event: &ended,
-            earlier: &before,
-            last_told: None,
-            open,
-            staff_told: true,
-            awaits_approval: false,
-            refused: &[],
-            next: None,
-            deadlines: &[],
-            hands: None,
-            link: None,
-        };
+        let context = Context { earlier: &before, open, ..context(&estate, &ended) };
         letter(&notice(NoticeKind::Back, manager(), &ended), &context, &Texts::shipped())
             .expect("templates render")
             .text

@@ -18,20 +18,7 @@ fn bt() -> Vec<Cause> {
 fn told(audience: Audience, kind: NoticeKind, events: &[Event], last_told: Option<At>) -> Letter {
     let estate = estate();
     let (event, earlier) = events.split_last().expect("at least one event");
-    let context = Context {
-        estate: &estate,
-        event,
-        earlier,
-        last_told,
-        open: &[],
-        staff_told: true,
-        awaits_approval: false,
-        refused: &[],
-        next: None,
-        deadlines: &[],
-        hands: None,
-        link: None,
-    };
+    let context = Context { earlier, last_told, ..context(&estate, event) };
     letter(&notice(kind, audience, event), &context, &Texts::shipped()).expect("templates render")
 }
 

@@ -54,20 +54,7 @@ fn write_with(
     link: Option<&str>,
 ) -> Letter {
     let (estate, event) = (estate(), firewall());
-    let context = Context {
-        estate: &estate,
-        event: &event,
-        earlier: &[],
-        last_told: None,
-        open: &[],
-        staff_told: true,
-        awaits_approval: false,
-        refused: &[],
-        next: None,
-        deadlines: &[],
-        hands,
-        link,
-    };
+    let context = Context { hands, link, ..context(&estate, &event) };
     let notice = Notice { due: at(due), ..notice(kind, audience, &event) };
     letter(&notice, &context, &Texts::shipped()).expect("templates render")
 }
