@@ -12,6 +12,7 @@
 //! | `score`, `marks` | what was said against the truth, and sums of it |
 //! | `tables`, `bar` | the results as Markdown |
 //! | `baselines` | the six others |
+//! | `saved` | trials that are done, so that hours of them can be counted over several runs |
 //! | `tune` | chooses their constants, on seeds that are never reported |
 //! | `show` | one trial in full, for whoever improves the model |
 
@@ -24,6 +25,7 @@ mod facts;
 mod marks;
 mod options;
 mod run;
+mod saved;
 mod score;
 mod show;
 mod tables;
@@ -43,7 +45,8 @@ use crate::diagnoser::Linewatch;
 use crate::facts::Facts;
 use crate::marks::Marks;
 use crate::options::Options;
-use crate::run::Hall;
+use crate::run::{Hall, Job};
+use crate::saved::Saved;
 use crate::score::Judge;
 use crate::tables::Results;
 
@@ -74,30 +77,51 @@ fn main() -> anyhow::Result<()> {
     let names: Vec<&'static str> =
         [LINEWATCH].into_iter().chain(Method::NAMES).filter(|name| options.wants(name)).collect();
     anyhow::ensure!(!names.is_empty(), "--only names none of {LINEWATCH}, {}", Method::NAMES.join(", "));
+    let saved = options.save.as_ref().map(|path| Saved::open(path, &names, options.reask)).transpose()?;
+    let kept = |job: &Job| saved.as_ref().and_then(|saved| saved.of(job));
+    let left: Vec<Job> = jobs.iter().filter(|job| kept(job).is_none()).copied().collect();
     let began = std::time::Instant::now();
     let outcomes = run::spread(
-        &jobs,
+        &left,
         options.threads(),
-        |trial, facts| outcome(trial, facts, &names, &options),
+        |job, trial, facts| {
+            let (marks, story) = outcome(trial, facts, &names, &options);
+            saved.as_ref().map_or(Ok(()), |saved| saved.keep(job, &marks))?;
+            anyhow::Ok((marks, story))
+        },
+        || options.minutes.is_none_or(|minutes| began.elapsed().as_secs() < 60 * minutes),
         |done| {
             if done % PROGRESS_EVERY == 0 {
-                eprintln!("{done} of {} trials after {:.0} s", jobs.len(), began.elapsed().as_secs_f64());
+                eprintln!("{done} of {} trials after {:.0} s", left.len(), began.elapsed().as_secs_f64());
             }
         },
     );
+    let (new, wanted) = (outcomes.len(), jobs.len());
+    let mut outcomes = outcomes.into_iter().peekable();
     let mut cells: BTreeMap<(Tier, Family), Vec<Marks>> = BTreeMap::new();
-    for (job, (marks, story)) in jobs.iter().zip(&outcomes) {
+    let mut done: Vec<u64> = Vec::new();
+    for job in &jobs {
+        let marks = match (kept(job), outcomes.next_if(|(of, _)| of == job)) {
+            (Some(marks), _) => marks.clone(),
+            (None, Some((_, outcome))) => {
+                let (marks, story) = outcome?;
+                if let Some(story) = story {
+                    println!("{story}");
+                }
+                marks
+            }
+            // There was no time for it.
+            (None, None) => continue,
+        };
         let sums = cells.entry((job.tier, job.family)).or_insert_with(|| vec![Marks::default(); names.len()]);
-        sums.iter_mut().zip(marks).for_each(|(sum, marks)| sum.merge(marks));
-        if let Some(story) = story {
-            println!("{story}");
-        }
+        sums.iter_mut().zip(&marks).for_each(|(sum, marks)| sum.merge(marks));
+        done.push(job.seed);
     }
-    let first = options.first_seed();
     println!(
-        "{} trials: seeds {first} to {} of {} families in {} tiers; {:.0} s on {} threads.",
-        jobs.len(),
-        jobs.iter().map(|job| job.seed).max().unwrap_or(first),
+        "{} of {wanted} trials ({new} of them now): seeds {} to {} of {} families in {} tiers; {:.0} s on {} threads.",
+        done.len(),
+        done.iter().min().copied().unwrap_or_default(),
+        done.iter().max().copied().unwrap_or_default(),
         families.len(),
         tiers.len(),
         began.elapsed().as_secs_f64(),

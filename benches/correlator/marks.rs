@@ -1,13 +1,15 @@
 //! Sums of what `score` counts, over any number of trials, and what is worked out of them: shares with Wilson's
 //! interval, quantiles with misses as infinite, Brier score and calibration.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// Edges of the bins in which probabilities are compared with what came true. Nothing opens below .9, so the bins
 /// are narrow there.
 const BIN_EDGES: [f64; 7] = [0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
 /// Of the normal distribution, for a two-sided interval of 95 %.
 const Z_95: f64 = 1.959_964;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Marks {
     pub trials: u32,
     /// Truths that are a shared fault, where 25 or more agents report …
@@ -35,7 +37,7 @@ pub struct Marks {
 }
 
 /// How many truths were named, and when.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Named {
     pub truths: u32,
     /// The true cause alone, at onset + 1 and + 3 intervals.
@@ -44,12 +46,18 @@ pub struct Named {
     pub right: [u32; 2],
     /// The same, or a group that holds the true cause beside others that the data could tell from it.
     pub held: [u32; 2],
-    /// From onset to the first naming, in intervals.
+    /// From onset to the first naming, in intervals; in JSON, `null` where it never came.
+    #[serde(deserialize_with = "null_as_infinite")]
     pub intervals: Vec<f64>,
 }
 
+fn null_as_infinite<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    let intervals = Vec::<Option<f64>>::deserialize(from)?;
+    Ok(intervals.into_iter().map(|interval| interval.unwrap_or(f64::INFINITY)).collect())
+}
+
 /// The set of faults, at the moments at which it is judged.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Set {
     pub open: u32,
     pub open_right: u32,
@@ -58,7 +66,7 @@ pub struct Set {
 }
 
 /// Trials in which nothing happens that deserves an incident.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Quiet {
     pub years: f64,
     pub practice_years: f64,
@@ -67,7 +75,7 @@ pub struct Quiet {
     pub false_practice: u32,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Calibration {
     events: u32,
     squares: f64,

@@ -71,6 +71,13 @@ pub struct Options {
     /// Let the agents ask again what has changed, as `run` does. The published figures are of agents that don't.
     #[arg(long)]
     pub reask: bool,
+    /// Keep what each trial came to in this file, and don't run those again that stand there: what takes hours can be stopped
+    /// at any time and goes on with the same command. The table is of all that is done.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tune", "record", "show"])]
+    pub save: Option<PathBuf>,
+    /// Begin no trial after so many minutes.
+    #[arg(long, value_name = "N", requires = "save")]
+    pub minutes: Option<u64>,
     /// Threads; the results don't depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

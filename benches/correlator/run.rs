@@ -15,7 +15,7 @@ use crate::diagnoser::{Diagnoser, Place, Said};
 use crate::facts::Facts;
 
 /// One trial to run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
     pub tier: Tier,
     pub family: Family,
@@ -98,13 +98,15 @@ pub fn play(trial: &Trial, facts: &Facts, blips: &mut Blips, audience: &mut dyn 
     audience.advance(trial.end);
 }
 
-/// Does every job on some thread; the results stand in the order of the jobs. `done` hears how many are done.
+/// Does every job on some thread; the results stand in the order of the jobs. `goes_on`: whether another is begun; `done` hears how
+/// many are done.
 pub fn spread<R: Send>(
     jobs: &[Job],
     threads: usize,
-    work: impl Fn(&Trial, &Arc<Facts>) -> R + Sync,
+    work: impl Fn(&Job, &Trial, &Arc<Facts>) -> R + Sync,
+    goes_on: impl Fn() -> bool + Sync,
     done: impl Fn(usize) + Sync,
-) -> Vec<R> {
+) -> Vec<(Job, R)> {
     // The costliest trials stand last in the list (large estates); begun first, no thread is left alone with one.
     let next = AtomicUsize::new(jobs.len());
     let finished = AtomicUsize::new(0);
@@ -112,13 +114,14 @@ pub fn spread<R: Send>(
     std::thread::scope(|scope| {
         for _ in 0..threads.min(jobs.len()) {
             scope.spawn(|| {
-                while let Ok(left) =
-                    next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                while goes_on()
+                    && let Ok(left) =
+                        next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
                 {
                     let job = &jobs[left - 1];
                     let trial = Trial::new(job.family, job.tier, job.seed);
                     let facts = Arc::new(Facts::new(&trial));
-                    let result = work(&trial, &facts);
+                    let result = work(job, &trial, &facts);
                     if let Ok(mut results) = results.lock() {
                         results.push((left - 1, result));
                     }
@@ -129,5 +132,5 @@ pub fn spread<R: Send>(
     });
     let mut results = results.into_inner().unwrap_or_default();
     results.sort_by_key(|(ix, _)| *ix);
-    results.into_iter().map(|(_, result)| result).collect()
+    results.into_iter().map(|(ix, result)| (jobs[ix], result)).collect()
 }

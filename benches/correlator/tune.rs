@@ -45,7 +45,7 @@ pub fn tune(options: &Options) {
         let results = run::spread(
             &jobs,
             options.threads(),
-            |trial, facts| {
+            |_, trial, facts| {
                 let mut panel =
                     Panel { baselines: Baselines::new(facts, &all), said: vec![Vec::new(); all.len()] };
                 let mut blips = Blips::new(facts);
@@ -62,8 +62,10 @@ pub fn tune(options: &Options) {
                     })
                     .collect::<Vec<_>>()
             },
+            || true,
             |done| eprint!("\r{}: {done} of {} trials ", tier.name(), jobs.len()),
         );
+        let results: Vec<_> = results.into_iter().map(|(_, result)| result).collect();
         print(tier, &all, &results);
     }
 }

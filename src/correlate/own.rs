@@ -10,7 +10,7 @@ use super::model::{
     GOES_ON, HAS_ENDED, HEARD_CUT_OFF, HEARD_SILENT, LATE_CUT_OFF, LOSSY, LogShares, Luck, Mode, Own,
     SILENT_BY_ITSELF, Shape, WAS, log_sum_exp, log_sum_exp_of, own_prior,
 };
-use super::tallies::Grid;
+use super::tallies::{Grid, UNSURE_MS};
 use super::topology::{ProbeFacts, Row, Topology};
 use super::window::{Piece, Pieces, Span};
 
@@ -157,7 +157,7 @@ impl Dirty {
             out: Vec::new(),
             sums: Sums::default(),
         };
-        dirty.work_out(&onsets, topology, looks, hearing.last);
+        dirty.work_out(&onsets, topology, looks, evidence);
         let states = |of: &dyn Fn(&State) -> bool| {
             let logs = dirty.states.iter().filter(|state| of(state));
             log_sum_exp_of(logs.map(|state| state.prior(told) + state.log))
@@ -171,7 +171,7 @@ impl Dirty {
     }
 
     /// `onsets`: by rising time, each once.
-    fn work_out(&mut self, onsets: &[At], topology: &Topology, looks: &Looks, last_heard: At) {
+    fn work_out(&mut self, onsets: &[At], topology: &Topology, looks: &Looks, evidence: &Evidence) {
         // Of the hub's own line nobody is told that it is lossy: it is its reports that matter.
         let is_hub = self.row == topology.hub();
         // The earliest, and later ones: a chronic check must not hide a new fault.
@@ -179,8 +179,14 @@ impl Dirty {
         for since in (0..tried).map(|nth| onsets[nth * onsets.len() / tried]) {
             let on = Span::since(since);
             let logs = self.logs_by_network(topology, looks, on);
+            // What practices report crosses the hub's own lines as its checks do.
+            let reports = |network| {
+                let heard =
+                    if is_hub { evidence.heard_since(since.plus_millis(UNSURE_MS), network) } else { 0 };
+                f64::from(heard) * looks.dead.ok()
+            };
             for (network, log) in logs.iter().enumerate() {
-                self.offer(Own::Out(network), Some(network), log.out, on);
+                self.offer(Own::Out(network), Some(network), log.out + reports(Some(network)), on);
                 if !is_hub {
                     self.offer(Own::Lossy(network), Some(network), log.lossy, on);
                     self.offer(Own::Intercepted(network), Some(network), log.intercepted, on);
@@ -191,7 +197,7 @@ impl Dirty {
                     self.offer(Own::Out(network), Some(network), log, was);
                 }
             }
-            self.offer(Own::Dark, None, logs.iter().map(|log| log.out).sum(), on);
+            self.offer(Own::Dark, None, logs.iter().map(|log| log.out).sum::<f64>() + reports(None), on);
             if let Some(until) = self.over(topology, None, since) {
                 let was = Span { since, until: Some(until) };
                 let logs = self.logs_by_network(topology, looks, was);
@@ -199,7 +205,7 @@ impl Dirty {
             }
         }
         if self.late && !self.states.iter().any(|state| state.own == Own::Dark && !state.was()) {
-            self.offer(Own::Dark, None, 0.0, Span::since(last_heard));
+            self.offer(Own::Dark, None, 0.0, Span::since(evidence.hearings[self.row as usize].last));
         }
     }
 

@@ -176,3 +176,38 @@ fn a_hub_whose_own_checks_are_slow_is_slow_and_not_blind() {
     let during = after(&county, &lines, 1_600.0).picture();
     assert!(during.practices.iter().all(|practice| practice.networks.iter().all(|it| *it == Standing::Ok)));
 }
+
+/// The hub's own checks fail for a minute on these networks, and all practices are heard as before.
+fn own_checks_failing(county: &County, networks: &[&str]) -> Vec<Observation> {
+    stream(county, USUAL, 2_400, |asked| {
+        let fails = networks.iter().any(|network| asked.on(network)) && asked.during(1_200.0, 1_260.0);
+        if asked.site.is_none() && fails { TIMED_OUT } else { Answer::Well }
+    })
+}
+
+/// It isn't blind, whatever else it is.
+#[test]
+fn a_hub_that_hears_everybody_is_not_cut_off_though_its_own_checks_fail() {
+    let county = County::of(24);
+    let mut lines = own_checks_failing(&county, &["hscn", "internet"]);
+    for event in told(&county.estate(), &lines, 2_400) {
+        assert!(event["network"].is_string(), "it is one of its lines at most: {event}");
+    }
+    for line in lines.iter_mut().filter(|line| line.practice != HUB) {
+        let network = if reports_over_hscn_alone(&line.practice) { "hscn" } else { "internet" };
+        line.uplink = Some(network.to_owned());
+    }
+    let events = told(&county.estate(), &lines, 2_400);
+    assert!(events.is_empty(), "{}", brief(&events));
+}
+
+/// Nor is its line on a network dead over which everybody is heard.
+#[test]
+fn a_line_over_which_practices_are_heard_is_not_down_though_the_hubs_own_checks_fail_there() {
+    let county = County::of(24);
+    let mut lines = own_checks_failing(&county, &["hscn"]);
+    let agents = lines.iter_mut().filter(|line| line.practice != HUB);
+    agents.for_each(|line| line.uplink = Some("hscn".into()));
+    let events = told(&county.estate(), &lines, 2_400);
+    assert!(events.is_empty(), "{}", brief(&events));
+}
