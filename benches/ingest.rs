@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench ingest`: observations a second, JSON lines in gzip, through the whole intake (keys, limits, archive and store on
 //! the disk, correlator), beside a bare axum handler that unpacks and parses the same batches and drops them; both behind the same
-//! door, from the same clients, in turns within one run, and the median of their ratios. `… -- 50` for batches of so many.
+//! door, from the same clients, in turns within one run, and the median of their ratios. `… -- 50` for batches of so many;
+//! `… -- hub` into the hub alone, for a profile.
 //!
 //! `cargo bench --bench ingest -- reconnect 6200`: so many agents, a connection and a key each, whose hub (a process of its own) was
 //! killed and comes back: how long each exchange takes, when the last agent is through, and the hub's memory and processor time. They
@@ -193,7 +194,7 @@ async fn bare(headers: HeaderMap, body: Bytes) -> axum::Json<BatchAnswer> {
     })
 }
 
-async fn ingest(size: u64) -> anyhow::Result<()> {
+async fn ingest(size: u64, hub_alone: bool) -> anyhow::Result<()> {
     let (folder, ca, bearers) = stage(SENDERS * ROUNDS, "127.0.0.1:0").await?;
     let config =
         linewatch::config::load(&folder.join("probes.toml")).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -211,6 +212,11 @@ async fn ingest(size: u64) -> anyhow::Result<()> {
     println!("{SENDERS} agents, {BATCHES} batches of {size} observations each");
     let mut rounds = Vec::new();
     for (round, bearers) in (0..).zip(bearers.chunks(usize::try_from(SENDERS)?)) {
+        if hub_alone {
+            let (taken, put_off) = pour(&hub_at, &ca, round, bearers, size).await?;
+            println!("hub: {taken:.0} observations a second; {put_off} times put off");
+            continue;
+        }
         let (before, _) = pour(&bare_at, &ca, round, bearers, size).await?;
         let (taken, put_off) = pour(&hub_at, &ca, round, bearers, size).await?;
         let (after, _) = pour(&bare_at, &ca, round, bearers, size).await?;
@@ -222,10 +228,12 @@ async fn ingest(size: u64) -> anyhow::Result<()> {
         rounds.push(taken / bare);
     }
     // The first is warming up.
-    let mut ratios = rounds.split_off(1);
+    let mut ratios: Vec<f64> = rounds.into_iter().skip(1).collect();
     ratios.sort_unstable_by(f64::total_cmp);
-    let least = ratios.first().zip(ratios.last());
-    println!("median {:.2} of the bare handler's; from and to: {least:.2?}", ratios[ratios.len() / 2]);
+    if let Some(((least, most), median)) = ratios.first().zip(ratios.last()).zip(ratios.get(ratios.len() / 2))
+    {
+        println!("median {median:.2} of the bare handler's; from {least:.2} to {most:.2}");
+    }
     hub.stop().await;
     let archived = std::fs::read_dir(folder.join("linewatch-data/observations"))?;
     let bytes: u64 = archived.flatten().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
@@ -352,7 +360,7 @@ fn main() -> anyhow::Result<()> {
         if words.iter().any(|word| word == "reconnect") {
             reconnect(number.unwrap_or(6_200)).await
         } else {
-            ingest(number.unwrap_or(500)).await
+            ingest(number.unwrap_or(500), words.iter().any(|word| word == "hub")).await
         }
     })?;
     let _tidy = std::fs::remove_dir_all(Path::new(env!("CARGO_TARGET_TMPDIR")).join("ingest"));

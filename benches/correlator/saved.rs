@@ -103,7 +103,13 @@ impl Saved {
         let mut line = serde_json::to_string(&line)?;
         line.push('\n');
         let mut file = self.file.lock().map_err(|_| anyhow::anyhow!("a thread that was writing panicked"))?;
-        file.write_all(line.as_bytes())?;
+        let end = file.stream_position()?;
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            // A full disk takes a part of a line, and the next is to begin where it should.
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            return Err(error).context("a trial could not be kept; the next run does it again");
+        }
         Ok(())
     }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
+use super::sealing::tend;
 use crate::agent::clock;
-use crate::archive::keeping::{LetGo, Settings, prune, seal};
 use crate::archive::{Archive, Opened, Position, folder};
 use crate::hub::background::Retention;
 use crate::hub::notes::{About, OwnNotes};
-use crate::limits::{ARCHIVE_AGAIN_AFTER, ARCHIVE_PRUNE_EVERY, KEEPER_BATCHES_MAX, SEAL_QUEUE};
+use crate::limits::{ARCHIVE_AGAIN_AFTER, KEEPER_BATCHES_MAX, SEAL_QUEUE};
 use crate::store::{BatchRow, Store};
 
 /// Something to keep.
@@ -163,62 +163,6 @@ impl Keeper {
         })?;
         self.archive = Some(archive);
         position.map_err(|error| format!("the archive cannot be written: {error}"))
-    }
-}
-
-/// Seals what is closed, and lets go of what is too old or too much, until the keeper ends.
-async fn tend(
-    store: Store,
-    dir: PathBuf,
-    unsealed: Vec<u64>,
-    mut full: mpsc::Receiver<u64>,
-    retention: watch::Receiver<Retention>,
-) {
-    for id in unsealed {
-        seal_one(&dir, id).await;
-    }
-    let mut tick = tokio::time::interval(ARCHIVE_PRUNE_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            id = full.recv() => match id {
-                Some(id) => seal_one(&dir, id).await,
-                None => return,
-            },
-            _ = tick.tick() => {}
-        }
-        let settings = retention.borrow().archive;
-        prune_and_say(&store, &dir, settings).await;
-    }
-}
-
-async fn seal_one(dir: &Path, id: u64) {
-    let dir = dir.to_owned();
-    let sealed = tokio::task::spawn_blocking(move || seal(&dir, id)).await;
-    match sealed.map_err(std::io::Error::other).flatten() {
-        Ok(0) => {}
-        Ok(damages) => tracing::error!("the archive: volume {id} was damaged in {damages} places"),
-        // It is whole as it is, only larger; the next start tries again.
-        Err(error) => tracing::warn!("the archive: volume {id} could not be sealed: {error}"),
-    }
-}
-
-async fn prune_and_say(store: &Store, dir: &Path, settings: Settings) {
-    let (dir, now) = (dir.to_owned(), clock::now());
-    let pruned = tokio::task::spawn_blocking(move || prune(&dir, settings, now)).await;
-    let gone = match pruned.map_err(std::io::Error::other).flatten() {
-        Ok(gone) if gone.is_empty() => return,
-        Ok(gone) => gone,
-        Err(error) => {
-            tracing::warn!("the archive: what is too old could not be let go of: {error}");
-            return;
-        }
-    };
-    let line = |gone: &LetGo| serde_json::json!({ "did": "let_go", "let_go": gone }).to_string();
-    let lines: Vec<String> = gone.iter().map(line).collect();
-    tracing::info!(volumes = gone.len(), "the archive let go of its oldest volumes");
-    if let Err(error) = store.record_about_archive(now, &lines).await {
-        tracing::warn!(%error, "what the archive let go of is not in the journal: {lines:?}");
     }
 }
 

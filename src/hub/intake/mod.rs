@@ -7,6 +7,7 @@
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | [`refusal`] | why a batch is refused |
 //! | [`keeper`] | the task that writes batches |
+//! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
 //! | [`routes`] | `POST /api/v1/observations` |
 //!
 //! A batch is looked at from the outside in: how many ask from there, whose key it is, how often that agent asks, how long the body
@@ -16,6 +17,7 @@ mod correction;
 pub mod keeper;
 pub mod refusal;
 pub mod routes;
+mod sealing;
 pub mod spool;
 
 use std::collections::BTreeMap;
