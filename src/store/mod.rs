@@ -113,6 +113,8 @@ pub struct Transition {
     pub failure: Option<Failure>,
     /// Where its packets stopped, once that is known: then it may be no change, and only say so.
     pub path: Option<PathSeen>,
+    /// The agent that found it; `None`: linewatch itself asked.
+    pub agent: Option<String>,
 }
 
 impl Transition {
@@ -124,6 +126,7 @@ impl Transition {
             ok: seen.ok,
             failure: seen.failure,
             path: seen.path.clone(),
+            agent: seen.agent.clone(),
         }
     }
 }
