@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "linewatch-agent")]
     data: PathBuf,
     /// Certificates to trust as the hub's, PEM, instead of this machine's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "LINEWATCH_HUB_CA")]
     hub_ca: Option<PathBuf>,
     /// Where the page for the people in the practice is served, on their own network
     #[arg(long, value_name = "ADDRESS:PORT", env = "LINEWATCH_PAGE", default_value = "0.0.0.0:9461")]
