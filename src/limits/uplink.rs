@@ -212,3 +212,8 @@ pub const UPLINK_FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long an agent waits at its very first start for the hub to enrol it, from one try to the next at the longest.
 pub const ENROL_WAIT_LONGEST: Duration = Duration::from_secs(30);
+
+/// How often what agents last said of themselves is looked through for news to be kept over a restart; and after how long what is no
+/// news is kept all the same, so that its age is about right. 6,200 agents are ten rows a second.
+pub const WORDS_KEPT_EVERY: Duration = Duration::from_mins(1);
+pub const WORD_KEPT_FOR: Duration = Duration::from_mins(10);

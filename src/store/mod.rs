@@ -27,6 +27,7 @@
 //! deleted or overwritten.
 
 mod acknowledgements;
+mod agent_words;
 mod agents;
 mod archive;
 mod arrears;
@@ -57,6 +58,7 @@ use crate::notify::{LinkKey, Notice};
 use crate::observation::{Failure, Observation, PathSeen};
 use crate::time::At;
 
+pub use agent_words::{AgentWord, Word as HeardWord};
 pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
 use arrears::Arrears;
 pub use error::StoreError;
