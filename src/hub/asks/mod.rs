@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::numbers::Numbers;
@@ -30,6 +30,8 @@ pub struct Asks {
     inner: Mutex<Inner>,
     numbers: Arc<Numbers>,
     closing: CancellationToken,
+    /// Counts questions that agents keep open.
+    questions: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Fate {
 impl Asks {
     pub fn new(numbers: Arc<Numbers>) -> Self {
         let inner = Inner { agents: BTreeMap::new(), all: Bucket::full(ALL, Instant::now()), workers: None };
-        Self { inner: Mutex::new(inner), numbers, closing: CancellationToken::new() }
+        Self { inner: Mutex::new(inner), numbers, closing: CancellationToken::new(), questions: watch::Sender::new(0) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -141,11 +143,17 @@ impl Asks {
                 }
                 listener.woken.clone()
             };
+            self.questions.send_modify(|count| *count = count.wrapping_add(1));
             tokio::select! {
                 () = self.closing.cancelled() => return None,
                 () = woken.notified() => {}
             }
         }
+    }
+
+    /// Changes whenever an agent begins to wait for an answer.
+    pub fn questions(&self) -> watch::Receiver<u64> {
+        self.questions.subscribe()
     }
 
     /// The hub is being stopped: nobody is kept waiting.
