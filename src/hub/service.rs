@@ -232,7 +232,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let connections_max =
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
     let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
-    let door = Door { listener, tls: door_tls, connections_max, per_peer_max };
+    let numbers = Some(hub.numbers.clone());
+    let door = Door { listener, tls: door_tls, connections_max, per_peer_max, numbers };
     let started = if options.whose == Whose::Hubs { Turn::StartedForAgents } else { Turn::Started };
     let tasks = Tasks {
         beats: supervise(

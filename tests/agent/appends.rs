@@ -1,51 +1,55 @@
 //! Tells when a process has changed its files for the n-th time, so that it can be killed there and not at a time of the clock.
 
-use std::io;
-use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use tokio::io::unix::AsyncFd;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use tokio::sync::watch;
 
 use crate::stage::DEADLINE;
 
 /// Changes of files in some folders: each write, and each file that appears, goes or is renamed.
-pub struct Appends(AsyncFd<Watched>);
-
-struct Watched(Inotify);
-
-impl AsRawFd for Watched {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
+pub struct Appends {
+    seen: watch::Receiver<u64>,
+    inotify: Arc<Inotify>,
+    folders: Vec<WatchDescriptor>,
 }
 
 impl Appends {
     /// From now on, to files directly in these folders.
     pub fn to(folders: &[PathBuf]) -> Self {
-        let watched = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
+        let inotify = Arc::new(Inotify::init(InitFlags::IN_CLOEXEC).unwrap());
         let changes = AddWatchFlags::IN_MODIFY
             | AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_MOVED_TO;
-        for folder in folders {
-            watched.add_watch(folder, changes).unwrap();
-        }
-        Self(AsyncFd::new(Watched(watched)).unwrap())
+        let folders = folders.iter().map(|folder| inotify.add_watch(folder, changes).unwrap()).collect();
+        let (count, seen) = watch::channel(0);
+        let reader = inotify.clone();
+        std::thread::spawn(move || {
+            while let Ok(events) = reader.read_events() {
+                let news = events.iter().filter(|event| event.mask.intersects(changes)).count();
+                count.send_modify(|count| *count += news as u64);
+                if events.iter().any(|event| event.mask.contains(AddWatchFlags::IN_IGNORED)) {
+                    return;
+                }
+            }
+        });
+        Self { seen, inotify, folders }
     }
 
     /// Returns with the n-th. Two writes to one file, of which nobody has read yet, count as one.
-    pub async fn nth(&self, n: u64) {
-        let all = async {
-            let mut seen = 0;
-            while seen < n {
-                let mut ready = self.0.readable().await.unwrap();
-                let read = |fd: &AsyncFd<Watched>| fd.get_ref().0.read_events().map_err(io::Error::from);
-                if let Ok(events) = ready.try_io(read) {
-                    seen += events.unwrap().len() as u64;
-                }
-            }
-        };
-        tokio::time::timeout(DEADLINE, all).await.expect("its files change");
+    pub async fn nth(mut self, n: u64) {
+        let all = self.seen.wait_for(|seen| *seen >= n);
+        drop(tokio::time::timeout(DEADLINE, all).await.expect("its files change").unwrap());
+    }
+}
+
+impl Drop for Appends {
+    /// Which its reader hears.
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            self.inotify.rm_watch(*folder).unwrap_or_default();
+        }
     }
 }

@@ -86,7 +86,7 @@ async fn a_hub_killed_at_a_hundred_instants_keeps_everything_once() {
     let data = stage.folder.path().join("linewatch-data");
     let folders = [linewatch::archive::folder(&data), data];
     for kill in 0..KILLS {
-        Appends::to(&folders).nth(nth(20_260_316, kill, 60)).await;
+        Appends::to(&folders).nth(nth(20_260_316, kill, 40)).await;
         child.kill().await.unwrap();
         child = stage.hub_process().await.0;
     }
@@ -153,7 +153,7 @@ async fn an_agent_killed_at_a_hundred_instants_loses_nothing_that_it_wrote() {
     let mut on_disk = BTreeSet::new();
     for kill in 0..KILLS {
         let mut child = stage.agent_process(&at, &code).await;
-        Appends::to(std::slice::from_ref(&spool)).nth(nth(20_230_316, kill, 8)).await;
+        Appends::to(std::slice::from_ref(&spool)).nth(nth(20_230_316, kill, 5)).await;
         child.kill().await.unwrap();
         on_disk.extend(written(&spool));
     }

@@ -51,9 +51,12 @@ impl Book {
 
     /// A code for one more agent of a practice.
     pub fn code(&mut self, tag: Tag, practice: &str, now: At) -> Result<CodeRow, Denied> {
+        // One that was used answers its agent again; of one that was not, nothing is left to say.
         let old = now - CREDENTIALS_KEPT;
-        self.codes.retain(|_, row| row.valid_until > old);
-        if self.codes.len() >= CODES_MAX || self.agents.len() >= AGENTS_MAX {
+        self.codes.retain(|_, row| row.valid_until > if row.used.is_some() { old } else { now });
+        self.agents.retain(|_, row| row.revoked_at.is_none_or(|revoked| revoked > old));
+        let out = self.codes.values().filter(|row| row.used.is_none()).count();
+        if out >= CODES_MAX || self.agents.len() >= AGENTS_MAX {
             return Err(Denied::Full);
         }
         let (practice, valid_until) = (practice.to_owned(), now + CODE_VALID);
@@ -167,6 +170,46 @@ mod tests {
             "that it was is told to nobody else"
         );
         assert_eq!(book.enrol(&code, key.tag(), NOW), Err(Denied::NoCode));
+    }
+
+    #[test]
+    fn an_estate_enrols_however_many_codes_were_used_and_strangers_to_it_are_forgotten() {
+        let mut book = Book::new(Vec::new(), Vec::new(), AgentKey::fresh().expect("chance").tag());
+        let tag = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_be_bytes());
+            Tag::from_bytes(bytes)
+        };
+        let make = |book: &mut Book, n: usize, now: At| {
+            let row = book.code(tag(n), "G82002", now)?;
+            book.put_code(row);
+            Ok::<(), Denied>(())
+        };
+        for n in 0..CODES_MAX {
+            make(&mut book, n, NOW).expect("room");
+        }
+        assert_eq!(make(&mut book, CODES_MAX, NOW), Err(Denied::Full), "so many are out");
+        // All of them are used, each by an agent of its own; and a code for another is made the same day.
+        for n in 0..CODES_MAX {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&ring::digest::digest(&ring::digest::SHA256, &n.to_be_bytes()).as_ref()[..8]);
+            let (code, agent) =
+                book.enrol(&tag(n), Tag::from_bytes(key), NOW).expect("a good code").1.expect("new");
+            book.put_code(code);
+            book.put_agent(agent);
+        }
+        for n in 0..CODES_MAX {
+            make(&mut book, CODES_MAX + n, NOW).expect("none of the others is out any more");
+        }
+        assert_eq!(make(&mut book, 0, NOW), Err(Denied::Full));
+        make(&mut book, 0, NOW + CODE_VALID).expect("those that nobody used were out for a day");
+        // One that was revoked takes no room for ever.
+        let all = book.agents().count();
+        let id = book.agents().next().expect("many").id.clone();
+        let revoked = book.change(&id, |row| row.revoked_at = Some(NOW)).expect("it is there");
+        book.put_agent(revoked);
+        make(&mut book, 1, NOW + CREDENTIALS_KEPT).expect("room");
+        assert_eq!(book.agents().count(), all - 1);
     }
 
     #[test]
