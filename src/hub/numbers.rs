@@ -5,8 +5,8 @@ use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 
 use super::acknowledge::AckOutcome;
 use super::asks::Fate;
-use super::intake::refusal::{REASONS, REASONS_OF_CREDENTIALS};
 use super::intake;
+use super::intake::refusal::{REASONS, REASONS_OF_CREDENTIALS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
 use crate::incident::EventKind;

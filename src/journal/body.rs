@@ -211,7 +211,10 @@ mod tests {
     fn a_change_is_short_and_one_of_before_agents_were_named_reads() {
         let old = r#"["2026-03-16T07:12:03.000Z","G82002","web",false,"timeout",null]"#;
         let change: Change = serde_json::from_str(old).expect("an entry of an earlier version");
-        assert_eq!((change.6.as_deref(), serde_json::to_string(&change).expect("JSON").as_str()), (None, old));
+        assert_eq!(
+            (change.6.as_deref(), serde_json::to_string(&change).expect("JSON").as_str()),
+            (None, old)
+        );
         let named = Change { 6: Some("0123456789ab".to_owned()), ..change };
         let text = serde_json::to_string(&named).expect("JSON");
         assert_eq!(text, old.replace("null]", r#"null,"0123456789ab"]"#));

@@ -58,7 +58,10 @@ impl Changes {
 
     /// When a check was how, in order of time: as the first result said until the second, and so on.
     pub fn of(&self, practice: PracticeIx, probe: ProbeIx) -> &[(At, bool)] {
-        self.by_check.get(self.place(practice, probe)).filter(|_| probe.at() < self.probes).map_or(&[], Vec::as_slice)
+        self.by_check
+            .get(self.place(practice, probe))
+            .filter(|_| probe.at() < self.probes)
+            .map_or(&[], Vec::as_slice)
     }
 
     fn place(&self, practice: PracticeIx, probe: ProbeIx) -> usize {

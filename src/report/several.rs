@@ -206,7 +206,8 @@ mod tests {
     fn what_one_finds_alone_is_its_own_and_what_both_find_is_the_practices() {
         let words = [(0, A, true), (1, B, true), (100, A, false), (200, A, true)];
         assert_eq!(of_both(&words, &[]), [(0, true)]);
-        let both = [(0, A, true), (1, B, true), (100, A, false), (130, B, false), (300, A, true), (330, B, true)];
+        let both =
+            [(0, A, true), (1, B, true), (100, A, false), (130, B, false), (300, A, true), (330, B, true)];
         assert_eq!(of_both(&both, &[]), [(0, true), (130, false), (300, true)]);
     }
 

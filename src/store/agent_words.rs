@@ -50,7 +50,8 @@ impl Store {
     pub async fn record_agent_words(&self, words: &[AgentWord]) -> Result<(), StoreError> {
         self.commit_now(async |tx| {
             for some in words.chunks(ROWS_PER_STATEMENT) {
-                let json = some.iter().map(|it| serde_json::to_string(&it.word)).collect::<Result<Vec<_>, _>>();
+                let json =
+                    some.iter().map(|it| serde_json::to_string(&it.word)).collect::<Result<Vec<_>, _>>();
                 let json = json.map_err(|error| sqlx::Error::Encode(error.into()))?;
                 let mut insert =
                     QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO agent_words (agent, at, word) ");

@@ -305,8 +305,9 @@ async fn put_coverage(tx: &mut Tx, batches: &[BatchRow]) -> Result<(), sqlx::Err
     if rows.is_empty() {
         return Ok(());
     }
-    let mut insert =
-        QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO coverage (practice, agent, base, measured, told) ");
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT OR REPLACE INTO coverage (practice, agent, base, measured, told) ",
+    );
     insert.push_values(&rows, |mut values, ((practice, agent), base, measured, told)| {
         values.push_bind(*practice).push_bind(*agent).push_bind(*base).push_bind(measured).push_bind(told);
     });

@@ -141,7 +141,8 @@ impl JournalReader {
     pub async fn agents_measured_until(&mut self) -> Result<Vec<MeasuredUntil>, StoreError> {
         // A folder of a version that didn't know yet, which nobody has opened since.
         let columns = self.all("SELECT name FROM pragma_table_info('coverage')").await?;
-        let has = |name: &str| columns.iter().any(|row| row.try_get::<&str, _>(0).is_ok_and(|own| own == name));
+        let has =
+            |name: &str| columns.iter().any(|row| row.try_get::<&str, _>(0).is_ok_and(|own| own == name));
         let rows = match (has("measured"), has("agent")) {
             (false, _) => return Ok(Vec::new()),
             (true, false) => "SELECT practice, '' AS agent, measured FROM coverage ORDER BY practice",

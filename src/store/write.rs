@@ -325,8 +325,9 @@ pub(super) async fn add_transitions(
         let path = |transition: &&Transition| transition.path.as_ref().map(serde_json::to_string).transpose();
         let paths = some.iter().map(path).collect::<Result<Vec<_>, _>>();
         let paths = paths.map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let mut insert =
-            QueryBuilder::<Sqlite>::new("INSERT INTO transitions (practice, probe, at, ok, agent, failure, path) ");
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO transitions (practice, probe, at, ok, agent, failure, path) ",
+        );
         insert.push_values(some.iter().zip(paths), |mut values, (transition, path)| {
             values.push_bind(&transition.practice).push_bind(&transition.probe);
             values.push_bind(transition.at.as_millis()).push_bind(transition.ok);

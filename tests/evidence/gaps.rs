@@ -179,13 +179,8 @@ async fn no_answer_ms(a_down: Option<(At, At)>, b_down: Option<(At, At)>, b_off:
     let mut facts = facts(dir.path(), &config, four).await;
     facts.gaps.clear();
     assert!(verified(dir.path(), None).await.is_sound());
-    let ground = Ground {
-        estate: &config.estate,
-        facts: &facts,
-        hours: &config.core_hours,
-        planned: &[],
-        now: four,
-    };
+    let ground =
+        Ground { estate: &config.estate, facts: &facts, hours: &config.core_hours, planned: &[], now: four };
     let figures = IncidentFigures::new(&ground, "2026-03-16-1").expect("an incident");
     let services = figures.practices.iter().flat_map(|practice| &practice.services);
     services.map(|service| service.no_answer_ms).sum()

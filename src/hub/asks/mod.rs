@@ -82,7 +82,12 @@ impl Fate {
 impl Asks {
     pub fn new(numbers: Arc<Numbers>) -> Self {
         let inner = Inner { agents: BTreeMap::new(), all: Bucket::full(ALL, Instant::now()), workers: None };
-        Self { inner: Mutex::new(inner), numbers, closing: CancellationToken::new(), questions: watch::Sender::new(0) }
+        Self {
+            inner: Mutex::new(inner),
+            numbers,
+            closing: CancellationToken::new(),
+            questions: watch::Sender::new(0),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

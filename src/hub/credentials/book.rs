@@ -192,7 +192,9 @@ mod tests {
         // All of them are used, each by an agent of its own; and a code for another is made the same day.
         for n in 0..CODES_MAX {
             let mut key = [0; 32];
-            key[..8].copy_from_slice(&ring::digest::digest(&ring::digest::SHA256, &n.to_be_bytes()).as_ref()[..8]);
+            key[..8].copy_from_slice(
+                &ring::digest::digest(&ring::digest::SHA256, &n.to_be_bytes()).as_ref()[..8],
+            );
             let (code, agent) =
                 book.enrol(&tag(n), Tag::from_bytes(key), NOW).expect("a good code").1.expect("new");
             book.put_code(code);

@@ -24,13 +24,7 @@ pub struct Live {
 
 impl Live {
     pub fn new(heard: Option<At>, instant: Instant) -> Self {
-        Self {
-            heard,
-            said: None,
-            is_ours: false,
-            kept: None,
-            budget: Bucket::full(RATE, instant),
-        }
+        Self { heard, said: None, is_ours: false, kept: None, budget: Bucket::full(RATE, instant) }
     }
 
     /// What the process before this one kept of it.

@@ -200,7 +200,8 @@ impl Credentials {
         let words: Vec<AgentWord> = {
             let live = lock(&self.live);
             let due = live.iter().filter_map(|(agent, live)| Some((agent, live.unkept(all)?)));
-            due.map(|(agent, (at, word))| AgentWord { agent: agent.clone(), at, word: word.clone() }).collect()
+            due.map(|(agent, (at, word))| AgentWord { agent: agent.clone(), at, word: word.clone() })
+                .collect()
         };
         if words.is_empty() {
             return Ok(());

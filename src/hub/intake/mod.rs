@@ -147,8 +147,11 @@ impl Intake {
             // An agent may have several spools: one after the other, until it is on the disk.
             let shared = self.coverage(&who.agent);
             let mut coverage = shared.lock().await;
-            let (next, told) =
-                coverage.with((&who.practice, &who.agent), plan.measured.iter().copied(), whole_millis(apart));
+            let (next, told) = coverage.with(
+                (&who.practice, &who.agent),
+                plan.measured.iter().copied(),
+                whole_millis(apart),
+            );
             let row = BatchRow {
                 spool: row,
                 is_new: spool.is_new(),

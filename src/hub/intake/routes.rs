@@ -17,7 +17,9 @@ use crate::hub::credentials::live::ahead_ms;
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX,
+};
 use crate::uplink::batch;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
