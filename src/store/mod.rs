@@ -5,6 +5,7 @@
 //! | [`open`](self) | `open.rs`: folder, lock, file, migrations; or memory when the disk can't be used |
 //! | `write.rs` | everything that is ever written, each kind idempotent |
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
+//! | `agent_words.rs` | how each agent was when it was last heard |
 //! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `hours.rs` | what was learned of usual hours |

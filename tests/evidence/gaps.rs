@@ -2,7 +2,7 @@
 
 use linewatch::archive::Position;
 use linewatch::incident::EventKind;
-use linewatch::journal::body::Turn;
+use linewatch::journal::body::{Coverage as Body, Turn};
 use linewatch::journal::coverage::Coverage;
 use linewatch::report::{
     Filter, Ground, IncidentFigures, PeriodFigures, incident_csv, incident_html, period_html,
@@ -12,7 +12,7 @@ use linewatch::time::At;
 use linewatch::uplink::key::Tag;
 
 use super::restart::{at, config, facts};
-use super::{change, event, verified};
+use super::{change, event, tamperer, verified};
 
 const PRACTICE: &str = "G82002";
 const APART_MS: i64 = 65_000;
@@ -21,6 +21,8 @@ const APART_MS: i64 = 65_000;
 struct Agent<'s> {
     store: &'s Store,
     id: &'static str,
+    /// As this version keeps what it reports.
+    is_named: bool,
     coverage: Coverage,
     taken: u64,
 }
@@ -40,7 +42,7 @@ impl<'s> Agent<'s> {
             revoked_at: None,
         };
         store.record_credentials(&[Credential::Agent(agent)]).await.expect("written");
-        Self { store, id, coverage: Coverage::default(), taken: 0 }
+        Self { store, id, is_named: true, coverage: Coverage::default(), taken: 0 }
     }
 
     fn found(&self, at: At, ok: bool) -> Transition {
@@ -59,6 +61,7 @@ impl<'s> Agent<'s> {
             last_heard: received,
             damages: 0,
         };
+        let told = told.map(|told| Body { agent: told.agent.filter(|_| self.is_named), ..told });
         let coverage = (PRACTICE.to_owned(), next, told);
         let row = BatchRow { spool, is_new: true, transitions, journal: Vec::new(), coverage };
         self.store.record_batches(&[row], Position { volume: 1, bytes: self.taken }).await.expect("written");
@@ -199,4 +202,78 @@ async fn what_one_of_two_agents_finds_alone_costs_the_practice_no_minute() {
     // The other one is switched off at eleven, and can't say any more that all is well.
     let alone = no_answer_ms(span("09:00", "15:00"), None, true).await;
     assert_eq!(alone, 4 * 60 * minute - 1, "a result stands for its millisecond");
+}
+
+/// What an earlier version made of the tables of 0018_agents_apart.sql.
+const BEFORE: &[&str] = &[
+    "CREATE TABLE before (practice TEXT NOT NULL, probe TEXT NOT NULL, at INTEGER NOT NULL, ok INTEGER NOT NULL, failure TEXT,
+     path TEXT, PRIMARY KEY (practice, probe, at, ok)) STRICT, WITHOUT ROWID",
+    "INSERT INTO before (practice, probe, at, ok, failure, path)
+     SELECT practice, probe, at, ok, failure, path FROM transitions",
+    "DROP TABLE transitions",
+    "ALTER TABLE before RENAME TO transitions",
+    "CREATE INDEX transitions_at ON transitions (at)",
+    "CREATE TABLE before (practice TEXT PRIMARY KEY NOT NULL, base INTEGER NOT NULL, measured TEXT NOT NULL,
+     told TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO before (practice, base, measured, told) SELECT practice, base, measured, told FROM coverage",
+    "DROP TABLE coverage",
+    "ALTER TABLE before RENAME TO coverage",
+    "DROP TABLE agent_words",
+    "DELETE FROM _sqlx_migrations WHERE version = 18",
+];
+
+#[tokio::test]
+async fn a_folder_from_before_agents_were_named_verifies_reads_and_goes_on() {
+    let config = config();
+    let dir = tempfile::tempdir().expect("a folder");
+    let time = |time: &str| at(&format!("2026-03-16T{time}Z"));
+    let store = Store::open(dir.path()).await.expect("a store");
+    store.record_measuring(time("00:00:00"), Turn::StartedForAgents).await.expect("written");
+    let mut agent = Agent::enrolled(&store, FIRST).await;
+    agent.is_named = false;
+    let (eight, twelve) = (time("08:00:00"), time("12:00:00"));
+    let found = [(eight, true), (time("09:00:00"), false), (time("09:30:00"), true)];
+    let found = found.map(|(at, ok)| change(at, PRACTICE, ok)).to_vec();
+    agent.reports(twelve, (eight, twelve), found).await;
+    store.record(&event("2026-03-16-1", EventKind::Opened, eight), &[]).await.expect("written");
+    store.record_measuring(twelve, Turn::Stopped).await.expect("written");
+    store.close().await;
+    drop(store);
+    let pool = tamperer(dir.path()).await;
+    // One connection: another wouldn't know at once which tables there are.
+    let mut one = pool.acquire().await.expect("the file");
+    for undo in BEFORE {
+        sqlx::query(*undo).execute(&mut *one).await.expect(undo);
+    }
+    drop(one);
+    pool.close().await;
+    let minutes_and_gaps = async |now: At| {
+        let record = verified(dir.path(), None).await;
+        assert!(record.is_sound(), "{record:?}");
+        let mut facts = facts(dir.path(), &config, now).await;
+        facts.gaps.clear();
+        let ground =
+            Ground { estate: &config.estate, facts: &facts, hours: &config.core_hours, planned: &[], now };
+        let figures = IncidentFigures::new(&ground, "2026-03-16-1").expect("an incident");
+        let service = &figures.practices[0].services[0];
+        let gaps = facts.practice_gaps.get(&linewatch::estate::PracticeIx(0)).expect("until eight").clone();
+        (service.no_answer_ms / 60_000, gaps)
+    };
+    let until_eight = linewatch::spans::Spans::one(time("00:00:00"), eight);
+    // As it is, by whoever only reads it.
+    assert_eq!(minutes_and_gaps(twelve).await, (30, until_eight.clone()));
+
+    // And taken up by this version, to which the agent reports as before, by its name.
+    let store = Store::open(dir.path()).await.expect("it migrates");
+    store.record_measuring(time("12:00:10"), Turn::StartedForAgents).await.expect("written");
+    let mut agent =
+        Agent { store: &store, id: FIRST, is_named: true, coverage: Coverage::default(), taken: 1 };
+    let (next, four) = (time("12:00:30"), time("16:00:00"));
+    let found = [(next, true), (time("13:00:00"), false), (time("13:30:00"), true)];
+    let found = found.map(|(at, ok)| agent.found(at, ok)).to_vec();
+    agent.reports(four, (next, four), found).await;
+    store.record_measuring(four, Turn::Stopped).await.expect("written");
+    store.close().await;
+    let (minutes, gaps) = minutes_and_gaps(four).await;
+    assert_eq!((minutes, gaps), (60, until_eight));
 }
