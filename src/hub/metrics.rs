@@ -187,7 +187,7 @@ const FAMILIES: [Family; 7] = [
     },
     Family {
         name: "linewatch_agent_path_last_heard_seconds",
-        help: "Time since an agent of the practice was heard over the network; absent when none was since the start.",
+        help: "Time since an agent of the practice was heard over the network; absent when none ever was.",
         write: path_last_heard,
         hub: None,
     },

@@ -256,7 +256,7 @@ impl Gatherer<'_> {
                     serde_json::from_slice(entry.body)?;
                 if let Some(practice) = self.practices.get(practice.as_str()) {
                     let agent = self.several.agent(*practice, agent.as_deref().unwrap_or_default());
-                    self.several.told((*practice, agent), Spans::new(missing), &Spans::new(after_all));
+                    self.several.told((*practice, agent), &Spans::new(missing), &Spans::new(after_all));
                 }
             }
             body::MUTE => {

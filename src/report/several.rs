@@ -59,9 +59,9 @@ impl Several {
     }
 
     /// The journal says that one didn't measure then, and did after all then.
-    pub fn told(&mut self, of: (PracticeIx, AgentIx), missing: Spans, after_all: &Spans) {
+    pub fn told(&mut self, of: (PracticeIx, AgentIx), missing: &Spans, after_all: &Spans) {
         let known = self.missing.entry(of).or_default();
-        *known = known.or(&missing).minus(after_all);
+        *known = known.or(missing).minus(after_all);
     }
 
     pub fn measured_until(&mut self, of: (PracticeIx, AgentIx), until: At) {
@@ -242,11 +242,11 @@ mod tests {
         assert_eq!(several.gaps(PRACTICE, &all), spans(&[(0, 1_000)]), "nobody enrolled");
         let (a, b) = (several.agent(PRACTICE, "a"), several.agent(PRACTICE, "b"));
         assert_eq!((a, b, several.agent(PRACTICE, "a"), several.agent(PRACTICE, "")), (A, B, A, UNNAMED));
-        several.told((PRACTICE, a), spans(&[(0, 100), (200, 400)]), &spans(&[(350, 400)]));
+        several.told((PRACTICE, a), &spans(&[(0, 100), (200, 400)]), &spans(&[(350, 400)]));
         several.measured_until((PRACTICE, a), at(990));
         assert_eq!(several.gaps(PRACTICE, &all), spans(&[(0, 100), (200, 350)]));
         // Another one, which began in that gap, and was switched off while the first measured.
-        several.told((PRACTICE, b), spans(&[(0, 300)]), &Spans::default());
+        several.told((PRACTICE, b), &spans(&[(0, 300)]), &Spans::default());
         several.measured_until((PRACTICE, b), at(700));
         assert_eq!(several.gaps(PRACTICE, &all), spans(&[(0, 100), (200, 300)]));
         assert_eq!(several.away((PRACTICE, b), &all), spans(&[(0, 300), (700, 1_000)]));
@@ -257,7 +257,7 @@ mod tests {
         let mut several = Several::default();
         several.measured_until((PRACTICE, UNNAMED), at(500));
         let a = several.agent(PRACTICE, "a");
-        several.told((PRACTICE, a), spans(&[(0, 530)]), &Spans::default());
+        several.told((PRACTICE, a), &spans(&[(0, 530)]), &Spans::default());
         several.measured_until((PRACTICE, a), at(1_000));
         assert_eq!(several.gaps(PRACTICE, &times(&[(0, 1_000)])), Spans::default());
     }

@@ -12,11 +12,14 @@ use crate::time::At;
 /// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
 pub type Shared = Arc<tokio::sync::Mutex<Spool>>;
 
+/// One agent's, by the spool's id; with when it was last heard.
+type OfAgent = BTreeMap<String, (At, Shared)>;
+
 /// All spools of which the hub has anything.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// By practice, agent, and the spool's id; with when it was last heard.
-    practices: BTreeMap<String, BTreeMap<String, BTreeMap<String, (At, Shared)>>>,
+    /// By practice and agent.
+    practices: BTreeMap<String, BTreeMap<String, OfAgent>>,
 }
 
 impl Shelf {
