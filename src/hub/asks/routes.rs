@@ -33,7 +33,9 @@ async fn listen(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, head
     match heard {
         Ok(Some(probes)) => Json(AsksAnswer { probes }).into_response(),
         // Whoever hears this waits before it asks again.
-        Ok(None) => problem(StatusCode::SERVICE_UNAVAILABLE, "this hub is being stopped"),
+        Ok(None) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "nothing more will be asked by this: ask again later")
+        }
         Err(_) => StatusCode::NO_CONTENT.into_response(),
     }
 }

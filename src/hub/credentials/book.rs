@@ -173,45 +173,42 @@ mod tests {
     }
 
     #[test]
-    fn an_estate_enrols_however_many_codes_were_used_and_strangers_to_it_are_forgotten() {
-        let mut book = Book::new(Vec::new(), Vec::new(), AgentKey::fresh().expect("chance").tag());
+    fn codes_that_were_used_or_are_too_old_and_agents_that_were_revoked_take_no_room_for_ever() {
         let tag = |n: usize| {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&n.to_be_bytes());
             Tag::from_bytes(bytes)
         };
-        let make = |book: &mut Book, n: usize, now: At| {
-            let row = book.code(tag(n), "G82002", now)?;
-            book.put_code(row);
-            Ok::<(), Denied>(())
+        let codes = |used: bool| -> Vec<CodeRow> {
+            let row = |n| CodeRow {
+                tag: tag(n),
+                practice: "G82002".to_owned(),
+                made_at: NOW,
+                valid_until: NOW + CODE_VALID,
+                used: used.then(|| (NOW, format!("{n:012}"))),
+            };
+            (0..CODES_MAX).map(row).collect()
         };
-        for n in 0..CODES_MAX {
-            make(&mut book, n, NOW).expect("room");
-        }
-        assert_eq!(make(&mut book, CODES_MAX, NOW), Err(Denied::Full), "so many are out");
-        // All of them are used, each by an agent of its own; and a code for another is made the same day.
-        for n in 0..CODES_MAX {
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(
-                &ring::digest::digest(&ring::digest::SHA256, &n.to_be_bytes()).as_ref()[..8],
-            );
-            let (code, agent) =
-                book.enrol(&tag(n), Tag::from_bytes(key), NOW).expect("a good code").1.expect("new");
-            book.put_code(code);
-            book.put_agent(agent);
-        }
-        for n in 0..CODES_MAX {
-            make(&mut book, CODES_MAX + n, NOW).expect("none of the others is out any more");
-        }
-        assert_eq!(make(&mut book, 0, NOW), Err(Denied::Full));
-        make(&mut book, 0, NOW + CODE_VALID).expect("those that nobody used were out for a day");
-        // One that was revoked takes no room for ever.
-        let all = book.agents().count();
-        let id = book.agents().next().expect("many").id.clone();
-        let revoked = book.change(&id, |row| row.revoked_at = Some(NOW)).expect("it is there");
-        book.put_agent(revoked);
-        make(&mut book, 1, NOW + CREDENTIALS_KEPT).expect("room");
-        assert_eq!(book.agents().count(), all - 1);
+        let agents = || -> Vec<AgentRow> {
+            let row = |n| AgentRow {
+                id: format!("{n:012}"),
+                practice: "G82002".to_owned(),
+                key: tag(n),
+                next: None,
+                rotate: false,
+                enrolled_at: NOW,
+                revoked_at: Some(NOW),
+            };
+            (0..AGENTS_MAX).map(row).collect()
+        };
+        let another = |codes: Vec<CodeRow>, agents: Vec<AgentRow>, now: At| {
+            Book::new(codes, agents, tag(usize::MAX)).code(tag(usize::MAX), "G82002", now).err()
+        };
+        assert_eq!(another(codes(false), Vec::new(), NOW), Some(Denied::Full), "so many are out");
+        assert_eq!(another(codes(false), Vec::new(), NOW + CODE_VALID), None);
+        assert_eq!(another(codes(true), Vec::new(), NOW), None, "an estate enrols in a day");
+        assert_eq!(another(Vec::new(), agents(), NOW), Some(Denied::Full));
+        assert_eq!(another(Vec::new(), agents(), NOW + CREDENTIALS_KEPT), None);
     }
 
     #[test]

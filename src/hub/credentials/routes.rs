@@ -18,7 +18,7 @@ use crate::hub::intake::routes::who;
 use crate::hub::numbers::AgentRequest;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
-use crate::uplink::message::{ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
+use crate::uplink::message::{AgentLine, ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
 
 /// For people.
 pub fn of_people() -> Router<Arc<Hub>> {
@@ -70,7 +70,11 @@ async fn revoke(
 ) -> Result<Response, No> {
     let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.revoke(&id, &by, clock::now()).await?;
-    Ok(one(&hub, &id))
+    let line = line_of(&hub, &id);
+    if let Some(line) = &line {
+        hub.asks.dismiss(&line.practice, &line.agent);
+    }
+    Ok(Json(line).into_response())
 }
 
 async fn rotate(
@@ -82,12 +86,11 @@ async fn rotate(
 ) -> Result<Response, No> {
     let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.rotate(&id, &by, clock::now()).await?;
-    Ok(one(&hub, &id))
+    Ok(Json(line_of(&hub, &id)).into_response())
 }
 
-fn one(hub: &Hub, id: &str) -> Response {
-    let line = hub.credentials.list().into_iter().find(|line| line.agent == id);
-    Json(line).into_response()
+fn line_of(hub: &Hub, id: &str) -> Option<AgentLine> {
+    hub.credentials.list().into_iter().find(|line| line.agent == id)
 }
 
 /// What a person is told who may not, or asks for what isn't there.
