@@ -202,7 +202,7 @@ async fn ingest(size: u64, hub_alone: bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let bare_at = format!("https://{}", listener.local_addr()?);
     let (_tls, tls) = watch::channel(tls);
-    let door = Door { listener, tls, connections_max: 1_000, per_peer_max: 1_000 };
+    let door = Door { listener, tls, connections_max: 1_000, per_peer_max: 1_000, numbers: None };
     let stop = CancellationToken::new();
     let router = axum::Router::new().route("/api/v1/observations", post(bare));
     let served = tokio::spawn(server::serve(door, router, stop.clone()));

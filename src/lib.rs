@@ -26,6 +26,8 @@
 //! | [`store`] | SQLite: incidents, outbox, journal; the only place with SQL |
 //! | [`world`] | simulated estates and faults, in virtual time or on loopback sockets |
 //! | `folder` | files on this machine's disk, whole or not at all, and the disk that tests put in its place |
+//! | [`distrust`] | why a certificate isn't trusted, in words |
+//! | [`platform`] | what each operating system does in its own way, as far as an agent needs it |
 //! | [`chance`], `hex` | bytes that nobody outside can guess, and bytes as digits |
 //! | [`fuzzing`] | every reader of bytes from outside as a function: for the fuzz targets and their test alone |
 //! | [`cli`] | one file a command; the only place that prints to a terminal |
@@ -49,6 +51,7 @@ pub mod chance;
 pub mod cli;
 pub mod config;
 pub mod correlate;
+pub mod distrust;
 pub mod estate;
 mod folder;
 #[cfg(any(fuzzing, test))]
@@ -60,6 +63,7 @@ pub mod journal;
 pub mod limits;
 pub mod notify;
 pub mod observation;
+pub mod platform;
 pub mod probe;
 pub mod reflector;
 pub mod report;

@@ -326,6 +326,48 @@ fn none(found: &[String], rule: &str) {
     );
 }
 
+/// What only one family of operating systems has.
+const SYSTEMS: &[&str] = &["nix", "os::unix", "os::fd", "signal::unix"];
+
+/// Where it may stand besides `src/platform.rs`, and why.
+const SYSTEM_PLACES: &[(&str, &str)] = &[
+    ("src/probe/echo.rs", "whether a socket for pings is allowed is said in the system's own numbers"),
+    ("src/probe/way_out.rs", "whether an interface has a link"),
+    ("src/probe/fault.rs", "errors of sockets, in the system's own numbers"),
+    ("src/probe/egress/", "the same; and what is sent without being cut up"),
+    (
+        "src/probe/path/",
+        "the errors that packets come back with along a path: Linux alone tells them to anybody",
+    ),
+    ("src/reflector/server.rs", "the far side, which nobody installs at a practice"),
+    ("src/agent/uplink/identity.rs", "its test looks at permissions"),
+    ("src/journal/head.rs", "the same"),
+    ("src/notify/link.rs", "the same"),
+];
+
+/// So that an agent for another system has one file to be written, and the checks that its system answers differently.
+#[test]
+fn what_one_system_does_its_own_way_stands_in_one_file() {
+    let mut found = Vec::new();
+    let mut needed = Vec::new();
+    for source in sources(&["src"]) {
+        let lines: Vec<usize> = SYSTEMS.iter().flat_map(|word| lines_with(&source.code, word)).collect();
+        if lines.is_empty() || source.path == "src/platform.rs" {
+            continue;
+        }
+        match SYSTEM_PLACES.iter().find(|(place, _)| is_in(&source, &[place])) {
+            Some((place, _)) => needed.push(*place),
+            None => found.extend(lines.iter().map(|line| format!("{}:{line}", source.path))),
+        }
+    }
+    none(&found, "what is Unix's own belongs into src/platform.rs:");
+    let idle = SYSTEM_PLACES.iter().filter(|(place, _)| !needed.contains(place));
+    none(
+        &idle.map(|(place, _)| (*place).to_owned()).collect::<Vec<_>>(),
+        "these exceptions are not needed any more:",
+    );
+}
+
 #[test]
 fn the_core_is_pure() {
     let sources = sources(&["src"]);

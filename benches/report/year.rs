@@ -144,5 +144,6 @@ fn turns(estate: &Estate, failed: &Failed) -> [Transition; 2] {
         ok,
         failure: (!ok).then_some(Failure::Timeout),
         path: None,
+        agent: None,
     })
 }

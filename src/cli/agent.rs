@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
 use super::run::log_to_stderr;
@@ -14,6 +13,7 @@ use crate::agent::uplink::service::{AgentSettings, start};
 use crate::agent::uplink::talk::Address;
 use crate::hub::field::Sockets;
 use crate::limits::{SPOOL_BYTES_MAX, SPOOL_BYTES_MIN, UPLINK_HUBS_MAX};
+use crate::platform::Endings;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "linewatch-agent")]
     data: PathBuf,
     /// Certificates to trust as the hub's, PEM, instead of this machine's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "LINEWATCH_HUB_CA")]
     hub_ca: Option<PathBuf>,
     /// Where the page for the people in the practice is served, on their own network
     #[arg(long, value_name = "ADDRESS:PORT", env = "LINEWATCH_PAGE", default_value = "0.0.0.0:9461")]
@@ -76,28 +76,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 async fn watch(settings: AgentSettings) -> anyhow::Result<Exit> {
-    // Taken before anything else, so that a signal that comes early is not lost.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut endings = Endings::listen()?;
     let field = Arc::new(Sockets::new()?);
     let agent = tokio::select! {
         started = start(field, settings) => started?,
-        _ = terminate.recv() => return Ok(Exit::Fine),
-        _ = interrupt.recv() => return Ok(Exit::Fine),
+        () = endings.next() => return Ok(Exit::Fine),
     };
     println!("linewatch {} watches {} as agent {}", env!("CARGO_PKG_VERSION"), agent.practice, agent.id);
     if let Some(page) = agent.page {
         println!("page for the people in the practice: http://{page}/");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    // A second signal means now.
+    endings.next().await;
+    // To be asked a second time means now.
     tokio::select! {
         () = agent.stop() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = endings.next() => {}
     }
     Ok(Exit::Fine)
 }

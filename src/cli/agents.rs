@@ -126,10 +126,13 @@ fn table(agents: &[AgentLine]) -> Result<String, fmt::Error> {
 fn paths(line: &AgentLine) -> String {
     let each = line.paths.iter().map(|path| {
         let name = path.network.as_ref().unwrap_or(&path.hub);
-        let how = match path.works {
-            Some(true) => "works",
-            Some(false) => "fails",
-            None => "untried",
+        // What the process before heard is so no more, as far as anybody knows.
+        let how = match (path.works, line.is_since_start) {
+            (Some(true), true) => "works",
+            (Some(true), false) => "worked",
+            (Some(false), true) => "fails",
+            (Some(false), false) => "failed",
+            (None, _) => "untried",
         };
         plain(&format!("{name} {how}"))
     });
@@ -140,12 +143,18 @@ fn paths(line: &AgentLine) -> String {
 /// What isn't as it should be, a sentence each.
 fn remarks(line: &AgentLine) -> Vec<String> {
     let mut remarks: Vec<String> = line.trouble.iter().cloned().collect();
+    if let Some(as_of) = line.as_of.filter(|_| !line.is_since_start && line.revoked.is_none()) {
+        remarks.push(format!(
+            "not heard since this hub was started: its ways, spool and clock are as it said at {as_of}"
+        ));
+    }
     for path in line.paths.iter().filter(|path| path.works == Some(false)) {
         let since = path.since.map(|since| format!(" since {since}")).unwrap_or_default();
         let heard = path.network.as_ref().and_then(|network| line.heard_on.get(network));
         let heard = heard.map(|at| format!("; last heard over it {at}")).unwrap_or_default();
         let why = path.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        remarks.push(format!("doesn't reach this hub over {}{since}{heard}{why}", path.name()));
+        let verb = if line.is_since_start { "doesn't" } else { "didn't" };
+        remarks.push(format!("{verb} reach this hub over {}{since}{heard}{why}", path.name()));
     }
     if line.damages > 0 {
         let places = if line.damages == 1 { "place" } else { "places" };
@@ -188,11 +197,22 @@ mod tests {
             trouble: None,
             paths: vec![path("hscn", Some(false)), path("internet", Some(true)), path("spare", None)],
             heard_on: [("hscn".to_owned(), at(1))].into(),
+            as_of: Some(at(3)),
+            is_since_start: true,
             damages: 2,
             clock_ahead_ms: Some(0),
             rotating: false,
         };
+        let before = AgentLine { is_since_start: false, ..line.clone() };
         let text = table(&[line]).expect("text");
+        assert!(!text.contains("not heard since"), "{text}");
+        let old = table(&[before]).expect("text");
+        assert!(old.contains("hscn failed, internet worked, spare untried"), "{old}");
+        assert!(
+            old.contains("not heard since this hub was started: its ways, spool and clock are as it said at 2026-03-16T07:03:00.000Z")
+                && old.contains("didn't reach this hub over hscn"),
+            "{old}"
+        );
         assert!(text.contains("hscn fails, internet works, spare untried"), "{text}");
         assert!(
             text.contains(

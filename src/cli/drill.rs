@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::Url;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -28,6 +27,7 @@ use crate::config::{Config, parse_link};
 use crate::estate::Estate;
 use crate::hub::service::{self, Running};
 use crate::limits::{DRILL_CALM, DRILL_OVERTIME, DRILL_STOP_TIMEOUT, DRILL_TELL_EVERY};
+use crate::platform::Endings;
 use crate::time::At;
 use crate::world::faults::World;
 use crate::world::loopback::County;
@@ -361,25 +361,6 @@ impl Drill {
             Some(_) if !judged => put("\nEnded before the story was over.\n"),
             Some(paper) => put(&verdict::page(&self.tale, paper, self.notifying.is_some())),
             None => put(&serde_json::to_string(&self.tale.summary())?),
-        }
-    }
-}
-
-/// Ctrl-C and SIGTERM.
-struct Endings {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Endings {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
         }
     }
 }

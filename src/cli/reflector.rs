@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
 use crate::estate::SharedSecret;
 use crate::limits::{REFLECTOR_PER_SECOND, REFLECTOR_PORTS_MAX, SECRET_CHARS_MAX};
+use crate::platform::Endings;
 use crate::reflector::{Options, Reflector, ports};
 
 /// The environment variable that may hold the secret.
@@ -50,9 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 async fn reflect(options: &Options) -> anyhow::Result<Exit> {
-    // Taken before anything else, so that a signal that comes early is not lost.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut endings = Endings::listen()?;
     let reflector = Reflector::bind(options).await?;
     let counters = reflector.counters();
     let listening: Vec<String> = reflector.ports().iter().map(ToString::to_string).collect();
@@ -60,10 +58,7 @@ async fn reflect(options: &Options) -> anyhow::Result<Exit> {
     println!("at most {} answers a second; Ctrl-C stops.", options.per_second_max);
     let stop = CancellationToken::new();
     let serving = tokio::spawn(reflector.serve(stop.clone()));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    endings.next().await;
     stop.cancel();
     serving.await.context("serving ended badly")?;
     print!("{}", counters.now());

@@ -3,14 +3,13 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::client::plain;
 use super::{Exit, config_or_say};
 use crate::agent::schedule::Whose;
 use crate::config::Config;
 use crate::hub::beats::token::works;
 use crate::hub::service::{self, Options, Running};
+use crate::platform::{Endings, Reloads};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -48,10 +47,7 @@ pub(super) fn run_for(whose: Whose, args: Args) -> anyhow::Result<Exit> {
 }
 
 async fn watch(whose: Whose, args: Args, config: Config) -> anyhow::Result<Exit> {
-    // Taken before anything else, so that a signal that comes early is not lost.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (mut endings, mut reloads) = (Endings::listen()?, Reloads::listen()?);
     let greeting = greeting(whose, &config, &args.config);
     let scheme = if config.hub.tls.is_some() { "https" } else { "http" };
     let options =
@@ -62,20 +58,18 @@ async fn watch(whose: Whose, args: Args, config: Config) -> anyhow::Result<Exit>
     println!("SIGHUP reads the configuration again; Ctrl-C stops.");
     let exit = loop {
         tokio::select! {
-            _ = hangup.recv() => reload(&running).await,
-            _ = terminate.recv() => break Exit::Fine,
-            _ = interrupt.recv() => break Exit::Fine,
+            () = reloads.next() => reload(&running).await,
+            () = endings.next() => break Exit::Fine,
             () = running.ended() => {
                 eprintln!("linewatch: something essential ended on its own; the log says what");
                 break Exit::CouldNotAsk;
             }
         }
     };
-    // A second signal means now.
+    // To be asked a second time means now.
     tokio::select! {
         () = running.stop() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = endings.next() => {}
     }
     Ok(exit)
 }

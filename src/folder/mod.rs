@@ -1,26 +1,18 @@
 //! A folder of segment files, as the few operations that spool and archive use it by. Tests put another in its place: `fake.rs`,
 //! a disk that stops in the middle of any of them.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use crate::platform::{self, Lock};
 
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod whole;
 
 /// Why a folder can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    #[error("another process is using it")]
-    InUse,
-    #[error(transparent)]
-    Disk(#[from] io::Error),
-}
+pub use crate::platform::NoLock as FolderError;
 
 /// Files by their names in one folder. What was written is durable after [`Files::sync`]; names are, after
 /// [`Files::sync_folder`].
@@ -47,7 +39,7 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) struct Folder {
     path: PathBuf,
     /// Released by the system when the process dies. None of those that only look on.
-    _lock: Option<Flock<File>>,
+    _lock: Option<Lock>,
     /// The file that was used last: nearly always the active segment.
     last: Option<(String, File)>,
 }
@@ -55,13 +47,8 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder (for its owner only) and locks it.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            Errno::EWOULDBLOCK => FolderError::InUse,
-            other => FolderError::Disk(other.into()),
-        })?;
+        platform::own_folder(path)?;
+        let lock = Lock::take(&path.join(LOCK))?;
         Ok(Self { path: path.to_owned(), _lock: Some(lock), last: None })
     }
 
@@ -73,9 +60,8 @@ impl Folder {
     fn file(&mut self, name: &str, create: bool) -> io::Result<&File> {
         if self.last.as_ref().is_none_or(|(last, _)| last != name) {
             let path = self.path.join(name);
-            let mut options = OpenOptions::new();
-            let file =
-                options.read(true).write(true).create(create).truncate(false).mode(0o600).open(path)?;
+            let mut options = platform::own_file();
+            let file = options.read(true).write(true).create(create).truncate(false).open(path)?;
             self.last = Some((name.to_owned(), file));
         }
         self.last.as_ref().map(|(_, file)| file).ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -99,7 +85,7 @@ impl Files for Folder {
         let mut bytes = vec![0; length.min(usize::try_from(there).unwrap_or(length))];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, offset + filled as u64) {
+            match platform::read_at(file, rest, offset + filled as u64) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -111,7 +97,7 @@ impl Files for Folder {
     }
 
     fn write(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file(name, true)?.write_all_at(bytes, offset)
+        platform::write_all_at(self.file(name, true)?, bytes, offset)
     }
 
     fn cut(&mut self, name: &str, length: u64) -> io::Result<()> {
@@ -136,7 +122,7 @@ impl Files for Folder {
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        platform::sync_folder(&self.path)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::HubSettings;
 use crate::correlate::UsualHours;
 use crate::incident::Event;
 use crate::journal::body::Turn;
-use crate::limits::{MEASURED_EVERY, PRUNE_EVERY};
+use crate::limits::{MEASURED_EVERY, PRUNE_EVERY, WORDS_KEPT_EVERY};
 use crate::store::{Store, StoreError, Transition};
 
 /// How long things are kept.
@@ -37,6 +37,23 @@ impl From<&HubSettings> for Retention {
 pub async fn tell(hub: Arc<Hub>, mut events: mpsc::Receiver<Event>) {
     while let Some(event) = events.recv().await {
         hub.desk.tell(&event).await;
+    }
+}
+
+/// Keeps what agents say of themselves for the process after this one, until the hub stops: then all of it.
+pub async fn keep_words(hub: Arc<Hub>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(WORDS_KEPT_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let is_last = tokio::select! {
+            () = stop.cancelled() => true,
+            _ = every.tick() => false,
+        };
+        // An error is the store's to report; it is tried again.
+        drop(hub.credentials.keep_words(is_last).await);
+        if is_last {
+            return;
+        }
     }
 }
 

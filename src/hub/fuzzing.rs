@@ -90,7 +90,7 @@ async fn hub() -> Option<Hub> {
         listen: LISTEN,
         view: watch::channel(Arc::new(View::new(Arc::clone(&estate), Arc::new(picture), ledger, 0))).1,
         commands,
-        credentials: Credentials::new(&AgentRows::default(), store.clone()).ok()?,
+        credentials: Credentials::new(&AgentRows::default(), Vec::new(), store.clone()).ok()?,
         intake: Intake::new(
             Vec::new(),
             &std::collections::BTreeMap::new(),

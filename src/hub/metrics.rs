@@ -61,7 +61,7 @@ impl Reach {
         let mut reach: BTreeMap<_, OverNetwork> = BTreeMap::new();
         for agent in agents.iter().filter(|agent| agent.revoked.is_none()) {
             let Some(practice) = estate.practice(&agent.practice) else { continue };
-            let is_heard = agent.last_heard.is_some_and(|heard| heard + PATH_STATE_STANDS >= now);
+            let is_heard = agent.as_of.is_some_and(|said| said + PATH_STATE_STANDS >= now);
             for path in agent.paths.iter().filter(|_| is_heard) {
                 let network = path.network.as_deref().and_then(|id| estate.network(id));
                 if let (Some(network), Some(works)) = (network, path.works) {
@@ -187,7 +187,7 @@ const FAMILIES: [Family; 7] = [
     },
     Family {
         name: "linewatch_agent_path_last_heard_seconds",
-        help: "Time since an agent of the practice was heard over the network; absent when none was since the start.",
+        help: "Time since an agent of the practice was heard over the network; absent when none ever was.",
         write: path_last_heard,
         hub: None,
     },
@@ -478,7 +478,8 @@ mod tests {
         let now = At::from_millis(1_773_644_400_000);
         let agent = |works: Option<bool>, heard_before_ms: i64| AgentLine {
             practice: id.clone(),
-            last_heard: Some(now.plus_millis(-heard_before_ms)),
+            last_heard: Some(now),
+            as_of: Some(now.plus_millis(-heard_before_ms)),
             heard_on: [("internet".to_owned(), now.plus_millis(-heard_before_ms)), ("gone".to_owned(), now)]
                 .into(),
             paths: vec![

@@ -5,7 +5,8 @@ use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 
 use super::acknowledge::AckOutcome;
 use super::asks::Fate;
-use super::intake::{self, refusal::REASONS};
+use super::intake;
+use super::intake::refusal::{REASONS, REASONS_OF_CREDENTIALS};
 use crate::agent::meters::Meters;
 use crate::correlate::Taken;
 use crate::incident::EventKind;
@@ -28,12 +29,59 @@ impl TokenRefused {
     }
 }
 
+/// What agents ask, besides that their batches be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentRequest {
+    Enrol,
+    Key,
+    Config,
+    Asks,
+}
+
+impl AgentRequest {
+    const ALL: [Self; 4] = [Self::Enrol, Self::Key, Self::Config, Self::Asks];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enrol => "enrol",
+            Self::Key => "key",
+            Self::Config => "config",
+            Self::Asks => "asks",
+        }
+    }
+}
+
+/// Why a connection was ended before anything was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetGo {
+    /// Its source holds its share of all.
+    Crowd,
+    /// No TLS handshake in time.
+    Handshake,
+    /// No head of a request in time.
+    Head,
+}
+
+impl LetGo {
+    const ALL: [Self; 3] = [Self::Crowd, Self::Handshake, Self::Head];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crowd => "too_many",
+            Self::Handshake => "slow_handshake",
+            Self::Head => "slow_head",
+        }
+    }
+}
+
 /// All of the hub's own numbers.
 #[derive(Debug)]
 pub struct Numbers {
     pub registry: Registry,
     observations: IntCounterVec,
     batches: IntCounterVec,
+    refused: IntCounterVec,
+    let_go: IntCounterVec,
     reported: IntCounterVec,
     asks: IntCounterVec,
     events: IntCounterVec,
@@ -98,6 +146,24 @@ impl Numbers {
             &["taken"],
         )?;
         registry.register(Box::new(reported.clone()))?;
+        let refused = IntCounterVec::new(
+            Opts::new(
+                "linewatch_agent_requests_refused_total",
+                "Requests of agents, or of who would be one, that were refused, other than batches: to enrol with a code, for a configuration, \
+                 to change a key, to hear what is to be asked now.",
+            ),
+            &["request", "reason"],
+        )?;
+        registry.register(Box::new(refused.clone()))?;
+        let let_go = IntCounterVec::new(
+            Opts::new(
+                "linewatch_connections_let_go_total",
+                "Connections that were ended before anything was asked: of a source that holds too many, without a TLS handshake in time, \
+                 without the head of a request in time.",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(let_go.clone()))?;
         let asks = IntCounterVec::new(
             Opts::new(
                 "linewatch_asks_total",
@@ -164,6 +230,8 @@ impl Numbers {
         let numbers = Self {
             observations,
             batches,
+            refused,
+            let_go,
             reported,
             asks,
             events,
@@ -248,6 +316,14 @@ impl Numbers {
         for keep in Keep::ALL {
             numbers.kept.with_label_values(&[keep.as_str()]);
         }
+        for request in AgentRequest::ALL {
+            for reason in REASONS_OF_CREDENTIALS {
+                numbers.refused.with_label_values(&[request.as_str(), reason]);
+            }
+        }
+        for reason in LetGo::ALL {
+            numbers.let_go.with_label_values(&[reason.as_str()]);
+        }
         for fate in Fate::ALL {
             numbers.asks.with_label_values(&[fate.word()]);
         }
@@ -263,6 +339,15 @@ impl Numbers {
     /// A batch was refused, for a reason of [`REASONS`].
     pub fn refused(&self, reason: &str) {
         self.batches.with_label_values(&[reason]).inc();
+    }
+
+    /// Something else that an agent asked was.
+    pub fn request_refused(&self, request: AgentRequest, reason: &str) {
+        self.refused.with_label_values(&[request.as_str(), reason]).inc();
+    }
+
+    pub fn let_go(&self, reason: LetGo) {
+        self.let_go.with_label_values(&[reason.as_str()]).inc();
     }
 
     pub fn took(&self, batch: &intake::Taken) {

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::numbers::{LetGo, Numbers};
 use crate::config::TlsSettings;
 use crate::limits::{
     ACCEPT_PAUSE, HTTP_CONNECTION_AGE_MAX, HTTP_FAREWELL, HTTP_HEADER_BYTES_MAX, HTTP_HEADERS_MAX,
@@ -66,6 +67,16 @@ pub struct Door {
     pub connections_max: usize,
     /// Of one address, or of one IPv6 household.
     pub per_peer_max: usize,
+    /// Where connections are counted that come to nothing.
+    pub numbers: Option<Arc<Numbers>>,
+}
+
+impl Door {
+    fn let_go(&self, reason: LetGo) {
+        if let Some(numbers) = &self.numbers {
+            numbers.let_go(reason);
+        }
+    }
 }
 
 /// The listener's TLS. Which files can be used is checked when the configuration is read.
@@ -85,6 +96,7 @@ pub fn tls(settings: &TlsSettings) -> Result<Arc<ServerConfig>, rustls::Error> {
 
 /// Serves until it is stopped, then lets the connections that are busy end, for a bounded time.
 pub async fn serve(door: Door, router: Router, stop: CancellationToken) {
+    let door = Arc::new(door);
     let seats = Arc::new(Semaphore::new(door.connections_max));
     let held = Arc::new(Mutex::new(Held::default()));
     let connections = TaskTracker::new();
@@ -100,11 +112,16 @@ pub async fn serve(door: Door, router: Router, stop: CancellationToken) {
         match accepted {
             (Ok((stream, peer)), seat) => {
                 // Who holds many and says nothing leaves the others their seats.
-                let Some(own) = Own::take(&held, peer, door.per_peer_max) else { continue };
+                let Some(own) = Own::take(&held, peer, door.per_peer_max) else {
+                    door.let_go(LetGo::Crowd);
+                    continue;
+                };
                 let tls = door.tls.borrow().clone();
-                let connection = connection(stream, tls, peer, router.clone(), stop.clone());
+                let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
                 connections.spawn(async move {
-                    connection.await;
+                    if let Some(reason) = connection(stream, tls, peer, router, stop).await {
+                        door.let_go(reason);
+                    }
                     drop((seat, own));
                 });
             }
@@ -138,21 +155,27 @@ impl Drop for Own {
     }
 }
 
+/// Returns why it came to nothing, where its peer took too long.
 async fn connection(
     stream: TcpStream,
     tls: Option<Arc<ServerConfig>>,
     peer: SocketAddr,
     router: Router,
     stop: CancellationToken,
-) {
+) -> Option<LetGo> {
     let Some(tls) = tls else { return speak(stream, peer, Speaks::Plainly, router, stop).await };
     let handshake = tokio::time::timeout(HTTP_REQUEST_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
     tokio::select! {
-        () = stop.cancelled() => {}
-        shaken = handshake => if let Ok(Ok(stream)) = shaken {
-            let version = stream.get_ref().1.alpn_protocol();
-            let speaks = if version == Some(HTTP_2) { Speaks::Http2 } else { Speaks::Http1 };
-            speak(stream, peer, speaks, router, stop.clone()).await;
+        () = stop.cancelled() => None,
+        shaken = handshake => match shaken {
+            Ok(Ok(stream)) => {
+                let version = stream.get_ref().1.alpn_protocol();
+                let speaks = if version == Some(HTTP_2) { Speaks::Http2 } else { Speaks::Http1 };
+                speak(stream, peer, speaks, router, stop.clone()).await
+            }
+            // What a peer did wrong is the peer's business.
+            Ok(Err(_)) => None,
+            Err(_) => Some(LetGo::Handshake),
         },
     }
 }
@@ -172,7 +195,7 @@ async fn speak(
     speaks: Speaks,
     router: Router,
     stop: CancellationToken,
-) {
+) -> Option<LetGo> {
     let busy = Busy::default();
     let of_service = busy.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -214,6 +237,7 @@ async fn speak(
             }
         };
         serve_until(connection, stop, idle).await;
+        None
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -221,50 +245,61 @@ async fn speak(
             .max_headers(HTTP_HEADERS_MAX)
             .max_buf_size(HTTP_HEADER_BYTES_MAX)
             .serve_connection(stream, service);
-        serve_until(connection, stop, std::future::pending()).await;
+        let ended = serve_until(connection, stop, std::future::pending()).await;
+        // One on which something was asked, and then nothing more, has only been left open.
+        let is_slow = ended.is_some_and(|error| error.is_timeout()) && !busy.was_asked();
+        is_slow.then_some(LetGo::Head)
     }
 }
 
-/// Serves until the peer goes, or it is time to end; then what is under way may end, for a bounded time.
-async fn serve_until(
-    connection: impl GracefulConnection,
+/// Serves until the peer goes, or it is time to end; then what is under way may end, for a bounded time. Returns how the peer's own
+/// end failed, if it did.
+async fn serve_until<C: GracefulConnection>(
+    connection: C,
     stop: CancellationToken,
     idle: impl Future<Output = ()>,
-) {
+) -> Option<C::Error> {
     let mut connection = pin!(connection);
     tokio::select! {
         // What a peer did wrong is the peer's business; hyper has answered it where it could.
-        _ended = connection.as_mut() => return,
+        ended = connection.as_mut() => return ended.err(),
         () = stop.cancelled() => {}
         () = idle => {}
         () = tokio::time::sleep(HTTP_CONNECTION_AGE_MAX) => {}
     }
     connection.as_mut().graceful_shutdown();
     drop(tokio::time::timeout(HTTP_FAREWELL, connection).await);
+    None
 }
 
-/// How many requests of a connection are under way, and since when there are none.
+/// How many requests of a connection are under way, since when there are none, and whether there ever was one.
 #[derive(Debug, Clone)]
-struct Busy(Arc<Mutex<(usize, Instant)>>);
+struct Busy(Arc<Mutex<(usize, Instant, bool)>>);
 
 impl Default for Busy {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new((0, Instant::now()))))
+        Self(Arc::new(Mutex::new((0, Instant::now(), false))))
     }
 }
 
 impl Busy {
     fn begin(&self) -> UnderWay {
-        self.lock().0 += 1;
+        let mut busy = self.lock();
+        (busy.0, busy.2) = (busy.0 + 1, true);
+        drop(busy);
         UnderWay(self.clone())
     }
 
     fn is_idle_for(&self, length: Duration) -> bool {
-        let (under_way, since) = *self.lock();
+        let (under_way, since, _) = *self.lock();
         under_way == 0 && since.elapsed() >= length
     }
 
-    fn lock(&self) -> MutexGuard<'_, (usize, Instant)> {
+    fn was_asked(&self) -> bool {
+        self.lock().2
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (usize, Instant, bool)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -275,6 +310,6 @@ struct UnderWay(Busy);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut busy = self.0.lock();
-        *busy = (busy.0 - 1, Instant::now());
+        (busy.0, busy.1) = (busy.0 - 1, Instant::now());
     }
 }

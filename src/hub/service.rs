@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::Openings;
 use super::asks::Asks;
-use super::background::{Retention, record, supervise, tell};
+use super::background::{Retention, keep_words, record, supervise, tell};
 use super::beats::Beats;
 use super::credentials::Credentials;
 use super::guard::Access;
@@ -127,6 +127,7 @@ struct Tasks {
     beats: JoinHandle<()>,
     pipeline: JoinHandle<()>,
     teller: JoinHandle<()>,
+    listener: JoinHandle<()>,
     recorder: JoinHandle<()>,
     keeper: JoinHandle<()>,
     server: JoinHandle<()>,
@@ -165,7 +166,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     pulse.beat(clock::now());
     let stop_desk = CancellationToken::new();
     let agents = store.agents().await.context("the agents could not be read")?;
-    let credentials = Credentials::new(&agents, store.clone())?;
+    let words = store.agent_words().await.context("how the agents were could not be read")?;
+    let credentials = Credentials::new(&agents, words, store.clone())?;
     let practices = agents.agents.iter().map(|row| (row.id.clone(), row.practice.clone())).collect();
     let (beats, heard_until) = store.beats().await.context("the last beats could not be read")?;
     let desk = Desk::start(&config, store.clone(), stop_desk.clone()).await;
@@ -230,7 +232,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let connections_max =
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
     let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
-    let door = Door { listener, tls: door_tls, connections_max, per_peer_max };
+    let numbers = Some(hub.numbers.clone());
+    let door = Door { listener, tls: door_tls, connections_max, per_peer_max, numbers };
     let started = if options.whose == Whose::Hubs { Turn::StartedForAgents } else { Turn::Started };
     let tasks = Tasks {
         beats: supervise(
@@ -246,6 +249,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
             ended.clone(),
         ),
         teller: tokio::spawn(tell(hub.clone(), to_tell)),
+        listener: tokio::spawn(keep_words(hub.clone(), stop_server.clone())),
         recorder: tokio::spawn(record(store, to_record, learned, retained, started)),
         keeper: tokio::spawn(keeper.keep(to_keep)),
         server: supervise(
@@ -528,10 +532,12 @@ impl Running {
             hub.intake.settle().await;
             stop_server.cancel();
             drop((&mut tasks.server).await);
+            drop((&mut tasks.listener).await);
         };
         if tokio::time::timeout(STOP_DEADLINE, in_order).await.is_err() {
             tracing::warn!("something did not end within {} s", STOP_DEADLINE.as_secs());
-            for task in [&tasks.beats, &tasks.pipeline, &tasks.teller, &tasks.recorder, &tasks.server] {
+            let Tasks { beats, pipeline, teller, listener, recorder, server, keeper: _ } = &tasks;
+            for task in [beats, pipeline, teller, listener, recorder, server] {
                 task.abort();
             }
         }

@@ -8,7 +8,7 @@
 //! | `notice` | what became of a notice |
 //! | `acknowledgement` | who said that they have an incident in hand, or that they read of it |
 //! | `approval`, `agent` | what an operator did |
-//! | `coverage` | when agents didn't measure at a practice, and when they did after all |
+//! | `coverage` | when an agent didn't measure at its practice, and when it did after all |
 //! | `mute` | that an operator muted something, or ended a mute |
 //! | `measuring` | that linewatch began or ended, or didn't run, and from when |
 //! | `retention` | what was removed because its time was over |
@@ -41,10 +41,18 @@ pub struct Checks {
     pub checks: Vec<Change>,
 }
 
-/// A check that changed from fine to failing or back: `[at, practice, probe, ok, failure, path]`, short because there are
-/// hundreds of thousands a year.
+/// A check that changed from fine to failing or back: `[at, practice, probe, ok, failure, path, agent]`, short because there are
+/// hundreds of thousands a year. Without an agent where linewatch itself asked, or an earlier version wrote the entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change(pub At, pub String, pub String, pub bool, pub Option<Failure>, pub Option<PathSeen>);
+pub struct Change(
+    pub At,
+    pub String,
+    pub String,
+    pub bool,
+    pub Option<Failure>,
+    pub Option<PathSeen>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] pub Option<String>,
+);
 
 /// `notice`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,13 +95,16 @@ pub struct PlannedNotice {
     pub due: At,
 }
 
-/// `coverage`: of one practice, in order; each `[from, to]`.
+/// `coverage`: of one agent, in order; each `[from, to]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     pub practice: String,
-    /// No agent measured; `1970-01-01` for the beginning: before the first observation.
+    /// `None`: an earlier version wrote the entry, of all agents of the practice together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// It didn't measure; `1970-01-01` for the beginning: before the first observation.
     pub missing: Vec<(At, At)>,
-    /// An earlier entry said that none did, and what an agent had kept came later.
+    /// An earlier entry said that it didn't, and what it had kept came later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_all: Vec<(At, At)>,
 }
@@ -195,6 +206,20 @@ pub struct Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_is_short_and_one_of_before_agents_were_named_reads() {
+        let old = r#"["2026-03-16T07:12:03.000Z","G82002","web",false,"timeout",null]"#;
+        let change: Change = serde_json::from_str(old).expect("an entry of an earlier version");
+        assert_eq!(
+            (change.6.as_deref(), serde_json::to_string(&change).expect("JSON").as_str()),
+            (None, old)
+        );
+        let named = Change { 6: Some("0123456789ab".to_owned()), ..change };
+        let text = serde_json::to_string(&named).expect("JSON");
+        assert_eq!(text, old.replace("null]", r#"null,"0123456789ab"]"#));
+        assert_eq!(serde_json::from_str::<Change>(&text).expect("itself"), named);
+    }
 
     #[test]
     fn an_acknowledgement_is_of_practices_where_it_is_of_practices() {

@@ -1,4 +1,4 @@
-//! When agents measured at a practice, and when the journal must say that they didn't. Pure.
+//! When an agent measured at its practice, and when the journal must say that it didn't. Pure.
 //!
 //! What an agent saw comes in any order: what it sees now before the backlog. So a hole may be filled later, in pieces. The journal
 //! hears of a hole as soon as there is one, and of what filled it when it is gone, or [`COVERAGE_TOLD_MS`] at a time: else a backlog of
@@ -9,23 +9,32 @@ use crate::limits::{COVERAGE_STRETCHES_MAX, COVERAGE_TOLD_MS};
 use crate::spans::Spans;
 use crate::time::At;
 
-/// One practice's.
+/// Until when an agent measured, as far as the hub has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredUntil {
+    pub practice: String,
+    /// Empty: all of the practice together, as an earlier version wrote it.
+    pub agent: String,
+    pub until: At,
+}
+
+/// One agent's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// What is before isn't changed any more: there were too many holes to remember them all.
     pub base: At,
     /// From the first to the last of observations that aren't too far apart.
     pub measured: Spans,
-    /// When the journal says that nobody measured; before the first observation that is from the beginning of time.
+    /// When the journal says that it didn't measure; before the first observation that is from the beginning of time.
     pub told: Spans,
 }
 
 impl Coverage {
-    /// With what was seen at these moments. `apart_ms`: as long as this without an observation, and nobody measured. Also: what the
+    /// With what was seen at these moments. `apart_ms`: as long as this without an observation, and it didn't measure. Also: what the
     /// journal must say, if anything.
     pub fn with(
         &self,
-        practice: &str,
+        (practice, agent): (&str, &str),
         seen: impl Iterator<Item = At>,
         apart_ms: i64,
     ) -> (Self, Option<Body>) {
@@ -41,6 +50,7 @@ impl Coverage {
             next.told = holes;
             Body {
                 practice: practice.to_owned(),
+                agent: Some(agent.to_owned()),
                 missing: missing.iter().collect(),
                 after_all: after_all.iter().collect(),
             }
@@ -84,7 +94,7 @@ mod tests {
     type Told = (Vec<(i64, i64)>, Vec<(i64, i64)>);
 
     fn told(coverage: &mut Coverage, seen: &[i64]) -> Option<Told> {
-        let (next, body) = coverage.with("G82002", seen.iter().map(|ms| at(*ms)), APART_MS);
+        let (next, body) = coverage.with(("G82002", "a"), seen.iter().map(|ms| at(*ms)), APART_MS);
         *coverage = next;
         body.map(|body| (pairs(&body.missing), pairs(&body.after_all)))
     }
@@ -107,7 +117,7 @@ mod tests {
         const MINUTE_MS: i64 = 60_000;
         let mut coverage = Coverage::default();
         let told = |coverage: &mut Coverage, seen: &mut dyn Iterator<Item = i64>| {
-            let (next, body) = coverage.with("G82002", seen.map(at), MINUTE_MS);
+            let (next, body) = coverage.with(("G82002", "a"), seen.map(at), MINUTE_MS);
             *coverage = next;
             body.is_some()
         };
@@ -138,7 +148,7 @@ mod tests {
             let mut coverage = Coverage::default();
             let mut said = Spans::default();
             for batch in moments.chunks(pieces) {
-                let (next, body) = coverage.with("G82002", batch.iter().map(|ms| at(*ms)), APART_MS);
+                let (next, body) = coverage.with(("G82002", "a"), batch.iter().map(|ms| at(*ms)), APART_MS);
                 coverage = next;
                 if let Some(body) = body {
                     said = said.or(&Spans::new(body.missing)).minus(&Spans::new(body.after_all));

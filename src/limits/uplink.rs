@@ -6,7 +6,7 @@ use std::time::Duration;
 /// open anything the day after.
 pub const CODE_VALID: Duration = Duration::from_hours(24);
 
-/// Codes that are out at once. An estate is 6,200 practices, enrolled some hundreds a day.
+/// Codes that are out at once: made, not used, and not too old. An estate is 6,200 practices, enrolled some hundreds a day.
 pub const CODES_MAX: usize = 10_000;
 
 /// Agents of one hub, those included that were revoked: 6,200 practices with two agents each, several times over.
@@ -54,6 +54,10 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// What of a refused batch is taken and dropped, in bytes, so that its sender hears why. Four times what fits: whoever sends more isn't
 /// an agent that came to harm.
 pub const BATCH_DROPPED_BYTES_MAX: usize = 4 * BATCH_BYTES_MAX;
+
+/// How long a batch may take to arrive. Less than a request may take in all (`HTTP_REQUEST_TIMEOUT`), so that whoever sends a byte
+/// now and then is told, and counted.
+pub const BATCH_WITHIN: Duration = Duration::from_secs(8);
 
 /// A batch when it is unpacked, in bytes: [`BATCH_LINES_MAX`] lines with long details and traced paths among them.
 pub const BATCH_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -212,3 +216,8 @@ pub const UPLINK_FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long an agent waits at its very first start for the hub to enrol it, from one try to the next at the longest.
 pub const ENROL_WAIT_LONGEST: Duration = Duration::from_secs(30);
+
+/// How often what agents last said of themselves is looked through for news to be kept over a restart; and after how long what is no
+/// news is kept all the same, so that its age is about right. 6,200 agents are ten rows a second.
+pub const WORDS_KEPT_EVERY: Duration = Duration::from_mins(1);
+pub const WORD_KEPT_FOR: Duration = Duration::from_mins(10);

@@ -15,6 +15,7 @@ use rustls::{
 
 use super::fault::Fault;
 use super::vouched::Vouched;
+use crate::distrust;
 use crate::limits::PROBE_TRUST_SETS_MAX;
 use crate::observation::Failure;
 
@@ -182,29 +183,11 @@ impl ServerCertVerifier for Recorder {
 
 /// Why a chain isn't trusted, in the contract's words and a person's.
 pub(super) fn distrusted(why: &CertificateError, name: &str, issuer: Option<&str>) -> Fault {
-    let (failure, words) = match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            (Failure::Expired, "a certificate of its chain has expired".to_owned())
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-            Failure::Untrusted,
-            "a certificate of its chain is not valid yet; if it should be, look at this machine's clock"
-                .to_owned(),
-        ),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            (Failure::Untrusted, "its certificate is for another name".to_owned())
-        }
-        CertificateError::UnknownIssuer => {
-            let issuer = issuer.unwrap_or("an issuer");
-            (Failure::Untrusted, format!("its certificate comes from {issuer}, which is not trusted here"))
-        }
-        // Somebody's root that bears the name of one that is trusted, without its key.
-        CertificateError::BadSignature => {
-            (Failure::Untrusted, "its certificate was not signed by the issuer that it names".to_owned())
-        }
-        CertificateError::Revoked => (Failure::Untrusted, "its certificate was revoked".to_owned()),
-        other => (Failure::Untrusted, other.to_string()),
+    let failure = match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Failure::Expired,
+        _ => Failure::Untrusted,
     };
+    let words = distrust::words(why, issuer);
     Fault::new(failure, format!("{name}: {words}"))
 }
 

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::several::{Several, Times, Word, together};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Event, EventKind, Reason};
 use crate::journal::Kept;
 use crate::journal::body::{self, Acknowledged, Measuring, MuteTurn, Muting, NoticeFate, Turn};
+use crate::journal::coverage::MeasuredUntil;
 use crate::limits::MEASURED_GAP;
 use crate::spans::Spans;
 use crate::time::{At, whole_millis};
@@ -57,14 +58,14 @@ impl Changes {
 
     /// When a check was how, in order of time: as the first result said until the second, and so on.
     pub fn of(&self, practice: PracticeIx, probe: ProbeIx) -> &[(At, bool)] {
-        let place = practice.at() * self.probes + probe.at();
-        self.by_check.get(place).filter(|_| probe.at() < self.probes).map_or(&[], Vec::as_slice)
+        self.by_check
+            .get(self.place(practice, probe))
+            .filter(|_| probe.at() < self.probes)
+            .map_or(&[], Vec::as_slice)
     }
 
-    fn push(&mut self, practice: PracticeIx, probe: ProbeIx, change: (At, bool)) {
-        if let Some(changes) = self.by_check.get_mut(practice.at() * self.probes + probe.at()) {
-            changes.push(change);
-        }
+    fn place(&self, practice: PracticeIx, probe: ProbeIx) -> usize {
+        practice.at() * self.probes + probe.at()
     }
 }
 
@@ -128,10 +129,10 @@ pub struct Gatherer<'e> {
     probes: HashMap<&'e str, ProbeIx>,
     /// By probe, in milliseconds: what arrives so long after its check began came late.
     late_after: Vec<i64>,
-    apart: Duration,
-    /// By practice: when no agent measured, by the journal's last word; and until when one did.
-    missing: BTreeMap<PracticeIx, Spans>,
-    until: BTreeMap<PracticeIx, At>,
+    apart_ms: i64,
+    several: Several,
+    /// By check, as in [`Changes`]: what each agent found.
+    words: Vec<Vec<Word>>,
     /// When linewatch started, and whether agents were to measure.
     starts: Vec<(At, bool)>,
     facts: Facts,
@@ -151,9 +152,9 @@ impl Facts {
                 .map(crate::estate::Probe::rhythm)
                 .map(|(every, timeout)| whole_millis(2 * every + 2 * timeout))
                 .collect(),
-            apart: estate.measured_apart(),
-            missing: BTreeMap::new(),
-            until: BTreeMap::new(),
+            apart_ms: whole_millis(estate.measured_apart()),
+            several: Several::default(),
+            words: vec![Vec::new(); estate.probes.len() * estate.practices.len()],
             starts: Vec::new(),
             facts: Self { changes: Changes::new(estate), ..Self::default() },
         }
@@ -185,6 +186,7 @@ struct LeanChange<'a>(
     bool,
     IgnoredAny,
     IgnoredAny,
+    #[serde(borrow, default)] Cow<'a, str>,
 );
 
 /// An entry couldn't be read.
@@ -197,10 +199,14 @@ impl From<serde_json::Error> for Unread {
 }
 
 impl Gatherer<'_> {
-    /// Until when agents measured at practices, by their ids.
-    pub fn agents_measured_until(&mut self, all: &[(String, At)]) {
-        let known = |(id, until): &(String, At)| Some((*self.practices.get(id.as_str())?, *until));
-        self.until = all.iter().filter_map(known).collect();
+    /// Until when agents measured.
+    pub fn agents_measured_until(&mut self, all: &[MeasuredUntil]) {
+        for MeasuredUntil { practice, agent, until } in all {
+            if let Some(practice) = self.practices.get(practice.as_str()) {
+                let agent = self.several.agent(*practice, agent);
+                self.several.measured_until((*practice, agent), *until);
+            }
+        }
     }
 
     pub fn take(&mut self, entry: Kept<'_>) {
@@ -246,10 +252,11 @@ impl Gatherer<'_> {
                 self.facts.operators.push(OperatorLine { at: entry.at, incident: incident()?, what, by });
             }
             body::COVERAGE => {
-                let body::Coverage { practice, missing, after_all } = serde_json::from_slice(entry.body)?;
+                let body::Coverage { practice, agent, missing, after_all } =
+                    serde_json::from_slice(entry.body)?;
                 if let Some(practice) = self.practices.get(practice.as_str()) {
-                    let known = self.missing.entry(*practice).or_default();
-                    *known = known.or(&Spans::new(missing)).minus(&Spans::new(after_all));
+                    let agent = self.several.agent(*practice, agent.as_deref().unwrap_or_default());
+                    self.several.told((*practice, agent), &Spans::new(missing), &Spans::new(after_all));
                 }
             }
             body::MUTE => {
@@ -279,7 +286,7 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    fn change(&mut self, LeanChange(at, practice, probe, ok, ..): &LeanChange<'_>, received: At) {
+    fn change(&mut self, LeanChange(at, practice, probe, ok, .., agent): &LeanChange<'_>, received: At) {
         // The hub's own checks are nobody's outage.
         if practice == crate::observation::HUB {
             return;
@@ -287,7 +294,10 @@ impl Gatherer<'_> {
         let known = self.practices.get(practice.as_ref()).zip(self.probes.get(probe.as_ref()));
         match known {
             Some((practice, probe)) => {
-                self.facts.changes.push(*practice, *probe, (*at, *ok));
+                let agent = self.several.agent(*practice, agent);
+                if let Some(words) = self.words.get_mut(self.facts.changes.place(*practice, *probe)) {
+                    words.push(Word { at: *at, agent, ok: *ok });
+                }
                 if self.late_after.get(probe.at()).is_some_and(|late| received.millis_since(*at) > *late) {
                     self.facts.received.entry((*practice, *at)).or_insert(received);
                 }
@@ -298,11 +308,10 @@ impl Gatherer<'_> {
 
     /// `measured_until`: until when somebody measured, where that is known; `now`: what is open goes on until then.
     pub fn end(mut self, measured_until: Option<At>, now: At) -> Facts {
+        let times = Times { for_agents: self.for_agents(now), apart_ms: self.apart_ms, now };
+        self.put_together(&times);
+        self.facts.practice_gaps = self.without_agents(&times);
         let facts = &mut self.facts;
-        for changes in &mut facts.changes.by_check {
-            // What came late stands late in the journal. A stable sort: of two results at one time the later word counts.
-            changes.sort_by_key(|(at, _)| *at);
-        }
         facts.measured_until = measured_until;
         if let Some(until) = measured_until.filter(|until| *until + MEASURED_GAP < now) {
             facts.gaps.push(Gap { from: until, to: now, kind: GapKind::NotRunning });
@@ -319,26 +328,37 @@ impl Gatherer<'_> {
             }
         }
         facts.gaps.sort_by_key(|gap| (gap.from, gap.to));
-        self.facts.practice_gaps = self.without_agents(now);
         self.facts
     }
 
-    /// When agents were to measure at each practice, and none did.
-    fn without_agents(&self, now: At) -> BTreeMap<PracticeIx, Spans> {
+    /// What agents found → what the practices had.
+    fn put_together(&mut self, times: &Times) {
+        let probes = self.facts.changes.probes.max(1);
+        for (place, words) in self.words.iter_mut().enumerate() {
+            let mut words = std::mem::take(words);
+            // What came late stands late in the journal. A stable sort: of two results at one time the later word counts.
+            words.sort_by_key(|word| word.at);
+            let practice = PracticeIx::new(place / probes);
+            let all = together(&words, |agent| self.several.away((practice, agent), times));
+            if let Some(changes) = self.facts.changes.by_check.get_mut(place) {
+                *changes = all;
+            }
+        }
+    }
+
+    fn for_agents(&self, now: At) -> Spans {
         let ends = self.starts.iter().skip(1).map(|(at, _)| *at).chain([now]);
         let for_agents = self.starts.iter().zip(ends).filter(|((_, agents), _)| *agents);
-        let for_agents = Spans::new(for_agents.map(|((from, _), to)| (*from, to)).collect());
-        if for_agents.is_empty() {
+        Spans::new(for_agents.map(|((from, _), to)| (*from, to)).collect())
+    }
+
+    /// When agents were to measure at each practice, and none did.
+    fn without_agents(&self, times: &Times) -> BTreeMap<PracticeIx, Spans> {
+        if times.for_agents.is_empty() {
             return BTreeMap::new();
         }
-        let of = |practice: PracticeIx| {
-            // None ever did.
-            let Some(until) = self.until.get(&practice) else { return for_agents.clone() };
-            let since = if *until + self.apart < now { *until } else { now };
-            let missing = self.missing.get(&practice).cloned().unwrap_or_default();
-            missing.or(&Spans::one(since, now)).and(&for_agents)
-        };
         let practices = (0..self.practices.len()).map(PracticeIx::new);
-        practices.map(|practice| (practice, of(practice))).filter(|(_, gaps)| !gaps.is_empty()).collect()
+        let gaps = practices.map(|practice| (practice, self.several.gaps(practice, times)));
+        gaps.filter(|(_, gaps)| !gaps.is_empty()).collect()
     }
 }

@@ -4,6 +4,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `facts.rs` | the journal's entries → what is known |
+//! | `several.rs` | several agents at one practice: what is the practice's, and when none of them measured |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
@@ -29,6 +30,7 @@ mod incident;
 mod measured;
 mod names;
 mod period;
+mod several;
 mod story;
 mod suppliers;
 mod told;

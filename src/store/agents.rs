@@ -65,7 +65,7 @@ pub struct AgentRows {
     pub codes: Vec<CodeRow>,
     pub agents: Vec<AgentRow>,
     pub spools: Vec<SpoolRow>,
-    /// By practice.
+    /// By agent.
     pub coverage: BTreeMap<String, Coverage>,
 }
 
@@ -91,7 +91,7 @@ pub struct BatchRow {
     pub transitions: Vec<Transition>,
     /// Observations that the agent had to let go of: lines of the journal, JSON.
     pub journal: Vec<String>,
-    /// When the practice was measured, this batch included; and what the journal must say of it.
+    /// The practice; when its agent measured there, this batch included; and what the journal must say of that.
     pub coverage: (String, Coverage, Option<body::Coverage>),
 }
 
@@ -113,7 +113,8 @@ impl Store {
             let spools = sqlx::query("SELECT agent, spool, taken, last_heard, damages FROM agent_spools")
                 .fetch_all(readers)
                 .await?;
-            let coverage = sqlx::query("SELECT practice, base, measured, told FROM coverage");
+            // What an earlier version wrote, of all agents of a practice, stands as it is.
+            let coverage = sqlx::query("SELECT agent, base, measured, told FROM coverage WHERE agent <> ''");
             let coverage = coverage.fetch_all(readers).await?;
             Ok(AgentRows {
                 coverage: coverage.iter().map(coverage_of).collect::<Result<_, _>>()?,
@@ -289,23 +290,26 @@ async fn forget_spools(tx: &mut Tx, of: BTreeSet<&str>) -> Result<(), sqlx::Erro
     delete.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
 
-/// Of two of one practice the later has more in it.
+/// Of two of one agent the later has more in it.
 async fn put_coverage(tx: &mut Tx, batches: &[BatchRow]) -> Result<(), sqlx::Error> {
-    let latest: BTreeMap<&str, &Coverage> =
-        batches.iter().map(|batch| (batch.coverage.0.as_str(), &batch.coverage.1)).collect();
+    let latest: BTreeMap<(&str, &str), &Coverage> = batches
+        .iter()
+        .map(|batch| ((batch.coverage.0.as_str(), batch.spool.agent.as_str()), &batch.coverage.1))
+        .collect();
     let mut rows = Vec::with_capacity(latest.len());
-    for (practice, coverage) in latest {
+    for (of, coverage) in latest {
         let json =
             |spans: &Spans| serde_json::to_string(spans).map_err(|error| sqlx::Error::Encode(error.into()));
-        rows.push((practice, coverage.base.as_millis(), json(&coverage.measured)?, json(&coverage.told)?));
+        rows.push((of, coverage.base.as_millis(), json(&coverage.measured)?, json(&coverage.told)?));
     }
     if rows.is_empty() {
         return Ok(());
     }
-    let mut insert =
-        QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO coverage (practice, base, measured, told) ");
-    insert.push_values(&rows, |mut values, (practice, base, measured, told)| {
-        values.push_bind(*practice).push_bind(*base).push_bind(measured).push_bind(told);
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT OR REPLACE INTO coverage (practice, agent, base, measured, told) ",
+    );
+    insert.push_values(&rows, |mut values, ((practice, agent), base, measured, told)| {
+        values.push_bind(*practice).push_bind(*agent).push_bind(*base).push_bind(measured).push_bind(told);
     });
     insert.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
@@ -319,7 +323,7 @@ fn coverage_of(row: &SqliteRow) -> Result<(String, Coverage), sqlx::Error> {
         measured: spans("measured")?,
         told: spans("told")?,
     };
-    Ok((row.try_get("practice")?, coverage))
+    Ok((row.try_get("agent")?, coverage))
 }
 
 fn tag(row: &SqliteRow, column: &str) -> Result<Option<Tag>, sqlx::Error> {

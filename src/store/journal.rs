@@ -38,13 +38,13 @@ impl Store {
         .await
     }
 
-    /// Checks whose last change was to failing, as practice and probe.
+    /// Checks of linewatch's own whose last change was to failing, as practice and probe. What agents find is recorded where it is taken in.
     pub async fn failing_checks(&self) -> Result<Vec<(String, String)>, StoreError> {
         self.read(async {
             // Of the columns without a function SQLite takes those of the row with the maximum.
             let rows = sqlx::query(
-                "SELECT practice, probe FROM (SELECT practice, probe, ok, max(at) FROM transitions GROUP BY practice, probe)
-                 WHERE ok = 0",
+                "SELECT practice, probe FROM (SELECT practice, probe, ok, max(at) FROM transitions WHERE agent = ''
+                 GROUP BY practice, probe) WHERE ok = 0",
             )
             .fetch_all(&self.inner.readers)
             .await?;
@@ -128,7 +128,10 @@ pub(super) fn entries_of<'t>(
 ) -> Result<Vec<NewEntry>, sqlx::Error> {
     let changes: Vec<Change> = changes
         .into_iter()
-        .map(|t| Change(t.at, t.practice.clone(), t.probe.clone(), t.ok, t.failure, t.path.clone()))
+        .map(|t| {
+            let (practice, probe) = (t.practice.clone(), t.probe.clone());
+            Change(t.at, practice, probe, t.ok, t.failure, t.path.clone(), t.agent.clone())
+        })
         .collect();
     let entry = |some: &[Change]| {
         let text = serde_json::to_string(&Checks { adopted, checks: some.to_vec() });
@@ -224,22 +227,24 @@ async fn begin_chain(tx: &mut Tx, key: Option<&JournalKey>, now: At) -> Result<(
 }
 
 async fn adopt_changes(tx: &mut Tx, now: At) -> Result<(), sqlx::Error> {
-    let mut after = (String::new(), String::new(), i64::MIN, -1_i64);
+    let mut after = (String::new(), String::new(), i64::MIN, -1_i64, String::new());
     loop {
         let rows = sqlx::query(
-            "SELECT practice, probe, at, ok, failure, path FROM transitions
-             WHERE (practice, probe, at, ok) > (?, ?, ?, ?) ORDER BY practice, probe, at, ok LIMIT ?",
+            "SELECT practice, probe, at, ok, failure, path, agent FROM transitions
+             WHERE (practice, probe, at, ok, agent) > (?, ?, ?, ?, ?) ORDER BY practice, probe, at, ok, agent LIMIT ?",
         )
         .bind(&after.0)
         .bind(&after.1)
         .bind(after.2)
         .bind(after.3)
+        .bind(&after.4)
         .bind(JOURNAL_PAGE)
         .fetch_all(&mut **tx)
         .await?;
         let some = rows.iter().map(transition).collect::<Result<Vec<_>, _>>()?;
         let Some(last) = some.last() else { return Ok(()) };
-        after = (last.practice.clone(), last.probe.clone(), last.at.as_millis(), i64::from(last.ok));
+        let agent = last.agent.clone().unwrap_or_default();
+        after = (last.practice.clone(), last.probe.clone(), last.at.as_millis(), i64::from(last.ok), agent);
         append_each(tx, &entries_of(now, &some, true)?).await?;
     }
 }
@@ -249,6 +254,7 @@ fn transition(row: &SqliteRow) -> Result<Transition, sqlx::Error> {
     let path =
         path.map(serde_json::from_str).transpose().map_err(|error| sqlx::Error::Decode(error.into()))?;
     let failure: Option<&str> = row.try_get("failure")?;
+    let agent: String = row.try_get("agent")?;
     Ok(Transition {
         at: At::from_millis(row.try_get("at")?),
         practice: row.try_get("practice")?,
@@ -256,6 +262,7 @@ fn transition(row: &SqliteRow) -> Result<Transition, sqlx::Error> {
         ok: row.try_get("ok")?,
         failure: failure.map(super::read::word).transpose()?,
         path,
+        agent: Some(agent).filter(|agent| !agent.is_empty()),
     })
 }
 

@@ -5,6 +5,7 @@
 //! | [`open`](self) | `open.rs`: folder, lock, file, migrations; or memory when the disk can't be used |
 //! | `write.rs` | everything that is ever written, each kind idempotent |
 //! | `agents.rs` | who may report, and what of each agent's spool was taken in |
+//! | `agent_words.rs` | how each agent was when it was last heard |
 //! | `archive.rs` | up to where the archive of observations counts |
 //! | `arrears.rs` | what waits in memory while the disk doesn't take it |
 //! | `hours.rs` | what was learned of usual hours |
@@ -27,6 +28,7 @@
 //! deleted or overwritten.
 
 mod acknowledgements;
+mod agent_words;
 mod agents;
 mod archive;
 mod arrears;
@@ -57,6 +59,7 @@ use crate::notify::{LinkKey, Notice};
 use crate::observation::{Failure, Observation, PathSeen};
 use crate::time::At;
 
+pub use agent_words::{AgentWord, Word as HeardWord};
 pub use agents::{AgentRow, AgentRows, BatchRow, CodeRow, Credential, SpoolRow};
 use arrears::Arrears;
 pub use error::StoreError;
@@ -113,6 +116,8 @@ pub struct Transition {
     pub failure: Option<Failure>,
     /// Where its packets stopped, once that is known: then it may be no change, and only say so.
     pub path: Option<PathSeen>,
+    /// The agent that found it; `None`: linewatch itself asked.
+    pub agent: Option<String>,
 }
 
 impl Transition {
@@ -124,6 +129,7 @@ impl Transition {
             ok: seen.ok,
             failure: seen.failure,
             path: seen.path.clone(),
+            agent: seen.agent.clone(),
         }
     }
 }

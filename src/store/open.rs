@@ -1,11 +1,8 @@
 //! Opening: the folder, the lock, the file, the migrations; or memory when the disk can't be used.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use nix::fcntl::{Flock, FlockArg};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
@@ -19,12 +16,13 @@ use super::{Inner, Store, StoreError, StoreHealth};
 use crate::journal::JournalKey;
 use crate::limits;
 use crate::notify::LinkKey;
+use crate::platform::{self, Lock, NoLock};
 use crate::time::At;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 /// The lock on a data folder; released when it is dropped, and by the system when the process dies.
-pub(super) type FolderLock = Flock<File>;
+pub(super) type FolderLock = Lock;
 
 impl Store {
     /// Opens the store in `dir`: creates the folder (for its owner only) and `linewatch.db` (likewise) where
@@ -137,22 +135,16 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 
 fn prepare(dir: &Path, file: &Path) -> Result<FolderLock, StoreError> {
     let folder = |error: std::io::Error| StoreError::Folder { dir: dir.to_owned(), why: error.to_string() };
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(dir.join("linewatch.lock"))
-        .map_err(folder)?;
-    let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, _)| StoreError::InUse { dir: dir.to_owned() })?;
+    platform::own_folder(dir).map_err(folder)?;
+    let lock = Lock::take(&dir.join("linewatch.lock")).map_err(|error| match error {
+        NoLock::InUse => StoreError::InUse { dir: dir.to_owned() },
+        NoLock::Disk(error) => folder(error),
+    })?;
     // SQLite gives its side files the permissions of the file itself.
-    OpenOptions::new()
+    platform::own_file()
         .create(true)
         .truncate(false)
         .write(true)
-        .mode(0o600)
         .open(file)
         .map_err(|error| StoreError::ReadOnly { file: file.to_owned(), why: error.to_string() })?;
     Ok(lock)

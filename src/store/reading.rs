@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use super::StoreError;
 use super::journal::{base_of, tip_of};
+use crate::journal::coverage::MeasuredUntil;
 use crate::journal::{Checked, Head, JournalKey, Kept, Removed, Tip, Verifier};
 use crate::limits::STORE_WRITE_TIMEOUT;
 use crate::spans::Spans;
@@ -136,17 +137,23 @@ impl JournalReader {
         at.map_err(|error| self.error(&error))
     }
 
-    /// By practice: until when an agent measured there, as far as the hub has it.
-    pub async fn agents_measured_until(&mut self) -> Result<Vec<(String, At)>, StoreError> {
+    /// Until when each agent measured, as far as the hub has it.
+    pub async fn agents_measured_until(&mut self) -> Result<Vec<MeasuredUntil>, StoreError> {
         // A folder of a version that didn't know yet, which nobody has opened since.
-        if self.one("SELECT 1 FROM pragma_table_info('coverage')").await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let rows = self.all("SELECT practice, measured FROM coverage ORDER BY practice").await?;
-        let of = |row: &SqliteRow| -> Result<Option<(String, At)>, sqlx::Error> {
+        let columns = self.all("SELECT name FROM pragma_table_info('coverage')").await?;
+        let has =
+            |name: &str| columns.iter().any(|row| row.try_get::<&str, _>(0).is_ok_and(|own| own == name));
+        let rows = match (has("measured"), has("agent")) {
+            (false, _) => return Ok(Vec::new()),
+            (true, false) => "SELECT practice, '' AS agent, measured FROM coverage ORDER BY practice",
+            (true, true) => "SELECT practice, agent, measured FROM coverage ORDER BY practice, agent",
+        };
+        let rows = self.all(rows).await?;
+        let of = |row: &SqliteRow| -> Result<Option<MeasuredUntil>, sqlx::Error> {
             let measured: Spans = serde_json::from_str(row.try_get("measured")?)
                 .map_err(|error| sqlx::Error::Decode(error.into()))?;
-            Ok(row.try_get("practice").ok().zip(measured.hull().map(|(_, to)| to)))
+            let (practice, agent) = (row.try_get("practice")?, row.try_get("agent")?);
+            Ok(measured.hull().map(|(_, until)| MeasuredUntil { practice, agent, until }))
         };
         let rows: Result<Vec<_>, _> = rows.iter().map(of).collect();
         Ok(rows.map_err(|error| self.error(&error))?.into_iter().flatten().collect())

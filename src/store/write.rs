@@ -312,6 +312,9 @@ async fn record_transitions(tx: &mut Tx, at: At, transitions: &[Transition]) -> 
     append_each(tx, &entries_of(at, new, false)?).await
 }
 
+/// Practice, probe, time, whether it was fine, agent.
+type Key = (String, String, i64, bool, String);
+
 /// Of each whether it wasn't there before. Of two that are the same the first is new.
 pub(super) async fn add_transitions(
     tx: &mut Tx,
@@ -322,21 +325,25 @@ pub(super) async fn add_transitions(
         let path = |transition: &&Transition| transition.path.as_ref().map(serde_json::to_string).transpose();
         let paths = some.iter().map(path).collect::<Result<Vec<_>, _>>();
         let paths = paths.map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let mut insert =
-            QueryBuilder::<Sqlite>::new("INSERT INTO transitions (practice, probe, at, ok, failure, path) ");
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO transitions (practice, probe, at, ok, agent, failure, path) ",
+        );
         insert.push_values(some.iter().zip(paths), |mut values, (transition, path)| {
             values.push_bind(&transition.practice).push_bind(&transition.probe);
             values.push_bind(transition.at.as_millis()).push_bind(transition.ok);
+            values.push_bind(transition.agent.as_deref().unwrap_or_default());
             values.push_bind(transition.failure.map(Failure::as_str)).push_bind(path);
         });
-        insert.push(" ON CONFLICT DO NOTHING RETURNING practice, probe, at, ok");
+        insert.push(" ON CONFLICT DO NOTHING RETURNING practice, probe, at, ok, agent");
         let rows = insert.build().persistent(false).fetch_all(&mut **tx).await?;
-        let key = |row: &SqliteRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
-        let mut added =
-            rows.iter().map(key).collect::<Result<BTreeSet<(String, String, i64, bool)>, sqlx::Error>>()?;
+        let key = |row: &SqliteRow| -> Result<Key, sqlx::Error> {
+            Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?))
+        };
+        let mut added = rows.iter().map(key).collect::<Result<BTreeSet<Key>, sqlx::Error>>()?;
         is_new.extend(some.iter().map(|transition| {
             let (practice, probe) = (transition.practice.clone(), transition.probe.clone());
-            added.remove(&(practice, probe, transition.at.as_millis(), transition.ok))
+            let agent = transition.agent.clone().unwrap_or_default();
+            added.remove(&(practice, probe, transition.at.as_millis(), transition.ok, agent))
         }));
     }
     Ok(is_new)

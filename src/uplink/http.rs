@@ -2,6 +2,8 @@
 
 use reqwest::Response;
 
+use crate::distrust;
+
 /// Why an answer has no body that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NoBody {
@@ -23,10 +25,13 @@ pub async fn body(mut answer: Response, bytes_max: usize) -> Result<Vec<u8>, NoB
     Ok(bytes)
 }
 
-/// The innermost reason of a failed request: "connection refused", not the layers around it.
+/// The innermost reason of a failed request: "connection refused", not the layers around it; of a certificate that isn't trusted, in words.
 pub fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
+    }
+    if let Some(words) = distrust::in_error(error) {
+        return words;
     }
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

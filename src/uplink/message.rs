@@ -263,9 +263,15 @@ pub struct AgentLine {
     /// Its ways to this hub, as it said when it was last heard; times are by the hub's clock.
     #[serde(default)]
     pub paths: Vec<PathState>,
-    /// When it was last heard over each network of the estate, since this hub was started.
+    /// When it was last heard over each network of the estate.
     #[serde(default)]
     pub heard_on: BTreeMap<String, At>,
+    /// When it said what stands here of its version, ways, spool and clock.
+    #[serde(default)]
+    pub as_of: Option<At>,
+    /// It was heard since this hub was started. Otherwise all of that is what the process before knew.
+    #[serde(default)]
+    pub is_since_start: bool,
     /// Places of its spools that were damaged, since they were made.
     #[serde(default)]
     pub damages: u64,

@@ -27,12 +27,16 @@ async fn what_the_hub_wishes_is_asked_and_reported_within_a_second() {
     let practice = view.estate.practice("G82003").unwrap();
     let probe = view.estate.probe("web-1").unwrap();
     let wished = Wished { generation: 0, from: Vantage::Practice(practice), probe };
+    let mut questions = hub.hub().asks.questions();
     let told = async {
         // Until it listens, nobody does.
-        while hub.hub().asks.ask(&view.estate, wished) == Fate::Nobody {
-            tokio::task::yield_now().await;
+        loop {
+            questions.mark_unchanged();
+            if hub.hub().asks.ask(&view.estate, wished) != Fate::Nobody {
+                return Instant::now();
+            }
+            questions.changed().await.expect("the hub is there");
         }
-        Instant::now()
     };
     let told = tokio::time::timeout(DEADLINE, told).await.expect("it listens");
     let reported = async {

@@ -1,4 +1,10 @@
 //! `kill -9` at a hundred instants of each side, under load: what the hub's archive has in the end is what was seen, each once.
+//!
+//! An instant is the n-th time that the process changed its files since it started, with n out of a seed: in the middle of what it writes,
+//! and the same number each time. What the same seed gives again is which batches are sent, what is in them, and those numbers.
+//! What it doesn't: which batch is under way at the n-th write (five agents send side by side), how far the process gets from its write until the
+//! signal arrives, and two writes that the kernel tells as one. So each run kills at instants of its own within the same writes, and whatever they
+//! are, the end is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +17,7 @@ use linewatch::uplink::ranges::Ranges;
 use linewatch::world::dice::mix;
 use tokio::sync::watch;
 
+use crate::appends::Appends;
 use crate::refusals::Stranger;
 use crate::script::Script;
 use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, own_address, sendable, url};
@@ -19,9 +26,9 @@ const KILLS: u64 = 100;
 /// From one batch to the next: about as often as an agent may send.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Instants of no particular kind, the same each time.
-fn instant(seed: u64, kill: u64, within_ms: u64) -> Duration {
-    Duration::from_millis(mix(seed, kill) % within_ms)
+/// At which write a process is killed.
+fn nth(seed: u64, kill: u64, most: u64) -> u64 {
+    1 + mix(seed, kill) % most
 }
 
 /// The observation that `practice` has under this number. Checks of the last hour: a hub takes nothing much older or younger.
@@ -75,8 +82,11 @@ async fn a_hub_killed_at_a_hundred_instants_keeps_everything_once() {
         let agent = stranger.agent.clone();
         senders.push((agent, practice, tokio::spawn(load(stranger, practice, begun, stopped.clone()))));
     }
+    // The database with its log, and the observations.
+    let data = stage.folder.path().join("linewatch-data");
+    let folders = [linewatch::archive::folder(&data), data];
     for kill in 0..KILLS {
-        tokio::time::sleep(instant(20_260_316, kill, 150)).await;
+        Appends::to(&folders).nth(nth(20_260_316, kill, 40)).await;
         child.kill().await.unwrap();
         child = stage.hub_process().await.0;
     }
@@ -143,7 +153,7 @@ async fn an_agent_killed_at_a_hundred_instants_loses_nothing_that_it_wrote() {
     let mut on_disk = BTreeSet::new();
     for kill in 0..KILLS {
         let mut child = stage.agent_process(&at, &code).await;
-        tokio::time::sleep(instant(20_230_316, kill, 300)).await;
+        Appends::to(std::slice::from_ref(&spool)).nth(nth(20_230_316, kill, 5)).await;
         child.kill().await.unwrap();
         on_disk.extend(written(&spool));
     }

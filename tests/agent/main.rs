@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod again;
+mod appends;
 mod asked;
 mod commands;
 mod exactly_once;

@@ -189,6 +189,31 @@ async fn a_header_and_a_body_that_never_end_are_let_go_of_and_hold_nobody_up() {
         let said = String::from_utf8_lossy(&said).into_owned();
         assert!(!said.starts_with("HTTP/1.1 2"), "{said}");
     }
+    let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    for line in [
+        "linewatch_connections_let_go_total{reason=\"slow_head\"} 2\n",
+        "linewatch_connections_let_go_total{reason=\"too_many\"} 0\n",
+        "linewatch_agent_batches_total{outcome=\"slow\"} 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line}{metrics}");
+    }
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_never_ends_is_let_go_of_and_counted() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let mut mute = tokio::net::TcpStream::connect(hub.address).await.unwrap();
+    // The beginning of a record of TLS, and nothing more.
+    mute.write_all(&[22, 3, 1]).await.unwrap();
+    let mut said = Vec::new();
+    let ended = tokio::time::timeout(HTTP_REQUEST_TIMEOUT + DEADLINE / 3, mute.read_to_end(&mut said)).await;
+    drop(ended.expect("it is let go of"));
+    let at = url(hub.address);
+    let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = "linewatch_connections_let_go_total{reason=\"slow_handshake\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
     hub.stop().await;
 }
 
@@ -200,17 +225,27 @@ async fn guessing_keys_and_codes_is_slowed_down_and_the_right_one_still_let_in()
     let own = Stranger::enrolled(&stage, &at, "G82003").await;
     let request = EnrolRequest { code: "0".repeat(20), key_tag: "00".repeat(32), version: String::new() };
     let client = stage.client();
+    // What has the form of a guess, and what has none.
     let guess = async {
+        let mut wrong = 0;
         loop {
-            let asked = client.post(format!("{at}/api/v1/agent/enrol")).json(&request);
+            let asked = client.post(format!("{at}/api/v1/agent/enrol"));
+            let asked = if wrong % 2 == 0 { asked.json(&request) } else { asked.body("let me in") };
             match asked.send().await.unwrap().status().as_u16() {
-                401 => {}
-                429 => return,
+                401 => wrong += 1,
+                429 => return wrong,
                 other => panic!("{other}"),
             }
         }
     };
-    tokio::time::timeout(DEADLINE, guess).await.expect("guesses are slowed down");
+    let wrong = tokio::time::timeout(DEADLINE, guess).await.expect("guesses are slowed down");
+    let metrics = client.get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    for (reason, count) in [("wrong_key", wrong), ("flood", 1)] {
+        let line = format!(
+            "linewatch_agent_requests_refused_total{{reason=\"{reason}\",request=\"enrol\"}} {count}\n"
+        );
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
     assert_eq!(own.send(&[record(1, clock::now(), "G82003")]).await.0, 200);
     hub.stop().await;
 }

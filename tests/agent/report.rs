@@ -122,6 +122,13 @@ async fn the_other_address_is_used_at_once_and_a_better_one_moved_back_to() {
     let told = stage.agents(&at).await;
     assert_eq!(told[0].waiting, Some(0), "its goodbye was the last that the hub hadn't");
     hub.stop().await;
+    // The next process knows which ways worked and since when, and that it is of before: it counts as nothing of now.
+    let hub = stage.hub().await;
+    let again = stage.agents(&url(hub.address)).await;
+    assert_eq!((&again[0].paths, &again[0].heard_on), (&told[0].paths, &told[0].heard_on));
+    assert_eq!((again[0].as_of, again[0].uplink.as_deref()), (told[0].as_of, Some("hscn")));
+    assert!(told[0].is_since_start && !again[0].is_since_start, "{again:?}");
+    hub.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,12 +161,16 @@ async fn a_key_is_changed_while_reports_go_on_and_a_revoked_one_is_refused() {
 
     change("revoke").await;
     let client = stage.client();
+    // What it hears of the hub changes its page, and so does each check that it asks meanwhile.
+    let mut changes = agent.page_changes();
     let refused = async {
         loop {
+            changes.mark_unchanged();
             let metrics = client.get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
             if metrics.contains("linewatch_agent_batches_total{outcome=\"revoked\"} 1") {
                 return;
             }
+            changes.changed().await.expect("it runs");
         }
     };
     tokio::time::timeout(DEADLINE, refused).await.expect("it is refused, and counted");

@@ -162,6 +162,7 @@ pub fn linewatch() -> Command {
         .env_remove("LINEWATCH_URL")
         .env_remove("LINEWATCH_ENROL")
         .env_remove("LINEWATCH_HUB")
+        .env_remove("LINEWATCH_HUB_CA")
         .env_remove("LINEWATCH_PAGE")
         .env_remove("LINEWATCH_TOKEN_FILE")
         .env("RUST_LOG", "error")

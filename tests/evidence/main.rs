@@ -52,6 +52,7 @@ fn change(at: At, practice: &str, ok: bool) -> Transition {
         ok,
         failure: (!ok).then_some(Failure::Timeout),
         path: None,
+        agent: None,
     }
 }
 

@@ -322,6 +322,7 @@ async fn retention_removes_addresses_first_and_the_rest_later_and_never_what_is_
         ok: false,
         failure: Some(Failure::Timeout),
         path: Some(linewatch::probe::path::unknown("no permission")),
+        agent: None,
     };
     store.record_transitions(start, &[transition.clone(), transition]).await.expect("the disk takes it");
 

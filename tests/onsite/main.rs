@@ -58,7 +58,8 @@ async fn serve(site: Arc<Site>) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let stop = CancellationToken::new();
-    let door = Door { listener, tls: watch::channel(None).1, connections_max: 16, per_peer_max: 16 };
+    let door =
+        Door { listener, tls: watch::channel(None).1, connections_max: 16, per_peer_max: 16, numbers: None };
     tokio::spawn(server::serve(door, router(site), stop.clone()));
     (address, stop)
 }

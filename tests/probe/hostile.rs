@@ -101,8 +101,21 @@ async fn answers_without_end_are_heard_to_their_bounds() {
     }
 }
 
+/// Says `first`, and then a byte of each 5 ms of the test's clock, which goes on by itself when nothing else is to be done: nobody waits
+/// for real time, and a check that waits for the end of this never ends.
+async fn dripping(first: &'static [u8]) -> SocketAddr {
+    servers::tcp(move |mut stream, _| async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        drop(stream.write_all(first).await);
+        while stream.write_all(b"x").await.is_ok() {
+            pace.tick().await;
+        }
+    })
+    .await
+}
+
 /// Whoever says one byte now and then is never done, and never silent either.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_byte_now_and_then_doesnt_put_the_deadline_off() {
     let cases: [(&str, Asks, &[u8], Phase); 6] = [
         ("mail", smtp, b"220-", Phase::FirstByte),
@@ -113,24 +126,11 @@ async fn a_byte_now_and_then_doesnt_put_the_deadline_off() {
         ("a body", http, b"HTTP/1.1 200 OK\r\n\r\n", Phase::Body),
     ];
     for (what, asks, first, phase) in cases {
-        let server = servers::tcp(move |mut stream, _| async move {
-            drop(stream.write_all(first).await);
-            // The server's own pace: the check must not wait for the end of this.
-            while stream.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let server = dripping(first).await;
         let answer = ask(asks(server), MIDDLE).await;
         assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(phase)), "{what}: {answer:?}");
     }
-    let dripping = servers::tcp(|mut stream, _| async move {
-        while stream.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
-    let answer = ask(tcp(dripping), MIDDLE).await;
+    let answer = ask(tcp(dripping(b"").await), MIDDLE).await;
     assert_eq!(failed(&answer), (Some(Failure::WrongAnswer), Some(Phase::FirstByte)), "{answer:?}");
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linewatch::estate::{Ask, RtpAsk, SharedSecret};
-use linewatch::limits::RTP_LATE_MAX;
 use linewatch::observation::{Failure, Phase};
 use linewatch::probe::{Answer, RtpFacts};
 use linewatch::reflector::frame::{Key, QUESTION_BYTES_MIN};
@@ -185,7 +184,8 @@ async fn doubles_and_swaps_are_counted_in_their_direction() {
     assert_eq!((facts(&answer).duplicates_up, facts(&answer).duplicates_down), (0, 1), "{answer:?}");
 }
 
-#[tokio::test]
+/// On a clock that goes on by itself when nothing else is to be done: the line's 300 ms cost nobody any, and no machine is late.
+#[tokio::test(start_paused = true)]
 async fn a_line_that_holds_packets_up_is_too_slow() {
     let server = start([127, 0, 7, 4], 0, 1, 500).await;
     let to = line(&server, sound, |_| Delays(Duration::from_millis(300))).await;
@@ -193,10 +193,7 @@ async fn a_line_that_holds_packets_up_is_too_slow() {
     let answer = ask(Ask::Rtp(question), LONG).await;
     let facts = facts(&answer);
     assert!(facts.delay_ms >= Some(190.0) && facts.median_ms >= Some(300.0), "{facts:?}");
-    // A machine that is itself late is no judge of that, and says so.
-    let is_late = facts.late_ms > RTP_LATE_MAX.as_secs_f64() * 1000.0;
-    let expected = if is_late { Failure::Local } else { Failure::TooSlow };
-    assert_eq!(answer.failure, Some(expected), "{answer:?}");
+    assert_eq!(answer.failure, Some(Failure::TooSlow), "{answer:?}");
 }
 
 #[tokio::test]

@@ -135,14 +135,19 @@ impl Authority {
         Credentials { chain: vec![certificate.der().clone(), self.issuer.der().clone()], key }
     }
 
-    /// A client that this authority vouches for.
-    pub fn client(&self, name: &str) -> linewatch::estate::ClientIdentity {
+    /// A certificate for clients alone.
+    pub fn issue_for_clients(&self, name: &str) -> Credentials {
         let mut params = params(name, 90);
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-        let credentials = self.issue_of(&params);
-        let body = base64(&credentials.chain[0]);
+        self.issue_of(&params)
+    }
+
+    /// A client that this authority vouches for.
+    pub fn client(&self, name: &str) -> linewatch::estate::ClientIdentity {
+        let mut credentials = self.issue_for_clients(name);
+        credentials.chain.truncate(1);
         linewatch::estate::ClientIdentity {
-            certificate_pem: format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"),
+            certificate_pem: credentials.pem(),
             key_pem: credentials.key.serialize_pem().into(),
         }
     }
@@ -190,6 +195,23 @@ impl Credentials {
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = params(name, 90).self_signed(&key).expect("a certificate");
         Self { chain: vec![certificate.der().clone()], key }
+    }
+
+    /// As `openssl req -x509` makes one unless it is told otherwise: an authority's.
+    pub fn self_signed_authority(name: &str) -> Self {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = params(name, 90);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { chain: vec![certificate.der().clone()], key }
+    }
+
+    /// The certificates, own first.
+    pub fn pem(&self) -> String {
+        let one = |der: &CertificateDer<'_>| {
+            format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", base64(der))
+        };
+        self.chain.iter().map(one).collect()
     }
 
     /// With the last certificate of its chain so many times more, which proves nothing.

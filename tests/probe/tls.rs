@@ -63,6 +63,26 @@ async fn chains_that_are_not_trusted_are_kept_too() {
 }
 
 #[tokio::test]
+async fn an_authoritys_own_certificate_is_no_servers_and_that_is_said_in_words() {
+    let credentials = Credentials::self_signed_authority("accurx.example");
+    let pem = credentials.pem();
+    let server = servers::https(credentials, HELLO, Farewell::Polite).await;
+    let mut question = get("https://accurx.example/");
+    (question.connect_to, question.trust_pem) = (Some(host_port(server)), Some(pem));
+    let answer = ask(Ask::Http(question), LONG).await;
+    assert_eq!(failed(&answer), (Some(Failure::Untrusted), Some(Phase::Tls)), "{answer:?}");
+    assert!(
+        detail(&answer).starts_with("accurx.example: its certificate is a certificate authority's own"),
+        "{answer:?}"
+    );
+    // And one for clients alone.
+    let authority = Authority::new();
+    let answer = shown(&authority, authority.issue_for_clients("accurx.example")).await;
+    assert_eq!(failed(&answer), (Some(Failure::Untrusted), Some(Phase::Tls)), "{answer:?}");
+    assert!(detail(&answer).contains("is not for servers"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn this_machines_own_roots_do_not_trust_a_test() {
     let authority = Authority::new();
     let mut question = question(&authority, authority.issue("accurx.example", 90)).await;

@@ -164,6 +164,7 @@ async fn serve_page(
                 tls: watch::channel(None).1,
                 connections_max: ONSITE_CONNECTIONS_MAX,
                 per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+                numbers: None,
             };
             Some((address, tokio::spawn(server::serve(door, site::router(site), stop))))
         }

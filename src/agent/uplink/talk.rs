@@ -218,7 +218,7 @@ async fn judge(answered: Result<Response, reqwest::Error>) -> Result<Response, N
         }
         StatusCode::PAYLOAD_TOO_LARGE => NoAnswer::TooLarge(problem.error),
         // It came to harm on the way.
-        StatusCode::BAD_REQUEST => NoAnswer::Unreachable(problem.error),
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT => NoAnswer::Unreachable(problem.error),
         _ => NoAnswer::No(problem.error),
     })
 }

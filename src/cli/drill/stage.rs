@@ -2,9 +2,7 @@
 //! scenario, and a folder that goes away again.
 
 use std::collections::BTreeSet;
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +12,7 @@ use anyhow::{Context as _, bail};
 use crate::config::{self, Config};
 use crate::estate::{Ask, Estate, PracticeIx};
 use crate::limits::{DRILL_LEAD_IN_MAX, DRILL_REPORTS_BEFORE_SILENCE};
+use crate::platform;
 use crate::time::At;
 use crate::world::estates;
 use crate::world::faults::World;
@@ -148,7 +147,7 @@ impl Folder {
         // the same number was killed and left its folder behind.
         for n in 0..100_u32 {
             let path = std::env::temp_dir().join(format!("linewatch-drill-{}-{n}", std::process::id()));
-            match DirBuilder::new().mode(0o700).create(&path) {
+            match platform::new_folder(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {

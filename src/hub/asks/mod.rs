@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::numbers::Numbers;
@@ -30,6 +30,8 @@ pub struct Asks {
     inner: Mutex<Inner>,
     numbers: Arc<Numbers>,
     closing: CancellationToken,
+    /// Counts questions that agents keep open.
+    questions: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,8 @@ struct Listener {
     /// When the first of them began to wait.
     since: Instant,
     woken: Arc<Notify>,
+    /// It is listened to no more.
+    dismissed: CancellationToken,
 }
 
 /// What became of a wish.
@@ -80,7 +84,12 @@ impl Fate {
 impl Asks {
     pub fn new(numbers: Arc<Numbers>) -> Self {
         let inner = Inner { agents: BTreeMap::new(), all: Bucket::full(ALL, Instant::now()), workers: None };
-        Self { inner: Mutex::new(inner), numbers, closing: CancellationToken::new() }
+        Self {
+            inner: Mutex::new(inner),
+            numbers,
+            closing: CancellationToken::new(),
+            questions: watch::Sender::new(0),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -126,10 +135,10 @@ impl Asks {
         fate
     }
 
-    /// Waits until there is something for this agent to ask; without end. `None`: the hub is being stopped.
+    /// Waits until there is something for this agent to ask; without end. `None`: the hub is being stopped, or the agent was dismissed.
     pub async fn listen(&self, practice: &str, agent: &str) -> Option<Vec<String>> {
         loop {
-            let woken = {
+            let (woken, dismissed) = {
                 let mut inner = self.inner();
                 let now = Instant::now();
                 let of_practice = inner.agents.entry(practice.to_owned()).or_default();
@@ -139,13 +148,28 @@ impl Asks {
                 if !probes.is_empty() {
                     return Some(probes);
                 }
-                listener.woken.clone()
+                (listener.woken.clone(), listener.dismissed.clone())
             };
+            self.questions.send_modify(|count| *count = count.wrapping_add(1));
             tokio::select! {
                 () = self.closing.cancelled() => return None,
+                () = dismissed.cancelled() => return None,
                 () = woken.notified() => {}
             }
         }
+    }
+
+    /// This agent's key was taken away: what it waits for isn't told any more.
+    pub fn dismiss(&self, practice: &str, agent: &str) {
+        let gone = self.inner().agents.get_mut(practice).and_then(|of_practice| of_practice.remove(agent));
+        if let Some(listener) = gone {
+            listener.dismissed.cancel();
+        }
+    }
+
+    /// Changes whenever an agent begins to wait for an answer.
+    pub fn questions(&self) -> watch::Receiver<u64> {
+        self.questions.subscribe()
     }
 
     /// The hub is being stopped: nobody is kept waiting.
@@ -162,6 +186,7 @@ impl Listener {
             waiting: BTreeSet::new(),
             since: now,
             woken: Arc::new(Notify::new()),
+            dismissed: CancellationToken::new(),
         }
     }
 
@@ -263,6 +288,21 @@ mod tests {
             heard += 1;
         }
         assert_eq!(heard, told);
+    }
+
+    #[tokio::test]
+    async fn whose_key_was_taken_away_waits_for_nothing_more_and_the_others_do() {
+        let (asks, estate, practice) = asks();
+        let (mut one, mut other) =
+            (Box::pin(asks.listen(&practice, "one")), Box::pin(asks.listen(&practice, "other")));
+        assert!((&mut one).now_or_never().is_none() && (&mut other).now_or_never().is_none());
+        asks.dismiss(&practice, "one");
+        asks.dismiss("nowhere", "one");
+        assert_eq!(one.await, None);
+        assert_eq!(asks.ask(&estate, wish(0)), Fate::Told);
+        assert_eq!(other.await.map(|probes| probes.len()), Some(1));
+        asks.dismiss(&practice, "other");
+        assert_eq!(asks.ask(&estate, wish(0)), Fate::Nobody, "at once");
     }
 
     #[tokio::test]

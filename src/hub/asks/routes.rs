@@ -9,7 +9,9 @@ use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 
 use crate::hub::api::problem;
+use crate::hub::credentials::routes::answer;
 use crate::hub::intake::routes::who;
+use crate::hub::numbers::AgentRequest;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
 use crate::limits::ASKS_HELD_FOR;
@@ -25,13 +27,15 @@ async fn listen(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, head
     let from = peer.map(|Extension(Peer(address))| address.ip());
     let who = match who(&hub, from, &headers).await {
         Ok(who) => who,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return answer(&hub, AgentRequest::Asks, from, Err(refusal)),
     };
     let heard = tokio::time::timeout(ASKS_HELD_FOR, hub.asks.listen(&who.practice, &who.agent)).await;
     match heard {
         Ok(Some(probes)) => Json(AsksAnswer { probes }).into_response(),
         // Whoever hears this waits before it asks again.
-        Ok(None) => problem(StatusCode::SERVICE_UNAVAILABLE, "this hub is being stopped"),
+        Ok(None) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "nothing more will be asked by this: ask again later")
+        }
         Err(_) => StatusCode::NO_CONTENT.into_response(),
     }
 }

@@ -51,9 +51,12 @@ impl Book {
 
     /// A code for one more agent of a practice.
     pub fn code(&mut self, tag: Tag, practice: &str, now: At) -> Result<CodeRow, Denied> {
+        // One that was used answers its agent again; of one that was not, nothing is left to say.
         let old = now - CREDENTIALS_KEPT;
-        self.codes.retain(|_, row| row.valid_until > old);
-        if self.codes.len() >= CODES_MAX || self.agents.len() >= AGENTS_MAX {
+        self.codes.retain(|_, row| row.valid_until > if row.used.is_some() { old } else { now });
+        self.agents.retain(|_, row| row.revoked_at.is_none_or(|revoked| revoked > old));
+        let out = self.codes.values().filter(|row| row.used.is_none()).count();
+        if out >= CODES_MAX || self.agents.len() >= AGENTS_MAX {
             return Err(Denied::Full);
         }
         let (practice, valid_until) = (practice.to_owned(), now + CODE_VALID);
@@ -167,6 +170,45 @@ mod tests {
             "that it was is told to nobody else"
         );
         assert_eq!(book.enrol(&code, key.tag(), NOW), Err(Denied::NoCode));
+    }
+
+    #[test]
+    fn codes_that_were_used_or_are_too_old_and_agents_that_were_revoked_take_no_room_for_ever() {
+        let tag = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_be_bytes());
+            Tag::from_bytes(bytes)
+        };
+        let codes = |used: bool| -> Vec<CodeRow> {
+            let row = |n| CodeRow {
+                tag: tag(n),
+                practice: "G82002".to_owned(),
+                made_at: NOW,
+                valid_until: NOW + CODE_VALID,
+                used: used.then(|| (NOW, format!("{n:012}"))),
+            };
+            (0..CODES_MAX).map(row).collect()
+        };
+        let agents = || -> Vec<AgentRow> {
+            let row = |n| AgentRow {
+                id: format!("{n:012}"),
+                practice: "G82002".to_owned(),
+                key: tag(n),
+                next: None,
+                rotate: false,
+                enrolled_at: NOW,
+                revoked_at: Some(NOW),
+            };
+            (0..AGENTS_MAX).map(row).collect()
+        };
+        let another = |codes: Vec<CodeRow>, agents: Vec<AgentRow>, now: At| {
+            Book::new(codes, agents, tag(usize::MAX)).code(tag(usize::MAX), "G82002", now).err()
+        };
+        assert_eq!(another(codes(false), Vec::new(), NOW), Some(Denied::Full), "so many are out");
+        assert_eq!(another(codes(false), Vec::new(), NOW + CODE_VALID), None);
+        assert_eq!(another(codes(true), Vec::new(), NOW), None, "an estate enrols in a day");
+        assert_eq!(another(Vec::new(), agents(), NOW), Some(Denied::Full));
+        assert_eq!(another(Vec::new(), agents(), NOW + CREDENTIALS_KEPT), None);
     }
 
     #[test]

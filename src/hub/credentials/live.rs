@@ -1,11 +1,10 @@
 //! How an agent was when it was last heard, and how often it may ask.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::limits::{AGENT_BURST, AGENT_PER_SECOND, CLOCK_FLAGGED};
+use crate::limits::{AGENT_BURST, AGENT_PER_SECOND, CLOCK_FLAGGED, WORD_KEPT_FOR};
 use crate::reflector::limiter::{Bucket, Rate};
-use crate::store::AgentRow;
+use crate::store::{AgentRow, HeardWord as Word};
 use crate::time::At;
 use crate::uplink::message::{AgentLine, State};
 
@@ -14,23 +13,39 @@ const RATE: Rate = Rate { per_second: AGENT_PER_SECOND, burst: AGENT_BURST };
 #[derive(Debug, Clone)]
 pub struct Live {
     pub heard: Option<At>,
-    /// `None`: not since this hub was started.
-    state: Option<State>,
-    /// When it was heard over each of the estate's networks.
-    heard_on: BTreeMap<String, At>,
-    clock_ahead_ms: Option<i64>,
+    /// What it said last, and when: this hub, or the process before it.
+    said: Option<(At, Word)>,
+    /// It said so to this process.
+    is_ours: bool,
+    /// Of that, what is on the disk.
+    kept: Option<(At, News)>,
     budget: Bucket,
 }
 
 impl Live {
     pub fn new(heard: Option<At>, instant: Instant) -> Self {
-        Self {
-            heard,
-            state: None,
-            heard_on: BTreeMap::new(),
-            clock_ahead_ms: None,
-            budget: Bucket::full(RATE, instant),
-        }
+        Self { heard, said: None, is_ours: false, kept: None, budget: Bucket::full(RATE, instant) }
+    }
+
+    /// What the process before this one kept of it.
+    pub fn recall(&mut self, at: At, word: Word) {
+        self.heard = self.heard.max(Some(at));
+        self.kept = Some((at, News::of(&word.state)));
+        self.said = Some((at, word));
+    }
+
+    /// What is to be kept of it now. `all`: whether it is news or not.
+    pub fn unkept(&self, all: bool) -> Option<(At, &Word)> {
+        let (at, word) = self.said.as_ref().filter(|_| self.is_ours)?;
+        let is_due = self.kept.as_ref().is_none_or(|(kept, news)| {
+            kept < at && (all || *kept + WORD_KEPT_FOR <= *at || *news != News::of(&word.state))
+        });
+        is_due.then_some((*at, word))
+    }
+
+    /// That is on the disk.
+    pub fn keep(&mut self, at: At, word: &Word) {
+        self.kept = Some((at, News::of(&word.state)));
     }
 
     /// Takes one of the requests that it may make.
@@ -41,20 +56,44 @@ impl Live {
     /// It was heard. `network`: over which of the estate's networks, where that is known.
     pub fn hear(&mut self, mut state: State, network: Option<&str>, now: At) {
         let ahead_ms = ahead_ms(&state, now);
-        self.clock_ahead_ms = Some(ahead_ms);
-        if let Some(network) = network {
-            self.heard_on.insert(network.to_owned(), now);
-        }
         if is_off(ahead_ms) {
             for at in state.paths.iter_mut().flat_map(|path| path.since.iter_mut().chain(&mut path.tried)) {
                 *at = at.plus_millis(-ahead_ms);
             }
         }
-        if let Some(before) = self.state.as_ref().filter(|_| state.is_look) {
+        let (_, before) = self.said.take().unwrap_or_default();
+        if state.is_look && self.is_ours {
             // Reports go on over another.
-            state.uplink.clone_from(&before.uplink);
+            state.uplink.clone_from(&before.state.uplink);
         }
-        (self.heard, self.state) = (Some(now), Some(state));
+        let mut heard_on = before.heard_on;
+        if let Some(network) = network {
+            heard_on.insert(network.to_owned(), now);
+        }
+        self.said = Some((now, Word { state, heard_on, clock_ahead_ms: Some(ahead_ms) }));
+        (self.heard, self.is_ours) = (Some(now), true);
+    }
+}
+
+/// What is worth being kept at once, when it changes: the rest is counts, and times that go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct News {
+    version: String,
+    uplink: Option<String>,
+    trouble: Option<String>,
+    damages: u64,
+    paths: Vec<(String, Option<bool>)>,
+}
+
+impl News {
+    fn of(state: &State) -> Self {
+        Self {
+            version: state.version.clone(),
+            uplink: state.uplink.clone(),
+            trouble: state.trouble.clone(),
+            damages: state.damages,
+            paths: state.paths.iter().map(|path| (path.name(), path.works)).collect(),
+        }
     }
 }
 
@@ -69,14 +108,15 @@ pub fn is_off(ahead_ms: i64) -> bool {
     ahead_ms.unsigned_abs() > u64::try_from(CLOCK_FLAGGED.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether a clock is so far off that people should know.
+/// Whether a clock is so far off that people should know. What it said to the process before this one is no news: it may have been set.
 pub fn is_flagged(line: &AgentLine) -> bool {
-    line.revoked.is_none() && line.clock_ahead_ms.is_some_and(is_off)
+    line.revoked.is_none() && line.is_since_start && line.clock_ahead_ms.is_some_and(is_off)
 }
 
 /// One agent for people.
 pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
-    let state = live.and_then(|live| live.state.as_ref());
+    let said = live.and_then(|live| live.said.as_ref());
+    let state = said.map(|(_, word)| &word.state);
     let heard = live.and_then(|live| live.heard);
     let standing = match (row.revoked_at, heard) {
         (Some(_), _) => "revoked",
@@ -96,9 +136,11 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
         lost: state.map(|state| state.lost),
         trouble: state.and_then(|state| state.trouble.clone()),
         paths: state.map(|state| state.paths.clone()).unwrap_or_default(),
-        heard_on: live.map(|live| live.heard_on.clone()).unwrap_or_default(),
+        heard_on: said.map(|(_, word)| word.heard_on.clone()).unwrap_or_default(),
+        as_of: said.map(|(at, _)| *at),
+        is_since_start: live.is_some_and(|live| live.is_ours),
         damages: state.map_or(0, |state| state.damages),
-        clock_ahead_ms: live.and_then(|live| live.clock_ahead_ms),
+        clock_ahead_ms: said.and_then(|(_, word)| word.clock_ahead_ms),
         rotating: row.rotate || row.next.is_some(),
     }
 }
@@ -119,7 +161,7 @@ mod tests {
             None,
             now,
         );
-        assert_eq!(live.clock_ahead_ms, Some(3_600_000));
+        assert_eq!(live.said.as_ref().and_then(|(_, word)| word.clock_ahead_ms), Some(3_600_000));
         let asked = (0..1_000).filter(|_| live.may_ask(instant)).count();
         assert!((asked as f64 - AGENT_BURST).abs() < 0.5, "{asked}");
         assert!(live.may_ask(instant + std::time::Duration::from_secs(1)));
@@ -140,16 +182,66 @@ mod tests {
         live.hear(state("hscn", false), Some("hscn"), now);
         let later = now.plus_millis(1_000);
         live.hear(State { at: later, paths: Vec::new(), ..state("internet", true) }, Some("internet"), later);
-        let state = live.state.as_ref().expect("heard");
-        assert_eq!(state.uplink.as_deref(), Some("hscn"));
-        let heard: Vec<_> = live.heard_on.iter().map(|(network, at)| (network.as_str(), *at)).collect();
+        let (_, word) = live.said.as_ref().expect("heard");
+        assert_eq!(word.state.uplink.as_deref(), Some("hscn"));
+        let heard: Vec<_> = word.heard_on.iter().map(|(network, at)| (network.as_str(), *at)).collect();
         assert_eq!(heard, [("hscn", now), ("internet", later)]);
         live.hear(
             State { paths: vec![path.clone()], at: later.plus_millis(3_600_000), ..State::default() },
             None,
             later,
         );
-        let since = live.state.as_ref().and_then(|state| state.paths[0].since);
+        let since = live.said.as_ref().and_then(|(_, word)| word.state.paths[0].since);
         assert_eq!(since, Some(now), "its clock is an hour ahead");
+    }
+
+    #[test]
+    fn what_is_kept_is_news_or_ten_minutes_old_and_what_was_recalled_is_nobodys_word_of_now() {
+        let now = At::from_millis(1_773_644_400_000);
+        let path = |works: bool| PathState { works: Some(works), ..PathState::default() };
+        let says = |live: &mut Live, s: i64, works: bool| {
+            let at = now.plus_millis(s * 1_000);
+            live.hear(State { at, paths: vec![path(works)], ..State::default() }, Some("hscn"), at);
+        };
+        let keep = |live: &mut Live, all: bool| {
+            let due = live.unkept(all).map(|(at, word)| (at, word.clone()));
+            due.inspect(|(at, word)| live.keep(*at, word))
+        };
+        let mut live = Live::new(None, Instant::now());
+        assert!(keep(&mut live, true).is_none(), "never heard");
+        says(&mut live, 0, true);
+        assert!(keep(&mut live, false).is_some(), "the first word");
+        says(&mut live, 30, true);
+        assert!(keep(&mut live, false).is_none(), "the same again");
+        says(&mut live, 60, false);
+        assert!(keep(&mut live, false).is_some(), "a way fails");
+        says(&mut live, 60 + 599, false);
+        assert!(keep(&mut live, false).is_none());
+        says(&mut live, 60 + 600, false);
+        assert!(keep(&mut live, false).is_some(), "its age shall be about right");
+        says(&mut live, 700, false);
+        let (at, word) = keep(&mut live, true).expect("at the end all of it");
+        assert!(keep(&mut live, true).is_none());
+
+        let mut next = Live::new(None, Instant::now());
+        next.recall(at, word.clone());
+        assert!(keep(&mut next, true).is_none(), "it is there already");
+        let row = crate::store::AgentRow {
+            id: "0123456789ab".to_owned(),
+            practice: "G82002".to_owned(),
+            key: crate::uplink::key::Tag::from_bytes([0; 32]),
+            next: None,
+            rotate: false,
+            enrolled_at: now,
+            revoked_at: None,
+        };
+        let shown = line(&row, Some(&next));
+        assert_eq!((shown.as_of, shown.is_since_start, shown.paths.len()), (Some(at), false, 1));
+        assert_eq!((shown.last_heard, shown.heard_on), (Some(at), word.heard_on));
+        // A look over another way doesn't say that reports go over what was used before the restart.
+        let look = State { at, is_look: true, uplink: Some("internet".to_owned()), ..State::default() };
+        next.hear(look, Some("internet"), at.plus_millis(1));
+        let shown = line(&row, Some(&next));
+        assert!(shown.is_since_start && shown.heard_on.len() == 2, "{shown:?}");
     }
 }

@@ -24,7 +24,7 @@ use crate::limits::{
     WRONG_KEY_PER_SECOND,
 };
 use crate::reflector::limiter::{Limiter, Rate};
-use crate::store::{AgentRow, AgentRows, Credential, Store, StoreError};
+use crate::store::{AgentRow, AgentRows, AgentWord, Credential, Store, StoreError};
 use crate::time::At;
 use crate::uplink::key::{AgentKey, Code, Tag, shown};
 use crate::uplink::message::{AgentLine, CodeAnswer, State};
@@ -69,7 +69,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    pub fn new(rows: &AgentRows, store: Store) -> Result<Self, NoChance> {
+    /// `words`: how agents were when the process before this one heard them.
+    pub fn new(rows: &AgentRows, words: Vec<AgentWord>, store: Store) -> Result<Self, NoChance> {
         let now = Instant::now();
         let limiter = |all, per_second, burst| {
             let over_all = Rate { per_second: all, burst: all };
@@ -80,6 +81,9 @@ impl Credentials {
         for spool in &rows.spools {
             let heard = live.entry(spool.agent.clone()).or_insert_with(|| Live::new(None, now));
             heard.heard = heard.heard.max(Some(spool.last_heard));
+        }
+        for AgentWord { agent, at, word } in words {
+            live.entry(agent).or_insert_with(|| Live::new(None, now)).recall(at, word);
         }
         Ok(Self {
             book: Mutex::new(Book::new(rows.codes.clone(), rows.agents.clone(), nobodys)),
@@ -189,6 +193,27 @@ impl Credentials {
         let mut live = lock(&self.live);
         let live = live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now()));
         live.hear(state, network, now);
+    }
+
+    /// Keeps how agents are for the process after this one: what is news, or `all`. When the disk doesn't take it, it is tried again.
+    pub async fn keep_words(&self, all: bool) -> Result<(), StoreError> {
+        let words: Vec<AgentWord> = {
+            let live = lock(&self.live);
+            let due = live.iter().filter_map(|(agent, live)| Some((agent, live.unkept(all)?)));
+            due.map(|(agent, (at, word))| AgentWord { agent: agent.clone(), at, word: word.clone() })
+                .collect()
+        };
+        if words.is_empty() {
+            return Ok(());
+        }
+        self.store.record_agent_words(&words).await?;
+        let mut live = lock(&self.live);
+        for AgentWord { agent, at, word } in &words {
+            if let Some(live) = live.get_mut(agent) {
+                live.keep(*at, word);
+            }
+        }
+        Ok(())
     }
 
     /// All agents: by practice, then by age.

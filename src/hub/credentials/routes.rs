@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -15,9 +15,10 @@ use crate::hub::api::problem;
 use crate::hub::guard::{Refused, who_changes};
 use crate::hub::intake::refusal::Refusal;
 use crate::hub::intake::routes::who;
+use crate::hub::numbers::AgentRequest;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
-use crate::uplink::message::{ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
+use crate::uplink::message::{AgentLine, ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
 
 /// For people.
 pub fn of_people() -> Router<Arc<Hub>> {
@@ -69,7 +70,11 @@ async fn revoke(
 ) -> Result<Response, No> {
     let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.revoke(&id, &by, clock::now()).await?;
-    Ok(one(&hub, &id))
+    let line = line_of(&hub, &id);
+    if let Some(line) = &line {
+        hub.asks.dismiss(&line.practice, &line.agent);
+    }
+    Ok(Json(line).into_response())
 }
 
 async fn rotate(
@@ -81,12 +86,11 @@ async fn rotate(
 ) -> Result<Response, No> {
     let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
     hub.credentials.rotate(&id, &by, clock::now()).await?;
-    Ok(one(&hub, &id))
+    Ok(Json(line_of(&hub, &id)).into_response())
 }
 
-fn one(hub: &Hub, id: &str) -> Response {
-    let line = hub.credentials.list().into_iter().find(|line| line.agent == id);
-    Json(line).into_response()
+fn line_of(hub: &Hub, id: &str) -> Option<AgentLine> {
+    hub.credentials.list().into_iter().find(|line| line.agent == id)
 }
 
 /// What a person is told who may not, or asks for what isn't there.
@@ -110,32 +114,64 @@ impl From<CredentialError> for No {
     }
 }
 
-async fn enrol(
-    State(hub): State<Arc<Hub>>,
-    peer: Asker,
-    Json(request): Json<EnrolRequest>,
-) -> Result<Response, Refusal> {
+/// A refusal is counted, and told.
+pub fn answer(
+    hub: &Hub,
+    request: AgentRequest,
+    from: Option<IpAddr>,
+    done: Result<Response, Refusal>,
+) -> Response {
+    done.unwrap_or_else(|refusal| {
+        let reason = refusal.reason();
+        hub.numbers.request_refused(request, reason);
+        if request == AgentRequest::Enrol && refusal.status() != StatusCode::TOO_MANY_REQUESTS {
+            tracing::info!(?from, reason, "an enrolment was refused: {refusal}");
+        } else {
+            tracing::debug!(?request, ?from, reason, "an agent was refused: {refusal}");
+        }
+        refusal.into_response()
+    })
+}
+
+async fn enrol(State(hub): State<Arc<Hub>>, peer: Asker, request: Request) -> Response {
     let from = address(peer);
+    answer(&hub, AgentRequest::Enrol, from, let_in(&hub, from, request).await)
+}
+
+async fn let_in(hub: &Hub, from: Option<IpAddr>, request: Request) -> Result<Response, Refusal> {
+    // Before anything of a body is read.
     if !hub.credentials.may_knock(from) {
         return Err(Refusal::Flood);
     }
-    let agent = hub.credentials.enrol(&request.code, &request.key_tag, from, clock::now()).await?;
+    // What isn't understood has no code in it that opens anything, and is a guess like any other.
+    let asked = Json::<EnrolRequest>::from_request(request, &()).await.ok();
+    let (code, key_tag) = asked.map(|Json(asked)| (asked.code, asked.key_tag)).unwrap_or_default();
+    let agent = hub.credentials.enrol(&code, &key_tag, from, clock::now()).await?;
     Ok(Json(EnrolAnswer { agent: agent.id, practice: agent.practice }).into_response())
 }
 
-async fn next_key(
-    State(hub): State<Arc<Hub>>,
-    peer: Asker,
-    headers: HeaderMap,
-    Json(request): Json<KeyRequest>,
-) -> Result<Response, Refusal> {
-    let who = who(&hub, address(peer), &headers).await?;
-    hub.credentials.next_key(&who, &request.key_tag, clock::now()).await?;
+async fn next_key(State(hub): State<Arc<Hub>>, peer: Asker, request: Request) -> Response {
+    let from = address(peer);
+    answer(&hub, AgentRequest::Key, from, change_key(&hub, from, request).await)
+}
+
+async fn change_key(hub: &Hub, from: Option<IpAddr>, request: Request) -> Result<Response, Refusal> {
+    let who = who(hub, from, request.headers()).await?;
+    let KeyRequest { key_tag } = match Json::from_request(request, &()).await {
+        Ok(Json(asked)) => asked,
+        Err(rejection) => return Ok(problem(rejection.status(), rejection.body_text())),
+    };
+    hub.credentials.next_key(&who, &key_tag, clock::now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn config(State(hub): State<Arc<Hub>>, peer: Asker, headers: HeaderMap) -> Result<Response, Refusal> {
-    let who = who(&hub, address(peer), &headers).await?;
+async fn config(State(hub): State<Arc<Hub>>, peer: Asker, headers: HeaderMap) -> Response {
+    let from = address(peer);
+    answer(&hub, AgentRequest::Config, from, hand_out(&hub, from, &headers).await)
+}
+
+async fn hand_out(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let who = who(hub, from, headers).await?;
     let (handout, view) = (hub.handout(), hub.view());
     let Some(tag) = handout.tag(&view.estate, &who.practice) else {
         return Ok(problem(

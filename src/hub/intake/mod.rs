@@ -4,6 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
+//! | `shelf.rs` | where each agent's spools are found |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | [`refusal`] | why a batch is refused |
 //! | [`keeper`] | the task that writes batches |
@@ -18,6 +19,7 @@ pub mod keeper;
 pub mod refusal;
 pub mod routes;
 mod sealing;
+mod shelf;
 pub mod spool;
 
 use std::collections::BTreeMap;
@@ -28,13 +30,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::keeper::Job;
 use self::refusal::Refusal;
+use self::shelf::Shelf;
 use self::spool::Spool;
 use super::credentials::Who;
 use super::view::View;
 use crate::agent::workers::Report;
 use crate::estate::{Estate, NetworkIx, Vantage};
 use crate::journal::coverage::Coverage;
-use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK, SPOOLS_PER_AGENT_MAX};
+use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK};
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
 use crate::time::{At, whole_millis};
@@ -43,28 +46,11 @@ use crate::uplink::ranges::Ranges;
 
 /// All spools of which the hub has anything.
 pub struct Intake {
-    /// By agent.
-    spools: Mutex<BTreeMap<String, OfAgent>>,
-    /// By practice: when it was measured.
+    spools: Mutex<Shelf>,
+    /// By agent: when it measured.
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
     reports: mpsc::WeakSender<Report>,
-}
-
-/// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
-type Shared = Arc<tokio::sync::Mutex<Spool>>;
-
-/// One agent's spools.
-struct OfAgent {
-    practice: String,
-    /// By id; with when it was last heard.
-    spools: BTreeMap<String, (At, Shared)>,
-}
-
-impl OfAgent {
-    fn of(practice: &str) -> Self {
-        Self { practice: practice.to_owned(), spools: BTreeMap::new() }
-    }
 }
 
 /// Whether agents ask this probe. Whether work was done isn't theirs to say.
@@ -96,43 +82,19 @@ impl Intake {
         keeper: mpsc::Sender<Job>,
         reports: mpsc::WeakSender<Report>,
     ) -> Self {
-        let mut spools: BTreeMap<String, OfAgent> = BTreeMap::new();
+        let mut spools = Shelf::default();
         for row in kept {
-            let spool = Arc::new(tokio::sync::Mutex::new(Spool::new(row.taken, row.damages)));
-            let practice = practices.get(&row.agent).cloned().unwrap_or_default();
-            let own = spools.entry(row.agent).or_insert_with(|| OfAgent::of(&practice));
-            own.spools.insert(row.spool, (row.last_heard, spool));
+            let practice = practices.get(&row.agent).map(String::as_str).unwrap_or_default();
+            let spool = Spool::new(row.taken, row.damages);
+            spools.put(practice, &row.agent, &row.spool, row.last_heard, spool);
         }
         let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
         Self { spools: Mutex::new(spools), coverage: Mutex::new(coverage.collect()), keeper, reports }
     }
 
-    fn coverage(&self, practice: &str) -> Arc<tokio::sync::Mutex<Coverage>> {
+    fn coverage(&self, agent: &str) -> Arc<tokio::sync::Mutex<Coverage>> {
         let mut all = self.coverage.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(practice.to_owned()).or_default().clone()
-    }
-
-    fn spool(&self, who: &Who, spool: &str, now: At) -> Shared {
-        let mut spools = self.spools.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = spools.get(&who.agent).and_then(|own| own.spools.get(spool));
-        let known = known.map(|(_, shared)| shared.clone());
-        // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
-        // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
-        // same practice could make up an id, and have taken away what that practice reports.
-        let before = || {
-            let others = spools.values().filter(|other| other.practice == who.practice);
-            let same = others.filter_map(|other| other.spools.get(spool));
-            same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
-        };
-        let found = known.or_else(|| before().map(|(_, shared)| shared.clone())).unwrap_or_default();
-        let own = spools.entry(who.agent.clone()).or_insert_with(|| OfAgent::of(&who.practice));
-        own.spools.insert(spool.to_owned(), (now, found.clone()));
-        while own.spools.len() > SPOOLS_PER_AGENT_MAX {
-            let oldest = own.spools.iter().min_by_key(|(_, (heard, _))| *heard).map(|(id, _)| id.clone());
-            let Some(oldest) = oldest else { break };
-            own.spools.remove(&oldest);
-        }
-        found
+        all.entry(agent.to_owned()).or_default().clone()
     }
 
     /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
@@ -144,7 +106,7 @@ impl Intake {
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
-        let spool = self.spool(who, spool_id, now);
+        let spool = self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.
@@ -155,6 +117,7 @@ impl Intake {
             }
         }
         let mut spool = spool.lock().await;
+        spool.is_of(&who.agent);
         let apart = view.estate.measured_apart();
         let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
         let damages = spool.new_damages(state.damages);
@@ -183,11 +146,14 @@ impl Intake {
                 damages: state.damages,
             };
             let (transitions, journal) = (plan.transitions.clone(), std::mem::take(&mut plan.journal));
-            // Several agents may report for one practice: one after the other, until it is on the disk.
-            let shared = self.coverage(&who.practice);
+            // An agent may have several spools: one after the other, until it is on the disk.
+            let shared = self.coverage(&who.agent);
             let mut coverage = shared.lock().await;
-            let (next, told) =
-                coverage.with(&who.practice, plan.measured.iter().copied(), whole_millis(apart));
+            let (next, told) = coverage.with(
+                (&who.practice, &who.agent),
+                plan.measured.iter().copied(),
+                whole_millis(apart),
+            );
             let row = BatchRow {
                 spool: row,
                 is_new: spool.is_new(),

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Json, Response};
 use super::spool::TooManyGaps;
 use crate::hub::credentials::CredentialError;
 use crate::hub::credentials::book::Denied;
-use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BEHIND_MAX};
+use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BATCH_WITHIN, BEHIND_MAX};
 use crate::observation::Observation;
 use crate::segments::{Entry, Record};
 use crate::time::At;
@@ -28,6 +28,8 @@ pub enum Refusal {
     Huge,
     #[error("the batch ends too early, or is damaged")]
     Cut,
+    #[error("the batch didn't arrive within {} s", BATCH_WITHIN.as_secs())]
+    Slow,
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error("this agent may report for {own} alone, and these are of another practice")]
@@ -43,7 +45,7 @@ pub enum Refusal {
 }
 
 /// One word for each, as in the metric.
-pub const REASONS: [&str; 16] = [
+pub const REASONS: [&str; 17] = [
     "flood",
     "wrong_key",
     "revoked",
@@ -52,6 +54,7 @@ pub const REASONS: [&str; 16] = [
     "encoding",
     "huge",
     "truncated",
+    "slow",
     "bomb",
     "lines",
     "garbage",
@@ -61,6 +64,9 @@ pub const REASONS: [&str; 16] = [
     "busy",
     "store",
 ];
+
+/// Those of requests that bring no batch.
+pub const REASONS_OF_CREDENTIALS: [&str; 5] = ["flood", "wrong_key", "revoked", "too_often", "store"];
 
 impl Refusal {
     pub const fn reason(&self) -> &'static str {
@@ -74,6 +80,7 @@ impl Refusal {
             Self::Encoding => "encoding",
             Self::Huge => "huge",
             Self::Cut | Self::Unreadable(Unreadable::Truncated) => "truncated",
+            Self::Slow => "slow",
             Self::Unreadable(Unreadable::Bomb) => "bomb",
             Self::Unreadable(Unreadable::Lines) => "lines",
             Self::Unreadable(Unreadable::Garbage { .. }) | Self::Length { .. } => "garbage",
@@ -90,6 +97,7 @@ impl Refusal {
             Self::Flood => StatusCode::TOO_MANY_REQUESTS,
             Self::Header(_) | Self::Cut | Self::Unreadable(Unreadable::Truncated) => StatusCode::BAD_REQUEST,
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Huge | Self::Unreadable(Unreadable::Bomb | Unreadable::Lines) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }

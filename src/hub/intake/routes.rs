@@ -17,7 +17,9 @@ use crate::hub::credentials::live::ahead_ms;
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX,
+};
 use crate::uplink::batch;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
@@ -30,7 +32,8 @@ pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, re
         Err(refusal) => {
             hub.numbers.refused(refusal.reason());
             tracing::debug!(reason = refusal.reason(), ?from, "a batch was refused: {refusal}");
-            if !matches!(refusal, Refusal::Flood) {
+            // Nothing more is heard of whoever asks too often, or doesn't come to an end.
+            if !matches!(refusal, Refusal::Flood | Refusal::Slow) {
                 let_go(pieces, BATCH_DROPPED_BYTES_MAX).await;
             }
             refusal.into_response()
@@ -68,7 +71,8 @@ async fn take(
         Some(encoding) if encoding == ENCODING => true,
         Some(_) => return Err(Refusal::Encoding),
     };
-    let bytes = body(headers, pieces).await?;
+    let bytes = tokio::time::timeout(BATCH_WITHIN, body(headers, pieces)).await;
+    let bytes = bytes.unwrap_or(Err(Refusal::Slow))?;
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
     // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
     let view = hub.view();

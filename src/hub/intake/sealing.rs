@@ -13,6 +13,7 @@ use crate::agent::clock;
 use crate::archive::keeping::{LetGo, Settings, prune, seal};
 use crate::hub::background::Retention;
 use crate::limits::{ARCHIVE_PRUNE_EVERY, SEAL_BEHIND_MAX, SEAL_NICE};
+use crate::platform;
 use crate::store::Store;
 
 /// Seals what is closed, and lets go of what is too old or too much, until nobody can close any more.
@@ -58,8 +59,8 @@ async fn seal_one(dir: &Path, id: u64, nice: i32) {
 async fn apart<T: Send + 'static>(nice: i32, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     let (done, result) = oneshot::channel();
     std::thread::Builder::new().name("sealing".to_owned()).spawn(move || {
-        // On Linux it is a thread that is nice, and not the process. Where it can't be it is as all others.
-        if let Err(error) = rustix::process::nice(nice) {
+        // Where it can't be it is as all others.
+        if let Err(error) = platform::be_nice(nice) {
             tracing::debug!(%error, "volumes are sealed with the priority of all else");
         }
         // Whoever waits for it is gone when the hub stops.
@@ -93,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_apart_is_nice_and_nobody_else_is() {
-        let nice = || rustix::process::nice(0).map_err(io::Error::from);
+        let nice = || platform::be_nice(0);
         let before = nice().expect("it can be read");
         let there = apart(SEAL_NICE, nice).await.flatten().expect("a thread");
         assert_eq!((there, nice().expect("it can be read")), ((before + SEAL_NICE).min(19), before));

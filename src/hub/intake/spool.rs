@@ -26,6 +26,8 @@ pub struct Spool {
     taken: Ranges,
     kept: Ranges,
     frontiers: Vec<Frontier>,
+    /// The agent whose states those are.
+    agent: String,
     /// Places at which it was damaged, as far as the journal says so.
     damages: u64,
 }
@@ -70,7 +72,16 @@ pub struct TooManyGaps;
 impl Spool {
     /// `kept`, `damages`: what an earlier process left.
     pub fn new(kept: Ranges, damages: u64) -> Self {
-        Self { taken: kept.clone(), kept, frontiers: Vec::new(), damages }
+        Self { taken: kept.clone(), kept, damages, ..Self::default() }
+    }
+
+    /// What comes now is this agent's. Of one that took another's place, by enrolling again, each check's first result is recorded, whatever
+    /// it is: changes are told apart by agent.
+    pub fn is_of(&mut self, agent: &str) {
+        if self.agent != agent {
+            self.frontiers.clear();
+            agent.clone_into(&mut self.agent);
+        }
     }
 
     /// How many places of it are damaged that the journal doesn't know of, when its agent says that so many are in all.
@@ -287,6 +298,19 @@ mod tests {
         assert_eq!(both(&mut spool, vec![record(1, false), record(2, false)], 0).transitions.len(), 1);
         let plan = both(&mut spool, vec![later(3, 28_000), later(4, 60_000)], 0);
         assert_eq!((plan.transitions.len(), plan.measured.len()), (1, 2), "{:?}", plan.transitions);
+    }
+
+    #[test]
+    fn one_that_enrolled_again_says_of_each_check_how_it_is() {
+        let mut spool = Spool::default();
+        let rows = |spool: &mut Spool, agent: &str, seq: u64| {
+            spool.is_of(agent);
+            both(spool, vec![record(seq, true)], 0).transitions.len()
+        };
+        assert_eq!(rows(&mut spool, "a", 1), 1);
+        assert_eq!(rows(&mut spool, "a", 2), 0);
+        assert_eq!(rows(&mut spool, "b", 3), 1, "the first that it says");
+        assert_eq!(rows(&mut spool, "b", 4), 0);
     }
 
     #[test]

@@ -1,0 +1,93 @@
+//! Where each agent's spools are found: by practice, and there by agent. So an agent that shows a spool for the first time costs a look at
+//! the few agents of its own practice, and not at all of the estate's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::spool::Spool;
+use crate::hub::credentials::Who;
+use crate::limits::SPOOLS_PER_AGENT_MAX;
+use crate::time::At;
+
+/// Whoever takes in a batch of a spool holds it: two at once would count what is in both twice.
+pub type Shared = Arc<tokio::sync::Mutex<Spool>>;
+
+/// One agent's, by the spool's id; with when it was last heard.
+type OfAgent = BTreeMap<String, (At, Shared)>;
+
+/// All spools of which the hub has anything.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// By practice and agent.
+    practices: BTreeMap<String, BTreeMap<String, OfAgent>>,
+}
+
+impl Shelf {
+    /// One that an earlier process knew.
+    pub fn put(&mut self, practice: &str, agent: &str, id: &str, heard: At, spool: Spool) {
+        let of_practice = self.practices.entry(practice.to_owned()).or_default();
+        let own = of_practice.entry(agent.to_owned()).or_default();
+        own.insert(id.to_owned(), (heard, Arc::new(tokio::sync::Mutex::new(spool))));
+    }
+
+    /// The spool with this id, which `who` reports from now.
+    pub fn find(&mut self, who: &Who, id: &str, now: At) -> Shared {
+        let of_practice = self.practices.entry(who.practice.clone()).or_default();
+        let known = of_practice.get(&who.agent).and_then(|own| own.get(id));
+        // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
+        // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
+        // same practice could make up an id, and have taken away what that practice reports.
+        let before = || {
+            let same = of_practice.values().filter_map(|own| own.get(id));
+            same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
+        };
+        let found = known.or_else(before).map(|(_, shared)| shared.clone()).unwrap_or_default();
+        let own = of_practice.entry(who.agent.clone()).or_default();
+        own.insert(id.to_owned(), (now, found.clone()));
+        while own.len() > SPOOLS_PER_AGENT_MAX {
+            let oldest = own.iter().min_by_key(|(_, (heard, _))| *heard).map(|(id, _)| id.clone());
+            let Some(oldest) = oldest else { break };
+            own.remove(&oldest);
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> At {
+        At::from_millis(1_773_644_400_000 + s * 1_000)
+    }
+
+    fn who(practice: &str, agent: &str, enrolled: At) -> Who {
+        Who { agent: agent.to_owned(), practice: practice.to_owned(), rotate: false, enrolled }
+    }
+
+    #[test]
+    fn one_that_enrolled_again_goes_on_with_its_spool_and_nobody_else_does() {
+        let mut shelf = Shelf::default();
+        shelf.put("G82002", "old", "s", at(10), Spool::default());
+        let first = shelf.find(&who("G82002", "old", at(0)), "s", at(20));
+        let is_it = |shelf: &mut Shelf, practice: &str, agent: &str, enrolled: i64| {
+            Arc::ptr_eq(&shelf.find(&who(practice, agent, at(enrolled)), "s", at(40)), &first)
+        };
+        assert!(is_it(&mut shelf, "G82002", "new", 30), "heard last before the new one enrolled");
+        assert!(!is_it(&mut shelf, "G82002", "copy", 15), "the old one was heard since");
+        assert!(!is_it(&mut shelf, "G82003", "thief", 30), "another practice");
+        assert!(is_it(&mut shelf, "G82002", "old", 0));
+    }
+
+    #[test]
+    fn of_many_spools_of_one_agent_those_heard_last_stay() {
+        let mut shelf = Shelf::default();
+        let agent = who("G82002", "a", at(0));
+        let first = shelf.find(&agent, "s0", at(0));
+        for n in 1..=SPOOLS_PER_AGENT_MAX {
+            shelf.find(&agent, &format!("s{n}"), at(n.try_into().expect("few")));
+        }
+        assert_eq!(shelf.practices["G82002"]["a"].len(), SPOOLS_PER_AGENT_MAX);
+        assert!(!Arc::ptr_eq(&first, &shelf.find(&agent, "s0", at(-1))), "it was let go of");
+    }
+}
