@@ -201,6 +201,7 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
         event,
         earlier,
         last_told: None,
+        fixes: &[],
         open: &open,
         staff_told: true,
         awaits_approval: false,

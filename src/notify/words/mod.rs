@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
+use super::fix::Fix;
 use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
@@ -67,6 +68,8 @@ pub struct Context<'a> {
     pub earlier: &'a [Event],
     /// When what the reader last got about the incident was said ([`Event::at`]); `None`: they got nothing yet, or it isn't known.
     pub last_told: Option<At>,
+    /// What people say that they did about it, by the time at which it was done; nothing in letters that don't speak of it.
+    pub fixes: &'a [Fix],
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
     pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.

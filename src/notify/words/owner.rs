@@ -63,7 +63,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
     }
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
-        blocks.extend(changes::since_last_message(notice, context));
+        blocks.extend(changes::since_last_message(notice, context, say));
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));
         if !event.alternatives.is_empty() {

@@ -66,6 +66,7 @@ pub(super) enum Variable {
     Component,
     Cause,
     Fault,
+    Fix,
     Role,
 }
 
@@ -92,6 +93,7 @@ impl Variable {
             Self::Component => "component",
             Self::Cause => "cause",
             Self::Fault => "fault",
+            Self::Fix => "fix",
             Self::Role => "role",
         }
     }

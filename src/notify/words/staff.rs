@@ -38,7 +38,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
             .collect();
         blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
     }
-    blocks.extend(changes::since_last_message(notice, context));
+    blocks.extend(changes::since_last_message(notice, context, say));
     blocks.extend(services(context));
     blocks.extend(practices(context, say));
     if !context.refused.is_empty() {

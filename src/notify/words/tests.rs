@@ -159,6 +159,7 @@ fn context<'a>(estate: &'a Estate, event: &'a Event) -> Context<'a> {
         event,
         earlier: &[],
         last_told: None,
+        fixes: &[],
         open: &[],
         staff_told: true,
         awaits_approval: false,

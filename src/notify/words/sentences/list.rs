@@ -1,7 +1,7 @@
 //! Which sentences there are, and what each of them shows, in the order in which the code gives it.
 
 use super::Variable::{
-    Cause, Component, Contact, Count, Fault, Icb, Incident, Into, Length, Needs, Ods, Others, Place,
+    Cause, Component, Contact, Count, Fault, Fix, Icb, Incident, Into, Length, Needs, Ods, Others, Place,
     Practice, Role, Service, Since, Time, Total, Until, Who,
 };
 use super::{Entry, Sentence};
@@ -70,6 +70,10 @@ sentences! {
     STAFF_APPROVE = "staff.approve" [Incident];
     STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
+
+    FIX_HEADING = "fix.heading" [];
+    FIX_DONE = "fix.done" [Who, Fix];
+    FIX_DONE_AND_SAID_LATER = "fix.done_and_said_later" [Who, Fix, Time];
 
     HANDS_ONE_HAS_IT = "hands.one_has_it" [Who, Time];
     HANDS_SEVERAL_HAVE_IT = "hands.several_have_it" [Who];
