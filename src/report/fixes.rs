@@ -76,6 +76,10 @@ pub struct PracticesTurned {
     pub as_before: usize,
     /// All answered when the fix was made, and something doesn't any more.
     pub newly_failing: usize,
+    /// Of those that failed when the fix was made and at the end: all answered in between.
+    pub back_between: usize,
+    /// All answered when the fix was made and at the end, and something didn't in between.
+    pub failed_between: usize,
     /// Not measured when the fix was made, or not since; counted nowhere else.
     pub not_known: usize,
 }
@@ -202,6 +206,9 @@ impl<'f> Window<'f> {
             let service = services.entry(check.measure).or_insert(Some((false, false)));
             *service = together(*service);
         }
+        let (from, until) = (self.from, self.until);
+        let failing = || Spans::of_all(checks.iter().map(|check| &check.failing)).clip(from, until);
+        let unknown_ms = || Spans::of_all(unknown).clip(from, until).minus(&failing()).total_ms();
         let all = &mut self.practices;
         match whole {
             None => all.not_known += 1,
@@ -216,7 +223,11 @@ impl<'f> Window<'f> {
             Some((true, true)) if any_back => all.partly_back += 1,
             Some((true, true)) => all.as_before += 1,
             Some((false, true)) => all.newly_failing += 1,
-            Some((false, false)) => {}
+            Some((false, false)) => all.failed_between += usize::from(!failing().is_empty()),
+        }
+        if matches!(whole, Some((true, true))) {
+            let answered = failing().total_ms() < until.millis_since(from) - unknown_ms();
+            all.back_between += usize::from(answered);
         }
         let Some((failed, fails)) = whole else { return };
         all.failing_before += usize::from(failed);

@@ -62,10 +62,21 @@ const fn were_not(count: usize, several: &'static str, one: &'static str) -> &'s
     if count == 1 { one } else { several }
 }
 
-/// `31 of 75 practices came back, the last of them after 12 minutes; 2 that had lost nothing lost something; 42 are as they were.`
+/// `31 of 75 practices came back, the last of them after 12 minutes; 2 practices that had lost nothing lost something; 42 are as they
+/// were.`
 fn changed(all: &PracticesTurned, last_back_ms: Option<i64>) -> String {
-    let PracticesTurned { failing_before, back, partly_back, lost_more, as_before, newly_failing, .. } = *all;
-    if back + partly_back + lost_more + newly_failing == 0 {
+    let PracticesTurned {
+        failing_before,
+        back,
+        partly_back,
+        lost_more,
+        as_before,
+        newly_failing,
+        back_between,
+        failed_between,
+        not_known: _,
+    } = *all;
+    if back + partly_back + lost_more + newly_failing + back_between + failed_between == 0 {
         return match failing_before {
             0 => "nothing changed: nothing had failed, and nothing did.".to_owned(),
             1 => "no effect shows: the one practice did not come back, and lost nothing more.".to_owned(),
@@ -89,6 +100,9 @@ fn changed(all: &PracticesTurned, last_back_ms: Option<i64>) -> String {
         };
         parts.push(format!("{of} came back{last}"));
     }
+    if newly_failing > 0 {
+        parts.push(format!("{} that had lost nothing lost something", practices(newly_failing)));
+    }
     let mut part = |count: usize, what: &str| {
         if count > 0 {
             parts.push(format!("{count} {what}"));
@@ -96,8 +110,9 @@ fn changed(all: &PracticesTurned, last_back_ms: Option<i64>) -> String {
     };
     part(partly_back, "got a part of it back");
     part(lost_more, "lost more than they had lost");
-    part(newly_failing, "that had lost nothing lost something");
     part(as_before, if as_before == 1 { "is as it was" } else { "are as they were" });
+    part(back_between, "came back in between and failed again");
+    part(failed_between, "failed in between and came back");
     format!("{}.", parts.join("; "))
 }
 

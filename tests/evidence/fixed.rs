@@ -124,8 +124,16 @@ impl Made {
 }
 
 fn turned(fix: &FixFigures) -> [usize; 7] {
-    let PracticesTurned { failing_before, back, partly_back, lost_more, as_before, newly_failing, not_known } =
-        fix.practices;
+    let PracticesTurned {
+        failing_before,
+        back,
+        partly_back,
+        lost_more,
+        as_before,
+        newly_failing,
+        not_known,
+        ..
+    } = fix.practices;
     assert_eq!(failing_before, back + partly_back + lost_more + as_before, "{:?}", fix.practices);
     [failing_before, back, partly_back, lost_more, as_before, newly_failing, not_known]
 }
@@ -169,8 +177,8 @@ async fn each_fix_is_shown_with_what_changed_after_it_and_with_both_times() {
     assert_eq!(services, [("accurx", 2, 0), ("docman", 1, 1)]);
     assert_eq!(
         first.effect,
-        "In the 45 minutes until the next fix, 1 of 4 practices came back, after 7 minutes; 1 got a part of it back; \
-         1 that had lost nothing lost something; 2 are as they were. Lost, though it answered before: Docman at 1 practice."
+        "In the 45 minutes until the next fix, 1 of 4 practices came back, after 7 minutes; \
+         1 practice that had lost nothing lost something; 1 got a part of it back; 2 are as they were. Lost, though it answered before: Docman at 1 practice."
     );
 
     // Done earlier than said, by an hour and more: both stand.
@@ -247,6 +255,28 @@ async fn a_period_has_them_and_of_one_practice_what_changed_there() {
     assert_eq!(html.matches("l5 -5l5 5l-5 5z").count(), 3, "a diamond each");
     let html = period_html(&made.ground(), &none, &verified(dir.path(), None).await).expect("a page");
     assert!(html.contains("linewatch fixed") && !html.contains("l5 -5l5 5l-5 5z"), "{html}");
+}
+
+#[tokio::test]
+async fn what_came_and_went_in_between_is_said_beside_what_stayed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = written(dir.path(), &three()[1..2]).await;
+    let mut flaps = vec![turn("10:50:00", PRACTICES[0], A, false), turn("10:55:00", PRACTICES[0], A, true)];
+    for (text, ok) in [("10:35:00", true), ("10:40:00", false)] {
+        flaps.extend([A, D].map(|probe| turn(text, PRACTICES[2], probe, ok)));
+    }
+    // One service alone came back for a while: something didn't answer all the time.
+    flaps.extend([turn("10:35:00", PRACTICES[3], A, true), turn("10:40:00", PRACTICES[3], A, false)]);
+    store.record_transitions(clock("12:00:00"), &flaps).await.expect("written");
+    store.close().await;
+    let fix = nth(&Made::at(dir.path(), "14:00:00").await, 0);
+    assert_eq!(turned(&fix), [4, 0, 0, 0, 4, 0, 0]);
+    assert_eq!((fix.practices.back_between, fix.practices.failed_between), (1, 1));
+    assert_eq!(
+        fix.effect,
+        "In the 60 minutes after it, none of 4 practices came back; 4 are as they were; \
+         1 came back in between and failed again; 1 failed in between and came back."
+    );
 }
 
 #[tokio::test]

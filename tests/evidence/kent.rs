@@ -104,7 +104,7 @@ async fn played(dir: &Path, change: impl FnOnce(&mut Scenario)) -> Played {
 
 /// When the script brings sites back: three times some of them, and in the end all.
 fn mended_at(scenario: &Scenario) -> Vec<At> {
-    let begin = scenario.span().0;
+    let begin = scenario.start;
     let firewall = scenario
         .faults
         .iter()
