@@ -1,11 +1,10 @@
 //! What would be written to whom if these things happened: policy and words without a mail server. Pure, like both.
 //!
-//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything.
+//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything, or says what they did.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fix::Fix;
 use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use super::policy::{Ledger, Line, MayLeave, Paced, Rules, person};
@@ -24,8 +23,6 @@ pub struct Rehearsal<'a> {
     /// Where people reach the hub, when letters are to have links.
     link: Option<&'a str>,
     told: Vec<Event>,
-    /// What was done, by time.
-    fixes: Vec<Fix>,
     /// By incident, recipient, and as whom they are spoken to: when what they last got was said.
     last_told: BTreeMap<(String, String, String), At>,
     ledger: Ledger,
@@ -51,7 +48,6 @@ impl<'a> Rehearsal<'a> {
             texts: Texts::shipped(),
             link: None,
             told: Vec::new(),
-            fixes: Vec::new(),
             last_told: BTreeMap::new(),
             ledger: Ledger::default(),
             waiting: Vec::new(),
@@ -78,13 +74,6 @@ impl<'a> Rehearsal<'a> {
         let plan = self.ledger.plan(event, &self.rules);
         self.told.push(event.clone());
         self.take(plan.notices, plan.withdrawn, &Arc::new(event.clone()));
-    }
-
-    /// Somebody said what they did about an incident.
-    pub fn fixed(&mut self, fix: Fix) {
-        self.until(fix.said_at.plus_millis(-1));
-        self.fixes.push(fix);
-        self.fixes.sort_by_key(|fix| (fix.at, fix.said_at));
     }
 
     /// Time goes on: what is due by then leaves, the earliest first, and so does what was promised.
@@ -140,8 +129,6 @@ impl<'a> Rehearsal<'a> {
                 earlier = self.told.iter().filter(before).cloned().collect();
                 earlier_than = Some(Arc::clone(&event));
             }
-            let of_incident = |fix: &&Fix| fix.incident == notice.incident;
-            let fixes: Vec<Fix> = self.fixes.iter().filter(of_incident).cloned().collect();
             let is_open = event.event != EventKind::Resolved && notice.kind != NoticeKind::Back;
             let link_of = |incident: &str, person: &str| {
                 self.link.map(|base| format!("{base}{LINK_PATH}/{incident}/{person}/preview"))
@@ -155,7 +142,7 @@ impl<'a> Rehearsal<'a> {
                 event: &event,
                 earlier: &earlier,
                 last_told: self.last_told.get(&known_as(&notice, &notice.incident)).copied(),
-                fixes: &fixes,
+                fixes: &[],
                 open: &open,
                 staff_told: !self.rules.staff.is_empty(),
                 awaits_approval: self.ledger.awaits_approval(&notice.incident),
