@@ -11,6 +11,7 @@ mod estate;
 mod hooks;
 mod pace;
 mod real_server;
+mod real_server_bounces;
 mod relay;
 mod relays;
 mod store;
