@@ -143,6 +143,17 @@ struct Window<'f> {
     last_back: Option<At>,
 }
 
+/// One practice's checks, worked out once for all windows.
+struct OfPractice<'p> {
+    id: &'p str,
+    checks: &'p [OfCheck],
+    /// By check, gaps included.
+    unknown: Vec<Spans>,
+    /// When at least one of them failed; and when none did, as far as is known, and not all are known.
+    failing: Spans,
+    not_known: Spans,
+}
+
 /// What was so of something when the fix was made, and at the end; `None`: nobody knows.
 type Turned = Option<(bool, bool)>;
 
@@ -165,8 +176,11 @@ impl<'f> Effects<'f> {
     /// Takes one practice's checks in. `gaps`: when nobody measured there.
     pub fn take(&mut self, practice: &str, checks: &[OfCheck], gaps: &Spans) {
         let unknown: Vec<Spans> = checks.iter().map(|check| check.unknown.or(gaps)).collect();
+        let failing = Spans::of_all(checks.iter().map(|check| &check.failing));
+        let not_known = Spans::of_all(&unknown).minus(&failing);
+        let practice = OfPractice { id: practice, checks, unknown, failing, not_known };
         for window in &mut self.windows {
-            window.take(practice, checks, &unknown);
+            window.take(&practice);
         }
     }
 
@@ -192,11 +206,11 @@ impl<'f> Window<'f> {
         }
     }
 
-    fn take(&mut self, practice: &str, checks: &[OfCheck], unknown: &[Spans]) {
+    fn take(&mut self, practice: &OfPractice<'_>) {
         let mut services: BTreeMap<Measure, Turned> = BTreeMap::new();
         let mut whole: Turned = Some((false, false));
         let (mut any_back, mut any_lost) = (false, false);
-        for (check, unknown) in checks.iter().zip(unknown) {
+        for (check, unknown) in practice.checks.iter().zip(&practice.unknown) {
             let turned = self.turned(check, unknown);
             self.checks.count(turned);
             any_back |= turned == Some((true, false));
@@ -207,15 +221,14 @@ impl<'f> Window<'f> {
             *service = together(*service);
         }
         let (from, until) = (self.from, self.until);
-        let failing = || Spans::of_all(checks.iter().map(|check| &check.failing)).clip(from, until);
-        let unknown_ms = || Spans::of_all(unknown).clip(from, until).minus(&failing()).total_ms();
+        let ms_in = |spans: &Spans| spans.clip(from, until).total_ms();
         let all = &mut self.practices;
         match whole {
             None => all.not_known += 1,
             Some((true, false)) => {
                 all.back += 1;
-                self.back.push(practice.to_owned());
-                let ends = checks.iter().flat_map(|check| check.failing.iter().map(|(_, to)| to));
+                self.back.push(practice.id.to_owned());
+                let ends = practice.failing.iter().map(|(_, to)| to);
                 let last = ends.filter(|to| (self.from..self.until).contains(to)).max();
                 self.last_back = self.last_back.max(last);
             }
@@ -223,16 +236,17 @@ impl<'f> Window<'f> {
             Some((true, true)) if any_back => all.partly_back += 1,
             Some((true, true)) => all.as_before += 1,
             Some((false, true)) => all.newly_failing += 1,
-            Some((false, false)) => all.failed_between += usize::from(!failing().is_empty()),
+            Some((false, false)) => all.failed_between += usize::from(ms_in(&practice.failing) > 0),
         }
-        if matches!(whole, Some((true, true))) {
-            let answered = failing().total_ms() < until.millis_since(from) - unknown_ms();
-            all.back_between += usize::from(answered);
+        if whole == Some((true, true)) {
+            let answered_ms =
+                until.millis_since(from) - ms_in(&practice.failing) - ms_in(&practice.not_known);
+            all.back_between += usize::from(answered_ms > 0);
         }
         let Some((failed, fails)) = whole else { return };
         all.failing_before += usize::from(failed);
         if fails && any_lost {
-            self.lost.push(practice.to_owned());
+            self.lost.push(practice.id.to_owned());
         }
         for (measure, turned) in services {
             let (back, lost) = (turned == Some((true, false)), turned == Some((false, true)));

@@ -12,6 +12,21 @@ use crate::journal::body::{self, Fixed};
 use crate::notify::Fix;
 use crate::time::At;
 
+/// Fixes by the incident that they are told with (`root`): the one that they were said of, and each that this goes on as. From the few fixes
+/// upwards, since there are tens of thousands of incidents.
+macro_rules! select_fixes {
+    ($rest:literal) => {
+        concat!(
+            "WITH RECURSIVE up (said, id) AS (
+                 SELECT DISTINCT incident, incident FROM fixes
+                 UNION SELECT up.said, i.merged_into FROM up JOIN incidents i ON i.id = up.id WHERE i.merged_into IS NOT NULL
+             )
+             SELECT up.id AS root, f.incident, f.at, f.name, f.what, f.said_at FROM up JOIN fixes f ON f.incident = up.said ",
+            $rest
+        )
+    };
+}
+
 impl Store {
     /// Records what was done. An error means that it is kept in memory and written when the disk is back.
     pub async fn record_fix(&self, fix: Fix) -> Result<(), StoreError> {
@@ -23,15 +38,10 @@ impl Store {
     pub async fn fixes(&self, incident: &str) -> Result<Vec<Fix>, StoreError> {
         let mut found: Vec<Fix> = self
             .read(async {
-                let rows = sqlx::query(
-                    "WITH RECURSIVE same (id) AS (
-                         SELECT ?1 UNION SELECT i.id FROM incidents i JOIN same ON i.merged_into = same.id
-                     )
-                     SELECT incident, at, name, what, said_at FROM fixes WHERE incident IN (SELECT id FROM same)",
-                )
-                .bind(incident)
-                .fetch_all(&self.inner.readers)
-                .await?;
+                let rows = sqlx::query(select_fixes!("WHERE up.id = ?1"))
+                    .bind(incident)
+                    .fetch_all(&self.inner.readers)
+                    .await?;
                 rows.iter().map(fix).collect()
             })
             .await?;
@@ -48,13 +58,9 @@ impl Store {
     pub async fn last_fixes(&self) -> Result<BTreeMap<String, Fix>, StoreError> {
         let found: Vec<(String, Fix)> = self
             .read(async {
-                let rows = sqlx::query(
-                    "WITH RECURSIVE same (id, root) AS (
-                         SELECT id, id FROM incidents WHERE resolved_at IS NULL
-                         UNION SELECT i.id, same.root FROM incidents i JOIN same ON i.merged_into = same.id
-                     )
-                     SELECT root, incident, at, name, what, said_at FROM fixes JOIN same ON same.id = fixes.incident",
-                )
+                let rows = sqlx::query(select_fixes!(
+                    "JOIN incidents open ON open.id = up.id AND open.resolved_at IS NULL"
+                ))
                 .fetch_all(&self.inner.readers)
                 .await?;
                 rows.iter().map(|row| Ok((row.try_get("root")?, fix(row)?))).collect()

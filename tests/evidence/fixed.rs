@@ -22,11 +22,12 @@ fn config() -> Config {
     let mut text = ESTATE.to_owned();
     text += "[[service]]\nid = \"docman\"\nname = \"Docman\"\n[[probe]]\nid = \"docman-https\"\nkind = \"tcp\"\n\
              network = \"internet\"\nservice = \"docman\"\ntarget = \"127.0.0.1:9\"\nevery = \"30s\"\ntimeout = \"5s\"\n";
-    for ods in &PRACTICES[2..] {
-        text += &format!(
+    let practice = |ods: &&str| {
+        format!(
             "[[practice]]\nods = \"{ods}\"\nname = \"A surgery\"\nvia = {{ firewall = \"fw-maidstone\" }}\n"
-        );
-    }
+        )
+    };
+    text.extend(PRACTICES[2..].iter().map(practice));
     parse("probes.toml", &text, std::path::Path::new("")).expect("a sound configuration")
 }
 

@@ -70,7 +70,7 @@ pub(super) fn draft(
         blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
     }
     Draft {
-        subject: framed(say.with(&sentences::DIGEST_SUBJECT, [all, go_on].map(Value::from)), |subject| {
+        subject: framed(&say.with(&sentences::DIGEST_SUBJECT, [all, go_on].map(Value::from)), |subject| {
             say.with(&sentences::SUBJECT_OF_DIGEST, [subject.into()])
         }),
         title: say.with(&sentences::DIGEST_TITLE, [all, go_on].map(Value::from)),

@@ -111,7 +111,7 @@ impl Letter<'_> {
         blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
         blocks.extend(hands::for_managers(self.context, say));
         Draft {
-            subject: self.subject(say.with(
+            subject: self.subject(&say.with(
                 subject,
                 [phrases::short(event, estate, say), self.place.clone(), since].map(Value::from),
             )),
@@ -156,7 +156,7 @@ impl Letter<'_> {
         };
         blocks.push(Block::paragraph(Part::Next, say.plain(next)));
         Draft {
-            subject: self.subject(say.with(
+            subject: self.subject(&say.with(
                 &sentences::MANAGER_SUBJECT_OVER,
                 [phrases::hit_short(event, estate), self.place.clone()].map(Value::from),
             )),
@@ -184,7 +184,7 @@ impl Letter<'_> {
         ];
         Draft {
             subject: self
-                .subject(say.with(&sentences::MANAGER_SUBJECT_CORRECTION, [self.place.as_str().into()])),
+                .subject(&say.with(&sentences::MANAGER_SUBJECT_CORRECTION, [self.place.as_str().into()])),
             title: say.with(&sentences::MANAGER_TITLE_CORRECTION, [self.place.as_str().into()]),
             blocks,
             footer: self.footer(),
@@ -252,7 +252,7 @@ impl Letter<'_> {
         self.context.event.practices.len().saturating_sub(self.practices.len())
     }
 
-    fn subject(&self, subject: String) -> String {
+    fn subject(&self, subject: &str) -> String {
         subject_of(subject, &self.context.event.incident, self.say)
     }
 

@@ -171,7 +171,7 @@ fn signature(about: Vec<String>, estate: &Estate, say: &Say<'_>) -> Vec<String> 
 const SUBJECT_CHARS_MAX: usize = 200;
 
 /// The whole subject of a letter about an incident.
-fn subject_of(subject: String, incident: &str, say: &Say<'_>) -> String {
+fn subject_of(subject: &str, incident: &str, say: &Say<'_>) -> String {
     let incident = plain::name(incident);
     framed(subject, |subject| {
         say.with(&sentences::SUBJECT_OF_INCIDENT, [subject.into(), incident.as_str().into()])
@@ -179,13 +179,13 @@ fn subject_of(subject: String, incident: &str, say: &Say<'_>) -> String {
 }
 
 /// A subject in the words that all have around it. Where it is too long it gives way itself, and not the incident's number behind it.
-fn framed(subject: String, frame: impl Fn(&str) -> String) -> String {
-    let whole = frame(&subject);
+fn framed(subject: &str, frame: impl Fn(&str) -> String) -> String {
+    let whole = frame(subject);
     let beyond = whole.chars().count().saturating_sub(SUBJECT_CHARS_MAX);
     if beyond == 0 {
         return whole;
     }
-    frame(&plain::shortened(&subject, subject.chars().count().saturating_sub(beyond)))
+    frame(&plain::shortened(subject, subject.chars().count().saturating_sub(beyond)))
 }
 
 /// A letter before it is text or page.

@@ -79,7 +79,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
     }
     Draft {
         subject: subject_of(
-            say.with(
+            &say.with(
                 &sentences::OWNER_SUBJECT,
                 [say.plain(word), names.clone(), phrases::how(event.signature, say), since].map(Value::from),
             ),

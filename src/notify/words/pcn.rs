@@ -73,7 +73,7 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     };
     Draft {
         subject: subject_of(
-            say.with(subject, [phrases::short(event, estate, say).into(), count(), since.into()]),
+            &say.with(subject, [phrases::short(event, estate, say).into(), count(), since.into()]),
             &event.incident,
             say,
         ),

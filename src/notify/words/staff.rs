@@ -59,7 +59,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
     let subject = [say.plain(word), what, since, plain::or(&causes)];
     Draft {
         subject: subject_of(
-            say.with(&sentences::STAFF_SUBJECT, subject.map(Value::from)),
+            &say.with(&sentences::STAFF_SUBJECT, subject.map(Value::from)),
             &event.incident,
             say,
         ),

@@ -88,8 +88,8 @@ impl Frame {
 #[derive(Template)]
 #[template(path = "report/fixes.html")]
 struct Fixes {
-    fixes: Vec<Line>,
-    fixes_left_out: usize,
+    rows: Vec<Line>,
+    left_out: usize,
     /// The window, in minutes.
     window: u64,
     /// Of a period, in which several incidents have fixes.
@@ -111,8 +111,8 @@ impl Fixes {
             ],
         };
         Self {
-            fixes: fixes.iter().enumerate().take(REPORT_ROWS_MAX).map(fix).collect(),
-            fixes_left_out: fixes.len().saturating_sub(REPORT_ROWS_MAX),
+            rows: fixes.iter().enumerate().take(REPORT_ROWS_MAX).map(fix).collect(),
+            left_out: fixes.len().saturating_sub(REPORT_ROWS_MAX),
             window: FIX_WINDOW.as_secs() / 60,
             of_period,
         }
