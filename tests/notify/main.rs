@@ -8,6 +8,7 @@ mod circles;
 mod delivery;
 mod disk;
 mod estate;
+mod fixes;
 mod hooks;
 mod pace;
 mod real_server;
