@@ -24,6 +24,7 @@ const PURE: &[&str] = &[
     "src/notify/channel.rs",
     "src/notify/dispatch.rs",
     "src/notify/exercise.rs",
+    "src/notify/fix.rs",
     "src/notify/dispatch/",
     "src/notify/notice.rs",
     "src/notify/outlet.rs",

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod drill;
 mod enrol;
+mod fixed;
 mod hub;
 mod import;
 mod journal;
@@ -62,6 +63,8 @@ enum Command {
     Approve(approve::Args),
     /// Say who has an incident in hand, so that nobody else is asked to take it on
     Ack(ack::Args),
+    /// Say what you did about an incident, and when: the report counts what changed after it
+    Fixed(fixed::Args),
     /// Write to nobody about something for a while; it goes on being measured
     Mute(mute::Args),
     /// Show what people would get to read
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Ack(args) => ack::run(args),
+        Command::Fixed(args) => fixed::run(args),
         Command::Mute(args) => mute::run(args),
         Command::Notices(args) => notices::run(args),
         Command::Outbox(args) => outbox::run(&args),

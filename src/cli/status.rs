@@ -7,7 +7,8 @@ use comfy_table::{Table, presets};
 
 use super::Exit;
 use super::client::{Client, ClientError, Where, block_on, plain};
-use crate::hub::status::{HandsLine, NoteLine, PracticeStatus, Status};
+use super::fixed::in_words;
+use crate::hub::status::{HandsLine, LastFixLine, NoteLine, PracticeStatus, Status};
 use crate::incident::Event;
 use crate::limits::STATUS_NOTES_SHOWN;
 
@@ -85,7 +86,8 @@ fn overview(status: &Status) -> Result<String, fmt::Error> {
     table.add_row(["silent".to_owned(), totals.silent.to_string()]);
     table.add_row(["unknown".to_owned(), totals.unknown.to_string()]);
     writeln!(out, "{table}\n")?;
-    out += &incidents(&status.incidents, &status.acknowledgements, "No open incident.")?;
+    let people = (&*status.acknowledgements, &*status.fixes);
+    out += &incidents(&status.incidents, people, "No open incident.")?;
     out += &notes(&status.notes)?;
     for mute in &status.mutes {
         let reason = mute.reason.as_ref().map_or_else(String::new, |reason| format!(" ({})", plain(reason)));
@@ -129,12 +131,17 @@ fn one_practice(practice: &PracticeStatus) -> Result<String, fmt::Error> {
     for (check, path) in practice.checks.iter().filter_map(|check| Some((check, check.path.as_ref()?))) {
         writeln!(out, "path of {}: {}\n", plain(&check.probe), plain(&path.sentence))?;
     }
-    out += &incidents(&practice.incidents, &[], "No open incident affects it.")?;
+    out += &incidents(&practice.incidents, (&[], &[]), "No open incident affects it.")?;
     out += &notes(&practice.notes)?;
     Ok(out)
 }
 
-fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<String, fmt::Error> {
+/// `people`: who has each in hand, and what was done last.
+fn incidents(
+    incidents: &[Event],
+    (hands, fixes): (&[HandsLine], &[LastFixLine]),
+    none: &str,
+) -> Result<String, fmt::Error> {
     if incidents.is_empty() {
         return Ok(format!("{none}\n"));
     }
@@ -155,6 +162,9 @@ fn incidents(incidents: &[Event], hands: &[HandsLine], none: &str) -> Result<Str
                 writeln!(out, "  at work on it: {by} ({about}) since {}", said.at)?;
             }
             writeln!(out, "  {}", in_hand(hands))?;
+        }
+        if let Some(last) = fixes.iter().find(|last| last.incident == event.incident) {
+            writeln!(out, "  last fix: {}", in_words(&last.fix))?;
         }
     }
     Ok(out)

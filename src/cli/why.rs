@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::Exit;
 use super::client::{Client, ClientError, Where, block_on, plain};
+use super::fixed::in_words;
 use super::status::print;
 use crate::hub::api::Why;
 use crate::incident::Cause;
@@ -64,6 +65,12 @@ fn explain(why: &Why) -> Result<String, fmt::Error> {
     }
     if let Some(again) = &why.again {
         writeln!(out, "\n{}", plain(again))?;
+    }
+    if !why.fixes.is_empty() {
+        out += "\nWhat was done\n";
+        for fix in &why.fixes {
+            writeln!(out, "  {}", in_words(fix))?;
+        }
     }
     for (title, lines) in [
         ("What convicts", &why.convicts),

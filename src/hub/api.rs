@@ -20,6 +20,7 @@ use super::asks;
 use super::beats;
 use super::bounces;
 use super::credentials;
+use super::fixes::{self, FixLine};
 use super::guard::{self, Refused};
 use super::headers::with_headers;
 use super::intake;
@@ -32,7 +33,8 @@ use super::state::Hub;
 use super::status::{AckLine, PracticeStatus, Status};
 use crate::correlate::Explanation;
 use crate::incident::{Alternative, Event};
-use crate::limits::{APPROVER_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use crate::limits::{APPROVER_BYTES_MAX, FIXES_SHOWN, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use crate::notify::Fix;
 use crate::store::StoreError;
 
 /// `/api/v1/incidents/{id}`
@@ -44,6 +46,9 @@ pub struct IncidentHistory {
     /// Who has it in hand, and which managers read of it; oldest first.
     #[serde(default)]
     pub acknowledgements: Vec<AckLine>,
+    /// What people say that they did about it, by the time at which it was done.
+    #[serde(default)]
+    pub fixes: Vec<FixLine>,
 }
 
 /// `/api/v1/incidents/{id}/why`
@@ -66,6 +71,9 @@ pub struct Why {
     /// That it comes at the same time day after day.
     #[serde(default)]
     pub again: Option<String>,
+    /// What people say that they did about it, by the time at which it was done: the last [`FIXES_SHOWN`].
+    #[serde(default)]
+    pub fixes: Vec<FixLine>,
 }
 
 /// What `POST /api/v1/incidents/{id}/approve` takes.
@@ -108,6 +116,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/api/v1/incidents/{id}/why", get(why))
         .route("/api/v1/incidents/{id}/approve", post(approve))
         .route("/api/v1/incidents/{id}/acknowledge", post(acknowledge::by_command))
+        .route("/api/v1/incidents/{id}/fixes", post(fixes::post))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/metrics", get(scrape))
         .route("/api/v1/beats", get(beats::routes::list))
@@ -169,7 +178,9 @@ async fn check_encrypted(request: Request, next: Next) -> Response {
 async fn status(State(hub): State<Arc<Hub>>) -> Response {
     let (hands, mutes) = (hub.desk.all_hands(), hub.desk.mutes());
     let bouncing = hub.desk.bouncing();
-    Json(Status::new(&hub.view(), &hub.own_notes(), &hands, mutes, bouncing)).into_response()
+    let fixes = fixes::last(&hub).await;
+    Json(Status::new(&hub.view(), &hub.own_notes(), &hands, mutes, bouncing).with_fixes(&fixes))
+        .into_response()
 }
 
 async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
@@ -185,7 +196,8 @@ async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Respon
         Ok(events) => {
             let said = hub.desk.acknowledgements(&id).await;
             let acknowledgements = said.iter().map(AckLine::from).collect();
-            Json(IncidentHistory { incident: id, events, acknowledgements }).into_response()
+            let fixes = fixes::of_incident(&hub, &id).await.iter().map(FixLine::from).collect();
+            Json(IncidentHistory { incident: id, events, acknowledgements, fixes }).into_response()
         }
         Err(answer) => answer,
     }
@@ -211,7 +223,10 @@ pub async fn history(hub: &Hub, id: &str) -> Result<Vec<Event>, Response> {
 
 async fn why(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
     match hub.explain(&id).await {
-        Some(explanation) => Json(Why::new(id, explanation)).into_response(),
+        Some(explanation) => {
+            let fixes = fixes::of_incident(&hub, &id).await;
+            Json(Why::new(id, explanation, &fixes)).into_response()
+        }
         None => problem(
             StatusCode::NOT_FOUND,
             "no such incident is open or was resolved within the last day, so there is nothing to explain",
@@ -220,12 +235,26 @@ async fn why(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Response {
 }
 
 impl Why {
-    fn new(incident: String, explanation: Explanation) -> Self {
+    fn new(incident: String, explanation: Explanation, fixes: &[Fix]) -> Self {
         let Explanation { event, log_odds, odds, runner_up, convicts, acquits, missing, next_probe, again } =
             explanation;
         // JSON has no infinity; beyond e^700 nobody counts.
         let log_odds = if log_odds.is_nan() { 0.0 } else { log_odds.clamp(-700.0, 700.0) };
-        Self { incident, event, log_odds, odds, runner_up, convicts, acquits, missing, next_probe, again }
+        let earlier = fixes.len().saturating_sub(FIXES_SHOWN);
+        let fixes = fixes.iter().skip(earlier).map(FixLine::from).collect();
+        Self {
+            incident,
+            event,
+            log_odds,
+            odds,
+            runner_up,
+            convicts,
+            acquits,
+            missing,
+            next_probe,
+            again,
+            fixes,
+        }
     }
 }
 

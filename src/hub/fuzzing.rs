@@ -100,6 +100,7 @@ async fn hub() -> Option<Hub> {
         ),
         access: Access::new(crate::config::Tokens::default(), numbers.clone()),
         openings: crate::hub::acknowledge::Openings::default(),
+        fixing: tokio::sync::Mutex::default(),
         handout: watch::channel(Arc::clone(&config.handout)).1,
         reports,
         desk: Desk::start(&config, store.clone(), CancellationToken::new()).await,

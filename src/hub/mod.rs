@@ -13,6 +13,7 @@
 //! | [`numbers`], [`metrics`] | `/metrics` |
 //! | [`asks`] | what agents are asked to ask now |
 //! | [`acknowledge`] | who has an incident in hand: links in letters, and the API |
+//! | [`fixes`] | what people say that they did about an incident |
 //! | [`outbox`] | what became of every notice |
 //! | [`beats`] | work that says that it was done, and its silence |
 //! | [`credentials`] | who may report: codes, keys, agents |
@@ -31,6 +32,7 @@ pub mod beats;
 pub mod bounces;
 pub mod credentials;
 pub mod field;
+pub mod fixes;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 pub mod guard;

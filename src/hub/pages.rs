@@ -9,16 +9,17 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::api::history;
+use super::fixes;
 use super::pages_words::{
-    AckRow, CheckLine, FINE, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark, local,
-    standing_mark,
+    AckRow, CheckLine, FINE, FixRow, Frame, HistoryLine, IncidentCard, NoteItem, OtherCause, StandingMark,
+    local, standing_mark,
 };
 use super::state::Hub;
 use super::status::{NoteLine, PracticeStatus, Status, Totals};
 use super::view::View;
 use crate::correlate::Standing;
 use crate::estate::{NetworkIx, PracticeIx};
-use crate::incident::EventKind;
+use crate::incident::{Event, EventKind};
 use crate::limits::{PAGE_CELLS_MAX, PAGE_GRID_ALL_MAX, PAGE_HISTORY_MAX, PAGE_NOTES_MAX};
 use crate::notify::policy::mute::Mute;
 
@@ -128,6 +129,7 @@ struct IncidentPage {
     history: Vec<HistoryLine>,
     history_left_out: usize,
     acknowledgements: Vec<AckRow>,
+    fixes: Vec<FixRow>,
 }
 
 #[derive(Template)]
@@ -141,7 +143,10 @@ pub async fn home(State(hub): State<Arc<Hub>>) -> Response {
     let view = hub.view();
     let hands = hub.desk.all_hands();
     let status = Status::new(&view, &hub.own_notes(), &hands, hub.desk.mutes(), hub.desk.bouncing());
-    let card = |event| IncidentCard::new(&view, event).with_hands(&view, &hands);
+    let last = fixes::last(&hub).await;
+    let card = |event: &Event| {
+        IncidentCard::new(&view, event).with_hands(&view, &hands).with_fix(&view, last.get(&event.incident))
+    };
     let (tone, shape, headline) = headline(&status, view.is_blind());
     page(&Home {
         frame: Frame::new(&view),
@@ -221,6 +226,13 @@ pub async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
             .filter(|said| said.is_of_use())
             .take(PAGE_HISTORY_MAX)
             .map(|said| AckRow::new(&view, said))
+            .collect(),
+        fixes: fixes::of_incident(&hub, &id)
+            .await
+            .iter()
+            .rev()
+            .take(PAGE_HISTORY_MAX)
+            .map(|fix| FixRow::new(&view, fix))
             .collect(),
         behind: last.evidence.behind,
         failing: last.evidence.failing,

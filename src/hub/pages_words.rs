@@ -6,7 +6,7 @@ use crate::correlate::Standing;
 use crate::estate::Estate;
 use crate::incident::{Alternative, Cause, Event, EventKind, Reason};
 use crate::notify::policy::Hands;
-use crate::notify::{Acknowledgement, Audience};
+use crate::notify::{Acknowledgement, Audience, Fix};
 use crate::time::At;
 
 /// What every page says about itself.
@@ -55,6 +55,8 @@ pub struct IncidentCard {
     pub services: Option<String>,
     /// Whether somebody has it in hand, where anybody was told.
     pub hands: Option<String>,
+    /// The last thing that was done about it.
+    pub fix: Option<String>,
 }
 
 pub struct OtherCause {
@@ -76,6 +78,16 @@ pub struct AckRow {
     pub at_utc: String,
     pub by: String,
     pub note: Option<String>,
+}
+
+/// What somebody did.
+pub struct FixRow {
+    pub at: String,
+    pub at_utc: String,
+    pub what: String,
+    pub by: String,
+    /// When they said so, where that isn't when they did it.
+    pub said: Option<String>,
 }
 
 pub struct NoteItem {
@@ -126,6 +138,7 @@ impl IncidentCard {
             practices: event.practices.len(),
             services: (!services.is_empty()).then(|| services.join(", ")),
             hands: None,
+            fix: None,
         }
     }
 
@@ -146,6 +159,11 @@ impl IncidentCard {
             }
         });
         Self { hands, ..self }
+    }
+
+    pub fn with_fix(self, view: &View, last: Option<&Fix>) -> Self {
+        let words = |fix: &Fix| format!("{} ({}, {})", fix.what, fix.by, local(&view.estate, fix.at));
+        Self { fix: last.map(words), ..self }
     }
 }
 
@@ -169,6 +187,18 @@ impl HistoryLine {
             },
             practices: event.practices.len(),
             sentence: event.sentence.clone(),
+        }
+    }
+}
+
+impl FixRow {
+    pub fn new(view: &View, fix: &Fix) -> Self {
+        Self {
+            at: local(&view.estate, fix.at),
+            at_utc: fix.at.to_string(),
+            what: fix.what.clone(),
+            by: fix.by.clone(),
+            said: (fix.said_at != fix.at).then(|| local(&view.estate, fix.said_at)),
         }
     }
 }

@@ -214,6 +214,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         intake: Intake::new(agents.spools, &practices, agents.coverage, batches, reports.downgrade()),
         access: Access::new(config.hub.tokens.clone(), numbers.clone()),
         openings: Openings::default(),
+        fixing: tokio::sync::Mutex::default(),
         handout: handed_out,
         view: view_seen,
         commands,

@@ -48,6 +48,8 @@ pub struct Hub {
     pub access: Access,
     /// How often links in letters are opened.
     pub openings: Openings,
+    /// Held by whoever records what was done about an incident.
+    pub fixing: tokio::sync::Mutex<()>,
     /// What agents are told of the present configuration.
     pub handout: watch::Receiver<Arc<Handout>>,
 }

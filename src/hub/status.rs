@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bounces::BouncingLine;
+use super::fixes::FixLine;
 use super::notes::OwnNote;
 use super::outbox::shown;
 use super::view::View;
@@ -14,7 +15,7 @@ use crate::incident::Event;
 use crate::notify::bounce::BouncingAddress;
 use crate::notify::policy::Hands;
 use crate::notify::policy::mute::Mute;
-use crate::notify::{AckWay, Acknowledgement};
+use crate::notify::{AckWay, Acknowledgement, Fix};
 use crate::observation::{Failure, HUB, PathSeen};
 use crate::time::At;
 
@@ -39,6 +40,16 @@ pub struct Status {
     /// Recipients whose mails come back, the latest first: somebody should mend their addresses.
     #[serde(default)]
     pub bouncing: Vec<BouncingLine>,
+    /// Of each open incident about which anybody said that they did something: the last of it.
+    #[serde(default)]
+    pub fixes: Vec<LastFixLine>,
+}
+
+/// The last thing that was done about an open incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFixLine {
+    pub incident: String,
+    pub fix: FixLine,
 }
 
 /// Who has an incident in hand.
@@ -192,7 +203,19 @@ impl Status {
                 .collect(),
             mutes,
             bouncing: bouncing.into_iter().map(BouncingLine::from).collect(),
+            fixes: Vec::new(),
         }
+    }
+
+    /// `last`: by incident.
+    #[must_use]
+    pub fn with_fixes(mut self, last: &BTreeMap<String, Fix>) -> Self {
+        let of = |event: &Event| {
+            let (incident, fix) = last.get_key_value(&event.incident)?;
+            Some(LastFixLine { incident: incident.clone(), fix: fix.into() })
+        };
+        self.fixes = self.incidents.iter().filter_map(of).collect();
+        self
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `notices` | notices that were planned, and wait or are held |
 //! | `notice` | what became of a notice |
 //! | `acknowledgement` | who said that they have an incident in hand, or that they read of it |
+//! | `fix` | what somebody did about an incident, and when they said so |
 //! | `approval`, `agent` | what an operator did |
 //! | `coverage` | when an agent didn't measure at its practice, and when it did after all |
 //! | `mute` | that an operator muted something, or ended a mute |
@@ -24,6 +25,7 @@ pub const CHECKS: &str = "checks";
 pub const NOTICES: &str = "notices";
 pub const NOTICE: &str = "notice";
 pub const ACKNOWLEDGEMENT: &str = "acknowledgement";
+pub const FIX: &str = "fix";
 pub const APPROVAL: &str = "approval";
 pub const AGENT: &str = "agent";
 pub const COVERAGE: &str = "coverage";
@@ -140,6 +142,17 @@ pub fn practices_in(whom: &str) -> &str {
         _ if whom == "staff" => "",
         _ => whom,
     }
+}
+
+/// `fix`; the entry's own time is when it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixed {
+    /// When it was done, as they say.
+    pub at: At,
+    /// A name as the person gave it; never an address.
+    pub by: String,
+    /// [`crate::limits::FIX_CHARS_MAX`] characters at most.
+    pub what: String,
 }
 
 /// `mute`

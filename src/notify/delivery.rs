@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::channel::contact_of;
 use super::dispatch::Turn;
 use super::exercise;
+use super::fix::Fix;
 use super::hook::{Hook, Message};
 use super::mail::mail;
 use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
@@ -118,7 +119,8 @@ impl Worker<'_> {
         let earlier = self.shared.earlier.than(&pending.event, &self.shared.store).await;
         let link = self.shared.link(&pending.notice, &pending.event, self.settings);
         let last_told = self.shared.last_told(&pending.notice).await;
-        let before = Before { earlier: &earlier, last_told };
+        let fixes = self.shared.fixes(&pending.notice).await;
+        let before = Before { earlier: &earlier, last_told, fixes: &fixes };
         let done = match self.shared.letter_for(&pending, before, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
@@ -205,6 +207,8 @@ impl Worker<'_> {
 struct Before<'a> {
     earlier: &'a [Event],
     last_told: Option<At>,
+    /// What was done about it, as far as the letter speaks of it.
+    fixes: &'a [Fix],
 }
 
 impl Shared {
@@ -219,10 +223,20 @@ impl Shared {
         }
     }
 
+    /// What was done about a letter's incident. Managers' letters don't speak of it.
+    async fn fixes(&self, notice: &Notice) -> Vec<Fix> {
+        match notice.audience {
+            Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => {
+                self.store.fixes(&notice.incident).await.unwrap_or_default()
+            }
+            Audience::Practices(_) | Audience::Pcn { .. } => Vec::new(),
+        }
+    }
+
     fn letter_for(
         &self,
         pending: &Pending,
-        Before { earlier, last_told }: Before<'_>,
+        Before { earlier, last_told, fixes }: Before<'_>,
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
@@ -241,6 +255,7 @@ impl Shared {
             event: &pending.event,
             earlier,
             last_told,
+            fixes,
             open: &open,
             staff_told: !settings.staff.is_empty(),
             awaits_approval,

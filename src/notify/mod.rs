@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
 //! | [`acknowledgement`] | somebody's word that they have an incident in hand; pure |
+//! | [`fix`] | what somebody did about an incident; pure |
 //! | [`policy`] | who is told what, when; pure |
 //! | [`bounce`] | mails that were accepted and came back: what a mail server further on says of them; pure |
 //! | `bounded.rs` | something to write into that doesn't grow beyond all bounds |
@@ -40,6 +41,7 @@ pub mod desk;
 mod dispatch;
 mod earlier;
 pub mod exercise;
+pub mod fix;
 mod hook;
 mod link;
 mod mail;
@@ -56,6 +58,7 @@ pub mod words;
 pub use acknowledgement::{AckWay, Acknowledgement};
 pub use channel::Channel;
 pub use desk::{Approved, Came, Desk, DeskStats, OutletStats, Said, Standing, TakenUp};
+pub use fix::Fix;
 pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;

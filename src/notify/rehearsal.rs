@@ -1,6 +1,6 @@
 //! What would be written to whom if these things happened: policy and words without a mail server. Pure, like both.
 //!
-//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything.
+//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything, or says what they did.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -142,6 +142,7 @@ impl<'a> Rehearsal<'a> {
                 event: &event,
                 earlier: &earlier,
                 last_told: self.last_told.get(&known_as(&notice, &notice.incident)).copied(),
+                fixes: &[],
                 open: &open,
                 staff_told: !self.rules.staff.is_empty(),
                 awaits_approval: self.ledger.awaits_approval(&notice.incident),

@@ -16,6 +16,8 @@ pub(super) struct Scale<'a> {
     pub zone: &'a TimeZone,
     /// Shaded.
     pub core: &'a Spans,
+    /// Moments with a line across all rows, in order of time: numbered from one.
+    pub marks: &'a [At],
 }
 
 /// One line of bars.
@@ -23,14 +25,24 @@ pub(super) struct Row {
     pub label: String,
     pub no_answer: Spans,
     pub not_measured: Spans,
+    /// Moments with a diamond on the row.
+    pub marks: Vec<At>,
 }
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 150.0;
 const RIGHT: f64 = 10.0;
+/// Above the rows; with room for the numbers of marks.
 const TOP: f64 = 6.0;
+const TOP_OF_MARKED: f64 = 18.0;
+/// Numbers of marks that are as near as this on paper stand together.
+const MARKS_APART: f64 = 16.0;
 
 impl Scale<'_> {
+    const fn top(&self) -> f64 {
+        if self.marks.is_empty() { TOP } else { TOP_OF_MARKED }
+    }
+
     fn x(&self, at: At) -> f64 {
         let all = self.to.millis_since(self.from).max(1) as f64;
         let part = at.millis_since(self.from) as f64 / all;
@@ -68,15 +80,15 @@ impl Scale<'_> {
 
     /// Core hours, the lines of time and their labels.
     fn ground(&self, out: &mut String, height: f64) {
-        let bottom = height - 20.0;
+        let (top, bottom) = (self.top(), height - 20.0);
         for (from, to) in self.core.iter() {
             let (x, end) = (self.x(from), self.x(to));
             put(
                 out,
                 format_args!(
-                    "<rect x=\"{x:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"#eef2f6\"/>",
+                    "<rect x=\"{x:.1}\" y=\"{top}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"#eef2f6\"/>",
                     end - x,
-                    bottom - TOP
+                    bottom - top
                 ),
             );
         }
@@ -85,10 +97,41 @@ impl Scale<'_> {
             put(
                 out,
                 format_args!(
-                    "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\" stroke=\"#8c959f\" stroke-width=\".5\"/>\
+                    "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom:.1}\" stroke=\"#8c959f\" stroke-width=\".5\"/>\
                  <text x=\"{:.1}\" y=\"{:.1}\">{label}</text>",
                     x + 2.0,
                     height - 6.0
+                ),
+            );
+        }
+    }
+
+    /// A line for each mark, and its number above; on top of everything else.
+    fn draw_marks(&self, out: &mut String, height: f64) {
+        let bottom = height - 20.0;
+        // Where numbers stand, and from which to which.
+        let mut labels: Vec<(f64, usize, usize)> = Vec::new();
+        for (place, at) in self.marks.iter().enumerate() {
+            let (x, number) = (self.x(*at), place + 1);
+            put(
+                out,
+                format_args!(
+                    "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP_OF_MARKED}\" y2=\"{bottom:.1}\" stroke=\"#0550ae\" \
+                     stroke-width=\"1.5\" stroke-dasharray=\"4 2\"/>"
+                ),
+            );
+            match labels.last_mut() {
+                Some((from, _, last)) if x - *from < MARKS_APART => *last = number,
+                _ => labels.push((x, number, number)),
+            }
+        }
+        for (x, first, last) in labels {
+            let label = if first == last { first.to_string() } else { format!("{first}–{last}") };
+            put(
+                out,
+                format_args!(
+                    "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-weight=\"600\" fill=\"#0550ae\">{label}</text>",
+                    TOP_OF_MARKED - 4.0
                 ),
             );
         }
@@ -128,7 +171,7 @@ pub(super) fn steps(scale: &Scale<'_>, rows: &[Row], says: &str) -> String {
     }
     turns.sort_unstable();
     let most = i64::try_from(rows.len()).unwrap_or(i64::MAX).max(1) as f64;
-    let y = |count: i64| bottom - count as f64 / most * (bottom - TOP);
+    let y = |count: i64| bottom - count as f64 / most * (bottom - scale.top());
     let mut out = String::new();
     open(&mut out, "steps", "Practices without an answer, over time", says, HEIGHT);
     scale.ground(&mut out, HEIGHT);
@@ -164,6 +207,7 @@ pub(super) fn steps(scale: &Scale<'_>, rows: &[Row], says: &str) -> String {
             ),
         );
     }
+    scale.draw_marks(&mut out, HEIGHT);
     out.push_str("</svg>");
     out
 }
@@ -171,12 +215,12 @@ pub(super) fn steps(scale: &Scale<'_>, rows: &[Row], says: &str) -> String {
 /// A bar a row, from when to when; hatched where nobody measured.
 pub(super) fn bars(scale: &Scale<'_>, id: &str, title: &str, rows: &[Row], says: &str) -> String {
     const STEP: f64 = 15.0;
-    let height = TOP + rows.len() as f64 * STEP + 26.0;
+    let height = scale.top() + rows.len() as f64 * STEP + 26.0;
     let mut out = String::new();
     open(&mut out, id, title, says, height);
     scale.ground(&mut out, height);
     for (place, row) in rows.iter().enumerate() {
-        let y = TOP + place as f64 * STEP + 2.0;
+        let y = scale.top() + place as f64 * STEP + 2.0;
         put(
             &mut out,
             format_args!(
@@ -199,7 +243,18 @@ pub(super) fn bars(scale: &Scale<'_>, id: &str, title: &str, rows: &[Row], says:
                 );
             }
         }
+        for at in &row.marks {
+            let (x, y) = (scale.x(*at), y + 5.5);
+            put(
+                &mut out,
+                format_args!(
+                    "<path d=\"M{:.1} {y:.1}l5 -5l5 5l-5 5z\" fill=\"#ffffff\" stroke=\"#1b1f23\" stroke-width=\"1.5\"/>",
+                    x - 5.0
+                ),
+            );
+        }
     }
+    scale.draw_marks(&mut out, height);
     out.push_str("</svg>");
     out
 }

@@ -3,6 +3,7 @@
 use csv::Writer;
 
 use super::Moment;
+use super::fixes::FixFigures;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
 use super::told::{AcknowledgementFigures, NoticeTold};
@@ -10,7 +11,7 @@ use crate::journal::body::NoticeFate;
 use crate::time::At;
 
 /// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured; and one of no length for each
-/// notice and each acknowledgement. Where the hub had a result late because an agent had kept it, it says when.
+/// notice, each acknowledgement and each fix. Where the hub had a result late because an agent had kept it, it says when.
 pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -33,9 +34,10 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
         "planned_minutes",
         "detail",
     ])?;
-    for Happened { incident, whom, what, utc, local, detail } in
-        happened(&figures.notices, &figures.acknowledgements)
+    for Happened { incident, whom, what, utc, local, received, detail } in
+        happened(&figures.notices, &figures.acknowledgements, &figures.fixes)
     {
+        let received = received.map(|at| at.to_string()).unwrap_or_default();
         let (utc, none) = (utc.to_string(), String::new());
         out.write_record([
             &incident,
@@ -52,7 +54,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
             "no",
             &minutes(0),
             &minutes(0),
-            &none,
+            &received,
             &none,
             &none,
             &detail,
@@ -95,7 +97,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     finish(out)
 }
 
-/// A notice or an acknowledgement, as a table has it.
+/// A notice, an acknowledgement or a fix, as a table has it.
 struct Happened<'f> {
     /// Several with spaces between.
     incident: String,
@@ -104,13 +106,16 @@ struct Happened<'f> {
     what: &'static str,
     utc: At,
     local: &'f str,
+    /// When it was said, where that is another time.
+    received: Option<At>,
     detail: String,
 }
 
-/// Notices, and then acknowledgements.
+/// Notices, and then acknowledgements, and then fixes.
 fn happened<'f>(
     notices: &'f [NoticeTold],
     acknowledgements: &'f [AcknowledgementFigures],
+    fixes: &'f [FixFigures],
 ) -> impl Iterator<Item = Happened<'f>> {
     let notices = notices.iter().map(|line| {
         let NoticeFate { notice, channel, whom, outcome, why, .. } = &line.fate;
@@ -121,6 +126,7 @@ fn happened<'f>(
             what: "notice",
             utc: line.at,
             local: &line.local,
+            received: None,
             detail: cell(&format!("{notice} to {whom} by {channel}, {outcome}{why}")),
         }
     });
@@ -132,10 +138,20 @@ fn happened<'f>(
             what: "acknowledged",
             utc: line.at.utc,
             local: &line.at.local,
+            received: None,
             detail: cell(&format!("{} by {}{note}", line.said.by, line.said.way)),
         }
     });
-    notices.chain(acknowledgements)
+    let fixes = fixes.iter().map(|fix| Happened {
+        incident: fix.incident.clone(),
+        whom: String::new(),
+        what: "fix",
+        utc: fix.at.utc,
+        local: &fix.at.local,
+        received: (fix.said.utc != fix.at.utc).then_some(fix.said.utc),
+        detail: cell(&format!("{}, by {}, said at {}. {}", fix.what, fix.by, fix.said.utc, fix.effect)),
+    });
+    notices.chain(acknowledgements).chain(fixes)
 }
 
 /// As the column of practices has it: staff, a network and an owner aren't any.
@@ -143,8 +159,8 @@ fn practices_of(whom: &str) -> String {
     if whom == "staff" || whom.contains(' ') { String::new() } else { cell(whom) }
 }
 
-/// One line for each service at each practice that was affected, and one for each notice and each acknowledgement of the period's
-/// incidents; `what` says which.
+/// One line for each service at each practice that was affected, and one for each notice, each acknowledgement and each fix of the
+/// period's incidents; `what` says which.
 pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -189,8 +205,8 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
             none,
         ])?;
     }
-    for Happened { incident, whom, what, utc, local, detail } in
-        happened(&figures.notices, &figures.acknowledgements)
+    for Happened { incident, whom, what, utc, local, detail, .. } in
+        happened(&figures.notices, &figures.acknowledgements, &figures.fixes)
     {
         out.write_record([
             &from,

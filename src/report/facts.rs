@@ -10,7 +10,7 @@ use super::several::{Several, Times, Word, together};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
 use crate::incident::{Event, EventKind, Reason};
 use crate::journal::Kept;
-use crate::journal::body::{self, Acknowledged, Measuring, MuteTurn, Muting, NoticeFate, Turn};
+use crate::journal::body::{self, Acknowledged, Fixed, Measuring, MuteTurn, Muting, NoticeFate, Turn};
 use crate::journal::coverage::MeasuredUntil;
 use crate::limits::MEASURED_GAP;
 use crate::spans::Spans;
@@ -32,6 +32,7 @@ pub struct Facts {
     pub notices: Vec<NoticeLine>,
     pub operators: Vec<OperatorLine>,
     pub acknowledgements: Vec<AcknowledgementLine>,
+    pub fixes: Vec<FixLine>,
     /// The first that is known of; `None`: nothing is.
     pub since: Option<At>,
     /// Until then somebody measured.
@@ -100,6 +101,15 @@ pub struct AcknowledgementLine {
     pub at: At,
     pub incident: String,
     pub said: Acknowledged,
+}
+
+/// Somebody's word that they did something about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixLine {
+    /// When they said so.
+    pub said: At,
+    pub incident: String,
+    pub fixed: Fixed,
 }
 
 /// What an operator did about an incident.
@@ -241,6 +251,10 @@ impl Gatherer<'_> {
                 let said = serde_json::from_slice(entry.body)?;
                 let line = AcknowledgementLine { at: entry.at, incident: incident()?, said };
                 self.facts.acknowledgements.push(line);
+            }
+            body::FIX => {
+                let fixed = serde_json::from_slice(entry.body)?;
+                self.facts.fixes.push(FixLine { said: entry.at, incident: incident()?, fixed });
             }
             body::APPROVAL => {
                 #[derive(Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ground;
 use super::facts::{Facts, OperatorLine, Planned};
+use super::fixes::{Effects, FixFigures, by_incident};
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
 use super::story::{Cost, Index, Measure, Story, counts, of_work, state};
@@ -50,6 +51,9 @@ pub struct IncidentFigures {
     pub operators: Vec<OperatorLine>,
     #[serde(default)]
     pub acknowledgements: Vec<AcknowledgementFigures>,
+    /// What people say that they did about it, and what changed after each: by the time at which it was done.
+    #[serde(default)]
+    pub fixes: Vec<FixFigures>,
     pub planned: Vec<Planned>,
     /// Whole sentences: the third of its kind this year.
     pub trend: Vec<String>,
@@ -134,14 +138,20 @@ impl IncidentFigures {
         let core = ground.hours.between(zone, story.from, story.to);
         let whole = Spans::one(story.from, story.to);
         let planned = story.planned(ground);
+        let lines = by_incident(facts).remove(incident).unwrap_or_default();
+        let mut effects = Effects::new(&lines, ground.now);
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()
             .map(|(practice, named)| {
                 let ix = *practice;
                 let gaps = gaps.at(facts, ix);
-                let costs = story.costs(ground, named, &all_measured(ground, ix, &gaps), &gaps);
+                let known = all_measured(ground, ix, &gaps);
+                let costs = story.costs(ground, named, &known, &gaps);
                 let practice = &estate.practices[ix.at()];
+                if !lines.is_empty() {
+                    effects.take(&practice.id, &story.checks(named, &known), &gaps.all);
+                }
                 let work = story.work_at(&planned, &practice.id);
                 PracticeFigures {
                     id: practice.id.clone(),
@@ -187,6 +197,7 @@ impl IncidentFigures {
                 })
                 .map(|line| AcknowledgementFigures::new(line, zone))
                 .collect(),
+            fixes: effects.end(ground, &story),
             planned,
             trend: trend(ground, &story),
         })

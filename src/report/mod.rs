@@ -10,6 +10,7 @@
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
 //! | `suppliers.rs` | what each supplier answers for, and how it did |
+//! | `fixes.rs`, `fixes_words.rs` | what people say that they did, and what changed after it |
 //! | `told.rs` | who was told of an incident and when, and who answered |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
@@ -25,6 +26,8 @@ mod chart;
 mod csv;
 mod exercise;
 mod facts;
+mod fixes;
+mod fixes_words;
 mod html;
 mod incident;
 mod measured;
@@ -38,7 +41,10 @@ mod told;
 pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
 pub use exercise::{Exercise, ExerciseFigures, NoticeFigures, exercise_html, listed};
-pub use facts::{AcknowledgementLine, Changes, Facts, Gap, GapKind, NoticeLine, OperatorLine, Planned};
+pub use facts::{
+    AcknowledgementLine, Changes, Facts, FixLine, Gap, GapKind, NoticeLine, OperatorLine, Planned,
+};
+pub use fixes::{ChecksTurned, FixFigures, PracticesTurned, ServiceTurned, WindowEnd};
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;

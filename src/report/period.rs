@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ground;
 use super::facts::Planned;
+use super::fixes::{Effects, FixFigures, by_incident};
 use super::incident::State;
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
@@ -45,6 +46,10 @@ pub struct PeriodFigures {
     /// In the same way.
     #[serde(default)]
     pub acknowledgements: Vec<AcknowledgementFigures>,
+    /// What people say that they did about those of them that count, whenever it was, and what changed after each: by the time at which
+    /// it was done. Of one practice alone: what changed there.
+    #[serde(default)]
+    pub fixes: Vec<FixFigures>,
     pub practices: Vec<PracticeTotal>,
     /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
     pub unmeasured: Vec<UnmeasuredLine>,
@@ -117,6 +122,8 @@ pub(super) struct Toll<'a> {
     /// Work that touches it.
     planned: Vec<Planned>,
     pub practices: Vec<(PracticeIx, Spans)>,
+    /// `None`: nobody said that they did anything about it.
+    effects: Option<Effects<'a>>,
 }
 
 /// What one practice lost of one service in each of several incidents.
@@ -130,7 +137,7 @@ struct Losses {
 impl<'a> Toll<'a> {
     fn new(ground: &Ground<'_>, story: Story<'a>) -> Self {
         let planned = story.planned(ground);
-        Self { story, planned, practices: Vec::new() }
+        Self { story, planned, practices: Vec::new(), effects: None }
     }
 }
 
@@ -152,7 +159,18 @@ impl PeriodFigures {
         let unmeasured = facts.not_measured(from, to);
         let window = Window { from, to, core: &core, unmeasured: &unmeasured };
         let mut tolls: Vec<Toll<'_>> = counted.into_iter().map(|story| Toll::new(ground, story)).collect();
+        let mut by_incident = by_incident(facts);
+        for toll in &mut tolls {
+            let lines = by_incident.remove(toll.story.first.incident.as_str());
+            toll.effects = lines.map(|lines| Effects::new(&lines, ground.now));
+        }
         let practices = practice_by_practice(ground, &window, filter, &mut tolls);
+        let mut fixes = Vec::new();
+        for toll in &mut tolls {
+            fixes
+                .extend(toll.effects.take().into_iter().flat_map(|effects| effects.end(ground, &toll.story)));
+        }
+        fixes.sort_by_key(|fix| (fix.at.utc, fix.said.utc));
         let mut incidents: Vec<IncidentLine> = tolls.iter().map(|toll| line(ground, toll, &core)).collect();
         incidents.extend(others.into_iter().map(|story| line(ground, &Toll::new(ground, story), &core)));
         incidents.sort_by(|a, b| (a.since.utc, &a.incident).cmp(&(b.since.utc, &b.incident)));
@@ -168,6 +186,7 @@ impl PeriodFigures {
             incidents,
             notices,
             acknowledgements,
+            fixes,
             practices,
             unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
@@ -220,6 +239,13 @@ fn practice_by_practice(
             let toll = &mut tolls[*toll];
             let Some(named) = toll.story.named.get(&practice) else { continue };
             let work = toll.story.work_at(&toll.planned, &ground.estate.practices[practice.at()].id);
+            if let Some(effects) = &mut toll.effects {
+                effects.take(
+                    &ground.estate.practices[practice.at()].id,
+                    &toll.story.checks(named, &known),
+                    &gaps.all,
+                );
+            }
             let mut any = Vec::new();
             for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
                 let within = |spans: Spans| spans.clip(window.from, window.to);

@@ -1,6 +1,7 @@
 //! An incident as every report needs it: from when to when, whom it named, and what it cost each practice.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use super::Ground;
 use super::facts::Planned;
@@ -24,6 +25,16 @@ pub(super) enum Measure {
 pub(super) struct Cost {
     pub no_answer: Spans,
     pub not_measured: Spans,
+}
+
+/// One check of a practice that an incident is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OfCheck {
+    pub measure: Measure,
+    /// Its failures that last into the time in which the incident named the practice, whenever they began or ended.
+    pub failing: Spans,
+    /// When nobody knows, besides the gaps.
+    pub unknown: Spans,
 }
 
 /// An incident as the period report needs it as well.
@@ -129,6 +140,23 @@ impl<'a> Story<'a> {
         };
         let costs = costs.iter().map(|(measure, all)| (*measure, together(all)));
         costs.filter(|(_, cost)| !(cost.no_answer.is_empty() && cost.not_measured.is_empty())).collect()
+    }
+
+    /// The checks of a practice that the incident is about, as [`Self::costs`] counts them.
+    pub fn checks(&self, named: &Spans, known: &[Measured]) -> Vec<OfCheck> {
+        let checks = self.about.iter().zip(known);
+        let of_check = |(measure, known): (&Option<Measure>, &Measured)| {
+            let touching = known.failing.iter().filter(|(from, to)| named.touches(*from, *to));
+            let (failing, unknown) = (Spans::new(touching.collect()), known.unknown.clone());
+            measure.map(|measure| OfCheck { measure, failing, unknown })
+        };
+        checks.filter_map(of_check).collect()
+    }
+
+    /// How often the quickest of the checks that the incident is about is asked.
+    pub fn asked_every(&self, ground: &Ground<'_>) -> Duration {
+        let checks = ground.estate.probes.iter().zip(&self.about).filter(|(_, measure)| measure.is_some());
+        checks.map(|(probe, _)| probe.rhythm().0).min().unwrap_or_default()
     }
 
     /// Planned work that touches it.

@@ -13,6 +13,7 @@
 //! | `reading.rs` | the journal of a folder, read from outside |
 //! | `read.rs` | what is ever asked |
 //! | `acknowledgements.rs` | who has an incident in hand, or read of it |
+//! | `fixes.rs` | what people say that they did about an incident |
 //! | `mutes.rs` | mutes, and what the routing of notices goes on from |
 //! | `outbox.rs` | what became of each notice, try by try |
 //! | `returns.rs` | mails that were accepted and came back |
@@ -33,6 +34,7 @@ mod agents;
 mod archive;
 mod arrears;
 mod error;
+mod fixes;
 mod hours;
 mod journal;
 mod mutes;

@@ -2,7 +2,7 @@
 //!
 //! | what | kept |
 //! |---|---|
-//! | journal (how its chain bears that: `journal.rs`), resolved incidents, acknowledgements, changes of checks | `[hub] keep`, 400 days unless told otherwise |
+//! | journal (how its chain bears that: `journal.rs`), resolved incidents, acknowledgements, fixes, changes of checks | `[hub] keep`, 400 days unless told otherwise |
 //! | outbox rows and refusals, the only places with addresses | `[hub] keep_addresses`, 90 days after the notice was settled |
 //! | enrolment codes, revoked agents and what was taken of their spools | 90 days after they were of any use |
 //! | everything about an open incident, and notices not yet sent | until it is over |
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::journal::remove_before;
 use super::write::Tx;
-use super::{Store, StoreError, acknowledgements};
+use super::{Store, StoreError, acknowledgements, fixes};
 use crate::limits::CREDENTIALS_KEPT;
 use crate::time::At;
 
@@ -104,6 +104,7 @@ async fn remove_rows(tx: &mut Tx, now: At, before: At, addresses_before: At) -> 
         .await?;
     let journal = remove_before(tx, now, before).await?;
     acknowledgements::remove_before(tx, before).await?;
+    fixes::remove_before(tx, before).await?;
     let incidents = sqlx::query(
         "DELETE FROM incidents WHERE resolved_at < ? AND id NOT IN (SELECT incident FROM journal)",
     )

@@ -13,13 +13,13 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 
 use super::journal::{append as journal, append_each, entries_of, record_measuring};
 use super::mutes::record_mute;
-use super::{BeatRow, Transition, acknowledgements, outbox, returns};
+use super::{BeatRow, Transition, acknowledgements, fixes, outbox, returns};
 use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
 use crate::limits::ROWS_PER_STATEMENT;
 use crate::notify::bounce::Returned;
 use crate::notify::policy::mute::Mute;
-use crate::notify::{Acknowledgement, Audience, Channel, Notice, NoticeKind, NoticeState, Outcome, Try};
+use crate::notify::{Acknowledgement, Audience, Channel, Fix, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::observation::Failure;
 use crate::time::At;
 
@@ -46,6 +46,7 @@ pub(super) enum Write {
         at: At,
     },
     Acknowledge(Arc<Acknowledgement>),
+    Fix(Arc<Fix>),
     Return(Arc<Returned>),
     Beats {
         heard_until: At,
@@ -167,6 +168,7 @@ async fn apply_each(tx: &mut Tx, writes: &[Write]) -> Result<(), sqlx::Error> {
             Write::Measuring { at, turn } => record_measuring(tx, *at, *turn).await?,
             Write::Approve { incident, by, at } => approve(tx, incident, by, *at).await?,
             Write::Acknowledge(said) => acknowledgements::acknowledge(tx, said).await?,
+            Write::Fix(fix) => fixes::record(tx, fix).await?,
             Write::Return(returned) => returns::record(tx, returned).await?,
             Write::Beats { heard_until, beats, all } => record_beats(tx, *heard_until, beats, *all).await?,
             Write::Mute { at, mute, turn } => record_mute(tx, *at, mute, turn).await?,

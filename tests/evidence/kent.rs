@@ -10,6 +10,7 @@ use linewatch::calendar::Hours;
 use linewatch::correlate::Correlator;
 use linewatch::estate::{Estate, Vantage};
 use linewatch::journal::body::Turn;
+use linewatch::notify::Fix;
 use linewatch::observation::HUB;
 use linewatch::report::{
     Facts, Filter, Ground, IncidentFigures, PeriodFigures, State, incident_csv, incident_html,
@@ -51,6 +52,7 @@ async fn played(dir: &Path, change: impl FnOnce(&mut Scenario)) -> Played {
     let mut truth: BTreeMap<(String, String), Vec<(At, bool)>> = BTreeMap::new();
     let mut last: BTreeMap<(String, String), bool> = BTreeMap::new();
     let mut turned = Vec::new();
+    let mut firewalls: Option<String> = None;
     let mut flushed = scenario.span().0;
     while let Some(arrival) = stream.fill(&mut seen) {
         correlator.advance(arrival);
@@ -69,6 +71,9 @@ async fn played(dir: &Path, change: impl FnOnce(&mut Scenario)) -> Played {
             }
         }
         while let Some(event) = correlator.poll_event() {
+            if event.cause.iter().any(|cause| cause.id == "fw-maidstone") {
+                firewalls.get_or_insert_with(|| event.incident.clone());
+            }
             store.record(&event, &[]).await.expect("written");
         }
         if arrival.millis_since(flushed) > 60_000 && !turned.is_empty() {
@@ -77,6 +82,11 @@ async fn played(dir: &Path, change: impl FnOnce(&mut Scenario)) -> Played {
         }
     }
     let end = stream.end();
+    for (number, at) in mended_at(&scenario).into_iter().enumerate() {
+        let (said_at, by) = (at.plus_millis(600_000).min(end), "Jo Bloggs".to_owned());
+        let (incident, what) = (firewalls.clone().expect("it was opened"), format!("fix {}", number + 1));
+        store.record_fix(Fix { incident, at, said_at, by, what }).await.expect("written");
+    }
     correlator.advance(end);
     while let Some(event) = correlator.poll_event() {
         store.record(&event, &[]).await.expect("written");
@@ -90,6 +100,53 @@ async fn played(dir: &Path, change: impl FnOnce(&mut Scenario)) -> Played {
     };
     let truth = truth.into_iter().map(|(key, asked)| (key, spans(asked))).collect();
     Played { world, scenario, truth, end }
+}
+
+/// When the script brings sites back: three times some of them, and in the end all.
+fn mended_at(scenario: &Scenario) -> Vec<At> {
+    let begin = scenario.start;
+    let firewall = scenario
+        .faults
+        .iter()
+        .find(|fault| fault.id.as_deref() == Some("firewall"))
+        .expect("the scenario's first");
+    let steps = firewall.recovery.iter().filter(|step| step.sites > 0.0).map(|step| step.at);
+    steps.chain(firewall.when.until).map(|after| begin + after).collect()
+}
+
+/// How many practices each fix brought back, by the askings themselves: something met the fault when it was made, and nothing did when its
+/// window ended.
+fn effects_are_the_truth(played: &Played, figures: &IncidentFigures) {
+    let estate = played.world.estate();
+    let fixes = &figures.fixes;
+    assert_eq!(fixes.iter().map(|fix| fix.at.utc).collect::<Vec<_>>(), mended_at(&played.scenario));
+    let about = |probe: &str| {
+        let service = estate.probe(probe).and_then(|ix| estate.probes[ix.at()].service);
+        service.is_none_or(|ix| {
+            figures.practices.iter().flat_map(|p| &p.services).any(|s| s.id == estate.services[ix.at()].id)
+        })
+    };
+    let meets = |practice: &str, at: At| {
+        let of_practice = played.truth.iter().filter(|((id, probe), _)| id == practice && about(probe));
+        of_practice.flat_map(|(_, spans)| spans).any(|(from, to)| (*from..*to).contains(&at))
+    };
+    let mut all_back = 0;
+    for fix in fixes {
+        let end = fix.until.utc.plus_millis(-1);
+        let count = |before: bool, after: bool| {
+            let turned = |p: &&linewatch::report::PracticeFigures| {
+                (meets(&p.id, fix.at.utc), meets(&p.id, end)) == (before, after)
+            };
+            figures.practices.iter().filter(turned).count()
+        };
+        let told = &fix.practices;
+        assert_eq!(told.back, count(true, false), "{}", fix.effect);
+        assert_eq!(told.newly_failing, count(false, true), "{}", fix.effect);
+        assert_eq!(told.failing_before, told.back + count(true, true), "{}", fix.effect);
+        assert_eq!(told.not_known, 0);
+        all_back += told.back;
+    }
+    assert!(all_back > figures.practices.len() / 2, "the fixes brought most of them back: {all_back}");
 }
 
 async fn facts(dir: &Path, estate: &Estate, now: At) -> Facts {
@@ -191,6 +248,9 @@ async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
     let back: Vec<usize> =
         figures.changes.iter().map(|change| change.back.len()).filter(|count| *count > 3).collect();
     assert!(back.len() >= 3, "{back:?}");
+    if slack == 0 {
+        effects_are_the_truth(&played, &figures);
+    }
     period_agrees(&ground, &played, &figures);
     let html = incident_html(&ground, &figures, &record(dir.path()).await).expect("a page");
     assert!(
@@ -200,7 +260,7 @@ async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
     let csv = String::from_utf8(incident_csv(&figures).expect("a table")).expect("text");
     let stretches: usize =
         figures.practices.iter().flat_map(|p| &p.services).map(|s| s.no_answer.len()).sum();
-    assert_eq!(csv.lines().count(), 1 + stretches);
+    assert_eq!(csv.lines().count(), 1 + stretches + figures.fixes.len());
     if let Some(folder) = std::env::var_os("LINEWATCH_KEEP_REPORT") {
         let folder = Path::new(&folder);
         let record = record(dir.path()).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod acknowledged;
+mod fixed;
 mod gaps;
 mod journal;
 mod kent;

@@ -7,6 +7,7 @@ mod beats;
 mod bench;
 mod commands;
 mod dashboards;
+mod fixes;
 mod garbage;
 mod incident;
 mod late;

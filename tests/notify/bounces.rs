@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// The notices to these practices, or to staff.
-    async fn notices(&self, about: &str) -> Vec<Value> {
+    pub async fn notices(&self, about: &str) -> Vec<Value> {
         let outbox = self.json("/api/v1/outbox").await;
         let notices = outbox["notices"].as_array().expect("a list").iter();
         notices.filter(|notice| notice["about"] == about).cloned().collect()

@@ -22,8 +22,8 @@ use crate::estate::{config, impatient, manager, next, now, opened, resolved};
 
 const EXIM: &str = "/usr/sbin/exim4";
 
-/// Mailboxes for some domains; one whose first attempt is put off, and one that has none.
-const RULES: &str = r"
+/// What every Exim of a test is told.
+const HEAD: &str = r"
 primary_hostname = mail.example
 spool_directory = DIR/spool
 log_file_path = DIR/log/%slog
@@ -34,6 +34,10 @@ host_lookup =
 rfc1413_query_timeout = 0s
 acl_smtp_rcpt = recipient
 acl_smtp_data = accept
+";
+
+/// Mailboxes for some domains; one whose first attempt is put off, and one that has none.
+const RULES: &str = r"
 begin acl
 recipient:
   deny domains = p3.example
@@ -55,19 +59,20 @@ maildir:
   create_directory
 ";
 
-struct Exim {
+pub struct Exim {
     dir: tempfile::TempDir,
-    address: SocketAddr,
+    pub address: SocketAddr,
     stop: CancellationToken,
     listening: JoinHandle<JoinSet<()>>,
 }
 
 impl Exim {
-    async fn start() -> Self {
+    /// `rules`: its access lists, routers and transports; `DIR` in them is its folder.
+    pub async fn start(rules: &str) -> Self {
         assert!(Path::new(EXIM).exists(), "there is no {EXIM}: apt-get install exim4-daemon-light");
         let dir = tempfile::tempdir().expect("a folder");
+        let text = format!("{HEAD}{rules}").replace("DIR", &dir.path().display().to_string());
         let rules = dir.path().join("exim.conf");
-        let text = RULES.replace("DIR", &dir.path().display().to_string());
         for folder in ["spool", "mail", "seen", "log"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder");
         }
@@ -92,15 +97,32 @@ impl Exim {
         Self { dir, address, stop, listening }
     }
 
-    /// Waits until each conversation has ended, and with it the delivery of what came in; gives the mailboxes.
-    async fn mailboxes(self) -> BTreeMap<String, Vec<Mail>> {
+    /// In which its spool, its mailboxes and what its rules name are.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Tries once more what it keeps; comes back when that is done.
+    pub async fn run_queue(&self) {
+        let rules = self.dir.path().join("exim.conf");
+        let done = Command::new(EXIM).arg("-C").arg(rules).arg("-qff").status().await.expect("exim runs");
+        assert!(done.success(), "{done}");
+    }
+
+    /// Waits until each conversation has ended, and with it the delivery of what came in; gives its folder.
+    pub async fn end(self) -> tempfile::TempDir {
         self.stop.cancel();
         let mut conversations = self.listening.await.expect("it ends");
         while let Some(ended) = conversations.join_next().await {
             ended.expect("a conversation");
         }
+        self.dir
+    }
+
+    /// What lies in the mailboxes of its folder.
+    pub fn mailboxes(folder: &Path) -> BTreeMap<String, Vec<Mail>> {
         let mut boxes = BTreeMap::new();
-        for folder in std::fs::read_dir(self.dir.path().join("mail")).expect("mailboxes") {
+        for folder in std::fs::read_dir(folder.join("mail")).expect("mailboxes") {
             let folder = folder.expect("a mailbox");
             let new = std::fs::read_dir(folder.path().join("new")).expect("a maildir");
             let mails = new.map(|mail| Mail::read(&mail.expect("a mail").path())).collect();
@@ -141,7 +163,7 @@ async fn listen(listener: TcpListener, rules: PathBuf, stop: CancellationToken) 
 
 /// A mail as it lies in a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mail {
+pub struct Mail {
     head: String,
     /// Each part's type, and its content as a reader sees it.
     parts: Vec<(String, String)>,
@@ -173,7 +195,7 @@ impl Mail {
         Self { parts: parts.collect(), head }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}: ");
         self.head.lines().find_map(|line| line.strip_prefix(&prefix))
     }
@@ -201,6 +223,7 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
         event,
         earlier,
         last_told: None,
+        fixes: &[],
         open: &open,
         staff_told: true,
         awaits_approval: false,
@@ -216,7 +239,7 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
 #[tokio::test]
 #[ignore = "needs exim4-daemon-light: .ci/run installs it and runs this"]
 async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
-    let exim = Exim::start().await;
+    let exim = Exim::start(RULES).await;
     let config = config(4, exim.address);
     let dir = tempfile::tempdir().expect("a folder");
     let store = Store::open(dir.path()).await.expect("a store");
@@ -254,7 +277,8 @@ async fn everybody_gets_each_letter_once_whole_and_in_its_thread() {
     assert!(row.answer.contains("5.1.1"), "{}", row.answer);
 
     let fates = store.fates(None, true).await.expect("an answer");
-    let boxes = exim.mailboxes().await;
+    let folder = exim.end().await;
+    let boxes = Exim::mailboxes(folder.path());
     assert_eq!(boxes.keys().collect::<Vec<_>>(), ["icb", "p0", "p1", "p2"]);
     let key = store.link_key().expect("a store on disk has one");
     for (name, mails) in &boxes {

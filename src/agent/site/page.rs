@@ -9,7 +9,7 @@ use super::standing::{Found, Overview};
 use crate::estate::{Estate, PracticeIx, ProbeIx, ServiceIx};
 use crate::incident::Signature;
 use crate::limits::{ONSITE_INCIDENTS_MAX, ONSITE_REFRESH, ONSITE_WORD_OLD};
-use crate::notify::words::phrases::phrase;
+use crate::notify::words::phrases::one_as_shipped;
 use crate::notify::words::plain;
 use crate::notify::words::reach::{self, Service};
 use crate::observation::{Failure, Phase};
@@ -216,11 +216,11 @@ impl Lists {
             let lacks = reach::lacks(estate, ix, &down);
             match *found {
                 Found::Down { since: at, failure, phase } => {
-                    let phrase = phrase(signature(failure, phase));
-                    lists.down.push(item(&service, phrase.one, Some(since(at))));
+                    let says = one_as_shipped(signature(failure, phase));
+                    lists.down.push(item(&service, &says, Some(since(at))));
                 }
                 Found::Partly { since: at } => {
-                    lists.partly.push(item(&service, phrase(Signature::Partial).one, Some(since(at))));
+                    lists.partly.push(item(&service, &one_as_shipped(Signature::Partial), Some(since(at))));
                 }
                 Found::Answers if lacks.is_empty() => lists.up.push(service.with_use()),
                 Found::Answers => {

@@ -1,21 +1,29 @@
-//! What is otherwise than it was in the last message that this reader got: who came back, who was hit, what the cause is held to be.
+//! What is otherwise than it was in the last message that this reader got: who came back, who was hit, what the cause is held to be, and
+//! what people say that they did meanwhile.
 
 use std::collections::BTreeSet;
 
 use super::part::{Block, Part};
+use super::sentences::{self, Say};
 use super::staff::{causes_of, percent};
 use super::{Context, phrases, plain};
 use crate::incident::{Event, EventKind};
+use crate::limits::FIXES_SHOWN;
+use crate::notify::fix::Fix;
 use crate::notify::notice::Notice;
+use crate::time::At;
 
 /// Practices that came or went, named in one line.
 const NAMED_MAX: usize = 20;
 /// Steps told one by one: the last ones.
 const STEPS_MAX: usize = 20;
 
-/// Nothing for whoever hears for the first time, and where nothing has changed.
-pub(super) fn since_last_message(notice: &Notice, context: &Context<'_>) -> Vec<Block> {
+/// Nothing where nothing has changed; for whoever hears for the first time, what was done before.
+pub(super) fn since_last_message(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let event = context.event;
+    if context.last_told.is_none() {
+        return done_before(notice, context, say).into_iter().collect();
+    }
     let told = context.last_told.filter(|told| *told < event.at);
     let known = told.and_then(|told| context.earlier.iter().rposition(|earlier| earlier.at <= told));
     let Some((before, since)) = known.and_then(|known| context.earlier.get(known..)?.split_first()) else {
@@ -23,7 +31,10 @@ pub(super) fn since_last_message(notice: &Notice, context: &Context<'_>) -> Vec<
     };
     let clock = plain::clock(before.at, notice.due, &context.estate.icb.timezone);
     let rows = rows(before, context);
-    let steps = steps(before, since, notice, context);
+    // Each is in one letter to each reader: in that about the first event after it was said.
+    let is_news = |fix: &&Fix| told.is_some_and(|told| told < fix.said_at) && fix.said_at <= event.at;
+    let fixes: Vec<&Fix> = context.fixes.iter().filter(is_news).collect();
+    let steps = steps(before, since, &fixes, notice, context, say);
     let heading = format!("Changes since our last message, as of {clock}");
     let facts = (!rows.is_empty()).then(|| Block::facts(Part::Changes, heading, rows));
     let steps = (!steps.is_empty()).then(|| Block::list(Part::Steps, "Step by step", steps));
@@ -79,21 +90,56 @@ fn some(ids: &[&String], name: impl Fn(&str) -> String) -> String {
     format!("{}: {}{rest}", ids.len(), named.join(", "))
 }
 
-/// What happened one after the other, where it was more than one thing: what each mend did, and what came after it.
-fn steps(before: &Event, since: &[Event], notice: &Notice, context: &Context<'_>) -> Vec<String> {
-    let mut steps = Vec::new();
+/// What happened one after the other, where it was more than one thing: what was done, and what came after it.
+fn steps(
+    before: &Event,
+    since: &[Event],
+    fixes: &[&Fix],
+    notice: &Notice,
+    context: &Context<'_>,
+    say: &Say<'_>,
+) -> Vec<String> {
+    let mut steps: Vec<(At, String)> = Vec::new();
     let mut was = before;
     for is in since.iter().chain([context.event]) {
         let clock = plain::clock(is.at, notice.due, &context.estate.icb.timezone);
-        steps.extend(step(was, is, context).map(|what| format!("{clock}: {what}")));
+        steps.extend(step(was, is, context).map(|what| (is.at, format!("{clock}: {what}"))));
         was = is;
     }
-    if steps.len() < 2 {
+    if steps.len() < 2 && fixes.is_empty() {
         return Vec::new();
     }
+    steps.extend(fixes.iter().map(|fix| (fix.at, done(fix, notice, context, say))));
+    // A stable sort: what was done stands after what was seen at the same moment.
+    steps.sort_by_key(|(at, _)| *at);
+    let steps: Vec<String> = steps.into_iter().map(|(_, step)| step).collect();
     let earlier = steps.len().saturating_sub(STEPS_MAX);
     let first = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
     first.into_iter().chain(steps.into_iter().skip(earlier)).collect()
+}
+
+/// What was done before a reader heard of it: the last of it.
+fn done_before(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
+    let known = |fix: &&Fix| fix.said_at <= notice.due;
+    let fixes: Vec<&Fix> = context.fixes.iter().filter(known).collect();
+    let earlier = fixes.len().saturating_sub(FIXES_SHOWN);
+    let more = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    let items = fixes.into_iter().skip(earlier).map(|fix| done(fix, notice, context, say));
+    let items: Vec<String> = more.into_iter().chain(items).collect();
+    (!items.is_empty()).then(|| Block::list(Part::Steps, say.plain(&sentences::FIX_HEADING), items))
+}
+
+/// `09:41: fix by Jo Bloggs: rebooted the inside firewall`
+fn done(fix: &Fix, notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> String {
+    let clock = |at: At| plain::clock(at, notice.due, &context.estate.icb.timezone);
+    let (done, said) = (clock(fix.at), clock(fix.said_at));
+    let (who, what) = (plain::name(&fix.by), plain::sentences(&fix.what));
+    let words = if done == said {
+        say.with(&sentences::FIX_DONE, [who.into(), what.into()])
+    } else {
+        say.with(&sentences::FIX_DONE_AND_SAID_LATER, [who.into(), what.into(), said.into()])
+    };
+    format!("{done}: {words}")
 }
 
 /// `60 practices back, 2 newly affected, 116 affected now.`

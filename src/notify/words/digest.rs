@@ -1,8 +1,10 @@
 //! What was kept for later: each incident in a line, the ends of what the reader knows of first.
 
+use minijinja::value::Value;
+
 use super::part::{Block, Part};
 use super::sentences::{self, Say};
-use super::{Draft, phrases, plain, signature};
+use super::{Draft, framed, phrases, plain, signature};
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::DIGEST_LINES_MAX;
@@ -23,12 +25,6 @@ pub(super) fn draft(
     let zone = &estate.icb.timezone;
     let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
     let go_on = told.lines.iter().filter(|line| goes_on(line)).count();
-    let incidents = if all == 1 { "1 incident".to_owned() } else { format!("{all} incidents") };
-    let end = match go_on {
-        0 => "none goes on".to_owned(),
-        1 => "1 goes on".to_owned(),
-        several => format!("{several} go on"),
-    };
     let mut blocks = vec![Block::paragraph(Part::Kept, say.plain(&sentences::DIGEST_WHY_ONLY_NOW))];
     for (what, heading) in [
         (Became::Over, &sentences::DIGEST_OVER_HEADING),
@@ -37,7 +33,7 @@ pub(super) fn draft(
         (Became::CameAndWent, &sentences::DIGEST_CAME_AND_WENT_HEADING),
     ] {
         let of = told.lines.iter().filter(|line| line.what == what);
-        let mut items: Vec<String> = of.map(|line| item(line, notice, estate)).collect();
+        let mut items: Vec<String> = of.map(|line| item(line, notice, estate, say)).collect();
         if what == Became::CameAndWent && told.unnamed > 0 {
             items.push(format!("and {} more: see the status page", told.unnamed));
         }
@@ -74,15 +70,17 @@ pub(super) fn draft(
         blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
     }
     Draft {
-        subject: format!("[linewatch] Held back until now: {incidents}, {end}"),
-        title: format!("Held back until now: {incidents}, {end}"),
+        subject: framed(&say.with(&sentences::DIGEST_SUBJECT, [all, go_on].map(Value::from)), |subject| {
+            say.with(&sentences::SUBJECT_OF_DIGEST, [subject.into()])
+        }),
+        title: say.with(&sentences::DIGEST_TITLE, [all, go_on].map(Value::from)),
         blocks,
         footer: signature(vec![plain::day_and_clock(notice.due, zone)], estate, say),
     }
 }
 
 /// `The internet does not answer at Practice A since 07:12: ICB internet firewall. (2026-03-16-1)`
-fn item(line: &Line, notice: &Notice, estate: &Estate) -> String {
+fn item(line: &Line, notice: &Notice, estate: &Estate, say: &Say<'_>) -> String {
     let event = &line.event;
     let clock = |at: At| plain::clock(at, notice.due, &estate.icb.timezone);
     let (since, until) = (clock(event.since), clock(event.at));
@@ -93,15 +91,15 @@ fn item(line: &Line, notice: &Notice, estate: &Estate) -> String {
     let causes = plain::capital(&plain::or(&causes));
     match line.what {
         Became::Over => {
-            let says = phrases::says_again(event, estate);
+            let says = phrases::says_again(event, estate, say);
             format!("{says}{place} since {until}, after {lasted}. {causes}. ({incident})")
         }
         Became::New | Became::Changed => {
-            let says = phrases::says(event, estate);
+            let says = phrases::says(event, estate, say);
             format!("{says}{place}, since {since}. {causes}. ({incident})")
         }
         Became::CameAndWent => {
-            let short = phrases::short(event, estate);
+            let short = phrases::short(event, estate, say);
             format!("{short}{place}, from {since} to {until}. {causes}. ({incident})")
         }
     }

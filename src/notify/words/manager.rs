@@ -8,7 +8,7 @@ use minijinja::value::Value;
 use super::part::{Block, Part};
 use super::reach::{self, Reach};
 use super::sentences::{self, Say, Sentence};
-use super::{Context, Draft, hands, phrases, plain, signature};
+use super::{Context, Draft, hands, phrases, plain, signature, subject_of};
 use crate::config::Deadline;
 use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
@@ -43,7 +43,7 @@ impl Letter<'_> {
     fn opening(&self) -> Draft {
         let since = self.clock(self.context.event.since);
         let began = self.say.with(&sentences::MANAGER_BEGAN, [since.into(), self.others().into()]);
-        self.fault("", began)
+        self.fault(&sentences::MANAGER_SUBJECT, &sentences::MANAGER_TITLE, began)
     }
 
     /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
@@ -51,11 +51,12 @@ impl Letter<'_> {
         let began = self.context.event.since;
         let (since, lasts) = (self.clock(began), plain::length(began, self.notice.due));
         let values = [since.into(), lasts.into(), self.others().into()];
-        self.fault("Still: ", self.say.with(&sentences::MANAGER_GOES_ON, values))
+        let began = self.say.with(&sentences::MANAGER_GOES_ON, values);
+        self.fault(&sentences::MANAGER_SUBJECT_AGAIN, &sentences::MANAGER_TITLE_AGAIN, began)
     }
 
-    /// What is the matter, and what to do. `word`: before the subject and the title.
-    fn fault(&self, word: &str, first: String) -> Draft {
+    /// What is the matter, and what to do.
+    fn fault(&self, subject: &Sentence<3>, title: &Sentence<2>, first: String) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
         let say = self.say;
@@ -63,7 +64,7 @@ impl Letter<'_> {
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
         let mut blocks = vec![Block::paragraph(Part::Began, first)];
-        blocks.push(down(event, &reach));
+        blocks.push(Block::list(Part::Down, phrases::heading(event.signature, say), still_down(&reach)));
         blocks.extend(up(&reach, say));
         let means = say.plain(&sentences::MANAGER_ANSWERS_MEANS);
         if !means.is_empty() {
@@ -110,13 +111,11 @@ impl Letter<'_> {
         blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
         blocks.extend(hands::for_managers(self.context, say));
         Draft {
-            subject: format!(
-                "[linewatch] {word}{} at {} since {since} ({})",
-                phrases::short(event, estate),
-                self.place,
-                plain::name(&event.incident)
-            ),
-            title: format!("{word}{} at {}", phrases::says(event, estate), self.place),
+            subject: self.subject(&say.with(
+                subject,
+                [phrases::short(event, estate, say), self.place.clone(), since].map(Value::from),
+            )),
+            title: say.with(title, [phrases::says(event, estate, say), self.place.clone()].map(Value::from)),
             blocks,
             footer: self.footer(),
         }
@@ -157,13 +156,14 @@ impl Letter<'_> {
         };
         blocks.push(Block::paragraph(Part::Next, say.plain(next)));
         Draft {
-            subject: format!(
-                "[linewatch] {} at {} ({})",
-                short_again(event, self.context),
-                self.place,
-                plain::name(&event.incident)
+            subject: self.subject(&say.with(
+                &sentences::MANAGER_SUBJECT_OVER,
+                [phrases::hit_short(event, estate), self.place.clone()].map(Value::from),
+            )),
+            title: say.with(
+                &sentences::MANAGER_TITLE_OVER,
+                [phrases::says_again(event, estate, say), self.place.clone()].map(Value::from),
             ),
-            title: format!("{} at {}", phrases::says_again(event, estate), self.place),
             blocks,
             footer: self.footer(),
         }
@@ -173,7 +173,7 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let say = self.say;
-        let values = [self.place.as_str().into(), phrases::says(event, estate).into()];
+        let values = [self.place.as_str().into(), phrases::says(event, estate, say).into()];
         let now = vec![
             say.plain(&sentences::MANAGER_WORK_AS_USUAL),
             say.plain(&sentences::MANAGER_REPORT_AS_ALWAYS),
@@ -183,12 +183,9 @@ impl Letter<'_> {
             Block::list(Part::Now, say.plain(&sentences::MANAGER_NOW_HEADING), now),
         ];
         Draft {
-            subject: format!(
-                "[linewatch] Correction: false alarm at {} ({})",
-                self.place,
-                plain::name(&event.incident)
-            ),
-            title: format!("Correction: our message about {} was wrong", self.place),
+            subject: self
+                .subject(&say.with(&sentences::MANAGER_SUBJECT_CORRECTION, [self.place.as_str().into()])),
+            title: say.with(&sentences::MANAGER_TITLE_CORRECTION, [self.place.as_str().into()]),
             blocks,
             footer: self.footer(),
         }
@@ -240,9 +237,9 @@ impl Letter<'_> {
         let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
         let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
         let say = self.say;
-        let fault = phrases::phrase(event.signature).one;
+        let fault = phrases::one(event.signature, say);
         let names =
-            [since, &plain::name(&practice.name), &plain::name(id), fault, &plain::name(&event.incident)];
+            [since, &plain::name(&practice.name), &plain::name(id), &fault, &plain::name(&event.incident)];
         let what = vec![
             say.with(&sentences::MANAGER_CALL, [who.into(), plain::name(contact).into()]),
             say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from)),
@@ -255,6 +252,10 @@ impl Letter<'_> {
         self.context.event.practices.len().saturating_sub(self.practices.len())
     }
 
+    fn subject(&self, subject: &str) -> String {
+        subject_of(subject, &self.context.event.incident, self.say)
+    }
+
     fn clock(&self, at: At) -> String {
         plain::clock(at, self.notice.due, &self.context.estate.icb.timezone)
     }
@@ -265,18 +266,6 @@ impl Letter<'_> {
         let about = format!("Incident {}, {when}", plain::name(&self.notice.incident));
         signature(vec![about], estate, self.say)
     }
-}
-
-fn short_again(event: &Event, context: &Context<'_>) -> String {
-    let hit: Vec<String> = phrases::hit(event, context.estate)
-        .iter()
-        .map(|name| plain::without_article(name).to_owned())
-        .collect();
-    format!("{} back", plain::capital(&plain::and(&hit)))
-}
-
-fn down(event: &Event, reach: &Reach) -> Block {
-    Block::list(Part::Down, phrases::phrase(event.signature).heading, still_down(reach))
 }
 
 fn still_down(reach: &Reach) -> Vec<String> {

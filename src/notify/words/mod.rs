@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
+use super::fix::Fix;
 use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
@@ -67,6 +68,8 @@ pub struct Context<'a> {
     pub earlier: &'a [Event],
     /// When what the reader last got about the incident was said ([`Event::at`]); `None`: they got nothing yet, or it isn't known.
     pub last_told: Option<At>,
+    /// What people say that they did about it, by the time at which it was done; nothing in letters that don't speak of it.
+    pub fixes: &'a [Fix],
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
     pub open: &'a [Arc<Event>],
     /// Somebody at the ICB is told of every incident.
@@ -166,6 +169,24 @@ fn signature(about: Vec<String>, estate: &Estate, say: &Say<'_>) -> Vec<String> 
 
 /// Longer subjects are cut by every mail program anyway.
 const SUBJECT_CHARS_MAX: usize = 200;
+
+/// The whole subject of a letter about an incident.
+fn subject_of(subject: &str, incident: &str, say: &Say<'_>) -> String {
+    let incident = plain::name(incident);
+    framed(subject, |subject| {
+        say.with(&sentences::SUBJECT_OF_INCIDENT, [subject.into(), incident.as_str().into()])
+    })
+}
+
+/// A subject in the words that all have around it. Where it is too long it gives way itself, and not the incident's number behind it.
+fn framed(subject: &str, frame: impl Fn(&str) -> String) -> String {
+    let whole = frame(subject);
+    let beyond = whole.chars().count().saturating_sub(SUBJECT_CHARS_MAX);
+    if beyond == 0 {
+        return whole;
+    }
+    frame(&plain::shortened(subject, subject.chars().count().saturating_sub(beyond)))
+}
 
 /// A letter before it is text or page.
 #[derive(Debug, Clone, PartialEq, Eq)]

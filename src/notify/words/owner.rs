@@ -1,9 +1,11 @@
 //! What whoever looks after a component reads: the fault as it looks from outside, with its evidence, fit to open a ticket with.
 
+use minijinja::value::Value;
+
 use super::part::{Block, Part};
 use super::sentences::{self, Say};
 use super::staff::{causes_of, evidence, more, percent};
-use super::{Context, Draft, changes, hands, phrases, plain, signature};
+use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
 use crate::estate::Component;
 use crate::incident::EventKind;
 use crate::notify::notice::{Notice, NoticeKind};
@@ -32,7 +34,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
         NoticeKind::Back => {
             let values = [icb.as_str().into(), plain::length(event.since, event.at).into()];
             blocks.push(Block::paragraph(Part::Remark, say.with(&sentences::OWNER_IS_OVER, values)));
-            "Resolved"
+            &sentences::WORD_RESOLVED
         }
         NoticeKind::Correction => {
             let said = if event.event == EventKind::Resolved {
@@ -41,7 +43,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
                 say.with(&sentences::OWNER_NOT_YOURS, [causes_of(&event.cause, context).into()])
             };
             blocks.push(Block::paragraph(Part::Remark, said));
-            "Not yours"
+            &sentences::WORD_NOT_YOURS
         }
         NoticeKind::Opening
         | NoticeKind::Update
@@ -55,15 +57,15 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
             };
             let said = say.with(ask, [icb.as_str().into(), names.as_str().into()]);
             blocks.push(Block::paragraph(Part::Remark, said));
-            if notice.kind == NoticeKind::Update { "Changed" } else { "Fault" }
+            if notice.kind == NoticeKind::Update { &sentences::WORD_CHANGED } else { &sentences::WORD_FAULT }
         }
     };
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
         blocks.extend(hands::for_owners(context, notice.due, say));
     }
-    blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names)));
+    blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names, say)));
     if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
-        blocks.extend(changes::since_last_message(notice, context));
+        blocks.extend(changes::since_last_message(notice, context, say));
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));
         if !event.alternatives.is_empty() {
@@ -76,11 +78,15 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
         blocks.extend(practices(context));
     }
     Draft {
-        subject: format!(
-            "[linewatch] {word}: {names} {} since {since} ({incident})",
-            phrases::phrase(event.signature).short
+        subject: subject_of(
+            &say.with(
+                &sentences::OWNER_SUBJECT,
+                [say.plain(word), names.clone(), phrases::how(event.signature, say), since].map(Value::from),
+            ),
+            &event.incident,
+            say,
         ),
-        title: format!("{word}: {names}"),
+        title: say.with(&sentences::OWNER_TITLE, [say.plain(word), names].map(Value::from)),
         blocks,
         footer: signature(
             vec![format!("Our reference: {incident}, {}", plain::day_and_clock(event.at, zone))],
@@ -90,7 +96,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
     }
 }
 
-fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, String)> {
+fn fault(notice: &Notice, context: &Context<'_>, names: &str, say: &Say<'_>) -> Vec<(String, String)> {
     let (event, estate) = (context.event, context.estate);
     let zone = &estate.icb.timezone;
     let row = |name: &str, value: String| (name.to_owned(), value);
@@ -101,7 +107,7 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str) -> Vec<(String, St
         row("Cause", causes_of(&event.cause, context)),
         row("Probability", percent(event.probability)),
         row("Severity", severity.to_string()),
-        row("Symptom", format!("{} ({})", phrases::phrase(event.signature).short, event.signature.as_str())),
+        row("Symptom", format!("{} ({})", phrases::how(event.signature, say), event.signature.as_str())),
         row("Network", phrases::network(event, estate)),
         row("Since", format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
     ];

@@ -1,9 +1,11 @@
 //! What a primary care network reads: which of its practices are hit, by what, whose fault it is.
 
+use minijinja::value::Value;
+
 use super::part::{Block, Part};
 use super::sentences::{self, Say, Sentence};
 use super::staff::more;
-use super::{Context, Draft, hands, phrases, plain, signature};
+use super::{Context, Draft, hands, phrases, plain, signature, subject_of};
 use crate::notify::notice::{Notice, NoticeKind};
 
 /// Practices named in one letter: more than any network has.
@@ -14,11 +16,7 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     let zone = &estate.icb.timezone;
     let since = plain::clock(event.since, notice.due, zone);
     let practices = &practices[..practices.len().min(NAMED_MAX)];
-    let count = if practices.len() == 1 {
-        "1 of your practices".to_owned()
-    } else {
-        format!("{} of your practices", practices.len())
-    };
+    let count = || Value::from(format!("{} of your practices", practices.len()));
     let names = phrases::practice_names(practices, estate);
     let incident = plain::name(&event.incident);
     let list = |heading: &Sentence<0>| {
@@ -27,18 +25,19 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
         items.extend(more(practices.len(), NAMED_MAX));
         Block::list(Part::Practices, say.plain(heading), items)
     };
-    let (word, title, blocks) = match notice.kind {
+    let (subject, title, blocks) = match notice.kind {
         NoticeKind::Back => {
-            let says = phrases::says_again(event, estate);
+            let says = phrases::says_again(event, estate, say);
             let length = plain::length(event.since, event.at);
             let lasted = say.with(&sentences::PCN_LASTED, [length.into()]);
             let blocks =
                 vec![Block::paragraph(Part::Sentence, lasted), list(&sentences::PCN_WERE_HIT_HEADING)];
-            ("Over: ", format!("{says} at {count}"), blocks)
+            let title = say.with(&sentences::PCN_TITLE, [says.into(), count()]);
+            (&sentences::PCN_SUBJECT_OVER, title, blocks)
         }
         NoticeKind::Correction => (
-            "Correction: ",
-            format!("We were wrong about {count}"),
+            &sentences::PCN_SUBJECT_CORRECTION,
+            say.with(&sentences::PCN_TITLE_CORRECTION, [count()]),
             vec![Block::paragraph(Part::Remark, say.plain(&sentences::PCN_FALSE_ALARM))],
         ),
         NoticeKind::Opening
@@ -46,14 +45,18 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
         | NoticeKind::Inherited
         | NoticeKind::Escalation
         | NoticeKind::Digest => {
-            let word = if notice.kind == NoticeKind::Update { "Changed: " } else { "" };
+            let subject = if notice.kind == NoticeKind::Update {
+                &sentences::PCN_SUBJECT_CHANGED
+            } else {
+                &sentences::PCN_SUBJECT
+            };
             let mut blocks = vec![
                 Block::paragraph(Part::Sentence, say.with(&sentences::PCN_BEGAN, [since.as_str().into()])),
                 list(&sentences::PCN_HIT_HEADING),
                 Block::section(
                     Part::Where,
                     say.plain(&sentences::MANAGER_WHERE_HEADING),
-                    vec![phrases::where_it_is(event, estate)],
+                    vec![phrases::where_it_is(event, estate, say)],
                 ),
             ];
             blocks.extend(super::staff::services(context));
@@ -64,13 +67,15 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
             ]);
             blocks.push(Block::section(Part::Next, say.plain(&sentences::MANAGER_NEXT_HEADING), next));
             blocks.extend(hands::for_managers(context, say));
-            (word, format!("{} at {count}", phrases::says(event, estate)), blocks)
+            let says = phrases::says(event, estate, say);
+            (subject, say.with(&sentences::PCN_TITLE, [says.into(), count()]), blocks)
         }
     };
     Draft {
-        subject: format!(
-            "[linewatch] {word}{} at {count} since {since} ({incident})",
-            phrases::short(event, estate)
+        subject: subject_of(
+            &say.with(subject, [phrases::short(event, estate, say).into(), count(), since.into()]),
+            &event.incident,
+            say,
         ),
         title,
         blocks,

@@ -1,90 +1,114 @@
 //! A fault in plain English: what is down, how, and whose it is.
 
 use super::plain;
-use super::sentences::{self, Say};
+use super::sentences::{self, Say, Sentence};
+use super::texts::Texts;
 use crate::estate::{Component, Estate};
 use crate::incident::{Cause, Event, Signature};
 
 /// How a fault shows, in words that follow the name of what it hit.
 pub(crate) struct Phrase {
     /// For a subject: `Internet down`.
-    pub short: &'static str,
+    short: &'static Sentence<0>,
     /// `The internet does not answer`, `The internet and the NHS network do not answer`.
-    pub one: &'static str,
-    pub several: &'static str,
+    one: &'static Sentence<0>,
+    several: &'static Sentence<0>,
     /// Above the list of what is hit.
-    pub heading: &'static str,
+    heading: &'static Sentence<0>,
     /// For the end: `The internet answers again`.
-    pub one_again: &'static str,
-    pub several_again: &'static str,
+    one_again: &'static Sentence<0>,
+    several_again: &'static Sentence<0>,
 }
 
 const DOWN: Phrase = Phrase {
-    short: "down",
-    one: "does not answer",
-    several: "do not answer",
-    heading: "What does not answer",
-    one_again: "answers again",
-    several_again: "answer again",
+    short: &sentences::FAULT_DOWN_SHORT,
+    one: &sentences::FAULT_DOWN_ONE,
+    several: &sentences::FAULT_DOWN_SEVERAL,
+    heading: &sentences::FAULT_DOWN_HEADING,
+    one_again: &sentences::FAULT_DOWN_ONE_AGAIN,
+    several_again: &sentences::FAULT_DOWN_SEVERAL_AGAIN,
 };
 
-pub(crate) const fn phrase(signature: Signature) -> Phrase {
-    const WORKS: Phrase = Phrase { one_again: "works again", several_again: "work again", ..DOWN };
+const fn phrase(signature: Signature) -> Phrase {
     match signature {
         Signature::Down | Signature::Dropped | Signature::Refused | Signature::Silent => DOWN,
         Signature::Dns => Phrase {
-            short: "down (names are not found)",
-            one: "cannot be reached, because names are not found",
-            several: "cannot be reached, because names are not found",
-            ..WORKS
+            short: &sentences::FAULT_DNS_SHORT,
+            one: &sentences::FAULT_DNS_ONE,
+            several: &sentences::FAULT_DNS_SEVERAL,
+            heading: &sentences::FAULT_DNS_HEADING,
+            one_again: &sentences::FAULT_DNS_ONE_AGAIN,
+            several_again: &sentences::FAULT_DNS_SEVERAL_AGAIN,
         },
         Signature::Tls => Phrase {
-            short: "down (no secure connection)",
-            one: "answers, but no secure connection can be made",
-            several: "answer, but no secure connections can be made",
-            heading: "What cannot be used",
-            ..WORKS
+            short: &sentences::FAULT_TLS_SHORT,
+            one: &sentences::FAULT_TLS_ONE,
+            several: &sentences::FAULT_TLS_SEVERAL,
+            heading: &sentences::FAULT_TLS_HEADING,
+            one_again: &sentences::FAULT_TLS_ONE_AGAIN,
+            several_again: &sentences::FAULT_TLS_SEVERAL_AGAIN,
         },
         Signature::Intercepted => Phrase {
-            short: "not safe to use",
-            one: "answers, but something on the way opens the secure connection",
-            several: "answer, but something on the way opens the secure connections",
-            heading: "What should not be used",
-            ..WORKS
+            short: &sentences::FAULT_INTERCEPTED_SHORT,
+            one: &sentences::FAULT_INTERCEPTED_ONE,
+            several: &sentences::FAULT_INTERCEPTED_SEVERAL,
+            heading: &sentences::FAULT_INTERCEPTED_HEADING,
+            one_again: &sentences::FAULT_INTERCEPTED_ONE_AGAIN,
+            several_again: &sentences::FAULT_INTERCEPTED_SEVERAL_AGAIN,
         },
         Signature::Partial => Phrase {
-            short: "works only in part",
-            one: "works only in part",
-            several: "work only in part",
-            heading: "What works only in part",
-            one_again: "works fully again",
-            several_again: "work fully again",
+            short: &sentences::FAULT_PARTIAL_SHORT,
+            one: &sentences::FAULT_PARTIAL_ONE,
+            several: &sentences::FAULT_PARTIAL_SEVERAL,
+            heading: &sentences::FAULT_PARTIAL_HEADING,
+            one_again: &sentences::FAULT_PARTIAL_ONE_AGAIN,
+            several_again: &sentences::FAULT_PARTIAL_SEVERAL_AGAIN,
         },
         Signature::Slow => Phrase {
-            short: "slow",
-            one: "is very slow",
-            several: "are very slow",
-            heading: "What is slow",
-            one_again: "is back to its usual speed",
-            several_again: "are back to their usual speed",
+            short: &sentences::FAULT_SLOW_SHORT,
+            one: &sentences::FAULT_SLOW_ONE,
+            several: &sentences::FAULT_SLOW_SEVERAL,
+            heading: &sentences::FAULT_SLOW_HEADING,
+            one_again: &sentences::FAULT_SLOW_ONE_AGAIN,
+            several_again: &sentences::FAULT_SLOW_SEVERAL_AGAIN,
         },
         Signature::Flapping => Phrase {
-            short: "comes and goes",
-            one: "comes and goes",
-            several: "come and go",
-            heading: "What comes and goes",
-            one_again: "is steady again",
-            several_again: "are steady again",
+            short: &sentences::FAULT_FLAPPING_SHORT,
+            one: &sentences::FAULT_FLAPPING_ONE,
+            several: &sentences::FAULT_FLAPPING_SEVERAL,
+            heading: &sentences::FAULT_FLAPPING_HEADING,
+            one_again: &sentences::FAULT_FLAPPING_ONE_AGAIN,
+            several_again: &sentences::FAULT_FLAPPING_SEVERAL_AGAIN,
         },
         Signature::Policy => Phrase {
-            short: "partly blocked",
-            one: "is partly blocked",
-            several: "are partly blocked",
-            heading: "What is blocked",
-            one_again: "is no longer blocked",
-            several_again: "are no longer blocked",
+            short: &sentences::FAULT_POLICY_SHORT,
+            one: &sentences::FAULT_POLICY_ONE,
+            several: &sentences::FAULT_POLICY_SEVERAL,
+            heading: &sentences::FAULT_POLICY_HEADING,
+            one_again: &sentences::FAULT_POLICY_ONE_AGAIN,
+            several_again: &sentences::FAULT_POLICY_SEVERAL_AGAIN,
         },
     }
+}
+
+/// What follows the name of one thing that is hit, as shipped: for a page that no operator's texts reach.
+pub(crate) fn one_as_shipped(signature: Signature) -> String {
+    Texts::shipped().say().plain(phrase(signature).one)
+}
+
+/// The same as an operator has it.
+pub(super) fn one(signature: Signature, say: &Say<'_>) -> String {
+    say.plain(phrase(signature).one)
+}
+
+/// For a subject, and a table: `down`.
+pub(super) fn how(signature: Signature, say: &Say<'_>) -> String {
+    say.plain(phrase(signature).short)
+}
+
+/// Above the list of what is hit.
+pub(super) fn heading(signature: Signature, say: &Say<'_>) -> String {
+    say.plain(phrase(signature).heading)
 }
 
 /// What was hit, with articles: the services that are their own cause, or the networks.
@@ -101,27 +125,33 @@ pub(super) fn hit(event: &Event, estate: &Estate) -> Vec<String> {
     if hit.is_empty() { vec!["the line".to_owned()] } else { hit }
 }
 
-/// `Internet down`, `Internet and NHS network slow`.
-pub(super) fn short(event: &Event, estate: &Estate) -> String {
+/// What was hit, without articles: `Internet and NHS network`.
+pub(super) fn hit_short(event: &Event, estate: &Estate) -> String {
     let hit: Vec<String> =
         hit(event, estate).iter().map(|name| plain::without_article(name).to_owned()).collect();
-    format!("{} {}", plain::capital(&plain::and(&hit)), phrase(event.signature).short)
+    plain::capital(&plain::and(&hit))
+}
+
+/// `Internet down`, `Internet and NHS network slow`.
+pub(super) fn short(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
+    format!("{} {}", hit_short(event, estate), how(event.signature, say))
 }
 
 /// `The internet does not answer`.
-pub(super) fn says(event: &Event, estate: &Estate) -> String {
-    let hit = hit(event, estate);
+pub(super) fn says(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
     let phrase = phrase(event.signature);
-    let verb = if hit.len() == 1 { phrase.one } else { phrase.several };
-    format!("{} {verb}", plain::capital(&plain::and(&hit)))
+    said_of(&hit(event, estate), phrase.one, phrase.several, say)
 }
 
 /// `The internet answers again`.
-pub(super) fn says_again(event: &Event, estate: &Estate) -> String {
-    let hit = hit(event, estate);
+pub(super) fn says_again(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
     let phrase = phrase(event.signature);
-    let verb = if hit.len() == 1 { phrase.one_again } else { phrase.several_again };
-    format!("{} {verb}", plain::capital(&plain::and(&hit)))
+    said_of(&hit(event, estate), phrase.one_again, phrase.several_again, say)
+}
+
+fn said_of(hit: &[String], one: &Sentence<0>, several: &Sentence<0>, say: &Say<'_>) -> String {
+    let verb = say.plain(if hit.len() == 1 { one } else { several });
+    format!("{} {verb}", plain::capital(&plain::and(hit)))
 }
 
 /// The network that is hit.
@@ -183,7 +213,7 @@ pub(super) fn whose_fault(
         [cause] if is_own(cause, practices) => {
             vec![say.plain(&sentences::MANAGER_OWN_LINE)]
         }
-        _ => vec![where_it_is(event, estate)],
+        _ => vec![where_it_is(event, estate, say)],
     };
     if all_elsewhere {
         said.push(say.plain(&sentences::MANAGER_NOT_IN_YOUR_BUILDING));
@@ -192,13 +222,11 @@ pub(super) fn whose_fault(
 }
 
 /// Where the fault is and whose it is, in one sentence for anybody.
-pub(super) fn where_it_is(event: &Event, estate: &Estate) -> String {
-    match event.cause.as_slice() {
-        [cause] => format!("{}.", place(cause, estate)),
-        causes => {
-            let places: Vec<String> = causes.iter().map(|cause| place(cause, estate)).collect();
-            format!("One of these, and we cannot tell yet which: {}.", plain::or(&places))
-        }
+pub(super) fn where_it_is(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
+    let places: Vec<String> = event.cause.iter().map(|cause| place(cause, estate, say)).collect();
+    match places.as_slice() {
+        [place] => format!("{place}."),
+        places => say.with(&sentences::WHERE_ONE_OF, [plain::or(places).into()]),
     }
 }
 
@@ -208,14 +236,14 @@ pub(super) fn is_own(cause: &Cause, practices: &[String]) -> bool {
 }
 
 /// `ICB internet firewall, Maidstone (looked after by: ICB network team)`.
-fn place(cause: &Cause, estate: &Estate) -> String {
+fn place(cause: &Cause, estate: &Estate, say: &Say<'_>) -> String {
     let name = plain::capital(&name_of(cause, estate));
     match cause.kind.as_str() {
-        Cause::PRACTICE => format!("{name} itself: its line, its router or its power"),
-        Cause::NETWORK | Cause::SERVICE => format!("{name} itself"),
+        Cause::PRACTICE => say.with(&sentences::WHERE_PRACTICE, [name.into()]),
+        Cause::NETWORK | Cause::SERVICE => say.with(&sentences::WHERE_ITSELF, [name.into()]),
         _ => match component(cause, estate).and_then(|component| component.owner.as_deref()) {
             Some(owner) if plain::name(owner) != name => {
-                format!("{name} (looked after by: {})", plain::name(owner))
+                say.with(&sentences::WHERE_LOOKED_AFTER_BY, [name.into(), plain::name(owner).into()])
             }
             _ => name,
         },

@@ -60,13 +60,22 @@ pub(super) enum Variable {
     Contact,
     Practice,
     Place,
+    /// The same where nothing else says what the letter is about.
+    PlaceNamed,
     Ods,
     Service,
     Needs,
     Component,
     Cause,
     Fault,
+    Fix,
     Role,
+    Subject,
+    What,
+    Hit,
+    How,
+    Word,
+    GoOn,
 }
 
 impl Variable {
@@ -85,22 +94,29 @@ impl Variable {
             Self::Who => "who",
             Self::Contact => "contact",
             Self::Practice => "practice",
-            Self::Place => "place",
+            Self::Place | Self::PlaceNamed => "place",
             Self::Ods => "ods",
             Self::Service => "service",
             Self::Needs => "needs",
             Self::Component => "component",
             Self::Cause => "cause",
             Self::Fault => "fault",
+            Self::Fix => "fix",
             Self::Role => "role",
+            Self::Subject => "subject",
+            Self::What => "what",
+            Self::Hit => "hit",
+            Self::How => "how",
+            Self::Word => "word",
+            Self::GoOn => "go_on",
         }
     }
 
     const fn is_number(self) -> bool {
-        matches!(self, Self::Others | Self::Count | Self::Total)
+        matches!(self, Self::Others | Self::Count | Self::Total | Self::GoOn)
     }
 
-    /// Whether a sentence that has it must show it. The subject names the place, and an ICB may call itself what it likes.
+    /// Whether a sentence that has it must show it. A subject names the place, and an ICB may call itself what it likes.
     const fn is_needed(self) -> bool {
         !self.is_number() && !matches!(self, Self::Icb | Self::Place)
     }
@@ -139,8 +155,12 @@ impl Sentences {
         let mut env = blank();
         for source in std::iter::once(SHIPPED).chain(replaced) {
             let Some(table) = table(source, flaws) else { continue };
-            for placed in read(&table, source, flaws) {
-                flaws.extend(add(&mut env, &placed, source));
+            let all = read(&table, source, flaws);
+            for placed in &all {
+                flaws.extend(add(&mut env, placed, source));
+            }
+            if flaws.is_empty() {
+                flaws.extend(sorts_apart(&env, &all));
             }
         }
         Self { env: Arc::new(env) }
@@ -283,6 +303,29 @@ fn add(env: &mut Environment<'static>, Placed { entry, text, span }: &Placed<'_>
         }
     }
     Vec::new()
+}
+
+/// Mail programs sort by how a subject begins: all must begin with the same words.
+fn sorts_apart(env: &Environment<'static>, all: &[Placed<'_>]) -> Option<Flaw> {
+    let begins = |name: &str| {
+        let entry = ALL.iter().find(|entry| entry.name == name)?;
+        let said = say(env, name, trials(entry.shows).pop()?).ok()?;
+        let first = entry.shows.iter().filter_map(|variable| said.find(&variable.token())).min()?;
+        said.get(..first).map(str::to_owned)
+    };
+    let names = [SUBJECT_OF_INCIDENT.name, SUBJECT_OF_DIGEST.name];
+    let placed = all.iter().find(|placed| names.contains(&placed.entry.name))?;
+    let [of_incident, of_digest] = names.map(|name| begins(name).unwrap_or_default());
+    let is_sorted = of_incident == of_digest && !of_incident.trim().is_empty();
+    (!is_sorted).then(|| Flaw {
+        file: FILE,
+        span: placed.span.clone(),
+        message: format!("subjects of incidents begin with {of_incident:?}, and those of digests with {of_digest:?}"),
+        help: format!(
+            "begin `{}` and `{}` with the same words, such as [linewatch], so that mail programs sort them together",
+            names[0], names[1]
+        ),
+    })
 }
 
 /// All that a sentence may be given: each of its numbers none, one and several.

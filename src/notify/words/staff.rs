@@ -1,8 +1,10 @@
 //! The ICB staff's letters: the verdict with its evidence.
 
+use minijinja::value::Value;
+
 use super::part::{Block, Part};
 use super::sentences::{self, Say};
-use super::{Context, Draft, changes, hands, phrases, plain, signature};
+use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
@@ -15,12 +17,12 @@ const REFUSED_NAMED_MAX: usize = 50;
 pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Draft {
     let event = context.event;
     let word = match (notice.kind, event.into.as_ref()) {
-        (NoticeKind::Opening, _) => "Opened",
-        (NoticeKind::Escalation, _) => "Not acknowledged",
-        (NoticeKind::Back, _) => "Resolved",
-        (NoticeKind::Correction, _) => "Withdrawn",
-        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, Some(_)) => "Merged",
-        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, None) => "Changed",
+        (NoticeKind::Opening, _) => &sentences::WORD_OPENED,
+        (NoticeKind::Escalation, _) => &sentences::WORD_NOT_ACKNOWLEDGED,
+        (NoticeKind::Back, _) => &sentences::WORD_RESOLVED,
+        (NoticeKind::Correction, _) => &sentences::WORD_WITHDRAWN,
+        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, Some(_)) => &sentences::WORD_MERGED,
+        (NoticeKind::Update | NoticeKind::Inherited | NoticeKind::Digest, None) => &sentences::WORD_CHANGED,
     };
     let causes: Vec<String> =
         event.cause.iter().map(|cause| phrases::name_of(cause, context.estate)).collect();
@@ -38,7 +40,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
             .collect();
         blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
     }
-    blocks.extend(changes::since_last_message(notice, context));
+    blocks.extend(changes::since_last_message(notice, context, say));
     blocks.extend(services(context));
     blocks.extend(practices(context, say));
     if !context.refused.is_empty() {
@@ -48,19 +50,20 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
         let heading = "Managers whose address the mail server refused";
         blocks.push(Block::list(Part::Refused, heading, items));
     }
+    let what = match (blind(event), event.is_cut_off()) {
+        (_, true) => say.plain(&sentences::STAFF_SUBJECT_IS_BLIND),
+        (true, false) => say.plain(&sentences::STAFF_SUBJECT_OWN_LINE),
+        (false, _) => phrases::short(event, context.estate, say),
+    };
+    let since = plain::clock(event.since, notice.due, zone);
+    let subject = [say.plain(word), what, since, plain::or(&causes)];
     Draft {
-        subject: format!(
-            "[linewatch] {word}: {} since {}, {} ({})",
-            match (blind(event), event.is_cut_off()) {
-                (_, true) => "linewatch is blind".to_owned(),
-                (true, false) => "linewatch’s own line".to_owned(),
-                (false, _) => phrases::short(event, context.estate),
-            },
-            plain::clock(event.since, notice.due, zone),
-            plain::or(&causes),
-            plain::name(&event.incident)
+        subject: subject_of(
+            &say.with(&sentences::STAFF_SUBJECT, subject.map(Value::from)),
+            &event.incident,
+            say,
         ),
-        title: format!("{word}: {}", plain::or(&causes)),
+        title: say.with(&sentences::STAFF_TITLE, [say.plain(word), plain::or(&causes)].map(Value::from)),
         blocks,
         footer: signature(
             vec![

@@ -4,6 +4,7 @@ mod changes;
 mod grade;
 mod hands;
 mod routing;
+mod subjects;
 
 use std::time::Duration;
 
@@ -159,6 +160,7 @@ fn context<'a>(estate: &'a Estate, event: &'a Event) -> Context<'a> {
         event,
         earlier: &[],
         last_told: None,
+        fixes: &[],
         open: &[],
         staff_told: true,
         awaits_approval: false,
@@ -435,8 +437,10 @@ fn every_signature_reads_as_a_sentence() {
     use Signature::{Dns, Down, Dropped, Flapping, Intercepted, Partial, Policy, Refused, Silent, Slow, Tls};
     let all = [Down, Dropped, Refused, Dns, Tls, Intercepted, Partial, Slow, Flapping, Policy, Silent];
     let estate = estate();
+    let texts = Texts::shipped();
+    let say = texts.say();
     let line = |event: &Event| {
-        let (says, again) = (phrases::says(event, &estate), phrases::says_again(event, &estate));
+        let (says, again) = (phrases::says(event, &estate, &say), phrases::says_again(event, &estate, &say));
         format!("{}: {says}. {again}.\n", event.signature.as_str())
     };
     let lines: String = all

@@ -3,10 +3,10 @@
 use askama::Template;
 
 use super::words::{causes, event_word, length, minutes, patients, some};
-use super::{Fact, Frame, Line, Told};
+use super::{Fact, Fixes, Frame, Line, Told};
 use crate::incident::EventKind;
 use crate::journal::Checked;
-use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX};
+use crate::limits::{FIX_WINDOW, REPORT_BARS_MAX, REPORT_ROWS_MAX};
 use crate::notify::words::plain::thousands;
 use crate::report::Ground;
 use crate::report::chart::{Row, Scale, bars, steps};
@@ -33,6 +33,7 @@ struct IncidentPage {
     rows_left_out: usize,
     changes: Vec<Line>,
     changes_left_out: usize,
+    fixes: Fixes,
     told: Told,
     operators: Vec<String>,
     planned: Vec<String>,
@@ -50,7 +51,12 @@ pub fn incident_html(
     let zone = &ground.estate.icb.timezone;
     let (from, to) = (figures.since.utc, figures.resolved.as_ref().map_or(ground.now, |at| at.utc));
     let core = ground.hours.between(zone, from, to);
-    let scale = Scale { from, to, zone, core: &core };
+    // What was done a little before or after is in the picture; what was done weeks later would make it a dot.
+    let near = |at: &At| *at < to + FIX_WINDOW;
+    let fixes: Vec<At> = figures.fixes.iter().map(|fix| fix.at.utc).take_while(near).collect();
+    let drawn_from = fixes.first().map_or(from, |first| from.min(*first));
+    let drawn_to = fixes.last().map_or(to, |last| to.max(*last));
+    let scale = Scale { from: drawn_from, to: drawn_to, zone, core: &core, marks: &fixes };
     let rows: Vec<Row> = figures
         .practices
         .iter()
@@ -95,7 +101,7 @@ pub fn incident_html(
         },
         facts: incident_facts(ground, figures),
         trend: figures.trend.clone(),
-        chart: steps(&scale, &rows, &format!("From {} to {}, of {} practices.", figures.since.local, local(to, zone), rows.len())),
+        chart: steps(&scale, &rows, &says(figures, &rows, &local(to, zone), fixes.len())),
         timeline: bars(&scale, "bars", "When each practice had no answer", &rows[..shown], "One bar a practice; the table below has the same times."),
         timeline_left_out: rows.len() - shown,
         services: by_service(figures),
@@ -103,6 +109,7 @@ pub fn incident_html(
         rows: lines,
         changes_left_out: changed.len().saturating_sub(REPORT_ROWS_MAX),
         changes: changed.into_iter().take(REPORT_ROWS_MAX).collect(),
+        fixes: Fixes::new(zone, &figures.fixes, false),
         told: Told::new(zone, &figures.notices, &figures.acknowledgements),
         operators: figures
             .operators
@@ -117,6 +124,16 @@ pub fn incident_html(
         in_planned: in_planned(figures),
     }
     .render()
+}
+
+/// The chart in words. `to`: until when it goes; `marks`: fixes in it.
+fn says(figures: &IncidentFigures, rows: &[Row], to: &str, marks: usize) -> String {
+    let fixes = match marks {
+        0 => String::new(),
+        1 => " A dashed line marks the fix.".to_owned(),
+        n => format!(" Dashed lines mark the {n} fixes, numbered as in the table below."),
+    };
+    format!("From {} to {to}, of {} practices.{fixes}", figures.since.local, rows.len())
 }
 
 /// What of the figures fell within planned work. It stays counted: who planned it doesn't give anybody their records back.
@@ -179,7 +196,7 @@ fn row(practice: &PracticeFigures) -> Row {
     };
     let no_answer = all(|service| &service.no_answer);
     let not_measured = all(|service| &service.not_measured).minus(&no_answer);
-    Row { label: practice.id.clone(), no_answer, not_measured }
+    Row { label: practice.id.clone(), no_answer, not_measured, marks: Vec::new() }
 }
 
 /// Practices and minutes of each service.

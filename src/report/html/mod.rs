@@ -16,10 +16,11 @@ pub use incident::incident_html;
 pub use period::period_html;
 
 use super::Ground;
+use super::fixes::FixFigures;
 use super::names::local;
 use super::told::{AcknowledgementFigures, NoticeTold};
 use crate::journal::Checked;
-use crate::limits::REPORT_ROWS_MAX;
+use crate::limits::{FIX_WINDOW, REPORT_ROWS_MAX};
 
 pub(super) const STYLE: &str = include_str!("../../../templates/report/style.css");
 
@@ -79,6 +80,41 @@ impl Frame {
                 .collect(),
             sha256: record.sha256.clone(),
             left_out,
+        }
+    }
+}
+
+/// What was done, and what changed after it: a part of both pages.
+#[derive(Template)]
+#[template(path = "report/fixes.html")]
+struct Fixes {
+    rows: Vec<Line>,
+    left_out: usize,
+    /// The window, in minutes.
+    window: u64,
+    /// Of a period, in which several incidents have fixes.
+    of_period: bool,
+}
+
+impl Fixes {
+    fn new(zone: &jiff::tz::TimeZone, fixes: &[FixFigures], of_period: bool) -> Self {
+        let fix = |(place, fix): (usize, &FixFigures)| Line {
+            cells: vec![
+                (place + 1).to_string(),
+                local(fix.at.utc, zone),
+                fix.at.utc.to_string(),
+                fix.goes_on_as.clone(),
+                fix.what.clone(),
+                fix.by.clone(),
+                local(fix.said.utc, zone),
+                fix.effect.clone(),
+            ],
+        };
+        Self {
+            rows: fixes.iter().enumerate().take(REPORT_ROWS_MAX).map(fix).collect(),
+            left_out: fixes.len().saturating_sub(REPORT_ROWS_MAX),
+            window: FIX_WINDOW.as_secs() / 60,
+            of_period,
         }
     }
 }

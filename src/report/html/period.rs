@@ -1,9 +1,11 @@
 //! The page of a period.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use super::words::{causes, length, minutes, patients, shortened};
-use super::{Fact, Frame, Line, Told};
+use super::{Fact, Fixes, Frame, Line, Told};
 use crate::journal::Checked;
 use crate::limits::{REPORT_BARS_MAX, REPORT_ROWS_MAX, REPORT_SHADED_DAYS_MAX};
 use crate::notify::words::plain::thousands;
@@ -14,6 +16,7 @@ use crate::report::names::local;
 use crate::report::period::{IncidentLine, PeriodFigures, UnmeasuredLine};
 use crate::report::suppliers::ComponentFigures;
 use crate::spans::Spans;
+use crate::time::At;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -32,6 +35,7 @@ struct PeriodPage {
     months: Vec<Line>,
     rows: Vec<Line>,
     rows_left_out: usize,
+    fixes: Fixes,
     told: Told,
     unmeasured: Vec<Line>,
     unmeasured_left_out: usize,
@@ -50,7 +54,11 @@ pub fn period_html(
     } else {
         Spans::default()
     };
-    let scale = Scale { from, to, zone, core: &core };
+    let scale = Scale { from, to, zone, core: &core, marks: &[] };
+    let mut fixes: BTreeMap<&str, Vec<At>> = BTreeMap::new();
+    for fix in figures.fixes.iter().filter(|fix| (from..to).contains(&fix.at.utc)) {
+        fixes.entry(&fix.goes_on_as).or_default().push(fix.at.utc);
+    }
     // The ones that cost most; a year has thousands.
     let mut worst: Vec<&IncidentLine> =
         figures.incidents.iter().filter(|line| line.practice_no_answer_ms > 0).collect();
@@ -61,12 +69,18 @@ pub fn period_html(
     let not_measured = ground.facts.not_measured(from, to);
     let mut rows: Vec<Row> = Vec::new();
     if !not_measured.is_empty() {
-        rows.push(Row { label: "not measured".to_owned(), no_answer: Spans::default(), not_measured });
+        rows.push(Row {
+            label: "not measured".to_owned(),
+            no_answer: Spans::default(),
+            not_measured,
+            marks: Vec::new(),
+        });
     }
     rows.extend(worst.iter().map(|line| Row {
         label: shortened(&line.cause),
         no_answer: Spans::one(line.since.utc, line.resolved.as_ref().map_or(to, |at| at.utc)).clip(from, to),
         not_measured: Spans::default(),
+        marks: fixes.remove(line.incident.as_str()).unwrap_or_default(),
     }));
     let totals: Vec<Line> = figures
         .practices
@@ -138,6 +152,7 @@ pub fn period_html(
             .collect(),
         rows_left_out: figures.practices.len() - totals.len(),
         rows: totals,
+        fixes: Fixes::new(zone, &figures.fixes, true),
         told: Told::new(zone, &figures.notices, &figures.acknowledgements),
         unmeasured: figures.unmeasured.iter().take(REPORT_ROWS_MAX).map(unmeasured_line).collect(),
         unmeasured_left_out: figures.unmeasured.len().saturating_sub(REPORT_ROWS_MAX),

@@ -1,8 +1,8 @@
 //! Which sentences there are, and what each of them shows, in the order in which the code gives it.
 
 use super::Variable::{
-    Cause, Component, Contact, Count, Fault, Icb, Incident, Into, Length, Needs, Ods, Others, Place,
-    Practice, Role, Service, Since, Time, Total, Until, Who,
+    Cause, Component, Contact, Count, Fault, Fix, GoOn, Hit, How, Icb, Incident, Into, Length, Needs, Ods,
+    Others, Place, PlaceNamed, Practice, Role, Service, Since, Subject, Time, Total, Until, What, Who, Word,
 };
 use super::{Entry, Sentence};
 
@@ -23,6 +23,17 @@ macro_rules! sentences {
 }
 
 sentences! {
+    SUBJECT_OF_INCIDENT = "subject.of_incident" [Subject, Incident];
+    SUBJECT_OF_DIGEST = "subject.of_digest" [Subject];
+
+    MANAGER_SUBJECT = "manager.subject" [What, PlaceNamed, Since];
+    MANAGER_SUBJECT_AGAIN = "manager.subject_again" [What, PlaceNamed, Since];
+    MANAGER_SUBJECT_OVER = "manager.subject_over" [Hit, PlaceNamed];
+    MANAGER_SUBJECT_CORRECTION = "manager.subject_correction" [PlaceNamed];
+    MANAGER_TITLE = "manager.title" [Fault, Place];
+    MANAGER_TITLE_AGAIN = "manager.title_again" [Fault, Place];
+    MANAGER_TITLE_OVER = "manager.title_over" [Fault, Place];
+    MANAGER_TITLE_CORRECTION = "manager.title_correction" [Place];
     MANAGER_GREETING = "manager.greeting" [Icb, Place] or nothing;
     MANAGER_CLOSING = "manager.closing" [Icb, Place] or nothing;
     MANAGER_BEGAN = "manager.began" [Since, Others];
@@ -62,6 +73,10 @@ sentences! {
     MANAGER_WORK_AS_USUAL = "manager.work_as_usual" [];
     MANAGER_REPORT_AS_ALWAYS = "manager.report_as_always" [];
 
+    STAFF_SUBJECT = "staff.subject" [Word, What, Since, Cause];
+    STAFF_TITLE = "staff.title" [Word, Cause];
+    STAFF_SUBJECT_IS_BLIND = "staff.subject_is_blind" [];
+    STAFF_SUBJECT_OWN_LINE = "staff.subject_own_line" [];
     STAFF_GREETING = "staff.greeting" [Icb] or nothing;
     STAFF_CLOSING = "staff.closing" [Icb] or nothing;
     STAFF_MERGED = "staff.merged" [Into];
@@ -70,6 +85,10 @@ sentences! {
     STAFF_APPROVE = "staff.approve" [Incident];
     STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
+
+    FIX_HEADING = "fix.heading" [];
+    FIX_DONE = "fix.done" [Who, Fix];
+    FIX_DONE_AND_SAID_LATER = "fix.done_and_said_later" [Who, Fix, Time];
 
     HANDS_ONE_HAS_IT = "hands.one_has_it" [Who, Time];
     HANDS_SEVERAL_HAVE_IT = "hands.several_have_it" [Who];
@@ -93,6 +112,12 @@ sentences! {
     ESCALATION_SAY_THAT_YOU_HAVE_IT = "escalation.say_that_you_have_it" [];
     ESCALATION_NEXT_ARE_TOLD_AT = "escalation.next_are_told_at" [Time];
 
+    PCN_SUBJECT = "pcn.subject" [What, PlaceNamed, Since];
+    PCN_SUBJECT_CHANGED = "pcn.subject_changed" [What, PlaceNamed, Since];
+    PCN_SUBJECT_OVER = "pcn.subject_over" [What, PlaceNamed, Since];
+    PCN_SUBJECT_CORRECTION = "pcn.subject_correction" [What, PlaceNamed, Since];
+    PCN_TITLE = "pcn.title" [Fault, Place];
+    PCN_TITLE_CORRECTION = "pcn.title_correction" [Place];
     PCN_GREETING = "pcn.greeting" [Icb, Place] or nothing;
     PCN_CLOSING = "pcn.closing" [Icb, Place] or nothing;
     PCN_BEGAN = "pcn.began" [Since];
@@ -103,6 +128,8 @@ sentences! {
     PCN_NEXT_LETTER = "pcn.next_letter" [];
     PCN_FALSE_ALARM = "pcn.false_alarm" [];
 
+    OWNER_SUBJECT = "owner.subject" [Word, Component, How, Since];
+    OWNER_TITLE = "owner.title" [Word, Component];
     OWNER_GREETING = "owner.greeting" [Icb] or nothing;
     OWNER_CLOSING = "owner.closing" [Icb] or nothing;
     OWNER_LOOK_INTO_IT = "owner.look_into_it" [Icb, Component];
@@ -113,6 +140,8 @@ sentences! {
     OWNER_NO_SUCH_FAULT = "owner.no_such_fault" [];
     OWNER_NOT_YOURS = "owner.not_yours" [Cause];
 
+    DIGEST_SUBJECT = "digest.subject" [Count, GoOn];
+    DIGEST_TITLE = "digest.title" [Count, GoOn];
     DIGEST_WHY_ONLY_NOW = "digest.why_only_now" [];
     DIGEST_HAVE_YOU_READ_OF = "digest.have_you_read_of" [Incident, Icb];
     DIGEST_SAY_SO = "digest.say_so" [Incident];
@@ -121,6 +150,69 @@ sentences! {
     DIGEST_CHANGED_HEADING = "digest.changed_heading" [];
     DIGEST_CAME_AND_WENT_HEADING = "digest.came_and_went_heading" [];
     DIGEST_NEXT_LETTER = "digest.next_letter" [];
+
+    WORD_OPENED = "word.opened" [];
+    WORD_CHANGED = "word.changed" [];
+    WORD_RESOLVED = "word.resolved" [];
+    WORD_WITHDRAWN = "word.withdrawn" [];
+    WORD_MERGED = "word.merged" [];
+    WORD_NOT_ACKNOWLEDGED = "word.not_acknowledged" [];
+    WORD_FAULT = "word.fault" [];
+    WORD_NOT_YOURS = "word.not_yours" [];
+
+    WHERE_PRACTICE = "where.practice" [Component];
+    WHERE_ITSELF = "where.itself" [Component];
+    WHERE_LOOKED_AFTER_BY = "where.looked_after_by" [Component, Who];
+    WHERE_ONE_OF = "where.one_of" [Component];
+
+    FAULT_DOWN_SHORT = "fault.down_short" [];
+    FAULT_DOWN_ONE = "fault.down_one" [];
+    FAULT_DOWN_SEVERAL = "fault.down_several" [];
+    FAULT_DOWN_HEADING = "fault.down_heading" [];
+    FAULT_DOWN_ONE_AGAIN = "fault.down_one_again" [];
+    FAULT_DOWN_SEVERAL_AGAIN = "fault.down_several_again" [];
+    FAULT_DNS_SHORT = "fault.dns_short" [];
+    FAULT_DNS_ONE = "fault.dns_one" [];
+    FAULT_DNS_SEVERAL = "fault.dns_several" [];
+    FAULT_DNS_HEADING = "fault.dns_heading" [];
+    FAULT_DNS_ONE_AGAIN = "fault.dns_one_again" [];
+    FAULT_DNS_SEVERAL_AGAIN = "fault.dns_several_again" [];
+    FAULT_TLS_SHORT = "fault.tls_short" [];
+    FAULT_TLS_ONE = "fault.tls_one" [];
+    FAULT_TLS_SEVERAL = "fault.tls_several" [];
+    FAULT_TLS_HEADING = "fault.tls_heading" [];
+    FAULT_TLS_ONE_AGAIN = "fault.tls_one_again" [];
+    FAULT_TLS_SEVERAL_AGAIN = "fault.tls_several_again" [];
+    FAULT_INTERCEPTED_SHORT = "fault.intercepted_short" [];
+    FAULT_INTERCEPTED_ONE = "fault.intercepted_one" [];
+    FAULT_INTERCEPTED_SEVERAL = "fault.intercepted_several" [];
+    FAULT_INTERCEPTED_HEADING = "fault.intercepted_heading" [];
+    FAULT_INTERCEPTED_ONE_AGAIN = "fault.intercepted_one_again" [];
+    FAULT_INTERCEPTED_SEVERAL_AGAIN = "fault.intercepted_several_again" [];
+    FAULT_PARTIAL_SHORT = "fault.partial_short" [];
+    FAULT_PARTIAL_ONE = "fault.partial_one" [];
+    FAULT_PARTIAL_SEVERAL = "fault.partial_several" [];
+    FAULT_PARTIAL_HEADING = "fault.partial_heading" [];
+    FAULT_PARTIAL_ONE_AGAIN = "fault.partial_one_again" [];
+    FAULT_PARTIAL_SEVERAL_AGAIN = "fault.partial_several_again" [];
+    FAULT_SLOW_SHORT = "fault.slow_short" [];
+    FAULT_SLOW_ONE = "fault.slow_one" [];
+    FAULT_SLOW_SEVERAL = "fault.slow_several" [];
+    FAULT_SLOW_HEADING = "fault.slow_heading" [];
+    FAULT_SLOW_ONE_AGAIN = "fault.slow_one_again" [];
+    FAULT_SLOW_SEVERAL_AGAIN = "fault.slow_several_again" [];
+    FAULT_FLAPPING_SHORT = "fault.flapping_short" [];
+    FAULT_FLAPPING_ONE = "fault.flapping_one" [];
+    FAULT_FLAPPING_SEVERAL = "fault.flapping_several" [];
+    FAULT_FLAPPING_HEADING = "fault.flapping_heading" [];
+    FAULT_FLAPPING_ONE_AGAIN = "fault.flapping_one_again" [];
+    FAULT_FLAPPING_SEVERAL_AGAIN = "fault.flapping_several_again" [];
+    FAULT_POLICY_SHORT = "fault.policy_short" [];
+    FAULT_POLICY_ONE = "fault.policy_one" [];
+    FAULT_POLICY_SEVERAL = "fault.policy_several" [];
+    FAULT_POLICY_HEADING = "fault.policy_heading" [];
+    FAULT_POLICY_ONE_AGAIN = "fault.policy_one_again" [];
+    FAULT_POLICY_SEVERAL_AGAIN = "fault.policy_several_again" [];
 
     SIGNATURE_FOR_WHOM = "signature.for_whom" [Icb];
     SIGNATURE_AUTOMATIC = "signature.automatic" [];

@@ -111,6 +111,89 @@ fn an_owner_reads_it_too_and_a_manager_does_not() {
     assert!(!text.contains("CHANGES"), "{text}");
 }
 
+/// What was done at a time, and when it was said.
+fn fix(done: &str, said: &str, what: &str) -> Fix {
+    Fix {
+        incident: "2023-03-16-1".to_owned(),
+        at: at(done),
+        said_at: at(said),
+        by: "Jo\nBloggs".to_owned(),
+        what: what.to_owned(),
+    }
+}
+
+fn with_fixes(
+    audience: Audience,
+    kind: NoticeKind,
+    events: &[Event],
+    last_told: Option<At>,
+    fixes: &[Fix],
+    texts: &Texts,
+) -> String {
+    let estate = estate();
+    let (event, earlier) = events.split_last().expect("at least one event");
+    let context = Context { earlier, last_told, fixes, ..context(&estate, event) };
+    let notice = Notice { due: event.at.plus_millis(60_000), ..notice(kind, audience, event) };
+    letter(&notice, &context, texts).expect("templates render").text
+}
+
+#[test]
+fn what_was_done_stands_among_what_changed_and_in_one_letter_only() {
+    let events = story();
+    let fixes = [
+        fix("08:20", "08:50", "rebooted the inside firewall"),
+        fix("09:40", "09:40", "changed\u{7} a rule"),
+        fix("09:50", "10:30", "unplugged it"),
+    ];
+    let told = |audience: Audience, events: &[Event], last_told: At| {
+        with_fixes(audience, NoticeKind::Update, events, Some(last_told), &fixes, &Texts::shipped())
+    };
+    let text = told(Audience::Staff, &events[..3], events[0].at);
+    let steps =
+        text.split("STEP BY STEP\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("steps");
+    assert_eq!(
+        steps,
+        "- 08:20: fix by Jo Bloggs: rebooted the inside firewall (said at 08:50)\n\
+         - 09:00: 1 practice back, the signature is now dropped; 2 practices affected now.\n\
+         - 09:40: fix by Jo Bloggs: changed a rule\n\
+         - 10:00: 1 practice newly affected; 3 practices affected now."
+    );
+    // In the next letter there is what was said since, though it was done before.
+    let text = told(Audience::Staff, &events, events[2].at);
+    assert!(text.contains("- 09:50: fix by Jo Bloggs: unplugged it (said at 10:30)\n- 11:00: "), "{text}");
+    assert!(!text.contains("rebooted") && !text.contains("changed a rule"), "{text}");
+    let owner = told(Audience::Owner { name: "BT".to_owned() }, &events, events[2].at);
+    assert!(owner.contains("unplugged it"), "{owner}");
+    let manager = told(manager(), &events, events[2].at);
+    assert!(!manager.contains("unplugged"), "{manager}");
+}
+
+#[test]
+fn who_hears_late_and_for_the_first_time_reads_what_was_done_before() {
+    let events = [firewall()];
+    let fixes = [fix("08:12", "08:12", "rebooted it"), fix("08:13", "09:00", "said after the letter left")];
+    let to = |last_told| {
+        with_fixes(Audience::Staff, NoticeKind::Escalation, &events, last_told, &fixes, &Texts::shipped())
+    };
+    assert!(
+        to(None).contains("WHAT HAS BEEN DONE\n- 08:12: fix by Jo Bloggs: rebooted it\n\n"),
+        "{}",
+        to(None)
+    );
+    assert!(!to(Some(events[0].at)).contains("rebooted"), "whoever knows of the incident isn't told again");
+    let own = "[fix]\nheading = \"Bisher getan\"\ndone = \"{{ who }}: {{ fix }}\"\n";
+    let texts =
+        Texts::read(&std::collections::BTreeMap::from([("sentences.toml", own.to_owned())])).expect("sound");
+    let text = with_fixes(Audience::Staff, NoticeKind::Escalation, &events, None, &fixes, &texts);
+    assert!(text.contains("BISHER GETAN\n- 08:12: Jo Bloggs: rebooted it\n"), "{text}");
+    let many: Vec<Fix> = (0..30).map(|n| fix("08:12", "08:12", &format!("step {n}"))).collect();
+    let text = with_fixes(Audience::Staff, NoticeKind::Opening, &events, None, &many, &Texts::shipped());
+    assert!(
+        text.contains("- 20 earlier ones: see linewatch why\n- 08:12: fix by Jo Bloggs: step 20\n"),
+        "{text}"
+    );
+}
+
 #[test]
 fn of_many_steps_the_last_are_told_and_of_many_practices_the_first_named() {
     let all: Vec<String> = (0..30).map(|number| format!("G{number:05}")).collect();
