@@ -149,6 +149,15 @@ impl Book {
         self.refused.remove(incident);
     }
 
+    /// The same, when what was told of it is read from the outbox.
+    pub fn forget_refusals(&mut self, incident: &str) {
+        self.close(incident);
+        let standings = self.people.values_mut().flat_map(|person| person.standing.iter_mut());
+        for (_, standing) in standings.filter(|((id, _), _)| id == incident) {
+            standing.refused = None;
+        }
+    }
+
     /// A letter is in the outbox. `event`: what it tells of; `ends`: it is the last word on the incident for its recipient.
     pub fn plan(&mut self, letter: &Notice, event: &Event, ends: bool) {
         self.waits(letter, event);

@@ -12,10 +12,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::again::ESCALATED;
 use super::book::Book;
 use super::record::{Record, Staff};
 use super::staff::inherited;
 use super::{Plan, Rules, covered_from, key, notice};
+use crate::config::EscalationStep;
 use crate::incident::Event;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind};
@@ -38,8 +40,7 @@ pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
 
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
 fn staff_heard<'r>(record: &'r Record, book: &'r Book) -> impl Iterator<Item = (&'r Notice, At)> {
-    let openings = record.staff.values().map(|staff| &staff.opening);
-    let openings = openings.filter(|opening| opening.kind == NoticeKind::Opening);
+    let openings = record.staff.values().filter(|staff| staff.is_first_told()).map(|staff| &staff.opening);
     openings.filter_map(|opening| Some((opening, book.told_at(opening)?)))
 }
 
@@ -101,13 +102,25 @@ fn steps<'r>(record: &'r Record, book: &'r Book, rules: &Rules<'r>) -> impl Iter
     // Whether staff have been told by the time of a step is certain: it comes after.
     let since = told_since(record, book, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
     let steps = rules.escalation;
+    // Where staff are written to anew, since their mail was refused, the clock doesn't begin anew: nobody is told twice for one step.
+    let since = since.map(|since| begun_by(record, steps).fold(since, At::min));
     since.into_iter().flat_map(move |since| {
         let each =
             steps.iter().flat_map(move |step| step.to.iter().map(move |to| (since + step.after, &**to)));
-        each.filter(|(at, to)| {
+        each.filter(|(_, to)| !record.had_both.contains(ESCALATED, &key(to))).filter(|(at, to)| {
             let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
             last.is_none_or(|last| last.due < *at)
         })
+    })
+}
+
+/// By when the clock had begun, by each who was told because of it.
+fn begun_by<'r>(record: &'r Record, steps: &'r [EscalationStep]) -> impl Iterator<Item = At> + 'r {
+    record.escalated.iter().filter_map(|(recipient, letters)| {
+        let escalations = letters.iter().filter(|letter| letter.kind == NoticeKind::Escalation);
+        let is_theirs = |step: &&EscalationStep| step.to.iter().any(|to| key(to) == *recipient);
+        let after = steps.iter().filter(is_theirs).map(|step| step.after).min()?;
+        Some(escalations.map(|letter| letter.due).min()? - after)
     })
 }
 

@@ -18,6 +18,7 @@
 //! | file | what is decided there |
 //! |---|---|
 //! | `managers.rs`, `staff.rs`, `circles.rs` | what practice managers, ICB staff, and primary care networks and owners would be told |
+//! | `again.rs` | who has heard enough of what comes and goes |
 //! | `promise.rs` | when a manager hears next though nothing has changed |
 //! | `routing.rs` | on what terms somebody is written to, and who else hears |
 //! | `severity.rs` | how bad an incident is |
@@ -28,6 +29,7 @@
 //! | `book.rs` | who was told what: the one record of it |
 //! | `record.rs`, `restored.rs` | what was planned, and what an earlier process left |
 
+mod again;
 mod book;
 mod circles;
 mod digest;
@@ -58,6 +60,7 @@ use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
 use crate::time::At;
 
+pub use again::Run;
 pub use digest::{Became, Digest, Line, is_digest};
 pub use gate::{Letters, MayLeave};
 use mute::Mute;
@@ -205,6 +208,7 @@ impl Ledger {
         for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
             record.forget(&unheard);
         }
+        record.take_note(&plan.notices);
         let of_its_sort =
             if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
         of_its_sort.insert(event.incident.clone(), record);
@@ -268,9 +272,11 @@ impl Ledger {
     pub fn keep(&mut self, letters: &Letters, by: Keep, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
         let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
+        // Those are ends: whoever plans what is told next had been done with them.
         for letter in unheard {
-            if let Some(record) = self.incidents.get_mut(&letter.incident) {
-                record.forget(&(key(&letter.recipient), letter.audience.who()));
+            let open = self.incidents.get_mut(&letter.incident);
+            if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {
+                record.had_both.forget(&letter.audience.who(), &key(&letter.recipient));
             }
         }
         for paced in &paced {

@@ -70,7 +70,13 @@ impl Pace {
         let mut events: BTreeMap<&str, Arc<Event>> = BTreeMap::new();
         for incident in open {
             events.insert(&incident.event.incident, Arc::new(incident.event.clone()));
-            for row in &incident.notices {
+            let (before, since) = incident.by_run();
+            for row in before {
+                pace.knows(row, &left.refused, &left.digests);
+            }
+            // When it was over, whoever had refused to hear of it was as anybody else.
+            pace.book.forget_refusals(&incident.event.incident);
+            for row in since {
                 pace.knows(row, &left.refused, &left.digests);
             }
         }

@@ -7,7 +7,7 @@ use super::severity::Severity;
 use crate::calendar::Hours;
 use crate::config::{Config, OtherIcb};
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Cause, Event};
 use crate::notify::channel::{Channel, hook_of};
 use crate::notify::notice::Audience;
 use crate::time::At;
@@ -79,6 +79,20 @@ pub enum Of {
 }
 
 impl Circle {
+    pub(super) const fn is_owner(&self) -> bool {
+        matches!(self.of, Of::Owner { .. })
+    }
+
+    /// Whether any of these is theirs to look after.
+    pub(super) fn may_be_at_fault(&self, cause: &[Cause]) -> bool {
+        match &self.of {
+            Of::Pcn { .. } => false,
+            Of::Owner { components, .. } => {
+                cause.iter().any(|cause| components.contains(&(cause.kind.clone(), cause.id.clone())))
+            }
+        }
+    }
+
     /// As whom they are told of this event; `None`: it is none of their business.
     pub(super) fn concerned(&self, event: &Event) -> Option<Audience> {
         match &self.of {
@@ -91,11 +105,9 @@ impl Circle {
                     .collect();
                 (!hit.is_empty()).then(|| Audience::Pcn { id: id.clone(), practices: hit })
             }
-            Of::Owner { name, components } => event
-                .cause
-                .iter()
-                .any(|cause| components.contains(&(cause.kind.clone(), cause.id.clone())))
-                .then(|| Audience::Owner { name: name.clone() }),
+            Of::Owner { name, .. } => {
+                self.may_be_at_fault(&event.cause).then(|| Audience::Owner { name: name.clone() })
+            }
         }
     }
 }

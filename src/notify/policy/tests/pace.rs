@@ -285,13 +285,10 @@ fn a_pcn_hears_of_its_own_practices_and_an_owner_of_its_own_components() {
     // None is any more, and later evidence says that it is somebody else's.
     let mut elsewhere = changed("1", 20, &["C"]);
     elsewhere.cause[0].id = "other".to_owned();
-    assert_eq!(
-        to_circles(&story.tell(&elsewhere)),
-        ["back pcn east: A,B", "correction owner ICB network team"]
-    );
+    assert_eq!(to_circles(&story.tell(&elsewhere)), ["back pcn east: A,B", "update owner ICB network team"]);
     // Theirs again: a supplier must know; a network of practices has had both letters.
     let plan = story.tell(&changed("1", 30, &["A", "C"]));
-    assert_eq!(to_circles(&plan), ["opening owner ICB network team"]);
+    assert_eq!(to_circles(&plan), ["update owner ICB network team"]);
     let plan = story.tell(&resolved("1", 40, Reason::Recovered));
     assert_eq!(to_circles(&plan), ["back owner ICB network team"]);
 }

@@ -182,7 +182,8 @@ fn a_desk_that_starts_again_knows_who_was_told_by_which_role() {
     let of = Arc::new(first.clone());
     let row = |notice| Row { notice, event: Arc::clone(&of), changed: first.at };
     let notices = notices.into_iter().map(row).collect();
-    let open = OpenIncident { event: first, approved: false, notices, taken_on: Vec::new() };
+    let run = Run::of([&first]);
+    let open = OpenIncident { event: first, approved: false, run, notices, taken_on: Vec::new() };
     story.ledger = Ledger::restore(&[open], Left::default());
     assert_eq!(
         told(&mut story, &service(changed("1", 20, &["A"]))),

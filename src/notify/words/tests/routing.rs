@@ -36,9 +36,14 @@ fn an_owner_who_may_be_meant_reads_that_it_is_not_certain_and_later_that_it_was_
     assert!(letter.text.contains("ICB internet firewall, Maidstone may have failed"), "{}", letter.text);
     let mut theirs = firewall();
     theirs.cause = vec![Cause { kind: "carrier".to_owned(), id: "bt".to_owned() }];
-    let letter = write(NoticeKind::Correction, owner(), &theirs, &[], &estate());
-    assert!(letter.text.contains("it is not yours after all, but: BT (carrier bt)."), "{}", letter.text);
-    assert!(letter.subject.starts_with("[linewatch] Not yours: "), "{}", letter.subject);
+    // While it goes on, and when it is over.
+    let at_last = over(theirs.clone(), Reason::Recovered);
+    for (kind, event) in [(NoticeKind::Update, theirs), (NoticeKind::Correction, at_last)] {
+        let letter = write(kind, owner(), &event, &[], &estate());
+        assert!(letter.text.contains("it is not yours after all, but: BT (carrier bt)."), "{}", letter.text);
+        assert!(letter.subject.starts_with("[linewatch] Not yours: "), "{}", letter.subject);
+        assert!(!letter.text.contains("asks you to look into this"), "{}", letter.text);
+    }
 }
 
 fn line(number: u32, what: Became, practices: &[&str]) -> Line {
