@@ -252,8 +252,7 @@ impl Shared {
         };
         let write = |texts: &Texts| match &told {
             Some(told) => {
-                let link =
-                    |line: &policy::Line| self.link_of(&line.event.incident, line.person.as_ref()?, settings);
+                let link = |line: &policy::Line| self.link_of(&line.event.incident, &line.person, settings);
                 digest(&pending.notice, told, link, &settings.estate, texts)
             }
             None => letter(&pending.notice, &context, texts),

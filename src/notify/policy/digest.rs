@@ -19,8 +19,8 @@ pub struct Line {
     /// Its last event.
     pub event: Arc<Event>,
     pub what: Became,
-    /// The recipient, as whom they hear of it ([`super::person`]), where they are asked whether they have it in hand, or have read of it.
-    pub person: Option<String>,
+    /// The recipient, as whom they hear of it ([`super::person`]): they are asked whether they have it in hand, or have read of it.
+    pub person: String,
     /// Those of the recipient's practices that it is about; empty: they aren't a practice's manager.
     pub practices: Vec<String>,
 }
@@ -64,8 +64,7 @@ impl Line {
 
     fn about(row: &Notice, event: &Arc<Event>, what: Became) -> Self {
         let (event, practices) = (Arc::clone(event), practices_of(&row.audience));
-        let is_asked = matches!(row.audience, Audience::Staff | Audience::Practices(_));
-        let person = is_asked.then(|| person(&row.audience, &row.recipient));
+        let person = person(&row.audience, &row.recipient);
         Self { event, what, person, practices }
     }
 

@@ -15,7 +15,8 @@ fn at(minutes: i64) -> At {
 
 /// Managers, a network, an owner, staff, and a boss who is told after a quarter of an hour.
 fn everybody() -> Story {
-    let escalation = vec![EscalationStep { after: Duration::from_mins(15), to: vec![BOSS.to_owned()] }];
+    let escalation =
+        vec![EscalationStep { after: Duration::from_mins(15), to: vec![BOSS.to_owned()], roles: Vec::new() }];
     Story { escalation, staff: vec![DESK.to_owned()], ..circles() }
 }
 

@@ -72,7 +72,8 @@ pub(super) fn houses() -> impl Strategy<Value = Story> {
                 .into_iter()
                 .take(windows)
                 .collect();
-            let escalation = vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()] }];
+            let escalation =
+                vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()], roles: Vec::new() }];
             Story { routing, practices, maintenance: windows, escalation, ..Story::new() }
         },
     )

@@ -330,3 +330,34 @@ fn a_pcn_waits_for_the_approval_that_its_practices_wait_for() {
     assert_eq!(held, ["a@a.example", "pcn@east.example"]);
     assert_eq!(story.approve("1", At::from_millis(1)).expect("it is open").notices.len(), 2);
 }
+
+#[test]
+fn a_digest_asks_everybody_who_is_asked_in_letters() {
+    let duty = crate::notify::policy::routing::Duty {
+        recipient: "night@icb.example".to_owned(),
+        role: "on-call".to_owned(),
+        min_severity: Severity::Note,
+        causes: None,
+        practices: None,
+    };
+    let mut story = Story { staff: vec!["desk@icb.example".to_owned()], ..circles() };
+    story.routing = story.routing.with_duty(duty).capped(1);
+    for (incident, minutes) in [("1", 0), ("2", 1), ("3", 2)] {
+        story.tell(&event(incident, minutes, &["A"]));
+    }
+    ticks(&mut story, 70);
+    let lines: Vec<(String, String)> = story
+        .paper
+        .rows
+        .iter()
+        .filter(|row| row.notice.kind == NoticeKind::Digest)
+        .map(|row| {
+            let line = &story.paper.digests[&row.notice.id].lines[0];
+            (row.notice.audience.kind().to_owned(), line.person.clone())
+        })
+        .collect();
+    for audience in ["practices", "staff", "role", "pcn", "owner"] {
+        let (_, who) = lines.iter().find(|(kind, _)| kind == audience).expect("each has a digest");
+        assert!(story.ledger.addressee("2", who).is_some(), "{audience}: their link opens something");
+    }
+}

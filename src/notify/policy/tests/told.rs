@@ -176,7 +176,8 @@ fn what_was_to_follow_a_refused_opening_is_called_back() {
 fn staff_whose_mail_was_refused_are_written_to_again_and_the_clock_runs_on() {
     let mut story = Story::new();
     let after = Duration::from_mins(15);
-    story.escalation = vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()] }];
+    story.escalation =
+        vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()], roles: Vec::new() }];
     story.paper.refuses.insert("desk@icb.example".to_owned());
     story.tell(&event("1", 0, &["A"]));
     story.reminds(at(15));

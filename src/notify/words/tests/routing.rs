@@ -56,7 +56,7 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
     Line {
         event: Arc::new(event),
         what,
-        person: None,
+        person: "somebody".to_owned(),
         practices: practices.iter().map(|id| (*id).to_owned()).collect(),
     }
 }
