@@ -29,6 +29,14 @@ impl HadBoth {
         self.0.get(who).is_some_and(|they| they.contains(recipient))
     }
 
+    /// Whether the recipient of this notice has.
+    pub fn holds(&self, notice: &Notice) -> bool {
+        let recipient = key(&notice.recipient);
+        let is_escalation = notice.kind == NoticeKind::Escalation;
+        self.contains(&notice.audience.who(), &recipient)
+            || (is_escalation && self.contains(ESCALATED, &recipient))
+    }
+
     /// A notice was planned. `is_escalated`: its recipient was told because nobody had acknowledged.
     pub fn hear(&mut self, notice: &Notice, is_escalated: bool) {
         let is_end = matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);

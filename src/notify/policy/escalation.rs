@@ -37,7 +37,8 @@ pub struct Told {
 
 /// Since when staff know: the clock of all steps. `None`: they haven't been told.
 pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
-    staff_heard(record, book).map(|(_, at)| at).filter(|at| *at <= now).min()
+    // Who hadn't heard of its end when it began anew knows it since then.
+    staff_heard(record, book).map(|(_, at)| at.max(record.began)).filter(|at| *at <= now).min()
 }
 
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.

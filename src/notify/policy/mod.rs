@@ -26,6 +26,7 @@
 //! | `pace.rs`, `person.rs` | which of all that is told now, and what is kept for later |
 //! | `gate.rs` | the same, asked again when a message is about to leave |
 //! | `digest.rs` | the message that tells of what was kept |
+//! | `untold.rs` | what becomes of what a digest told that nobody has read |
 //! | `book.rs` | who was told what: the one record of it |
 //! | `record.rs`, `restored.rs` | what was planned, and what an earlier process left |
 
@@ -47,6 +48,7 @@ pub mod severity;
 mod staff;
 #[cfg(test)]
 pub(crate) mod tests;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +63,7 @@ use crate::limits;
 use crate::time::At;
 
 pub use again::Run;
-pub use digest::{Became, Digest, Line, is_digest};
+pub use digest::{Became, Digest, End, Line, is_digest};
 pub use gate::{Letters, MayLeave};
 use mute::Mute;
 pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
@@ -143,6 +145,15 @@ pub struct Released {
     pub already: bool,
 }
 
+/// What becomes of others when a message wasn't read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unread {
+    /// What was to follow it and isn't to leave without it, and why.
+    pub followers: Vec<(Notice, String)>,
+    /// What it told that is never lost: kept for the next digest, to be recorded.
+    pub kept: Vec<Paced>,
+}
+
 impl Ledger {
     /// Takes up what an earlier process left.
     pub fn restore(open: &[OpenIncident], left: Left) -> Self {
@@ -204,8 +215,8 @@ impl Ledger {
         circles::follow(&mut record, event, book, rules, &mut plan);
         record.event = Arc::new(event.clone());
         let survivor = pace::goes_on_as(event).and_then(|into| self.incidents.get(into));
-        let survivor = survivor.map(|survivor| Arc::clone(&survivor.event));
-        for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
+        let survivor = survivor.map(|survivor| (Arc::clone(&survivor.event), &survivor.had_both));
+        for unheard in self.pace.judge(&record.event, survivor, &mut plan, rules) {
             record.forget(&unheard);
         }
         record.take_note(&plan.notices);
@@ -301,12 +312,21 @@ impl Ledger {
         self.pace.book.accepted(notice);
     }
 
-    /// A message was refused for good, or given up: its recipient wasn't told, so there is nothing to end for them. Answers with what
-    /// was to follow it, and isn't to leave without it, and why.
-    pub fn rejected(&mut self, notice: &Notice) -> Vec<(Notice, String)> {
-        self.pace.digests.remove(&notice.id);
+    /// A message was refused for good, given up, or came back: its recipient wasn't told, so there is nothing to end for them.
+    pub fn rejected(&mut self, notice: &Notice, now: At) -> Unread {
+        let said = self.pace.digests.remove(&notice.id);
         let followers = self.pace.book.rejected(notice);
-        followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect()
+        Unread {
+            followers: followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect(),
+            kept: said.map(|said| self.pace.untold(notice, said, now)).unwrap_or_default(),
+        }
+    }
+
+    /// A digest that had been taken came back: takes up again what it told, from the notices that were told in it, in the order in which
+    /// they were planned. False: nothing of it is of use any more.
+    pub fn take_back(&mut self, digest: &Notice, told: Vec<Row>) -> bool {
+        let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
+        self.pace.take_back(digest, told, latest)
     }
 
     /// Whether a letter is kept for later, so that it can be called back.

@@ -11,11 +11,14 @@ use crate::incident::{Cause, Event};
 use crate::limits::TAKEN_ON_KEPT;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     /// The last event; shared with the letters that are being written.
     pub event: Arc<Event>,
+    /// When it last began.
+    pub began: At,
     pub approved: bool,
     /// By address.
     pub managers: BTreeMap<String, Manager>,
@@ -82,6 +85,7 @@ impl Record {
     pub(super) fn new(event: &Event) -> Self {
         Self {
             event: Arc::new(event.clone()),
+            began: event.at,
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
@@ -101,7 +105,7 @@ impl Record {
 
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
-        record.approved = open.approved;
+        (record.approved, record.began) = (open.approved, open.run.began);
         for said in &open.taken_on {
             record.hear(said);
         }
@@ -158,7 +162,6 @@ impl Record {
 
     /// Somebody never heard of it, and what they would have heard of is over: as if it had never been.
     pub(super) fn forget(&mut self, (recipient, who): &(String, String)) {
-        self.had_both.forget(who, recipient);
         match who.as_str() {
             "practice" => drop(self.managers.remove(recipient)),
             "staff" => drop(self.staff.remove(recipient)),

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::book::tells;
-use super::digest::{Digest, Line, sent_at};
+use super::digest::{Digest, sent_at};
 use super::mute::{Mute, Mutes};
 use super::pace::{Pace, digest_of, inherits, is_end, is_told_later};
 use super::person::{Kept, Told, Word};
 use super::record::OpenIncident;
 use super::{is_digest, key, promise};
 use crate::incident::Event;
-use crate::notify::notice::{Notice, NoticeKind, NoticeState};
+use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// A notice as it stands in the outbox.
@@ -109,9 +109,8 @@ impl Pace {
         }
         let mut unnamed = pace.let_go(left.let_go, &digests);
         for (id, incidents) in folded {
-            let lines = incidents.values().filter_map(|rows| Line::restore(rows)).collect();
             let unnamed = unnamed.remove(&id).unwrap_or_default();
-            pace.digests.insert(id, Digest::restore(lines, unnamed));
+            pace.digests.insert(id, Digest::restore(incidents.values().map(Vec::as_slice), unnamed));
         }
         pace
     }
@@ -162,13 +161,23 @@ impl Pace {
                 let by = Told { by: digest.to_owned(), at };
                 if is_end(notice) {
                     standing.told = None;
-                } else if refused.contains(digest) && standing.told.is_none() {
-                    standing.refused = Some(at);
+                } else if refused.contains(digest) {
+                    if standing.told.is_none() {
+                        standing.refused = Some(at);
+                        if let Audience::Practices(practices) = &notice.audience {
+                            self.book.refuse(&notice.incident, practices);
+                        }
+                    }
                 } else if is_digest(digest) {
                     standing.told.get_or_insert(by);
                     let promises = promise::is_made(&row.event);
-                    let left = digests.get(digest).copied().unwrap_or(at);
-                    standing.was_told(Word { id: digest.to_owned(), at: left, promises });
+                    let left = digests.get(digest).copied();
+                    let word = Word { id: digest.to_owned(), at: left.unwrap_or(at), promises };
+                    if left.is_some() {
+                        standing.was_told(word);
+                    } else {
+                        standing.in_digest = Some(word);
+                    }
                 }
             }
             NoticeState::Held | NoticeState::Kept { .. } => {}

@@ -213,7 +213,8 @@ pub(super) fn same_rows(story: &Story, events: &[Event], beside: &[Beside]) -> R
     };
     let (one, other) = (play(false), play(true));
     for (row, again) in one.0.iter().zip(&other.0) {
-        let all = |rows: &[Row]| letters(rows, &again.notice.recipient);
+        let who = [&row.notice.recipient, &again.notice.recipient];
+        let all = |rows: &[Row]| who.map(|who| letters(rows, who));
         prop_assert!(row == again, "{row:?} {again:?} {:#?} {:#?}", all(&one.0), all(&other.0));
     }
     prop_assert_eq!(one.0.len(), other.0.len());

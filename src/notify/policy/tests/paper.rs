@@ -93,11 +93,15 @@ impl Paper {
             if let Some(pending) = self.queue.take(&Way::EMAIL, now, may_leave) {
                 let notice = pending.notice;
                 if self.refuses.contains(&key(&notice.recipient)) {
-                    for (follower, why) in ledger.rejected(&notice) {
+                    let Unread { followers, kept } = ledger.rejected(&notice, now);
+                    for (follower, why) in followers {
                         assert!(self.queue.withdraw(&follower), "it follows: {follower:?}");
                         self.settle(&follower.id, NoticeState::Withheld { why }, now);
                     }
                     self.settle(&notice.id, NoticeState::Rejected { why: "no such user".to_owned() }, now);
+                    for paced in kept {
+                        self.write(now, &paced.event, &paced.notices, &paced.settled);
+                    }
                 } else {
                     ledger.accepted(&notice);
                     self.settle(&notice.id, NoticeState::Accepted, now);

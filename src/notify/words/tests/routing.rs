@@ -83,7 +83,7 @@ fn every_kind_of_digest_is_as_plain_as_a_letter() {
                 &practices
             };
             let lines = vec![line(1, what, of), line(2, what, of)];
-            let text = written(&Digest { lines, unnamed: 2 }, audience.clone()).text;
+            let text = written(&Digest { lines, unnamed: 2, ..Digest::default() }, audience.clone()).text;
             assert!(grade(&text) <= GRADE_MAX, "{:.1} years of school to read\n{text}", grade(&text));
         }
     }
@@ -96,9 +96,15 @@ fn a_digest_has_a_line_for_each_and_what_to_do() {
         line(2, Became::New, &["G82002", "G82002/westfield"]),
         line(3, Became::CameAndWent, &["G82002"]),
     ];
-    insta::assert_snapshot!("manager_digest", said(&Digest { lines, unnamed: 2 }, manager()));
+    insta::assert_snapshot!(
+        "manager_digest",
+        said(&Digest { lines, unnamed: 2, ..Digest::default() }, manager())
+    );
     let lines = vec![line(1, Became::Changed, &[]), line(2, Became::CameAndWent, &[])];
-    insta::assert_snapshot!("staff_digest", said(&Digest { lines, unnamed: 0 }, Audience::Staff));
+    insta::assert_snapshot!(
+        "staff_digest",
+        said(&Digest { lines, unnamed: 0, ..Digest::default() }, Audience::Staff)
+    );
 }
 
 #[test]
@@ -110,7 +116,7 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
         assert!(!letter.subject.contains(['\r', '\n']), "{}", letter.subject);
         assert!(!letter.html.contains("<script>"), "{}", letter.html);
     }
-    let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0 };
+    let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0, ..Digest::default() };
     let letter = digest(
         &notice(NoticeKind::Digest, manager(), &firewall()),
         &told,
