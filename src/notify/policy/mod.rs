@@ -22,6 +22,7 @@
 //! | `promise.rs` | when a manager hears next though nothing has changed |
 //! | `routing.rs` | on what terms somebody is written to, and who else hears |
 //! | `severity.rs` | how bad an incident is |
+//! | `planned.rs` | until when planned work holds back what is new |
 //! | `mute.rs` | what somebody has muted |
 //! | `pace.rs`, `person.rs` | which of all that is told now, and what is kept for later |
 //! | `gate.rs` | the same, asked again when a message is about to leave |
@@ -40,6 +41,7 @@ mod managers;
 pub mod mute;
 mod pace;
 mod person;
+mod planned;
 pub mod promise;
 mod record;
 mod restored;
@@ -68,10 +70,12 @@ pub use gate::{Letters, MayLeave};
 use mute::Mute;
 pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
 use pace::{Pace, UNDELIVERED};
+use planned::{covered_from, covered_until};
 pub use record::OpenIncident;
 use record::Record;
 pub use restored::{Left, Row};
 use routing::Routing;
+pub use untold::Unread;
 
 /// Why a notice is withheld when there is nothing to send it with.
 pub const NO_MAIL: &str = "no [mail] section";
@@ -143,15 +147,6 @@ pub struct Released {
     /// Ids of the notices that were held and may leave.
     pub notices: Vec<String>,
     pub already: bool,
-}
-
-/// What becomes of others when a message wasn't read.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Unread {
-    /// What was to follow it and isn't to leave without it, and why.
-    pub followers: Vec<(Notice, String)>,
-    /// What it told that is never lost: kept for the next digest, to be recorded.
-    pub kept: Vec<Paced>,
 }
 
 impl Ledger {
@@ -498,35 +493,4 @@ pub(crate) fn stable_hash(parts: &[&[u8]]) -> u64 {
 /// Whether the monitor itself may be what failed.
 pub fn blind(event: &Event) -> bool {
     event.cause.iter().any(|cause| cause.kind == Cause::MONITOR)
-}
-
-/// Until when planned work covers the event, as far as these practices are concerned; its own time when none does.
-fn covered_until(event: &Event, practices: &[String], windows: &[MaintenanceWindow]) -> At {
-    covered_from(event, event.at, practices, windows)
-}
-
-/// The same of a later time: until when planned work covers the event from then on.
-fn covered_from(event: &Event, from: At, practices: &[String], windows: &[MaintenanceWindow]) -> At {
-    let mut until = from;
-    for _ in 0..limits::MAINTENANCE_CHAIN_MAX {
-        let end = windows
-            .iter()
-            .filter(|window| window.from <= until && until < window.to && covers(window, event, practices))
-            .map(|window| window.to)
-            .max();
-        match end {
-            Some(end) => until = end,
-            None => break,
-        }
-    }
-    until
-}
-
-/// What may be several things is covered when all of them are, as with mutes: else a fault of the others would be hushed up.
-fn covers(window: &MaintenanceWindow, event: &Event, practices: &[String]) -> bool {
-    let named = |id: &String| window.what.contains(id);
-    window.what.is_empty()
-        || (!event.cause.is_empty() && event.cause.iter().all(|cause| named(&cause.id)))
-        || event.network.as_ref().is_some_and(named)
-        || (!practices.is_empty() && practices.iter().all(named))
 }

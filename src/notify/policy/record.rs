@@ -189,16 +189,13 @@ impl Record {
             (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
                 Manager::Unmailed
             }
-            // An opening that was withdrawn before it left: as if it had never been.
-            (NoticeKind::Opening, NoticeState::Withheld { .. }) => {
+            // An opening that was withdrawn before it left is as if it had never been, and after an end nothing is to be said.
+            (NoticeKind::Opening, NoticeState::Withheld { .. })
+            | (NoticeKind::Back | NoticeKind::Correction | NoticeKind::Escalation | NoticeKind::Digest, _) => {
                 self.managers.remove(&key(&notice.recipient));
                 return;
             }
             (NoticeKind::Inherited | NoticeKind::Opening, _) => Manager::Opened(notice.clone()),
-            (NoticeKind::Back | NoticeKind::Correction | NoticeKind::Escalation | NoticeKind::Digest, _) => {
-                self.managers.remove(&key(&notice.recipient));
-                return;
-            }
         };
         self.managers.insert(key(&notice.recipient), manager);
     }

@@ -49,6 +49,14 @@ pub struct Left {
 /// The notices of one incident, with what they tell of.
 type Rows = Vec<(Notice, Arc<Event>)>;
 
+/// A digest, and to whom it told what: the key of the address, and as whom they are spoken to.
+type Gone = (String, String, String);
+
+fn gone(row: &Row) -> Option<Gone> {
+    let digest = row.notice.state.why().and_then(digest_of)?;
+    Some((digest.to_owned(), key(&row.notice.recipient), row.notice.audience.who()))
+}
+
 /// What a digest told somebody: by incident, and as whom they are spoken to.
 type Folded = BTreeMap<(String, String), Rows>;
 
@@ -71,13 +79,17 @@ impl Pace {
         for incident in open {
             events.insert(&incident.event.incident, Arc::new(incident.event.clone()));
             let (before, since) = incident.by_run();
+            let gone_in: BTreeSet<Gone> =
+                incident.notices.iter().filter(|row| is_end(&row.notice)).filter_map(gone).collect();
+            // What came and went in a digest that was refused isn't refused: it is over.
+            let is_gone = |row: &Row| gone(row).is_some_and(|it| gone_in.contains(&it));
             for row in before {
-                pace.knows(row, &left.refused, &left.digests);
+                pace.knows(row, is_gone(row), &left.refused, &left.digests);
             }
             // When it was over, whoever had refused to hear of it was as anybody else.
             pace.book.forget_refusals(&incident.event.incident);
             for row in since {
-                pace.knows(row, &left.refused, &left.digests);
+                pace.knows(row, is_gone(row), &left.refused, &left.digests);
             }
         }
         // What goes on is told as it stands now; an end tells of its own event.
@@ -116,8 +128,14 @@ impl Pace {
     }
 
     /// What somebody knows of an open incident from a notice. `refused`: the digests that never arrived, and
-    /// letters about what goes on as this. `digests`: when the others left.
-    fn knows(&mut self, row: &Row, refused: &BTreeSet<String>, digests: &BTreeMap<String, At>) {
+    /// letters about what goes on as this. `digests`: when the others left. `is_gone`: the message that told it told its end as well.
+    fn knows(
+        &mut self,
+        row: &Row,
+        is_gone: bool,
+        refused: &BTreeSet<String>,
+        digests: &BTreeMap<String, At>,
+    ) {
         let notice = &row.notice;
         if notice.kind == NoticeKind::Digest {
             return;
@@ -162,7 +180,7 @@ impl Pace {
                 if is_end(notice) {
                     standing.told = None;
                 } else if refused.contains(digest) {
-                    if standing.told.is_none() {
+                    if standing.told.is_none() && !is_gone {
                         standing.refused = Some(at);
                         if let Audience::Practices(practices) = &notice.audience {
                             self.book.refuse(&notice.incident, practices);

@@ -21,6 +21,15 @@ use crate::time::At;
 /// Before the time in the id of an end that is kept once more.
 const ONCE_MORE: &str = ".b";
 
+/// What becomes of others when a message wasn't read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unread {
+    /// What was to follow it and isn't to leave without it, and why.
+    pub followers: Vec<(Notice, String)>,
+    /// What it told that is never lost: kept for the next digest, to be recorded.
+    pub kept: Vec<Paced>,
+}
+
 impl Pace {
     /// A digest won't be read: keeps the ends that it told once more. Whatever is planned from these finds nothing to do for
     /// [`DIGEST_GATHERED_FOR`], in which they are written down.
