@@ -93,6 +93,13 @@ fn in_words(out: &mut impl Write, file: &str, summary: &Summary) -> std::io::Res
     writeln!(out, "  probes      {}", summary.probes)?;
     writeln!(out, "  components  {kinds}")?;
     writeln!(out, "  checks      {:.0} a minute, the hub's own included", summary.checks_per_minute)?;
+    for (number, step) in summary.escalation.iter().enumerate() {
+        let label = if number == 0 { "escalation" } else { "" };
+        let role =
+            |(role, holders): (&String, &Vec<String>)| format!("the role {role} ({})", holders.join(", "));
+        let to: Vec<String> = step.to.iter().cloned().chain(step.roles.iter().map(role)).collect();
+        writeln!(out, "  {label:<10}  after {} min: {}", step.after_seconds.div_ceil(60), to.join(", "))?;
+    }
     targets(out, summary)?;
     for later in &summary.later_kinds {
         writeln!(

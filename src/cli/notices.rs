@@ -164,6 +164,10 @@ fn to(mailing: &Mailing<'_>) -> String {
         (Audience::Pcn { id, practices }, _) => {
             format!("the primary care network {id}, about {} of its practices", practices.len())
         }
+        (Audience::Role { id }, several) if mailing.first.notice.kind == NoticeKind::Escalation => {
+            let addresses = if several == 1 { String::new() } else { format!(" ({several} addresses)") };
+            format!("whoever holds the role {id}{addresses}, because nobody has acknowledged")
+        }
         (Audience::Role { id }, 1) => format!("whoever holds the role {id}"),
         (Audience::Role { id }, several) => format!("whoever holds the role {id} ({several} addresses)"),
         (Audience::Owner { name }, _) => format!("whoever looks after it: {name}"),

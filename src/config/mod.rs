@@ -63,7 +63,7 @@ pub use settings::{
     NoticeSettings, OtherIcb, Pcn, PracticeNotices, Rates, RelaySettings, RoleSettings, ScheduleSettings,
     TlsSettings, Tokens, WaySettings,
 };
-pub use summary::{LaterKind, Summary, TargetRate};
+pub use summary::{LaterKind, StepInWords, Summary, TargetRate};
 pub use unready::{Unready, unready};
 
 use crate::calendar::Hours;

@@ -319,8 +319,22 @@ pub struct AcknowledgementSettings {
 pub struct EscalationStep {
     /// After staff were told.
     pub after: Duration,
-    /// Addresses; at least one.
+    /// Addresses.
     pub to: Vec<String>,
+    /// Ids of `[[role]]`: whoever holds one for a practice that is hit, whatever the role is told of otherwise. At least one address or
+    /// role.
+    pub roles: Vec<String>,
+}
+
+impl EscalationStep {
+    /// What stands before the id of a role in `to`; no address begins with it and has no `@`.
+    pub const ROLE: &str = "role:";
+
+    /// As `to` names them: `on.call@icb.example`, `role:on-call`.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let roles = self.roles.iter().map(|role| format!("{}{role}", Self::ROLE));
+        self.to.iter().cloned().chain(roles)
+    }
 }
 
 /// Whether practice managers hear at once, or after somebody at the ICB says so.

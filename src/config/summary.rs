@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Ambiguities, Config, Hint, Unready, hints, unready};
+use super::{Ambiguities, Config, EscalationStep, Hint, Unready, hints, unready};
 use crate::estate::{Ask, Probe};
 
 /// The numbers of an estate.
@@ -18,6 +18,8 @@ pub struct Summary {
     pub probes: usize,
     /// How many of each kind.
     pub components: BTreeMap<String, usize>,
+    /// Who is told when nobody acknowledges, the soonest first.
+    pub escalation: Vec<StepInWords>,
     /// Of all practices, and of the hub itself.
     pub checks_per_minute: f64,
     /// The steady rate at each target, highest first.
@@ -31,6 +33,16 @@ pub struct Summary {
     /// What no check can tell apart.
     pub ambiguities: Ambiguities,
     pub hints: Vec<Hint>,
+}
+
+/// A step of escalation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepInWords {
+    /// After staff were told.
+    pub after_seconds: u64,
+    pub to: Vec<String>,
+    /// By role: the addresses of those who hold it.
+    pub roles: BTreeMap<String, Vec<String>>,
 }
 
 /// What one shared target sees from the whole estate, the hub included.
@@ -72,6 +84,7 @@ impl Summary {
             services: estate.services.len(),
             probes: estate.probes.len(),
             components,
+            escalation: config.acknowledgement.steps.iter().map(|step| in_words(step, config)).collect(),
             // To a hundredth: what is beyond comes from adding fractions.
             checks_per_minute: (rates.sum::<f64>() * 6000.0).round() / 100.0,
             targets: targets(config),
@@ -84,6 +97,18 @@ impl Summary {
             ambiguities: Ambiguities::of(estate),
             hints: hints(config),
         }
+    }
+}
+
+fn in_words(step: &EscalationStep, config: &Config) -> StepInWords {
+    let holders = |role: &String| {
+        let theirs = config.ways.contacts.iter().filter(|contact| contact.roles.contains(role));
+        theirs.map(|contact| contact.email.clone()).collect()
+    };
+    StepInWords {
+        after_seconds: step.after.as_secs(),
+        to: step.to.clone(),
+        roles: step.roles.iter().map(|role| (role.clone(), holders(role))).collect(),
     }
 }
 

@@ -41,6 +41,7 @@ impl Cast {
         let step = |minutes: u64, to: &str| EscalationStep {
             after: Duration::from_secs(60 * minutes),
             to: vec![to.to_owned()],
+            roles: Vec::new(),
         };
         Self {
             estate,

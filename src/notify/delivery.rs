@@ -20,7 +20,7 @@ use super::mail::mail;
 use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
 use super::outlet::News;
 use super::policy::severity::Severity;
-use super::policy::{self, Hands};
+use super::policy::{self, Hands, Paced, Unread};
 use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
@@ -267,8 +267,7 @@ impl Shared {
         };
         let write = |texts: &Texts| match &told {
             Some(told) => {
-                let link =
-                    |line: &policy::Line| self.link_of(&line.event.incident, line.person.as_ref()?, settings);
+                let link = |line: &policy::Line| self.link_of(&line.event.incident, &line.person, settings);
                 digest(&pending.notice, told, link, &settings.estate, texts)
             }
             None => letter(&pending.notice, &context, texts),
@@ -399,17 +398,26 @@ impl Shared {
         has_another
     }
 
-    /// A notice was refused, given up, or came back: what was to follow it doesn't leave either.
+    /// A notice was refused, given up, or came back: what was to follow it doesn't leave either, and what it told and is never lost is
+    /// kept for the next digest.
     pub(super) async fn undelivered(&self, notice: &Notice, at: At) {
-        let followers = {
+        let Unread { followers, kept } = {
             let (mut ledger, mut dispatch) = (self.ledger(), self.dispatch());
-            let followers = ledger.rejected(notice);
-            for (follower, _) in &followers {
+            let unread = ledger.rejected(notice, at);
+            for (follower, _) in &unread.followers {
                 dispatch.queue.withdraw(follower);
             }
             dispatch.queue.done(notice);
-            followers
+            unread
         };
+        for Paced { event, notices, settled } in kept {
+            let settled: Vec<Settlement> = settled
+                .iter()
+                .map(|(gone, why)| Settlement::untried(gone, at, Outcome::Withheld { why: why.clone() }))
+                .collect();
+            // An error is the store's to report; it keeps what it couldn't write.
+            drop(self.store.record_plan(&event, &notices, &settled).await);
+        }
         for (follower, why) in followers {
             let outcome = Outcome::Withheld { why };
             drop(self.store.settle(Settlement::untried(&follower, at, outcome.clone())).await);

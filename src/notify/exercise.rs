@@ -88,10 +88,12 @@ pub fn only_listed(real: &Config, stage: &Config) -> Result<Config, NoExercise> 
         exercise: ExerciseSettings { is_on: true, ..listed.clone() },
     };
     config.acknowledgement.steps.clone_from(&real.acknowledgement.steps);
+    let is_held = |role: &String| config.ways.contacts.iter().any(|contact| contact.roles.contains(role));
     for step in &mut config.acknowledgement.steps {
         step.to.retain(is_listed);
+        step.roles.retain(is_held);
     }
-    config.acknowledgement.steps.retain(|step| !step.to.is_empty());
+    config.acknowledgement.steps.retain(|step| !step.to.is_empty() || !step.roles.is_empty());
     config.notices.practices = PracticeNotices::Auto;
     config.notices.per_hour = None;
     Ok(config)

@@ -135,7 +135,7 @@ impl<'a> Rehearsal<'a> {
             };
             let own = || link_of(&notice.incident, &person(&notice.audience, &notice.recipient));
             let link = is_open.then(own).flatten();
-            let of_line = |line: &Line| link_of(&line.event.incident, line.person.as_ref()?);
+            let of_line = |line: &Line| link_of(&line.event.incident, &line.person);
             let hands = self.ledger.hands(&notice.incident, notice.due, &self.rules);
             let context = Context {
                 estate: self.rules.estate,

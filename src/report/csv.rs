@@ -7,7 +7,7 @@ use super::fixes::FixFigures;
 use super::incident::{IncidentFigures, Stretch};
 use super::period::PeriodFigures;
 use super::told::{AcknowledgementFigures, NoticeTold};
-use crate::journal::body::NoticeFate;
+use crate::journal::body::{NoticeFate, practices_in};
 use crate::time::At;
 
 /// One line for each stretch in which a service didn't answer at a practice, or in which nobody measured; and one of no length for each
@@ -122,7 +122,7 @@ fn happened<'f>(
         let why = why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         Happened {
             incident: line.incidents().join(" "),
-            whom: practices_of(whom),
+            whom: cell(practices_in(whom)),
             what: "notice",
             utc: line.at,
             local: &line.local,
@@ -152,11 +152,6 @@ fn happened<'f>(
         detail: cell(&format!("{}, by {}, said at {}. {}", fix.what, fix.by, fix.said.utc, fix.effect)),
     });
     notices.chain(acknowledgements).chain(fixes)
-}
-
-/// As the column of practices has it: staff, a network and an owner aren't any.
-fn practices_of(whom: &str) -> String {
-    if whom == "staff" || whom.contains(' ') { String::new() } else { cell(whom) }
 }
 
 /// One line for each service at each practice that was affected, and one for each notice, each acknowledgement and each fix of the
@@ -243,4 +238,47 @@ fn minutes(ms: i64) -> String {
 /// A spreadsheet takes what begins with one of these for a formula.
 fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_and_an_acknowledgement_name_the_same_practices() {
+        let at = At::from_millis(0);
+        for (whom, practices) in [
+            ("G82002,G82003", "G82002,G82003"),
+            ("pcn east: G82002,G82003", "G82002,G82003"),
+            ("staff", ""),
+            ("role on-call", ""),
+            ("owner ICB network team", ""),
+        ] {
+            let fate = NoticeFate {
+                id: None,
+                notice: "opening".to_owned(),
+                channel: "email".to_owned(),
+                whom: whom.to_owned(),
+                outcome: "accepted".to_owned(),
+                why: None,
+                via: None,
+                answer: None,
+            };
+            let incident = "1".to_owned();
+            let told =
+                NoticeTold { at, local: String::new(), incident: incident.clone(), also: Vec::new(), fate };
+            let said = crate::journal::body::Acknowledged {
+                by: "somebody".to_owned(),
+                way: "link".to_owned(),
+                whom: whom.to_owned(),
+                note: None,
+            };
+            let moment = Moment { utc: at, local: String::new() };
+            let acknowledged = AcknowledgementFigures { at: moment, incident, said };
+            let (notices, acknowledgements) = ([told], [acknowledged]);
+            let named: Vec<String> =
+                happened(&notices, &acknowledgements, &[]).map(|line| line.whom).collect();
+            assert_eq!(named, [practices, practices], "{whom}");
+        }
+    }
 }

@@ -160,6 +160,21 @@ impl Store {
         .await
     }
 
+    /// The notices that were told in a digest, in the order in which they were planned, with what they tell of.
+    pub async fn told_in(&self, digest: &str) -> Result<Vec<Row>, StoreError> {
+        self.read(async {
+            let rows = sqlx::query(select_notices!(
+                "WHERE n.state = 'withheld' AND j.body IS NOT NULL AND n.why = 'told in ' || ? ORDER BY n.seq LIMIT ?"
+            ))
+            .bind(digest)
+            .bind(i64::try_from(OUTBOX_LOADED_MAX).unwrap_or(i64::MAX))
+            .fetch_all(&self.inner.readers)
+            .await?;
+            rows.iter().map(row).collect()
+        })
+        .await
+    }
+
     /// The last event of each incident that ended since then and goes on as no other.
     async fn ended_since(&self, since: At) -> Result<Vec<Event>, StoreError> {
         self.read(async {

@@ -217,7 +217,7 @@ impl Store {
                 rows.iter().map(row).collect()
             })
             .await?;
-        Ok(OpenIncident { event, approved, notices, taken_on })
+        Ok(OpenIncident { run: policy::Run::of(&history), event, approved, notices, taken_on })
     }
 
     /// Every notice of an incident, in the order in which they were planned.

@@ -77,6 +77,52 @@ fn every_mistake_is_named_with_its_place_and_the_way_out() {
     }
 }
 
+/// Two people hold the role, one of them for another ICB's practices.
+const ON_CALL: &str = "[[role]]\nid = \"on-call\"\nmin_severity = \"critical\"\n\
+    [[contact]]\nemail = \"night@icb.example\"\nrole = \"on-call\"\nhours = \"working\"\n\
+    [[contact]]\nemail = \"sam@icb.example\"\nrole = \"on-call\"\n";
+
+#[test]
+fn a_step_names_roles_beside_addresses_and_check_says_who_holds_them() {
+    let step =
+        "[[escalation]]\nafter = \"15m\"\nto = [\"role:on-call\", \"boss@icb.example\", \"role: on-call\"]\n";
+    let config = parse(&text(&format!("{step}{ON_CALL}"))).expect("a good file");
+    let [step] = &config.acknowledgement.steps[..] else { panic!("one step") };
+    assert_eq!(
+        (&step.to[..], &step.roles[..]),
+        (&["boss@icb.example".to_owned()][..], &["on-call".to_owned()][..])
+    );
+    assert_eq!(step.names().collect::<Vec<_>>(), ["boss@icb.example", "role:on-call"]);
+    let [step] = &linewatch::config::Summary::of(&config).escalation[..] else { panic!("one step") };
+    assert_eq!((step.after_seconds, &step.to[..]), (900, &["boss@icb.example".to_owned()][..]));
+    assert_eq!(step.roles["on-call"], ["night@icb.example", "sam@icb.example"]);
+}
+
+#[test]
+fn a_role_that_is_not_there_or_is_named_like_an_address_is_refused_with_the_way_out() {
+    for (to, wrong) in [
+        ("role:on-cal", "no [[role]] is called \"on-cal\" | did you mean \"role:on-call\"?"),
+        ("role:", "no [[role]] is called \"\" | "),
+        (
+            "role:something else",
+            "no [[role]] is called \"something else\" | write the `id` of a [[role]] behind \"role:\"",
+        ),
+        ("on-call", "\"on-call\" is a role, and `to` names addresses | write \"role:on-call\""),
+    ] {
+        let whole =
+            text(&format!("[[escalation]]\nafter = \"15m\"\nto = [\"a@icb.example\", \"{to}\"]\n{ON_CALL}"));
+        let (line, column) = place_of(&whole, &format!("\"{to}\"]"));
+        let told = refused(&whole);
+        assert!(told.contains(&format!("probes.toml:{line}:{column}: {wrong}")), "{to}: {told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    let told = refused(&text("[[escalation]]\nafter = \"15m\"\nto = \"role:on-call\"\n"));
+    assert!(told.contains("no [[role]] is called \"on-call\""), "there is none at all: {told}");
+    let told = refused(&format!("{GOOD}\n[[escalation]]\nafter = \"15m\"\nto = \"role:on-call\"\n{ON_CALL}"));
+    assert!(told.contains("nothing can be sent to whoever holds this role"), "{told}");
+    assert!(told.contains("`mobile` and ways = [\"sms\"]"), "{told}");
+}
+
 #[test]
 fn without_mail_somebody_who_is_escalated_to_needs_a_telephone() {
     let step = "[[escalation]]\nafter = \"15m\"\nto = \"boss@icb.example\"\n";

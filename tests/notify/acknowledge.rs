@@ -49,8 +49,11 @@ fn with_links(relay: std::net::SocketAddr) -> Config {
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut config = config(2, relay);
     config.acknowledgement.link = Some(BASE.parse().expect("a URL"));
-    config.acknowledgement.steps =
-        vec![EscalationStep { after: std::time::Duration::from_mins(15), to: vec![BOSS.to_owned()] }];
+    config.acknowledgement.steps = vec![EscalationStep {
+        after: std::time::Duration::from_mins(15),
+        to: vec![BOSS.to_owned()],
+        roles: Vec::new(),
+    }];
     config.ways.contacts =
         vec![ContactSettings { name: Some("Sam Poe".to_owned()), ..ContactSettings::plain(BOSS) }];
     config

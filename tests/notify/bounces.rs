@@ -322,7 +322,8 @@ async fn what_is_no_report_is_dropped_and_what_cannot_be_recorded_is_kept_by_the
 }
 
 /// Practice 0's manager has a telephone; text messages go to a server of the test's.
-async fn with_texts(config: &mut Config) -> mpsc::UnboundedReceiver<Value> {
+pub async fn with_texts(config: &mut Config) -> mpsc::UnboundedReceiver<Value> {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let (took, texts) = mpsc::unbounded_channel();
     let app = axum::Router::new().route(
         "/v2/notifications/sms",
@@ -353,7 +354,7 @@ async fn with_texts(config: &mut Config) -> mpsc::UnboundedReceiver<Value> {
     texts
 }
 
-async fn next(texts: &mut mpsc::UnboundedReceiver<Value>) -> String {
+pub async fn next(texts: &mut mpsc::UnboundedReceiver<Value>) -> String {
     let text =
         tokio::time::timeout(DEADLINE, texts.recv()).await.expect("in time").expect("the server lives");
     text.to_string()

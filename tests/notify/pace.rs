@@ -11,16 +11,18 @@ use linewatch::calendar::Hours;
 use linewatch::config::{Config, ContactSettings, Pcn};
 use linewatch::estate::Component;
 use linewatch::incident::Event;
+use linewatch::notify::bounce::{Recipient, Report};
 use linewatch::notify::policy::mute::Muted;
 use linewatch::notify::policy::routing::Terms;
-use linewatch::notify::{Desk, NoticeState};
+use linewatch::notify::{Came, Delivery, Desk, NoticeKind, NoticeState, Outcome};
 use linewatch::report::{Facts, Ground, IncidentFigures};
 use linewatch::store::{JournalReader, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::estate::{beside, config, impatient, manager, now, opened, resolved};
-use crate::relay::{Mail, Relay};
+use crate::bounces::{next as next_text, with_texts};
+use crate::estate::{beside, config, impatient, manager, next as next_delivery, now, opened, resolved};
+use crate::relay::{Answer, Mail, Relay};
 
 async fn start(config: &Config, store: &Store) -> Desk {
     Desk::start_with(config, store.clone(), CancellationToken::new(), impatient()).await
@@ -271,5 +273,102 @@ async fn a_network_of_practices_and_an_owner_are_told_in_their_own_words() {
     let mut ends: Vec<String> = relay.take(2).await.iter().map(|mail| mail.to.clone()).collect();
     ends.sort();
     assert_eq!(ends, ["pcn@east.example", "team@icb.example"]);
+    desk.stop().await;
+}
+
+/// What came back: a report about this mail, as a mail server further on sends it.
+fn gone(mail: &Mail) -> Report {
+    let recipient = Recipient {
+        last: Some(mail.to.clone()),
+        action: "failed".to_owned(),
+        status: Some("5.1.1".to_owned()),
+        ..Recipient::default()
+    };
+    let message_ids = vec![mail.message_id().trim_matches(['<', '>']).to_owned()];
+    Report { message_ids, reporter: None, recipients: vec![recipient] }
+}
+
+/// Until a digest was taken; answers with how it was.
+async fn taken(deliveries: &mut tokio::sync::broadcast::Receiver<Delivery>) -> Delivery {
+    loop {
+        let delivery = next_delivery(deliveries).await;
+        if delivery.kind == NoticeKind::Digest && delivery.outcome == Outcome::Accepted {
+            return delivery;
+        }
+    }
+}
+
+/// Opens three incidents, of which one leaves and two are told in a digest; then all are over, which the next digest tells.
+async fn until_all_is_over(config: &Config, relay: &mut Relay, store: &Store, dir: &Path) -> [Event; 3] {
+    let events = [1, 2, 3].map(|number| earlier(&format!("2026-03-16-{number}"), 1));
+    let desk = start(config, store).await;
+    for event in &events {
+        desk.tell(event).await;
+    }
+    drop(relay.next().await);
+    desk.stop().await;
+    earlier_by(store, dir, 1_800_000).await;
+    let desk = start(config, store).await;
+    drop(relay.next().await);
+    for event in &events {
+        desk.tell(&resolved(event)).await;
+    }
+    desk.stop().await;
+    earlier_by(store, dir, 7_200_000).await;
+    events
+}
+
+#[tokio::test]
+async fn a_digest_that_came_back_leaves_by_the_other_way() {
+    let (mut relay, open) = Relay::closed(|_| Answer::Fine).await;
+    open.send_replace(true);
+    let mut config = managers_only(1, &relay);
+    config.notices.per_hour = Some(2);
+    let mut texts = with_texts(&mut config).await;
+    let (store, dir) = store().await;
+    until_all_is_over(&config, &mut relay, &store, dir.path()).await;
+    open.send_replace(false);
+    let desk = start(&config, &store).await;
+    let mut deliveries = desk.deliveries();
+    open.send_replace(true);
+    let digest = relay.next().await;
+    let mail = taken(&mut deliveries).await;
+    let came = desk.came_back(&gone(&digest)).await.expect("the store answers");
+    assert!(matches!(&came[..], [Came::Recorded(returned)] if returned.leaves_again), "{came:?}");
+    let text = next_text(&mut texts).await;
+    assert!(text.contains("07700900001") && text.contains("3 incidents"), "{text}");
+    let sent = taken(&mut deliveries).await;
+    assert_eq!((sent.notice, sent.channel), (mail.notice, "sms"));
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_digest_that_came_back_and_has_no_other_way_no_end_is_lost() {
+    let (mut relay, open) = Relay::closed(|_| Answer::Fine).await;
+    open.send_replace(true);
+    let mut config = managers_only(1, &relay);
+    config.notices.per_hour = Some(2);
+    let (store, dir) = store().await;
+    let events = until_all_is_over(&config, &mut relay, &store, dir.path()).await;
+    open.send_replace(false);
+    let desk = start(&config, &store).await;
+    let mut deliveries = desk.deliveries();
+    open.send_replace(true);
+    let digest = relay.next().await;
+    taken(&mut deliveries).await;
+    let came = desk.came_back(&gone(&digest)).await.expect("the store answers");
+    assert!(matches!(&came[..], [Came::Recorded(returned)] if !returned.leaves_again), "{came:?}");
+    for event in &events {
+        let notices = store.notices_of(&event.incident).await.expect("an answer");
+        let last = notices.last().expect("its end");
+        assert!(matches!(last.state, NoticeState::Kept { .. }), "{notices:?}");
+    }
+    desk.stop().await;
+    // The next process tells it in the next digest.
+    earlier_by(&store, dir.path(), 7_200_000).await;
+    let desk = start(&config, &store).await;
+    let again = relay.next().await;
+    assert_eq!(subject(&again), "[linewatch] Held back until now: 3 incidents, none goes on");
+    assert_ne!(again.message_id(), digest.message_id());
     desk.stop().await;
 }

@@ -77,7 +77,7 @@ impl Notifying {
             let after = step.after.as_secs().div_ceil(60);
             format!(
                 "After {after} min without an acknowledgement: {}. With --wait {after}m the fault lasts long enough.",
-                step.to.join(", ")
+                step.names().collect::<Vec<_>>().join(", ")
             )
         };
         steps.map(words).collect()
@@ -164,6 +164,7 @@ mod tests {
         let step = |minutes| EscalationStep {
             after: Duration::from_mins(minutes),
             to: vec![format!("after{minutes}@icb.example")],
+            roles: Vec::new(),
         };
         Notifying {
             recipients: Vec::new(),

@@ -71,9 +71,16 @@ impl Desk {
     async fn returned(&self, sent: Sent, fate: Fate) -> Result<Came, StoreError> {
         let shared = &self.shared;
         let (notice, at) = (&sent.notice, now());
+        // What it told is of no other process any more: it was taken.
+        let is_unread = fate.outcome == ReturnOutcome::Bounced && notice.state == NoticeState::Accepted;
+        let told = if is_unread && notice.kind == NoticeKind::Digest {
+            shared.store.told_in(&notice.id).await?
+        } else {
+            Vec::new()
+        };
         let ways =
             if fate.outcome == ReturnOutcome::Bounced { self.other_ways(&sent, at) } else { Vec::new() };
-        let returned = Returned {
+        let mut returned = Returned {
             at,
             notice: notice.id.clone(),
             incident: notice.incident.clone(),
@@ -91,6 +98,9 @@ impl Desk {
         }
         if matches!(notice.state, NoticeState::Queued | NoticeState::Held) {
             return Ok(Came::Early);
+        }
+        if !told.is_empty() && !shared.ledger().take_back(notice, told) {
+            returned.leaves_again = false;
         }
         // An error is the store's to report; it keeps what it couldn't write.
         drop(shared.store.returned(returned.clone()).await);
@@ -132,10 +142,11 @@ impl Desk {
     fn other_ways(&self, sent: &Sent, now: At) -> Vec<Way> {
         let notice = &sent.notice;
         let Some(event) = &sent.event else { return Vec::new() };
-        let is_of_use = sent.is_latest
+        let is_of_use = (sent.is_latest || notice.kind == NoticeKind::Digest)
             && match notice.kind {
-                // What it told of is no longer known; it is in the outbox, and on the status page.
-                NoticeKind::Digest | NoticeKind::Inherited => false,
+                NoticeKind::Inherited => false,
+                // Of what it told, what no longer holds is left out.
+                NoticeKind::Digest => notice.due + BOUNCE_END_OF_USE > now,
                 NoticeKind::Back | NoticeKind::Correction => event.at + BOUNCE_END_OF_USE > now,
                 NoticeKind::Opening | NoticeKind::Update | NoticeKind::Escalation => {
                     event.event != EventKind::Resolved && self.shared.ledger().knows(&notice.incident)

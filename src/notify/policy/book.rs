@@ -149,6 +149,15 @@ impl Book {
         self.refused.remove(incident);
     }
 
+    /// The same, when what was told of it is read from the outbox.
+    pub fn forget_refusals(&mut self, incident: &str) {
+        self.close(incident);
+        let standings = self.people.values_mut().flat_map(|person| person.standing.iter_mut());
+        for (_, standing) in standings.filter(|((id, _), _)| id == incident) {
+            standing.refused = None;
+        }
+    }
+
     /// A letter is in the outbox. `event`: what it tells of; `ends`: it is the last word on the incident for its recipient.
     pub fn plan(&mut self, letter: &Notice, event: &Event, ends: bool) {
         self.waits(letter, event);
@@ -212,7 +221,7 @@ impl Book {
             person.last_digest = person.last_digest.max(Some(now));
         }
         for standing in person.standing.values_mut() {
-            if let Some(word) = standing.last.as_mut().filter(|word| word.id == notice.id) {
+            if let Some(word) = standing.in_digest.as_mut().filter(|word| word.id == notice.id) {
                 word.at = now;
             }
         }
@@ -233,6 +242,11 @@ impl Book {
             if let Some(message) = message {
                 message.has_left = false;
             }
+            for standing in person.standing.values_mut() {
+                if let Some(word) = standing.in_digest.as_mut().filter(|word| word.id == notice.id) {
+                    word.at = notice.due;
+                }
+            }
         }
         if let Some(waiting) = self.waiting_mut(notice) {
             waiting.under_way = None;
@@ -242,6 +256,14 @@ impl Book {
     /// A message was taken: they have it.
     pub fn accepted(&mut self, notice: &Notice) {
         let Some(person) = self.people.get_mut(&key(&notice.recipient)) else { return };
+        if notice.kind == NoticeKind::Digest {
+            for standing in person.standing.values_mut() {
+                if let Some(word) = standing.in_digest.take_if(|word| word.id == notice.id) {
+                    standing.was_told(word);
+                }
+            }
+            return;
+        }
         let Some(standing) = person.standing.get_mut(&about(notice)) else { return };
         let at = standing.waiting.iter().position(|waiting| waiting.letter.id == notice.id);
         if let Some(word) = at.and_then(|at| standing.waiting.remove(at).word()) {
@@ -260,6 +282,7 @@ impl Book {
         person.messages.retain(|message| message.id != notice.id);
         let mut without_sense = Vec::new();
         for standing in person.standing.values_mut() {
+            standing.in_digest.take_if(|word| word.id == notice.id);
             standing.waiting.retain(|waiting| {
                 let follows =
                     waiting.letter.thread.as_ref() == Some(&notice.id) && waiting.under_way.is_none();
@@ -277,9 +300,14 @@ impl Book {
         }
         person.standing.retain(|_, standing| !standing.is_empty());
         if let (NoticeKind::Opening, Audience::Practices(practices)) = (notice.kind, &notice.audience) {
-            self.refused.entry(notice.incident.clone()).or_default().extend(practices.iter().cloned());
+            self.refuse(&notice.incident, practices);
         }
         without_sense
+    }
+
+    /// The managers of these practices refused to hear of it.
+    pub fn refuse(&mut self, incident: &str, practices: &[String]) {
+        self.refused.entry(incident.to_owned()).or_default().extend(practices.iter().cloned());
     }
 
     /// A letter is taken back that hasn't left: as if it had never been.

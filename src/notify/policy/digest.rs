@@ -1,7 +1,8 @@
 //! One message that tells of all that was kept: at the end of quiet hours, and when more happened than an hour may bring.
 //!
 //! There is at most one an hour to anyone. What is kept of a single incident that goes on, or that they knew of and that is
-//! over, is told as a letter of its own, which says what to do. The ends of what they knew of are always in it, and first.
+//! over, is told as a letter of its own, which says what to do. The ends of what they knew of are always in it, and first. Where it was
+//! refused or came back ([`super::untold`]), nobody has read it.
 
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ pub struct Line {
     /// Its last event.
     pub event: Arc<Event>,
     pub what: Became,
-    /// The recipient, as whom they hear of it ([`super::person`]), where they are asked whether they have it in hand, or have read of it.
-    pub person: Option<String>,
+    /// The recipient, as whom they hear of it ([`super::person`]): they are asked whether they have it in hand, or have read of it.
+    pub person: String,
     /// Those of the recipient's practices that it is about; empty: they aren't a practice's manager.
     pub practices: Vec<String>,
 }
@@ -49,9 +50,13 @@ pub fn is_digest(id: &str) -> bool {
 /// Before the time in the id of a letter that leaves in a digest's stead. No hexadecimal digit, as a person has them.
 const IN_ITS_STEAD: char = 's';
 
+/// Whether it may be the time at the end of a notice's id.
+pub(super) fn is_time(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether a message is a digest, or leaves in the stead of one: it has the hour's last place.
 pub(super) fn has_last_place(notice: &Notice) -> bool {
-    let is_time = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let end = notice.id.rsplit_once('.').and_then(|(_, end)| end.strip_prefix(IN_ITS_STEAD));
     notice.kind == NoticeKind::Digest || end.is_some_and(is_time)
 }
@@ -64,8 +69,7 @@ impl Line {
 
     fn about(row: &Notice, event: &Arc<Event>, what: Became) -> Self {
         let (event, practices) = (Arc::clone(event), practices_of(&row.audience));
-        let is_asked = matches!(row.audience, Audience::Staff | Audience::Practices(_));
-        let person = is_asked.then(|| person(&row.audience, &row.recipient));
+        let person = person(&row.audience, &row.recipient);
         Self { event, what, person, practices }
     }
 
@@ -125,7 +129,8 @@ impl Pace {
             .filter_map(|(about, standing)| Some((about.clone(), Line::of(standing)?)))
             .collect();
         told.sort_by_key(|(_, line)| line.place());
-        let mut said = Digest { lines: Vec::new(), unnamed: std::mem::take(&mut person.unnamed) };
+        let unnamed = std::mem::take(&mut person.unnamed);
+        let mut said = Digest { unnamed, ..Digest::default() };
         let mut rows = Vec::new();
         let is_single = told.len() == 1 && said.unnamed == 0;
         for (place, (about, line)) in told.into_iter().enumerate() {
@@ -170,12 +175,15 @@ impl Pace {
         let ended = rows.iter().all(|(.., kept)| kept.ended);
         let mut settled = Vec::new();
         for (about, told, kept) in rows {
+            if let (true, Some(told), Some(end)) = (kept.ended, &told, kept.rows.last()) {
+                said.ends.push(End::of(end, &kept.event, told.by.clone()));
+            }
             settled.extend(kept.rows.into_iter().map(|row| (row, told_in(&notice.id))));
             if let Some(standing) = person.standing.get_mut(&about).filter(|_| !by_itself) {
                 let by = || Told { by: notice.id.clone(), at: now };
                 standing.told = (!kept.ended).then(|| told.unwrap_or_else(by));
                 let promises = promise::is_made(&kept.event);
-                standing.was_told(Word { id: notice.id.clone(), at: now, promises });
+                standing.in_digest = Some(Word { id: notice.id.clone(), at: now, promises });
             }
         }
         if by_itself {
@@ -196,6 +204,31 @@ pub struct Digest {
     pub lines: Vec<Line>,
     /// Incidents that came and went, beyond those lines.
     pub unnamed: u32,
+    /// The ends of what its reader knew of: told again, should nobody have read them.
+    pub ends: Vec<End>,
+}
+
+/// The end of something that somebody knew of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    pub notice: Notice,
+    pub event: Arc<Event>,
+    /// The message in which they heard of the beginning.
+    pub thread: String,
+}
+
+impl End {
+    fn of(row: &Notice, event: &Arc<Event>, thread: String) -> Self {
+        Self { notice: row.clone(), event: Arc::clone(event), thread }
+    }
+
+    /// From the notices of one incident that a digest told.
+    fn restore(rows: &[(Notice, Arc<Event>)]) -> Option<Self> {
+        let is_over = Line::restore(rows).is_some_and(|line| line.what == Became::Over);
+        let (last, event) = rows.last().filter(|_| is_over)?;
+        let thread = rows.first().and_then(|(first, _)| first.thread.clone())?;
+        Some(Self::of(last, event, thread))
+    }
 }
 
 impl Digest {
@@ -212,9 +245,14 @@ impl Digest {
     }
 
     /// From what it told, and those besides who were only counted.
-    pub(super) fn restore(mut lines: Vec<Line>, unnamed: u32) -> Self {
+    pub(super) fn restore<'r>(
+        incidents: impl Iterator<Item = &'r [(Notice, Arc<Event>)]> + Clone,
+        unnamed: u32,
+    ) -> Self {
+        let mut lines: Vec<Line> = incidents.clone().filter_map(Line::restore).collect();
         lines.sort_by_key(Line::place);
-        let mut said = Self { lines: Vec::new(), unnamed };
+        let ends = incidents.filter_map(End::restore).collect();
+        let mut said = Self { lines: Vec::new(), unnamed, ends };
         for (place, line) in lines.into_iter().enumerate() {
             said.takes(place, line);
         }

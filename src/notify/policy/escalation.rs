@@ -2,7 +2,8 @@
 //!
 //! The clock runs from when staff were told, or would have been, had the mail server taken it: what is kept from all of them, because it is
 //! minor, muted, or outside their hours, is told to nobody else in their stead. At each step of `[[escalation]]` its people are told, once; from then on they hear
-//! of changes and of the end like staff. As soon as somebody has taken the incident on, nobody else is told.
+//! of changes and of the end like staff, each on their own terms: hours, ways, and mutes are those of whoever is written to. A role stands
+//! for whoever holds it when its time comes. As soon as somebody has taken the incident on, nobody else is told.
 //!
 //! Nothing but notices has to be remembered: what was said to whom, and when, is in the outbox, so a restart goes on where it
 //! stopped. When nobody was there to write, somebody with several steps behind them gets one letter.
@@ -12,10 +13,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::again::ESCALATED;
 use super::book::Book;
 use super::record::{Record, Staff};
+use super::routing::Routing;
 use super::staff::inherited;
 use super::{Plan, Rules, covered_from, key, notice};
+use crate::config::EscalationStep;
 use crate::incident::Event;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind};
@@ -33,13 +37,13 @@ pub struct Told {
 
 /// Since when staff know: the clock of all steps. `None`: they haven't been told.
 pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
-    staff_heard(record, book).map(|(_, at)| at).filter(|at| *at <= now).min()
+    // Who hadn't heard of its end when it began anew knows it since then.
+    staff_heard(record, book).map(|(_, at)| at.max(record.began)).filter(|at| *at <= now).min()
 }
 
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
 fn staff_heard<'r>(record: &'r Record, book: &'r Book) -> impl Iterator<Item = (&'r Notice, At)> {
-    let openings = record.staff.values().map(|staff| &staff.opening);
-    let openings = openings.filter(|opening| opening.kind == NoticeKind::Opening);
+    let openings = record.staff.values().filter(|staff| staff.is_first_told()).map(|staff| &staff.opening);
     openings.filter_map(|opening| Some((opening, book.told_at(opening)?)))
 }
 
@@ -77,13 +81,13 @@ pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) 
     if covered_from(&event, now, &event.practices, rules.maintenance) > now {
         return Vec::new();
     }
-    let mut late: BTreeMap<String, String> = BTreeMap::new();
-    for (_, address) in steps(record, book, rules).filter(|(at, _)| *at <= now) {
-        late.entry(key(address)).or_insert_with(|| address.to_owned());
+    let mut late: BTreeMap<String, (String, Audience)> = BTreeMap::new();
+    for (_, (address, audience)) in steps(record, book, rules).filter(|(at, _)| *at <= now) {
+        late.entry(key(address)).or_insert_with(|| (address.to_owned(), audience));
     }
     let mut notices = Vec::new();
-    for (key, address) in late {
-        let mut letter = notice(&event, NoticeKind::Escalation, Audience::Staff, &address);
+    for (key, (address, audience)) in late {
+        let mut letter = notice(&event, NoticeKind::Escalation, audience, &address);
         letter.id = format!("{}.e{}", letter.id, now.as_millis());
         letter.due = now;
         record.escalated.entry(key.clone()).or_default().push(letter.clone());
@@ -97,17 +101,53 @@ pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) 
 }
 
 /// Every step that is still to come for somebody, or that came while nobody was there to write.
-fn steps<'r>(record: &'r Record, book: &'r Book, rules: &Rules<'r>) -> impl Iterator<Item = (At, &'r str)> {
+fn steps<'r>(
+    record: &'r Record,
+    book: &'r Book,
+    rules: &Rules<'r>,
+) -> impl Iterator<Item = (At, (&'r str, Audience))> {
     // Whether staff have been told by the time of a step is certain: it comes after.
     let since = told_since(record, book, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
-    let steps = rules.escalation;
+    let (steps, routing) = (rules.escalation, rules.routing);
+    // Where staff are written to anew, since their mail was refused, the clock doesn't begin anew: nobody is told twice for one step.
+    let since = since.map(|since| begun_by(record, steps, routing).fold(since, At::min));
     since.into_iter().flat_map(move |since| {
-        let each =
-            steps.iter().flat_map(move |step| step.to.iter().map(move |to| (since + step.after, &**to)));
-        each.filter(|(at, to)| {
+        let at = move |step: &'r EscalationStep| {
+            people(step, Some(&record.event), routing).map(move |they| (since + step.after, they))
+        };
+        let each = steps.iter().flat_map(at);
+        each.filter(|(_, (to, _))| !record.had_both.contains(ESCALATED, &key(to))).filter(|(at, (to, _))| {
             let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
             last.is_none_or(|last| last.due < *at)
         })
+    })
+}
+
+/// Whom a step names, and as what: addresses, and those who hold a role for a practice that the event hits, or for any.
+fn people<'r>(
+    step: &'r EscalationStep,
+    event: Option<&'r Event>,
+    routing: &'r Routing,
+) -> impl Iterator<Item = (&'r str, Audience)> {
+    let addresses = step.to.iter().map(|address| (address.as_str(), Audience::Staff));
+    let holders = step.roles.iter().flat_map(move |role| {
+        routing.holders(role, event).map(|address| (address, Audience::Role { id: role.clone() }))
+    });
+    addresses.chain(holders)
+}
+
+/// By when the clock had begun, by each who was told because of it.
+fn begun_by<'r>(
+    record: &'r Record,
+    steps: &'r [EscalationStep],
+    routing: &'r Routing,
+) -> impl Iterator<Item = At> + 'r {
+    record.escalated.iter().filter_map(move |(recipient, letters)| {
+        let escalations = letters.iter().filter(|letter| letter.kind == NoticeKind::Escalation);
+        let is_theirs =
+            |step: &&EscalationStep| people(step, None, routing).any(|(to, _)| key(to) == *recipient);
+        let after = steps.iter().filter(is_theirs).map(|step| step.after).min()?;
+        Some(escalations.map(|letter| letter.due).min()? - after)
     })
 }
 

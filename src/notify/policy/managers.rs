@@ -12,6 +12,9 @@ use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
+/// What [`Audience::who`] says of every manager.
+const MANAGER: &str = "practice";
+
 /// Follows an incident that is open: tells who is newly affected, and who no longer is.
 pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Rules<'_>, plan: &mut Plan) {
     if blind(event) {
@@ -23,8 +26,9 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
     release(record, event, book, &ids, &affected, plan);
     for (key, (address, practices)) in affected {
         match record.managers.get(&key) {
-            Some(Manager::Opened(_) | Manager::Over) => continue,
+            Some(Manager::Opened(_)) => continue,
             Some(Manager::Unmailed) if !rules.mail => continue,
+            None if record.had_both.contains(MANAGER, &key) => continue,
             Some(Manager::Unmailed) | None => {}
         }
         let opening = opening(record.approved, event, &address, practices, rules);
@@ -67,8 +71,9 @@ pub(super) fn remind(record: &Record, now: At, book: &Book, rules: &Rules<'_>) -
 /// Ends an incident for everybody who was told of it.
 pub(super) fn end(record: &mut Record, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) {
     for (key, manager) in std::mem::take(&mut record.managers) {
-        let manager = ended(manager, event, kind, book, plan).unwrap_or(Manager::Over);
-        record.managers.insert(key, manager);
+        if let Some(manager) = ended(manager, event, kind, book, plan) {
+            record.managers.insert(key, manager);
+        }
     }
 }
 
@@ -79,7 +84,7 @@ pub(super) fn merge(record: &mut Record, survivor: &mut Record, event: &Event, b
         let Manager::Opened(opening) = manager else { continue };
         let other = match survivor.managers.get(&key) {
             Some(Manager::Opened(other)) => Some(other),
-            Some(Manager::Unmailed | Manager::Over) | None => None,
+            Some(Manager::Unmailed) | None => None,
         };
         let merger = book.merger(&opening, other, event.at);
         plan.withdraws(merger.of_gone, &format!("incident {} speaks for it", survivor.event.incident));
@@ -116,7 +121,7 @@ fn release(
     for (key, manager) in std::mem::take(&mut record.managers) {
         let stays = match &manager {
             Manager::Opened(opening) => affected.contains_key(&key) || still_affected(opening, ids),
-            Manager::Unmailed | Manager::Over => true,
+            Manager::Unmailed => true,
         };
         // Who wasn't told may be told, should the practice be affected again: as if nothing had ever been planned.
         let manager = if stays { Some(manager) } else { ended(manager, event, NoticeKind::Back, book, plan) };
@@ -134,18 +139,18 @@ fn still_affected(opening: &Notice, affected: &BTreeSet<&str>) -> bool {
     }
 }
 
-/// `None`: they heard nothing, and won't.
+/// `None`: nothing more is to be said to them.
 fn ended(manager: Manager, event: &Event, kind: NoticeKind, book: &Book, plan: &mut Plan) -> Option<Manager> {
     let Manager::Opened(opening) = manager else { return Some(manager) };
     if book.is_refused(&opening) {
-        return Some(Manager::Over);
+        return Some(Manager::Opened(opening));
     }
     if book.is_untold(&opening, event.at) {
         plan.withdraws(book.recallable(&opening, event.at), "it was over before it was sent");
         return None;
     }
     plan.notices.push(notice(event, kind, opening.audience, &opening.recipient));
-    Some(Manager::Over)
+    None
 }
 
 fn opening(

@@ -18,16 +18,20 @@
 //! | file | what is decided there |
 //! |---|---|
 //! | `managers.rs`, `staff.rs`, `circles.rs` | what practice managers, ICB staff, and primary care networks and owners would be told |
+//! | `again.rs` | who has heard enough of what comes and goes |
 //! | `promise.rs` | when a manager hears next though nothing has changed |
 //! | `routing.rs` | on what terms somebody is written to, and who else hears |
 //! | `severity.rs` | how bad an incident is |
+//! | `planned.rs` | until when planned work holds back what is new |
 //! | `mute.rs` | what somebody has muted |
 //! | `pace.rs`, `person.rs` | which of all that is told now, and what is kept for later |
 //! | `gate.rs` | the same, asked again when a message is about to leave |
 //! | `digest.rs` | the message that tells of what was kept |
+//! | `untold.rs` | what becomes of what a digest told that nobody has read |
 //! | `book.rs` | who was told what: the one record of it |
 //! | `record.rs`, `restored.rs` | what was planned, and what an earlier process left |
 
+mod again;
 mod book;
 mod circles;
 mod digest;
@@ -37,6 +41,7 @@ mod managers;
 pub mod mute;
 mod pace;
 mod person;
+mod planned;
 pub mod promise;
 mod record;
 mod restored;
@@ -45,6 +50,7 @@ pub mod severity;
 mod staff;
 #[cfg(test)]
 pub(crate) mod tests;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,15 +64,18 @@ use crate::incident::{Cause, Event, EventKind, Reason};
 use crate::limits;
 use crate::time::At;
 
-pub use digest::{Became, Digest, Line, is_digest};
+pub use again::Run;
+pub use digest::{Became, Digest, End, Line, is_digest};
 pub use gate::{Letters, MayLeave};
 use mute::Mute;
 pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
 use pace::{Pace, UNDELIVERED};
+use planned::{covered_from, covered_until};
 pub use record::OpenIncident;
 use record::Record;
 pub use restored::{Left, Row};
 use routing::Routing;
+pub use untold::Unread;
 
 /// Why a notice is withheld when there is nothing to send it with.
 pub const NO_MAIL: &str = "no [mail] section";
@@ -201,10 +210,11 @@ impl Ledger {
         circles::follow(&mut record, event, book, rules, &mut plan);
         record.event = Arc::new(event.clone());
         let survivor = pace::goes_on_as(event).and_then(|into| self.incidents.get(into));
-        let survivor = survivor.map(|survivor| Arc::clone(&survivor.event));
-        for unheard in self.pace.judge(&record.event, survivor.as_ref(), &mut plan, rules) {
+        let survivor = survivor.map(|survivor| (Arc::clone(&survivor.event), &survivor.had_both));
+        for unheard in self.pace.judge(&record.event, survivor, &mut plan, rules) {
             record.forget(&unheard);
         }
+        record.take_note(&plan.notices);
         let of_its_sort =
             if event.event == EventKind::Resolved { &mut self.over } else { &mut self.incidents };
         of_its_sort.insert(event.incident.clone(), record);
@@ -268,9 +278,11 @@ impl Ledger {
     pub fn keep(&mut self, letters: &Letters, by: Keep, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
         let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
+        // Those are ends: whoever plans what is told next had been done with them.
         for letter in unheard {
-            if let Some(record) = self.incidents.get_mut(&letter.incident) {
-                record.forget(&(key(&letter.recipient), letter.audience.who()));
+            let open = self.incidents.get_mut(&letter.incident);
+            if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {
+                record.had_both.forget(&letter.audience.who(), &key(&letter.recipient));
             }
         }
         for paced in &paced {
@@ -295,12 +307,21 @@ impl Ledger {
         self.pace.book.accepted(notice);
     }
 
-    /// A message was refused for good, or given up: its recipient wasn't told, so there is nothing to end for them. Answers with what
-    /// was to follow it, and isn't to leave without it, and why.
-    pub fn rejected(&mut self, notice: &Notice) -> Vec<(Notice, String)> {
-        self.pace.digests.remove(&notice.id);
+    /// A message was refused for good, given up, or came back: its recipient wasn't told, so there is nothing to end for them.
+    pub fn rejected(&mut self, notice: &Notice, now: At) -> Unread {
+        let said = self.pace.digests.remove(&notice.id);
         let followers = self.pace.book.rejected(notice);
-        followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect()
+        Unread {
+            followers: followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect(),
+            kept: said.map(|said| self.pace.untold(notice, said, now)).unwrap_or_default(),
+        }
+    }
+
+    /// A digest that had been taken came back: takes up again what it told, from the notices that were told in it, in the order in which
+    /// they were planned. False: nothing of it is of use any more.
+    pub fn take_back(&mut self, digest: &Notice, told: Vec<Row>) -> bool {
+        let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
+        self.pace.take_back(digest, told, latest)
     }
 
     /// Whether a letter is kept for later, so that it can be called back.
@@ -472,35 +493,4 @@ pub(crate) fn stable_hash(parts: &[&[u8]]) -> u64 {
 /// Whether the monitor itself may be what failed.
 pub fn blind(event: &Event) -> bool {
     event.cause.iter().any(|cause| cause.kind == Cause::MONITOR)
-}
-
-/// Until when planned work covers the event, as far as these practices are concerned; its own time when none does.
-fn covered_until(event: &Event, practices: &[String], windows: &[MaintenanceWindow]) -> At {
-    covered_from(event, event.at, practices, windows)
-}
-
-/// The same of a later time: until when planned work covers the event from then on.
-fn covered_from(event: &Event, from: At, practices: &[String], windows: &[MaintenanceWindow]) -> At {
-    let mut until = from;
-    for _ in 0..limits::MAINTENANCE_CHAIN_MAX {
-        let end = windows
-            .iter()
-            .filter(|window| window.from <= until && until < window.to && covers(window, event, practices))
-            .map(|window| window.to)
-            .max();
-        match end {
-            Some(end) => until = end,
-            None => break,
-        }
-    }
-    until
-}
-
-/// What may be several things is covered when all of them are, as with mutes: else a fault of the others would be hushed up.
-fn covers(window: &MaintenanceWindow, event: &Event, practices: &[String]) -> bool {
-    let named = |id: &String| window.what.contains(id);
-    window.what.is_empty()
-        || (!event.cause.is_empty() && event.cause.iter().all(|cause| named(&cause.id)))
-        || event.network.as_ref().is_some_and(named)
-        || (!practices.is_empty() && practices.iter().all(named))
 }

@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::again::HadBoth;
 use super::book::{Book, about};
 use super::digest::Digest;
 use super::mute::Mutes;
@@ -77,11 +78,12 @@ pub(super) fn is_end(notice: &Notice) -> bool {
 
 impl Pace {
     /// Judges what was planned of an event. Gives the recipients, by key and as whom they are spoken to, who never heard of the
-    /// incident, and now won't.
+    /// incident, and now won't. `survivor`: the last event of the incident that this one goes on as, and who has had both letters about
+    /// that.
     pub fn judge(
         &mut self,
         event: &Arc<Event>,
-        survivor: Option<&Arc<Event>>,
+        survivor: Option<(Arc<Event>, &HadBoth)>,
         plan: &mut Plan,
         rules: &Rules<'_>,
     ) -> Vec<(String, String)> {
@@ -89,17 +91,18 @@ impl Pace {
             self.book.withdraw(withdrawn);
         }
         // Before its end is judged: staff have a letter that the one is over, and go on in its thread.
-        let known = survivor.map(|_| self.who_knows(&event.incident)).unwrap_or_default();
+        let known = survivor.as_ref().map(|_| self.who_knows(&event.incident)).unwrap_or_default();
         let mut unheard = Vec::new();
         for planned in std::mem::take(&mut plan.notices) {
             let (who, recipient) = (planned.audience.who(), key(&planned.recipient));
-            match self.rule(planned, event, survivor, None, rules, &mut plan.withdrawn) {
+            let goes_on = survivor.as_ref().map(|(survivor, _)| survivor);
+            match self.rule(planned, event, goes_on, None, rules, &mut plan.withdrawn) {
                 Some(ruled) => plan.notices.push(ruled),
                 None => unheard.push((recipient, who)),
             }
         }
         match survivor {
-            Some(survivor) => self.merge(event, survivor, &known, plan),
+            Some((survivor, had_both)) => self.merge(event, &survivor, had_both, &known, plan),
             None => self.follow(event, plan, rules),
         }
         if event.event == EventKind::Resolved {
@@ -246,6 +249,7 @@ impl Pace {
         &mut self,
         event: &Event,
         survivor: &Arc<Event>,
+        had_both: &HadBoth,
         known: &BTreeMap<(String, String), Told>,
         plan: &mut Plan,
     ) {
@@ -271,7 +275,9 @@ impl Pace {
                 let why = format!("incident {} speaks for it", survivor.incident);
                 let Some(kept) = gone.kept else { continue };
                 // Nobody has told them of either: what is kept is kept of the one that goes on.
-                let takes_over = gone.told.is_none() && goes_on.is_empty() && may_inherit(&kept);
+                let has_had_both = kept.rows.first().is_some_and(|row| had_both.holds(row));
+                let takes_over =
+                    gone.told.is_none() && goes_on.is_empty() && may_inherit(&kept) && !has_had_both;
                 if takes_over && let Some(row) = kept.rows.first() {
                     let mut row_on = anew(row, survivor, 'k', event.at);
                     row_on.kind = kind_for(row.kind, false, &kept.rows);

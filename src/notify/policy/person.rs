@@ -45,6 +45,8 @@ pub(super) struct Standing {
     /// Letters that haven't been taken yet, in the order in which they were planned.
     pub waiting: Vec<Waiting>,
     pub kept: Option<Kept>,
+    /// What a digest told them that hasn't been taken yet.
+    pub in_digest: Option<Word>,
     /// The last message that told them how it stands, but for those that wait.
     pub last: Option<Word>,
     /// Since when they would know, had the message in which they were to hear of it not been refused.
@@ -117,7 +119,8 @@ impl Standing {
     /// The last letter that told them how it stands, or is to.
     pub fn last_word(&self) -> Option<Word> {
         let mut waits = self.waiting.iter().rev().filter(|waiting| waiting.letter.state != NoticeState::Held);
-        waits.find_map(Waiting::word).or_else(|| self.last.clone())
+        // A digest tells of nothing that follows what still waits, so what waits came after it.
+        waits.find_map(Waiting::word).or_else(|| self.in_digest.clone()).or_else(|| self.last.clone())
     }
 
     /// They were told how it stands. Of what was told in whichever order, the latest counts.

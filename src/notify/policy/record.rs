@@ -1,8 +1,9 @@
 //! What was planned about one incident, and for whom. Who heard of it is in [`super::book`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::again::{HadBoth, Run};
 use super::circles::{self, CircleKey, Told};
 use super::key;
 use super::restored::{Row, as_planned};
@@ -10,11 +11,14 @@ use crate::incident::{Cause, Event};
 use crate::limits::TAKEN_ON_KEPT;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     /// The last event; shared with the letters that are being written.
     pub event: Arc<Event>,
+    /// When it last began.
+    pub began: At,
     pub approved: bool,
     /// By address.
     pub managers: BTreeMap<String, Manager>,
@@ -28,6 +32,8 @@ pub(super) struct Record {
     pub at_work: Vec<Acknowledgement>,
     /// Primary care networks, and owners of components.
     pub circles: BTreeMap<CircleKey, Told>,
+    /// Those who hear nothing more of it.
+    pub had_both: HadBoth,
 }
 
 /// An open incident as an earlier process left it.
@@ -36,10 +42,18 @@ pub struct OpenIncident {
     /// The last event.
     pub event: Event,
     pub approved: bool,
+    pub run: Run,
     /// Every notice about it, in the order in which they were planned.
     pub notices: Vec<Row>,
     /// Who took it on since it opened, or is at work on it.
     pub taken_on: Vec<Acknowledgement>,
+}
+
+impl OpenIncident {
+    /// What was told before it last began, and since.
+    pub(super) fn by_run(&self) -> (&[Row], &[Row]) {
+        self.notices.split_at(self.notices.partition_point(|row| row.notice.event_at < self.run.began))
+    }
 }
 
 /// Where a practice manager stands with the incident.
@@ -49,8 +63,6 @@ pub(super) enum Manager {
     Opened(Notice),
     /// The opening could not be sent for want of a mail server; there may be one later.
     Unmailed,
-    /// Nothing more is to be said.
-    Over,
 }
 
 /// Where somebody at the ICB stands with the incident.
@@ -61,10 +73,19 @@ pub(super) struct Staff {
     pub cause: Vec<Cause>,
 }
 
+impl Staff {
+    /// Whether they were to hear of it because they are staff, and not because nobody had it in hand or because another incident goes on
+    /// as this. What began anew before they were told of its end was planned as an opening, and told as an update.
+    pub fn is_first_told(&self) -> bool {
+        matches!(self.opening.kind, NoticeKind::Opening | NoticeKind::Update)
+    }
+}
+
 impl Record {
     pub(super) fn new(event: &Event) -> Self {
         Self {
             event: Arc::new(event.clone()),
+            began: event.at,
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
@@ -72,23 +93,33 @@ impl Record {
             taken_on: Vec::new(),
             at_work: Vec::new(),
             circles: BTreeMap::new(),
+            had_both: HadBoth::default(),
         }
     }
 
-    /// Of an incident that begins, or begins anew soon after it was over: whoever had both letters gets no third, since it comes and goes.
+    /// Of an incident that begins, or begins anew soon after it was over.
     pub(super) fn again(over: Option<Self>, event: &Event) -> Self {
-        let managers = over.map(|record| record.managers).unwrap_or_default();
-        Self { managers, ..Self::new(event) }
+        let had_both = over.map(|record| record.had_both).unwrap_or_default();
+        Self { had_both, ..Self::new(event) }
     }
 
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
-        record.approved = open.approved;
+        (record.approved, record.began) = (open.approved, open.run.began);
         for said in &open.taken_on {
             record.hear(said);
         }
-        for row in &open.notices {
-            record.adopt(&row.notice, &row.event);
+        let mut escalated: BTreeSet<String> = BTreeSet::new();
+        for row in open.notices.iter().filter(|row| row.notice.event_at >= open.run.remembered) {
+            let recipient = key(&row.notice.recipient);
+            record.had_both.hear(&row.notice, escalated.contains(&recipient));
+            if is_step_done(&row.notice) {
+                escalated.insert(recipient);
+            }
+            // What was told before it began anew is over.
+            if row.notice.event_at >= open.run.began {
+                record.adopt(&row.notice, &row.event);
+            }
         }
         record
     }
@@ -121,6 +152,14 @@ impl Record {
         }
     }
 
+    /// These were planned: whoever has had both letters now hears nothing more.
+    pub(super) fn take_note(&mut self, planned: &[Notice]) {
+        for notice in planned.iter().filter(|notice| notice.incident == self.event.incident) {
+            let is_escalated = self.escalated.contains_key(&key(&notice.recipient));
+            self.had_both.hear(notice, is_escalated);
+        }
+    }
+
     /// Somebody never heard of it, and what they would have heard of is over: as if it had never been.
     pub(super) fn forget(&mut self, (recipient, who): &(String, String)) {
         match who.as_str() {
@@ -132,8 +171,9 @@ impl Record {
 
     /// Takes note of a letter that is told, or kept, under another id than it was planned with: what it said, and how to call it back.
     pub(super) fn adopt_again(&mut self, notice: &Notice, event: &Event) {
-        if let Some(Told::Opened { latest, said, .. }) = self.circles.get_mut(&circles::key_of(notice)) {
-            (*latest, *said) = (as_planned(notice), (event.cause.clone(), event.signature));
+        if let Some(told) = self.circles.get_mut(&circles::key_of(notice)) {
+            told.latest = as_planned(notice);
+            told.said = (event.cause.clone(), event.signature);
         }
         if is_step_done(notice) {
             let letters = self.escalated.entry(key(&notice.recipient)).or_default();
@@ -145,20 +185,17 @@ impl Record {
 
     fn adopt_manager(&mut self, notice: &Notice) {
         let manager = match (notice.kind, &notice.state) {
-            (NoticeKind::Inherited, _)
-            | (NoticeKind::Opening, NoticeState::Queued | NoticeState::Held | NoticeState::Accepted) => {
-                Manager::Opened(notice.clone())
-            }
             (NoticeKind::Update, _) => return,
             (NoticeKind::Opening, NoticeState::Withheld { why }) if why == super::NO_MAIL => {
                 Manager::Unmailed
             }
-            // An opening that was withdrawn before it left: as if it had never been.
-            (NoticeKind::Opening, NoticeState::Withheld { .. }) => {
+            // An opening that was withdrawn before it left is as if it had never been, and after an end nothing is to be said.
+            (NoticeKind::Opening, NoticeState::Withheld { .. })
+            | (NoticeKind::Back | NoticeKind::Correction | NoticeKind::Escalation | NoticeKind::Digest, _) => {
                 self.managers.remove(&key(&notice.recipient));
                 return;
             }
-            _ => Manager::Over,
+            (NoticeKind::Inherited | NoticeKind::Opening, _) => Manager::Opened(notice.clone()),
         };
         self.managers.insert(key(&notice.recipient), manager);
     }
@@ -181,7 +218,7 @@ impl Record {
     pub(super) fn openings_to_managers(&self) -> impl Iterator<Item = &Notice> {
         self.managers.values().filter_map(|manager| match manager {
             Manager::Opened(opening) => Some(opening),
-            Manager::Unmailed | Manager::Over => None,
+            Manager::Unmailed => None,
         })
     }
 

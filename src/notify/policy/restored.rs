@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::book::tells;
-use super::digest::{Digest, Line, sent_at};
+use super::digest::{Digest, sent_at};
 use super::mute::{Mute, Mutes};
 use super::pace::{Pace, digest_of, inherits, is_end, is_told_later};
 use super::person::{Kept, Told, Word};
 use super::record::OpenIncident;
 use super::{is_digest, key, promise};
 use crate::incident::Event;
-use crate::notify::notice::{Notice, NoticeKind, NoticeState};
+use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// A notice as it stands in the outbox.
@@ -49,6 +49,14 @@ pub struct Left {
 /// The notices of one incident, with what they tell of.
 type Rows = Vec<(Notice, Arc<Event>)>;
 
+/// A digest, and to whom it told what: the key of the address, and as whom they are spoken to.
+type Gone = (String, String, String);
+
+fn gone(row: &Row) -> Option<Gone> {
+    let digest = row.notice.state.why().and_then(digest_of)?;
+    Some((digest.to_owned(), key(&row.notice.recipient), row.notice.audience.who()))
+}
+
 /// What a digest told somebody: by incident, and as whom they are spoken to.
 type Folded = BTreeMap<(String, String), Rows>;
 
@@ -70,8 +78,18 @@ impl Pace {
         let mut events: BTreeMap<&str, Arc<Event>> = BTreeMap::new();
         for incident in open {
             events.insert(&incident.event.incident, Arc::new(incident.event.clone()));
-            for row in &incident.notices {
-                pace.knows(row, &left.refused, &left.digests);
+            let (before, since) = incident.by_run();
+            let gone_in: BTreeSet<Gone> =
+                incident.notices.iter().filter(|row| is_end(&row.notice)).filter_map(gone).collect();
+            // What came and went in a digest that was refused isn't refused: it is over.
+            let is_gone = |row: &Row| gone(row).is_some_and(|it| gone_in.contains(&it));
+            for row in before {
+                pace.knows(row, is_gone(row), &left.refused, &left.digests);
+            }
+            // When it was over, whoever had refused to hear of it was as anybody else.
+            pace.book.forget_refusals(&incident.event.incident);
+            for row in since {
+                pace.knows(row, is_gone(row), &left.refused, &left.digests);
             }
         }
         // What goes on is told as it stands now; an end tells of its own event.
@@ -103,16 +121,21 @@ impl Pace {
         }
         let mut unnamed = pace.let_go(left.let_go, &digests);
         for (id, incidents) in folded {
-            let lines = incidents.values().filter_map(|rows| Line::restore(rows)).collect();
             let unnamed = unnamed.remove(&id).unwrap_or_default();
-            pace.digests.insert(id, Digest::restore(lines, unnamed));
+            pace.digests.insert(id, Digest::restore(incidents.values().map(Vec::as_slice), unnamed));
         }
         pace
     }
 
     /// What somebody knows of an open incident from a notice. `refused`: the digests that never arrived, and
-    /// letters about what goes on as this. `digests`: when the others left.
-    fn knows(&mut self, row: &Row, refused: &BTreeSet<String>, digests: &BTreeMap<String, At>) {
+    /// letters about what goes on as this. `digests`: when the others left. `is_gone`: the message that told it told its end as well.
+    fn knows(
+        &mut self,
+        row: &Row,
+        is_gone: bool,
+        refused: &BTreeSet<String>,
+        digests: &BTreeMap<String, At>,
+    ) {
         let notice = &row.notice;
         if notice.kind == NoticeKind::Digest {
             return;
@@ -156,13 +179,23 @@ impl Pace {
                 let by = Told { by: digest.to_owned(), at };
                 if is_end(notice) {
                     standing.told = None;
-                } else if refused.contains(digest) && standing.told.is_none() {
-                    standing.refused = Some(at);
+                } else if refused.contains(digest) {
+                    if standing.told.is_none() && !is_gone {
+                        standing.refused = Some(at);
+                        if let Audience::Practices(practices) = &notice.audience {
+                            self.book.refuse(&notice.incident, practices);
+                        }
+                    }
                 } else if is_digest(digest) {
                     standing.told.get_or_insert(by);
                     let promises = promise::is_made(&row.event);
-                    let left = digests.get(digest).copied().unwrap_or(at);
-                    standing.was_told(Word { id: digest.to_owned(), at: left, promises });
+                    let left = digests.get(digest).copied();
+                    let word = Word { id: digest.to_owned(), at: left.unwrap_or(at), promises };
+                    if left.is_some() {
+                        standing.was_told(word);
+                    } else {
+                        standing.in_digest = Some(word);
+                    }
                 }
             }
             NoticeState::Held | NoticeState::Kept { .. } => {}

@@ -7,7 +7,7 @@ use super::severity::Severity;
 use crate::calendar::Hours;
 use crate::config::{Config, OtherIcb};
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Cause, Event};
 use crate::notify::channel::{Channel, hook_of};
 use crate::notify::notice::Audience;
 use crate::time::At;
@@ -43,12 +43,15 @@ impl Duty {
     /// linewatch can't say which practices are hit, they may be anybody's.
     fn concerned(&self, event: &Event, severity: Severity) -> bool {
         let by_cause = |causes: &BTreeSet<String>| event.cause.iter().any(|it| causes.contains(&it.kind));
+        severity >= self.min_severity && self.causes.as_ref().is_none_or(by_cause) && self.is_held_for(event)
+    }
+
+    /// Whether it is held for a practice that is hit.
+    fn is_held_for(&self, event: &Event) -> bool {
         let by_place = |practices: &BTreeSet<String>| {
             event.practices.is_empty() || event.practices.iter().any(|id| practices.contains(id))
         };
-        severity >= self.min_severity
-            && self.causes.as_ref().is_none_or(by_cause)
-            && self.practices.as_ref().is_none_or(by_place)
+        self.practices.as_ref().is_none_or(by_place)
     }
 }
 
@@ -79,6 +82,20 @@ pub enum Of {
 }
 
 impl Circle {
+    pub(super) const fn is_owner(&self) -> bool {
+        matches!(self.of, Of::Owner { .. })
+    }
+
+    /// Whether any of these is theirs to look after.
+    pub(super) fn may_be_at_fault(&self, cause: &[Cause]) -> bool {
+        match &self.of {
+            Of::Pcn { .. } => false,
+            Of::Owner { components, .. } => {
+                cause.iter().any(|cause| components.contains(&(cause.kind.clone(), cause.id.clone())))
+            }
+        }
+    }
+
     /// As whom they are told of this event; `None`: it is none of their business.
     pub(super) fn concerned(&self, event: &Event) -> Option<Audience> {
         match &self.of {
@@ -91,11 +108,9 @@ impl Circle {
                     .collect();
                 (!hit.is_empty()).then(|| Audience::Pcn { id: id.clone(), practices: hit })
             }
-            Of::Owner { name, components } => event
-                .cause
-                .iter()
-                .any(|cause| components.contains(&(cause.kind.clone(), cause.id.clone())))
-                .then(|| Audience::Owner { name: name.clone() }),
+            Of::Owner { name, .. } => {
+                self.may_be_at_fault(&event.cause).then(|| Audience::Owner { name: name.clone() })
+            }
         }
     }
 }
@@ -130,6 +145,19 @@ impl Routing {
         let severity = Severity::of(event, estate);
         let told = self.duties.iter().filter(move |duty| duty.concerned(event, severity));
         told.map(|duty| (duty.recipient.as_str(), Audience::Role { id: duty.role.clone() }))
+    }
+
+    /// Who holds a role: for a practice that this event hits, or for any where there is none.
+    pub(super) fn holders<'r>(
+        &'r self,
+        role: &'r str,
+        event: Option<&'r Event>,
+    ) -> impl Iterator<Item = &'r str> {
+        let theirs = self
+            .duties
+            .iter()
+            .filter(move |duty| duty.role == role && event.is_none_or(|event| duty.is_held_for(event)));
+        theirs.map(|duty| duty.recipient.as_str())
     }
 
     /// The same with somebody more who holds a role.

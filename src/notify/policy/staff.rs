@@ -58,9 +58,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
 /// Whether the opening waits for planned work to end. An escalation never does: it is planned when it is due, by a clock that may be a
 /// little ahead of the events'. Whose opening was refused is written to again, as seldom as they would hear of changes.
 fn is_untold(staff: &Staff, event: &Event, book: &Book) -> bool {
-    staff.opening.kind == NoticeKind::Opening
-        && book.is_untold(&staff.opening, event.at)
-        && !book.is_refused(&staff.opening)
+    staff.is_first_told() && book.is_untold(&staff.opening, event.at) && !book.is_refused(&staff.opening)
 }
 
 const NOT_THEIRS: &str = "it is no longer what the recipient's role is told of";

@@ -1,5 +1,6 @@
 //! The policy's promises, as stories and as properties.
 
+mod again;
 mod always;
 mod escalations;
 mod pace;

@@ -7,7 +7,7 @@ use super::sentences::{self, Say};
 use super::staff::{causes_of, evidence, more, percent};
 use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
 use crate::estate::Component;
-use crate::incident::EventKind;
+use crate::incident::Reason;
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::severity::Severity;
 
@@ -37,11 +37,16 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
             &sentences::WORD_RESOLVED
         }
         NoticeKind::Correction => {
-            let said = if event.event == EventKind::Resolved {
+            let said = if event.reason == Some(Reason::Withdrawn) {
                 say.plain(&sentences::OWNER_NO_SUCH_FAULT)
             } else {
                 say.with(&sentences::OWNER_NOT_YOURS, [causes_of(&event.cause, context).into()])
             };
+            blocks.push(Block::paragraph(Part::Remark, said));
+            &sentences::WORD_NOT_YOURS
+        }
+        NoticeKind::Update if theirs.is_empty() => {
+            let said = say.with(&sentences::OWNER_NOT_YOURS, [causes_of(&event.cause, context).into()]);
             blocks.push(Block::paragraph(Part::Remark, said));
             &sentences::WORD_NOT_YOURS
         }
@@ -60,11 +65,14 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
             if notice.kind == NoticeKind::Update { &sentences::WORD_CHANGED } else { &sentences::WORD_FAULT }
         }
     };
-    if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+    // Of what isn't theirs any more they needn't see more than that.
+    let is_asked = !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction)
+        && (notice.kind != NoticeKind::Update || !theirs.is_empty());
+    if is_asked {
         blocks.extend(hands::for_owners(context, notice.due, say));
     }
     blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names, say)));
-    if !matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction) {
+    if is_asked {
         blocks.extend(changes::since_last_message(notice, context, say));
         blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));

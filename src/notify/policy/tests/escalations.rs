@@ -12,6 +12,7 @@ fn step(minutes: u64, to: &[&str]) -> EscalationStep {
     EscalationStep {
         after: Duration::from_mins(minutes),
         to: to.iter().map(|address| (*address).to_owned()).collect(),
+        roles: Vec::new(),
     }
 }
 

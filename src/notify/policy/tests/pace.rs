@@ -285,13 +285,10 @@ fn a_pcn_hears_of_its_own_practices_and_an_owner_of_its_own_components() {
     // None is any more, and later evidence says that it is somebody else's.
     let mut elsewhere = changed("1", 20, &["C"]);
     elsewhere.cause[0].id = "other".to_owned();
-    assert_eq!(
-        to_circles(&story.tell(&elsewhere)),
-        ["back pcn east: A,B", "correction owner ICB network team"]
-    );
+    assert_eq!(to_circles(&story.tell(&elsewhere)), ["back pcn east: A,B", "update owner ICB network team"]);
     // Theirs again: a supplier must know; a network of practices has had both letters.
     let plan = story.tell(&changed("1", 30, &["A", "C"]));
-    assert_eq!(to_circles(&plan), ["opening owner ICB network team"]);
+    assert_eq!(to_circles(&plan), ["update owner ICB network team"]);
     let plan = story.tell(&resolved("1", 40, Reason::Recovered));
     assert_eq!(to_circles(&plan), ["back owner ICB network team"]);
 }
@@ -332,4 +329,35 @@ fn a_pcn_waits_for_the_approval_that_its_practices_wait_for() {
         .collect();
     assert_eq!(held, ["a@a.example", "pcn@east.example"]);
     assert_eq!(story.approve("1", At::from_millis(1)).expect("it is open").notices.len(), 2);
+}
+
+#[test]
+fn a_digest_asks_everybody_who_is_asked_in_letters() {
+    let duty = crate::notify::policy::routing::Duty {
+        recipient: "night@icb.example".to_owned(),
+        role: "on-call".to_owned(),
+        min_severity: Severity::Note,
+        causes: None,
+        practices: None,
+    };
+    let mut story = Story { staff: vec!["desk@icb.example".to_owned()], ..circles() };
+    story.routing = story.routing.with_duty(duty).capped(1);
+    for (incident, minutes) in [("1", 0), ("2", 1), ("3", 2)] {
+        story.tell(&event(incident, minutes, &["A"]));
+    }
+    ticks(&mut story, 70);
+    let lines: Vec<(String, String)> = story
+        .paper
+        .rows
+        .iter()
+        .filter(|row| row.notice.kind == NoticeKind::Digest)
+        .map(|row| {
+            let line = &story.paper.digests[&row.notice.id].lines[0];
+            (row.notice.audience.kind().to_owned(), line.person.clone())
+        })
+        .collect();
+    for audience in ["practices", "staff", "role", "pcn", "owner"] {
+        let (_, who) = lines.iter().find(|(kind, _)| kind == audience).expect("each has a digest");
+        assert!(story.ledger.addressee("2", who).is_some(), "{audience}: their link opens something");
+    }
 }

@@ -13,6 +13,8 @@ pub(super) struct Paper {
     by_id: BTreeMap<String, usize>,
     pub open: BTreeMap<String, Event>,
     ended: Vec<Event>,
+    /// Every event, of all incidents.
+    history: Vec<Event>,
     approved: BTreeSet<String>,
     /// What each said.
     pub digests: BTreeMap<String, Digest>,
@@ -64,6 +66,7 @@ impl Paper {
         if *plan == Plan::default() && self.open.get(&event.incident).is_some_and(|known| known == event) {
             return;
         }
+        self.history.push(event.clone());
         if event.event == EventKind::Resolved {
             self.open.remove(&event.incident);
             self.approved.remove(&event.incident);
@@ -90,11 +93,15 @@ impl Paper {
             if let Some(pending) = self.queue.take(&Way::EMAIL, now, may_leave) {
                 let notice = pending.notice;
                 if self.refuses.contains(&key(&notice.recipient)) {
-                    for (follower, why) in ledger.rejected(&notice) {
+                    let Unread { followers, kept } = ledger.rejected(&notice, now);
+                    for (follower, why) in followers {
                         assert!(self.queue.withdraw(&follower), "it follows: {follower:?}");
                         self.settle(&follower.id, NoticeState::Withheld { why }, now);
                     }
                     self.settle(&notice.id, NoticeState::Rejected { why: "no such user".to_owned() }, now);
+                    for paced in kept {
+                        self.write(now, &paced.event, &paced.notices, &paced.settled);
+                    }
                 } else {
                     ledger.accepted(&notice);
                     self.settle(&notice.id, NoticeState::Accepted, now);
@@ -118,6 +125,7 @@ impl Paper {
         OpenIncident {
             event: event.clone(),
             approved: self.approved.contains(&event.incident),
+            run: Run::of(self.history.iter().filter(|other| other.incident == event.incident)),
             notices: of.cloned().collect(),
             taken_on: ledger.incidents.get(&event.incident).map(|r| r.taken_on.clone()).unwrap_or_default(),
         }

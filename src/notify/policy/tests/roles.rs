@@ -1,5 +1,7 @@
 //! What holders of roles are told, and what they aren't.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::notify::acknowledgement::{AckWay, Acknowledgement};
 use crate::notify::policy::routing::Duty;
@@ -16,7 +18,7 @@ fn duty(recipient: &str, role: &str, min_severity: Severity, causes: &[&str]) ->
         recipient: recipient.to_owned(),
         role: role.to_owned(),
         min_severity,
-        causes: Some(causes).filter(|causes: &std::collections::BTreeSet<String>| !causes.is_empty()),
+        causes: Some(causes).filter(|causes: &BTreeSet<String>| !causes.is_empty()),
         practices: None,
     }
 }
@@ -147,8 +149,11 @@ fn after_a_merger_a_role_hears_the_end_of_the_incident_that_goes_on_once_though_
 fn a_role_takes_an_incident_on_like_staff_and_its_letter_starts_the_clock() {
     let mut story = story();
     story.staff.clear();
-    story.escalation =
-        vec![EscalationStep { after: Duration::from_mins(15), to: vec!["boss@icb.example".to_owned()] }];
+    story.escalation = vec![EscalationStep {
+        after: Duration::from_mins(15),
+        to: vec!["boss@icb.example".to_owned()],
+        roles: Vec::new(),
+    }];
     story.tell(&event("1", 0, &["A"]));
     let at = |minutes: i64| At::from_millis(minutes * MINUTE);
     assert_eq!(story.ledger.hands("1", at(1), &story.rules()).and_then(|it| it.next), Some(at(15)));
@@ -182,7 +187,8 @@ fn a_desk_that_starts_again_knows_who_was_told_by_which_role() {
     let of = Arc::new(first.clone());
     let row = |notice| Row { notice, event: Arc::clone(&of), changed: first.at };
     let notices = notices.into_iter().map(row).collect();
-    let open = OpenIncident { event: first, approved: false, notices, taken_on: Vec::new() };
+    let run = Run::of([&first]);
+    let open = OpenIncident { event: first, approved: false, run, notices, taken_on: Vec::new() };
     story.ledger = Ledger::restore(&[open], Left::default());
     assert_eq!(
         told(&mut story, &service(changed("1", 20, &["A"]))),
@@ -206,4 +212,77 @@ fn a_rehearsal_shows_each_roles_letter_and_says_in_it_why_it_comes() {
         assert!(mailing.first.letter.html.contains(&why));
     }
     assert!(!mailings.iter().any(|it| it.first.notice.recipient == DESK && it.first.letter.text.contains("you hold the role")));
+}
+
+/// Whoever holds the role is told after a quarter of an hour, whatever the role is told of otherwise.
+fn escalated_to_the_role() -> Story {
+    let after = Duration::from_mins(15);
+    let step =
+        EscalationStep { after, to: vec!["boss@icb.example".to_owned()], roles: vec!["boss".to_owned()] };
+    let holds = |recipient: &str, practices: Option<&[&str]>| Duty {
+        recipient: recipient.to_owned(),
+        role: "boss".to_owned(),
+        min_severity: Severity::Critical,
+        causes: Some(BTreeSet::from(["carrier".to_owned()])),
+        practices: practices.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
+    };
+    let routing = Routing::default()
+        .with_duty(holds("boss@icb.example", None))
+        .with_duty(holds("sam@icb.example", Some(&["A", "B"])))
+        .with_duty(holds("far@other.example", Some(&["C"])));
+    Story { escalation: vec![step], routing, ..Story::new() }
+}
+
+fn reminded(story: &mut Story, minutes: i64) -> Vec<Notice> {
+    let paced = story.reminds(At::from_millis(minutes * MINUTE)).into_iter();
+    let notices = paced.flat_map(|paced| paced.notices);
+    notices.filter(|notice| notice.kind == NoticeKind::Escalation).collect()
+}
+
+#[test]
+fn a_step_tells_whoever_holds_its_role_where_it_is_held_and_each_once() {
+    for restarts in [false, true] {
+        let mut story = escalated_to_the_role();
+        assert_eq!(told(&mut story, &event("1", 0, &["A"])), ["opening desk@icb.example as staff"]);
+        let letters = reminded(&mut story, 15);
+        let to: Vec<(&str, String)> =
+            letters.iter().map(|letter| (letter.recipient.as_str(), letter.audience.label())).collect();
+        // The boss is named by address as well.
+        assert_eq!(
+            to,
+            [("boss@icb.example", "staff".to_owned()), ("sam@icb.example", "role boss".to_owned())]
+        );
+        if restarts {
+            story.restart(At::from_millis(16 * MINUTE));
+        }
+        assert!(reminded(&mut story, 100).is_empty(), "once");
+        let back = told(&mut story, &resolved("1", 101, Reason::Recovered));
+        assert_eq!(
+            back,
+            [
+                "back boss@icb.example as staff",
+                "back desk@icb.example as staff",
+                "back sam@icb.example as role boss"
+            ]
+        );
+    }
+}
+
+#[test]
+fn whoever_is_told_by_a_role_keeps_their_own_hours_and_takes_it_on_from_their_letter() {
+    let hours = crate::calendar::Hours { on_holidays: true, ..crate::calendar::Hours::core() };
+    let terms = crate::notify::policy::routing::Terms { hours: Some(hours), ..Default::default() };
+    let mut story = escalated_to_the_role();
+    story.routing = story.routing.with("sam@icb.example", terms);
+    // Thursday, midnight.
+    story.tell(&event("1", 0, &["A"]));
+    let letters = reminded(&mut story, 15);
+    let states: Vec<&NoticeState> = letters.iter().map(|letter| &letter.state).collect();
+    assert_eq!(states, [&NoticeState::Queued, &NoticeState::Kept { by: crate::notify::Keep::Quiet }]);
+    let sam = person(&letters[1].audience, &letters[1].recipient);
+    let addressee = story.ledger.addressee("1", &sam).expect("they were told");
+    assert_eq!(addressee.audience, Audience::Role { id: "boss".to_owned() });
+    story.ticks(At::from_millis(8 * 60 * MINUTE));
+    let left = story.paper.rows.iter().rfind(|row| row.notice.recipient == "sam@icb.example").expect("one");
+    assert_eq!((left.notice.kind, &left.notice.state), (NoticeKind::Escalation, &NoticeState::Accepted));
 }

@@ -17,7 +17,10 @@ fn at(minutes: i64) -> At {
 
 fn story() -> Story {
     let after = Duration::from_mins(15);
-    Story { escalation: vec![EscalationStep { after, to: vec![BOSS.to_owned()] }], ..Story::new() }
+    Story {
+        escalation: vec![EscalationStep { after, to: vec![BOSS.to_owned()], roles: Vec::new() }],
+        ..Story::new()
+    }
 }
 
 /// What is planned at that time, as `kind recipient`, but for what is kept.

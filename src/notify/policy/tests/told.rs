@@ -176,7 +176,8 @@ fn what_was_to_follow_a_refused_opening_is_called_back() {
 fn staff_whose_mail_was_refused_are_written_to_again_and_the_clock_runs_on() {
     let mut story = Story::new();
     let after = Duration::from_mins(15);
-    story.escalation = vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()] }];
+    story.escalation =
+        vec![EscalationStep { after, to: vec!["boss@icb.example".to_owned()], roles: Vec::new() }];
     story.paper.refuses.insert("desk@icb.example".to_owned());
     story.tell(&event("1", 0, &["A"]));
     story.reminds(at(15));
@@ -248,4 +249,107 @@ fn a_digest_counts_what_it_does_not_name_also_after_a_restart() {
         let named = i64::try_from(said.lines.len()).expect("few");
         assert_eq!((named + i64::from(said.unnamed), said.lines.len()), (many, limits::DIGEST_LINES_MAX));
     }
+}
+
+/// A cap of two, an incident that is known, and one that is over before anybody hears of it: a digest tells of both.
+fn with_an_end_in_a_digest() -> (Story, String) {
+    let mut story = Story { routing: Routing::default().capped(2), ..to_managers() };
+    story.tell(&event("1", MONDAY_TEN, &["A"]));
+    story.tell(&event("2", MONDAY_TEN + 1, &["A"]));
+    story.tell(&resolved("1", MONDAY_TEN + 2, Reason::Recovered));
+    story.tell(&resolved("2", MONDAY_TEN + 3, Reason::Recovered));
+    story.paper.is_cut_off = true;
+    story.ticks(at(MONDAY_TEN + 12));
+    let digest = story.paper.digests.keys().next().expect("one").clone();
+    story.paper.is_cut_off = false;
+    (story, digest)
+}
+
+#[test]
+fn an_end_in_a_digest_that_was_refused_is_told_in_the_next_and_only_once_more() {
+    for restarts in [false, true] {
+        let (mut story, _) = with_an_end_in_a_digest();
+        story.paper.refuses.insert("a@a.example".to_owned());
+        story.ticks(at(MONDAY_TEN + 13));
+        assert_eq!(left_to(&story, "a@a.example"), [format!("opening 1 {MONDAY_TEN}")]);
+        if restarts {
+            story.restart(at(MONDAY_TEN + 14));
+        }
+        story.paper.refuses.clear();
+        for minutes in (15..180).step_by(5) {
+            story.ticks(at(MONDAY_TEN + minutes));
+        }
+        let all = left_to(&story, "a@a.example");
+        assert!(all.len() == 2 && all[1].starts_with("back 1 "), "by itself, as it is one: {all:?}");
+        let lying = story.paper.rows.iter().find(|row| !row.notice.state.is_final());
+        assert!(lying.is_none(), "{lying:?}");
+
+        // Where the second is refused as well, that is the end of it.
+        let (mut story, _) = with_an_end_in_a_digest();
+        story.paper.refuses.insert("a@a.example".to_owned());
+        for minutes in (13..400).step_by(5) {
+            story.ticks(at(MONDAY_TEN + minutes));
+            if restarts {
+                story.restart(at(MONDAY_TEN + minutes));
+            }
+        }
+        let ends = story
+            .paper
+            .rows
+            .iter()
+            .filter(|row| row.notice.kind == NoticeKind::Back && row.notice.incident == "1");
+        assert!(
+            ends.clone().count() <= 3 && ends.clone().all(|row| row.notice.state.is_final()),
+            "{:?}",
+            ends.collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn whose_digest_was_refused_is_named_to_staff_and_hears_no_end_of_what_they_never_heard_of() {
+    for restarts in [false, true] {
+        let mut story = Story { routing: Routing::default().capped(1), ..to_managers() };
+        for incident in ["1", "2"] {
+            story.tell(&event(incident, MONDAY_TEN, &["A"]));
+        }
+        story.paper.refuses.insert("a@a.example".to_owned());
+        story.ticks(at(MONDAY_TEN + 11));
+        if restarts {
+            story.restart(at(MONDAY_TEN + 12));
+        }
+        assert_eq!(
+            (story.ledger.refused("1"), story.ledger.refused("2")),
+            (vec!["A".to_owned()], vec!["A".to_owned()])
+        );
+        story.paper.refuses.clear();
+        story.tell(&resolved("1", MONDAY_TEN + 100, Reason::Recovered));
+        assert_eq!(left_to(&story, "a@a.example"), [""; 0]);
+    }
+}
+
+#[test]
+fn a_digest_that_came_back_says_what_still_holds() {
+    let (mut story, digest) = with_an_end_in_a_digest();
+    story.ticks(at(MONDAY_TEN + 13));
+    assert_eq!(story.ledger.digest(&digest), None, "it was taken");
+    let row = |story: &Story| {
+        story.paper.rows.iter().find(|row| row.notice.id == digest).expect("it").notice.clone()
+    };
+    let told = |story: &Story| -> Vec<Row> {
+        let is_in = |row: &&Row| row.notice.state.why().and_then(digest_of) == Some(&*digest);
+        story.paper.rows.iter().filter(is_in).cloned().collect()
+    };
+    let (notice, rows) = (row(&story), told(&story));
+    assert!(story.ledger.take_back(&notice, rows.clone()));
+    let said = story.ledger.digest(&digest).expect("it is known again");
+    let lines: Vec<(&str, Became)> =
+        said.lines.iter().map(|line| (line.event.incident.as_str(), line.what)).collect();
+    assert_eq!(lines, [("1", Became::Over), ("2", Became::CameAndWent)]);
+    assert_eq!(said.ends.len(), 1);
+    // It began anew, and they know: that it was over is no news.
+    story.tell(&event("1", MONDAY_TEN + 300, &["A"]));
+    assert!(story.ledger.take_back(&notice, rows));
+    let said = story.ledger.digest(&digest).expect("it is known again");
+    assert_eq!(said.lines.len(), 1, "{said:?}");
 }

@@ -36,9 +36,14 @@ fn an_owner_who_may_be_meant_reads_that_it_is_not_certain_and_later_that_it_was_
     assert!(letter.text.contains("ICB internet firewall, Maidstone may have failed"), "{}", letter.text);
     let mut theirs = firewall();
     theirs.cause = vec![Cause { kind: "carrier".to_owned(), id: "bt".to_owned() }];
-    let letter = write(NoticeKind::Correction, owner(), &theirs, &[], &estate());
-    assert!(letter.text.contains("it is not yours after all, but: BT (carrier bt)."), "{}", letter.text);
-    assert!(letter.subject.starts_with("[linewatch] Not yours: "), "{}", letter.subject);
+    // While it goes on, and when it is over.
+    let at_last = over(theirs.clone(), Reason::Recovered);
+    for (kind, event) in [(NoticeKind::Update, theirs), (NoticeKind::Correction, at_last)] {
+        let letter = write(kind, owner(), &event, &[], &estate());
+        assert!(letter.text.contains("it is not yours after all, but: BT (carrier bt)."), "{}", letter.text);
+        assert!(letter.subject.starts_with("[linewatch] Not yours: "), "{}", letter.subject);
+        assert!(!letter.text.contains("asks you to look into this"), "{}", letter.text);
+    }
 }
 
 fn line(number: u32, what: Became, practices: &[&str]) -> Line {
@@ -51,7 +56,7 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
     Line {
         event: Arc::new(event),
         what,
-        person: None,
+        person: "somebody".to_owned(),
         practices: practices.iter().map(|id| (*id).to_owned()).collect(),
     }
 }
@@ -78,7 +83,7 @@ fn every_kind_of_digest_is_as_plain_as_a_letter() {
                 &practices
             };
             let lines = vec![line(1, what, of), line(2, what, of)];
-            let text = written(&Digest { lines, unnamed: 2 }, audience.clone()).text;
+            let text = written(&Digest { lines, unnamed: 2, ..Digest::default() }, audience.clone()).text;
             assert!(grade(&text) <= GRADE_MAX, "{:.1} years of school to read\n{text}", grade(&text));
         }
     }
@@ -91,9 +96,15 @@ fn a_digest_has_a_line_for_each_and_what_to_do() {
         line(2, Became::New, &["G82002", "G82002/westfield"]),
         line(3, Became::CameAndWent, &["G82002"]),
     ];
-    insta::assert_snapshot!("manager_digest", said(&Digest { lines, unnamed: 2 }, manager()));
+    insta::assert_snapshot!(
+        "manager_digest",
+        said(&Digest { lines, unnamed: 2, ..Digest::default() }, manager())
+    );
     let lines = vec![line(1, Became::Changed, &[]), line(2, Became::CameAndWent, &[])];
-    insta::assert_snapshot!("staff_digest", said(&Digest { lines, unnamed: 0 }, Audience::Staff));
+    insta::assert_snapshot!(
+        "staff_digest",
+        said(&Digest { lines, unnamed: 0, ..Digest::default() }, Audience::Staff)
+    );
 }
 
 #[test]
@@ -105,7 +116,7 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
         assert!(!letter.subject.contains(['\r', '\n']), "{}", letter.subject);
         assert!(!letter.html.contains("<script>"), "{}", letter.html);
     }
-    let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0 };
+    let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0, ..Digest::default() };
     let letter = digest(
         &notice(NoticeKind::Digest, manager(), &firewall()),
         &told,

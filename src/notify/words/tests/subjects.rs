@@ -46,7 +46,7 @@ fn every_letter(texts: &Texts, event: &Event) -> Vec<Letter> {
 }
 
 fn a_digest(texts: &Texts) -> Letter {
-    let told = Digest { lines: Vec::new(), unnamed: 3 };
+    let told = Digest { lines: Vec::new(), ends: Vec::new(), unnamed: 3 };
     let notice = notice(NoticeKind::Digest, Audience::Staff, &firewall());
     digest(&notice, &told, |_| None, &estate(), texts).expect("templates render")
 }
