@@ -25,6 +25,10 @@ pub const NOTICE_UPDATE_EVERY_MIN: Duration = Duration::from_mins(30);
 /// two letters about that are enough; what comes back later under the same number is news.
 pub const NOTICE_REMEMBERED: Duration = Duration::from_hours(2);
 
+/// When those who had both are hit once more, and for so long on end, it doesn't come and go any more: they are told that it began.
+/// Nobody should believe for longer than this that something is over which isn't.
+pub const NOTICE_LASTS: Duration = Duration::from_hours(2);
+
 /// How long the opening to a practice that a *change* added waits before it may leave. When incidents are
 /// merged, the survivor's change and the others' end come at the same moment in either order; this keeps a
 /// manager who heard of the fault already from hearing of it twice.

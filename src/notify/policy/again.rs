@@ -1,6 +1,6 @@
 //! Who has had both letters about an incident: that it began, and that it is over. To them it comes and goes, and two letters about that
-//! are enough: they hear nothing more of it while it is open, nor when it begins anew within [`NOTICE_REMEMBERED`] of its end. One
-//! rule for practice managers, primary care networks, those who look after what failed, and those who are told because nobody
+//! are enough: they hear nothing more of it while it is open, nor when it begins anew within [`NOTICE_REMEMBERED`] of its end, unless it
+//! hits them for [`NOTICE_LASTS`] on end ([`super::lasting`]). One rule for practice managers, primary care networks, those who look after what failed, and those who are told because nobody
 //! acknowledges.
 //!
 //! Staff who hear of everything, or by a role, aren't held to it. That it has begun anew is what they are there for, and each
@@ -13,20 +13,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::key;
 use super::pace::NEVER_TOLD;
 use crate::incident::{Event, EventKind};
-use crate::limits::NOTICE_REMEMBERED;
+use crate::limits::{NOTICE_LASTS, NOTICE_REMEMBERED};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// As whom those are remembered who were told because nobody had acknowledged; as staff they are others.
 pub(super) const ESCALATED: &str = "escalated";
 
-/// By as whom they are spoken to: the keys of the addresses of those who have had both.
+/// By as whom they are spoken to, and by the key of an address: how often they have had both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct HadBoth(BTreeMap<String, BTreeSet<String>>);
+pub(super) struct HadBoth(BTreeMap<String, BTreeMap<String, u32>>);
 
 impl HadBoth {
     pub fn contains(&self, who: &str, recipient: &str) -> bool {
-        self.0.get(who).is_some_and(|they| they.contains(recipient))
+        self.0.get(who).is_some_and(|they| they.contains_key(recipient))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// From when somebody may be told that it began who is hit at this time: at once, or, if they have had both, when it lasts.
+    pub fn told_again_from(&self, who: &str, recipient: &str, hit: At) -> At {
+        if self.contains(who, recipient) { hit + NOTICE_LASTS } else { hit }
     }
 
     /// Whether the recipient of this notice has.
@@ -49,45 +58,69 @@ impl HadBoth {
             Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => notice.audience.who(),
         };
         if is_end && is_said {
-            self.0.entry(who).or_default().insert(key(&notice.recipient));
+            *self.0.entry(who).or_default().entry(key(&notice.recipient)).or_default() += 1;
         }
     }
 
-    /// They never heard of it after all.
-    pub fn forget(&mut self, who: &str, recipient: &str) {
-        if let Some(they) = self.0.get_mut(who) {
-            they.remove(recipient);
+    /// The recipient of this end never heard of it after all.
+    pub fn forget(&mut self, end: &Notice) {
+        let who = match end.audience {
+            Audience::Staff | Audience::Role { .. } => ESCALATED.to_owned(),
+            Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => end.audience.who(),
+        };
+        let Some(they) = self.0.get_mut(&who) else { return };
+        let recipient = key(&end.recipient);
+        if let Some(times) = they.get_mut(&recipient) {
+            *times = times.saturating_sub(1);
+            if *times == 0 {
+                they.remove(&recipient);
+            }
         }
     }
 }
 
 /// How long an incident has been open, and come and gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Run {
     /// When it last began.
     pub began: At,
     /// When it first began, of those times between which it was never over for [`NOTICE_REMEMBERED`]. What was told before is
     /// forgotten.
     pub remembered: At,
+    /// Since when each practice has been hit on end.
+    pub hit: BTreeMap<String, At>,
+    /// When it was last over.
+    pub ended: Option<At>,
 }
 
 impl Run {
     /// From an incident's events, oldest first.
     pub fn of<'e>(history: impl IntoIterator<Item = &'e Event>) -> Self {
         let mut run = Self::default();
-        let mut ended: Option<At> = None;
-        for event in history {
-            match event.event {
-                EventKind::Opened => {
-                    run.began = event.at;
-                    if ended.take().is_none_or(|ended| ended + NOTICE_REMEMBERED <= event.at) {
-                        run.remembered = event.at;
-                    }
+        history.into_iter().for_each(|event| run.take(event));
+        run
+    }
+
+    /// The next event.
+    pub fn take(&mut self, event: &Event) {
+        match event.event {
+            EventKind::Opened => {
+                self.began = event.at;
+                if self.ended.take().is_none_or(|ended| ended + NOTICE_REMEMBERED <= event.at) {
+                    self.remembered = event.at;
                 }
-                EventKind::Changed => {}
-                EventKind::Resolved => ended = Some(event.at),
+            }
+            EventKind::Changed => {}
+            EventKind::Resolved => {
+                self.ended = Some(event.at);
+                self.hit.clear();
+                return;
             }
         }
-        run
+        let hit: BTreeSet<&String> = event.practices.iter().collect();
+        self.hit.retain(|practice, _| hit.contains(practice));
+        for practice in &event.practices {
+            self.hit.entry(practice.clone()).or_insert(event.at);
+        }
     }
 }

@@ -72,6 +72,13 @@ impl Book {
         self.standing(notice).is_none_or(|standing| standing.kept.is_none() && !standing.is_heard(at))
     }
 
+    /// Whether nothing about an incident is on its way to somebody, nor kept for them. `who`: as whom they are spoken to.
+    pub fn has_settled(&self, recipient: &str, incident: &str, who: &str) -> bool {
+        let person = self.people.get(recipient);
+        let standing = person.and_then(|person| person.standing.get(&(incident.to_owned(), who.to_owned())));
+        standing.is_none_or(|standing| standing.waiting.is_empty() && standing.kept.is_none())
+    }
+
     /// Letters to its recipient about its incident that certainly haven't left by then, and can be called back.
     pub fn recallable(&self, notice: &Notice, at: At) -> Vec<Notice> {
         let standing = self.standing(notice);

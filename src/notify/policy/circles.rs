@@ -81,7 +81,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
     }
 }
 
-fn id_of(circle: &Circle) -> CircleKey {
+pub(super) fn id_of(circle: &Circle) -> CircleKey {
     let who = match &circle.of {
         Of::Pcn { id, .. } => Audience::Pcn { id: id.clone(), practices: Vec::new() }.who(),
         Of::Owner { name, .. } => Audience::Owner { name: name.clone() }.who(),
@@ -97,6 +97,18 @@ fn open(
     rules: &Rules<'_>,
     plan: &mut Plan,
 ) -> Told {
+    let opening = opening(approved, event, circle, audience, rules);
+    plan.notices.push(opening.clone());
+    Told::opened(opening, event)
+}
+
+pub(super) fn opening(
+    approved: bool,
+    event: &Event,
+    circle: &Circle,
+    audience: Audience,
+    rules: &Rules<'_>,
+) -> Notice {
     let due = covered_until(event, audience.practices_of(event), rules.maintenance);
     let is_of_practices = matches!(audience, Audience::Pcn { .. });
     let mut opening = notice(event, NoticeKind::Opening, audience, &circle.recipient);
@@ -110,8 +122,7 @@ fn open(
     } else if is_of_practices && rules.practices == PracticeNotices::AfterApproval && !approved {
         opening.state = NoticeState::Held;
     }
-    plan.notices.push(opening.clone());
-    Told::opened(opening, event)
+    opening
 }
 
 /// Tells of what has changed for them. `concerned`: as whom they are told of it; `None`: later evidence says that it isn't theirs, which they

@@ -38,7 +38,7 @@ pub struct Told {
 /// Since when staff know: the clock of all steps. `None`: they haven't been told.
 pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
     // Who hadn't heard of its end when it began anew knows it since then.
-    staff_heard(record, book).map(|(_, at)| at.max(record.began)).filter(|at| *at <= now).min()
+    staff_heard(record, book).map(|(_, at)| at.max(record.run.began)).filter(|at| *at <= now).min()
 }
 
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
@@ -113,10 +113,13 @@ fn steps<'r>(
     let since = since.map(|since| begun_by(record, steps, routing).fold(since, At::min));
     since.into_iter().flat_map(move |since| {
         let at = move |step: &'r EscalationStep| {
-            people(step, Some(&record.event), routing).map(move |they| (since + step.after, they))
+            people(step, Some(&record.event), routing).map(move |(to, audience)| {
+                let from = record.had_both.told_again_from(ESCALATED, &key(to), record.run.began);
+                ((since + step.after).max(from), (to, audience))
+            })
         };
         let each = steps.iter().flat_map(at);
-        each.filter(|(_, (to, _))| !record.had_both.contains(ESCALATED, &key(to))).filter(|(at, (to, _))| {
+        each.filter(|(at, (to, _))| {
             let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
             last.is_none_or(|last| last.due < *at)
         })

@@ -13,7 +13,7 @@ use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 /// What [`Audience::who`] says of every manager.
-const MANAGER: &str = "practice";
+pub(super) const MANAGER: &str = "practice";
 
 /// Follows an incident that is open: tells who is newly affected, and who no longer is.
 pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Rules<'_>, plan: &mut Plan) {
@@ -153,7 +153,7 @@ fn ended(manager: Manager, event: &Event, kind: NoticeKind, book: &Book, plan: &
     None
 }
 
-fn opening(
+pub(super) fn opening(
     approved: bool,
     event: &Event,
     address: &str,
@@ -184,9 +184,9 @@ fn inherited(opening: &Notice, event: &Event, survivor: &Record) -> Notice {
 }
 
 /// By the key of an address: the address as written, and the affected practices that have it.
-type Affected = BTreeMap<String, (String, Vec<String>)>;
+pub(super) type Affected = BTreeMap<String, (String, Vec<String>)>;
 
-fn by_address(estate: &Estate, affected: &BTreeSet<&str>) -> Affected {
+pub(super) fn by_address(estate: &Estate, affected: &BTreeSet<&str>) -> Affected {
     let mut by_address = Affected::new();
     for practice in estate.practices.iter().filter(|practice| affected.contains(practice.id.as_str())) {
         for address in &practice.email {

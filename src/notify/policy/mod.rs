@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `managers.rs`, `staff.rs`, `circles.rs` | what practice managers, ICB staff, and primary care networks and owners would be told |
 //! | `again.rs` | who has heard enough of what comes and goes |
+//! | `lasting.rs` | who had both letters and is told again, since it lasts |
 //! | `promise.rs` | when a manager hears next though nothing has changed |
 //! | `routing.rs` | on what terms somebody is written to, and who else hears |
 //! | `severity.rs` | how bad an incident is |
@@ -37,6 +38,7 @@ mod circles;
 mod digest;
 pub mod escalation;
 mod gate;
+mod lasting;
 mod managers;
 pub mod mute;
 mod pace;
@@ -209,6 +211,7 @@ impl Ledger {
         staff::follow(&mut record, event, book, rules, &mut plan);
         circles::follow(&mut record, event, book, rules, &mut plan);
         record.event = Arc::new(event.clone());
+        record.run.take(event);
         let survivor = pace::goes_on_as(event).and_then(|into| self.incidents.get(into));
         let survivor = survivor.map(|survivor| (Arc::clone(&survivor.event), &survivor.had_both));
         for unheard in self.pace.judge(&record.event, survivor, &mut plan, rules) {
@@ -238,7 +241,7 @@ impl Ledger {
     }
 
     /// Plans the letters whose time has come though nothing has changed, those that were promised and those to people who are told
-    /// because nobody has acknowledged: for each open incident its event, which they tell of, and the letters.
+    /// because nobody has acknowledged or because it lasts: for each open incident its event, which they tell of, and the letters.
     pub fn remind(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let rests = now < self.rest_until;
         let mut reminded = Vec::new();
@@ -247,6 +250,7 @@ impl Ledger {
             let mut plan =
                 Plan { notices: managers::remind(record, now, book, rules), withdrawn: Vec::new() };
             if !rests {
+                plan.notices.extend(lasting::due(record, now, book, rules));
                 plan.notices.extend(escalation::due(record, now, book, rules));
             }
             if plan.notices.is_empty() {
@@ -282,7 +286,7 @@ impl Ledger {
         for letter in unheard {
             let open = self.incidents.get_mut(&letter.incident);
             if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {
-                record.had_both.forget(&letter.audience.who(), &key(&letter.recipient));
+                record.had_both.forget(&letter);
             }
         }
         for paced in &paced {
@@ -374,7 +378,10 @@ impl Ledger {
         let records = || self.incidents.values();
         let promised = records().filter_map(|record| managers::next_promise(record, book, rules));
         let rest = self.rest_until;
-        promised.chain(records().filter_map(|record| escalation::next(record, book, rules, rest))).min()
+        let lasting =
+            records().filter_map(|record| lasting::next(record, book, rules)).map(|at| at.max(rest));
+        let escalated = records().filter_map(|record| escalation::next(record, book, rules, rest));
+        promised.chain(lasting).chain(escalated).min()
     }
 
     /// Somebody has an open incident in hand, or is at work on it. Answers with the letters to others that may not have left yet: whoever calls one

@@ -11,14 +11,13 @@ use crate::incident::{Cause, Event};
 use crate::limits::TAKEN_ON_KEPT;
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
-use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     /// The last event; shared with the letters that are being written.
     pub event: Arc<Event>,
-    /// When it last began.
-    pub began: At,
+    /// How long it has been open, and at whom.
+    pub run: Run,
     pub approved: bool,
     /// By address.
     pub managers: BTreeMap<String, Manager>,
@@ -85,7 +84,7 @@ impl Record {
     pub(super) fn new(event: &Event) -> Self {
         Self {
             event: Arc::new(event.clone()),
-            began: event.at,
+            run: Run { began: event.at, ..Run::of([event]) },
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
@@ -105,7 +104,7 @@ impl Record {
 
     pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
-        (record.approved, record.began) = (open.approved, open.run.began);
+        (record.approved, record.run) = (open.approved, open.run.clone());
         for said in &open.taken_on {
             record.hear(said);
         }

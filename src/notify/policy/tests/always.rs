@@ -242,9 +242,9 @@ proptest! {
             let mut balance = 0;
             let is_in_order = signs.chars().all(|sign| {
                 balance += if sign == '+' { 1 } else { -1 };
-                balance >= 0 && (is_merged || balance <= 1)
+                // Who refused the end itself can't have heard it, and hears again what lasts.
+                balance >= 0 && (is_merged || refused(&recipient) || balance <= 1)
             });
-            // Who refused the end itself can't have heard it.
             let is_sound = is_in_order && (signs.ends_with('-') || refused(&recipient));
             prop_assert!(is_sound, "{who} {recipient} hears {signs} of {fault}: {:#?}", letters(&story.paper.rows, &recipient));
         }

@@ -1,0 +1,85 @@
+//! What doesn't come and go any more: whoever has had both letters about an incident ([`super::again`]) and is hit once more, for
+//! [`NOTICE_LASTS`] on end, is told as if for the first time. Nobody is to believe for days that something is over which isn't.
+
+use std::collections::BTreeSet;
+
+use super::book::Book;
+use super::circles::{self, CircleKey};
+use super::managers::{self, MANAGER};
+use super::record::{Manager, Record};
+use super::routing::Circle;
+use super::{Plan, Rules, blind, key};
+use crate::limits::NOTICE_LASTS;
+use crate::notify::notice::{Audience, Notice};
+use crate::time::At;
+
+/// Somebody who had both, and is hit.
+enum Hit<'r> {
+    Manager { address: String, practices: Vec<String> },
+    Circle { id: CircleKey, circle: &'r Circle, audience: Audience },
+}
+
+/// When somebody is told next if it lasts; `None`: nobody who had both is hit.
+pub(super) fn next(record: &Record, book: &Book, rules: &Rules<'_>) -> Option<At> {
+    hit(record, book, rules).into_iter().map(|(at, _)| at).min()
+}
+
+/// Tells those for whom it has lasted long enough.
+pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) -> Vec<Notice> {
+    let event = std::sync::Arc::clone(&record.event);
+    let mut plan = Plan::default();
+    for (_, hit) in hit(record, book, rules).into_iter().filter(|(at, _)| *at <= now) {
+        match hit {
+            Hit::Manager { address, practices } => {
+                let opening = managers::opening(record.approved, &event, &address, practices, rules);
+                let opening = since(opening, now);
+                record.managers.insert(key(&address), Manager::Opened(opening.clone()));
+                plan.notices.push(opening);
+            }
+            Hit::Circle { id, circle, audience } => {
+                let opening = since(circles::opening(record.approved, &event, circle, audience, rules), now);
+                plan.notices.push(opening.clone());
+                record.circles.insert(id, circles::Told::opened(opening, &event));
+            }
+        }
+    }
+    plan.notices
+}
+
+/// The letter that tells of the same event was planned already, and called back.
+fn since(mut opening: Notice, now: At) -> Notice {
+    opening.id = format!("{}.l{}", opening.id, now.as_millis());
+    opening.due = opening.due.max(now);
+    opening
+}
+
+/// Who had both, is hit, and waits for nothing: since when, and who. Where letters still wait to leave, or are kept, those speak first.
+fn hit<'r>(record: &Record, book: &Book, rules: &Rules<'r>) -> Vec<(At, Hit<'r>)> {
+    let event = &record.event;
+    if record.had_both.is_empty() || blind(event) || !rules.mail {
+        return Vec::new();
+    }
+    let since =
+        |practices: &[String]| practices.iter().filter_map(|id| record.run.hit.get(id)).min().copied();
+    let mut all = Vec::new();
+    let ids: BTreeSet<&str> = event.practices.iter().map(String::as_str).collect();
+    for (key, (address, practices)) in managers::by_address(rules.estate, &ids) {
+        let is_theirs = record.had_both.contains(MANAGER, &key) && !record.managers.contains_key(&key);
+        if is_theirs && book.has_settled(&key, &event.incident, MANAGER) {
+            let at = since(&practices).unwrap_or(record.run.began) + NOTICE_LASTS;
+            all.push((at, Hit::Manager { address, practices }));
+        }
+    }
+    for circle in &rules.routing.circles {
+        let id = circles::id_of(circle);
+        let is_theirs = record.had_both.contains(&id.0, &id.1) && !record.circles.contains_key(&id);
+        let is_theirs = is_theirs && book.has_settled(&id.1, &event.incident, &id.0);
+        if let Some(audience) = circle.concerned(event).filter(|_| is_theirs) {
+            // Whose component it is, is hit as long as the incident goes on.
+            let hit = if circle.is_owner() { None } else { since(audience.practices_of(event)) };
+            let at = hit.unwrap_or(record.run.began) + NOTICE_LASTS;
+            all.push((at, Hit::Circle { id, circle, audience }));
+        }
+    }
+    all
+}
