@@ -7,12 +7,12 @@ use jiff::civil::time;
 use linewatch::calendar::Hours;
 use linewatch::config::{NoticeSettings, PracticeNotices};
 use linewatch::incident::Event;
-use linewatch::limits::NOTICES_PER_HOUR;
+use linewatch::limits::{NOTICE_LASTS, NOTICES_PER_HOUR};
 use linewatch::notify::cast::Cast;
 use linewatch::notify::policy::Rules;
 use linewatch::notify::policy::routing::{Routing, Terms};
 use linewatch::notify::rehearsal::{Rehearsal, Written, gathered};
-use linewatch::notify::{Audience, NoticeKind};
+use linewatch::notify::{Audience, Notice, NoticeKind};
 use linewatch::world::scenario::Scenario;
 
 use self::grade::{GRADE_MAX, grade};
@@ -60,12 +60,11 @@ fn managers_and_staff(scenario: &Scenario, events: &[Event]) {
     let written = rehearsed(scenario, events, rules);
     let name = &scenario.name;
     let managers = |written: &&Written| written.notice.audience != Audience::Staff;
-    let by_incident = kinds(&written, managers);
+    let by_incident = by_recipient(&written, managers);
     two_letters(name, &by_incident, NoticeKind::Opening);
     if name == "staffs-n3" {
-        let is_update = |kinds: &Vec<NoticeKind>| kinds.contains(&NoticeKind::Update);
         assert!(
-            !by_incident.values().any(is_update),
+            !by_incident.values().any(|letters| has_update(letters)),
             "{name}: what comes and goes isn't written about again"
         );
     }
@@ -85,17 +84,25 @@ fn managers_and_staff(scenario: &Scenario, events: &[Event]) {
     snapshot(&format!("letters-{name}"), &shown);
 }
 
-/// One letter that it began and one that it is over to each, however often it comes and goes; between them only what has changed.
-fn two_letters(name: &str, by_incident: &BTreeMap<(&str, &str), Vec<NoticeKind>>, first: NoticeKind) {
-    for (who, kinds) in by_incident {
+/// One letter that it began and one that it is over to each, however often it comes and goes; between them only what has changed. Who is
+/// hit again, for two hours on end, is told once more.
+fn two_letters(name: &str, by_incident: &BTreeMap<(&str, &str), Vec<&Notice>>, first: NoticeKind) {
+    for (who, letters) in by_incident {
+        let kinds: Vec<NoticeKind> = letters.iter().map(|letter| letter.kind).collect();
         assert_eq!(kinds.first(), Some(&first), "{name}: {who:?} was told of an end alone");
-        let without_updates = kinds.iter().filter(|kind| **kind != NoticeKind::Update);
-        assert!(without_updates.clone().count() <= 2, "{name}: {who:?} got {kinds:?}");
-        assert_eq!(
-            without_updates.filter(|kind| **kind == first).count(),
-            1,
-            "{name}: {who:?} got {kinds:?}"
-        );
+        let mut ended: Option<&Notice> = None;
+        let mut has_begun = false;
+        for letter in letters.iter().filter(|letter| letter.kind != NoticeKind::Update) {
+            let begins = letter.kind == first;
+            assert_eq!(begins, !has_begun, "{name}: {who:?} got {kinds:?}");
+            let lasts = ended.is_none_or(|ended| ended.event_at + NOTICE_LASTS <= letter.due);
+            assert!(!begins || lasts, "{name}: {who:?} is told again of what comes and goes: {kinds:?}");
+            (ended, has_begun) = (if begins { None } else { Some(*letter) }, begins);
+        }
+        if name == "staffs-n3" {
+            let count = kinds.iter().filter(|kind| **kind != NoticeKind::Update).count();
+            assert!(count <= 2, "{name}: {who:?} got {kinds:?} of what comes and goes");
+        }
     }
 }
 
@@ -105,16 +112,20 @@ fn is_quiet(name: &str) -> bool {
 }
 
 /// What each recipient got of each incident, in order.
-fn kinds<'w>(
+fn by_recipient<'w>(
     written: &'w [Written],
     wanted: impl Fn(&&'w Written) -> bool,
-) -> BTreeMap<(&'w str, &'w str), Vec<NoticeKind>> {
-    let mut kinds: BTreeMap<(&str, &str), Vec<NoticeKind>> = BTreeMap::new();
+) -> BTreeMap<(&'w str, &'w str), Vec<&'w Notice>> {
+    let mut letters: BTreeMap<(&str, &str), Vec<&Notice>> = BTreeMap::new();
     for letter in written.iter().filter(wanted) {
         let notice = &letter.notice;
-        kinds.entry((&notice.incident, &notice.recipient)).or_default().push(notice.kind);
+        letters.entry((&notice.incident, &notice.recipient)).or_default().push(notice);
     }
-    kinds
+    letters
+}
+
+fn has_update(letters: &[&Notice]) -> bool {
+    letters.iter().any(|letter| letter.kind == NoticeKind::Update)
 }
 
 fn show(shown: &mut String, heading: &str, letter: &Written) {
@@ -139,16 +150,18 @@ fn others(scenario: &Scenario, events: &[Event], cast: &Cast) {
     let steps: BTreeSet<&String> = cast.escalation.iter().flat_map(|step| &step.to).collect();
     let escalated = |written: &&Written| steps.contains(&written.notice.recipient);
 
-    let of_networks = kinds(&written, pcn);
+    let of_networks = by_recipient(&written, pcn);
     if is_quiet(name) {
         assert!(of_networks.is_empty(), "{name}: no network is to be told anything: {of_networks:?}");
     }
-    let of_circles = kinds(&written, |written| pcn(written) || owner(written));
+    let of_circles = by_recipient(&written, |written| pcn(written) || owner(written));
     two_letters(name, &of_circles, NoticeKind::Opening);
-    two_letters(name, &kinds(&written, escalated), NoticeKind::Escalation);
+    two_letters(name, &by_recipient(&written, escalated), NoticeKind::Escalation);
     if name == "staffs-n3" {
-        let is_update = |kinds: &Vec<NoticeKind>| kinds.contains(&NoticeKind::Update);
-        assert!(!of_circles.values().any(is_update), "{name}: what comes and goes isn't written about again");
+        assert!(
+            !of_circles.values().any(|letters| has_update(letters)),
+            "{name}: what comes and goes isn't written about again"
+        );
     }
     for letter in written.iter().filter(pcn) {
         is_plain(name, &letter.letter.text);

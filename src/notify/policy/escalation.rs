@@ -20,7 +20,7 @@ use super::routing::Routing;
 use super::staff::inherited;
 use super::{Plan, Rules, covered_from, key, notice};
 use crate::config::EscalationStep;
-use crate::incident::Event;
+use crate::incident::{Event, Signature};
 use crate::notify::acknowledgement::Acknowledgement;
 use crate::notify::notice::{Audience, Notice, NoticeKind};
 use crate::time::At;
@@ -119,7 +119,9 @@ fn steps<'r>(
             })
         };
         let each = steps.iter().flat_map(at);
-        each.filter(|(at, (to, _))| {
+        let comes_and_goes = record.event.signature == Signature::Flapping;
+        let hears_no_more = move |to: &str| comes_and_goes && record.had_both.contains(ESCALATED, &key(to));
+        each.filter(move |(_, (to, _))| !hears_no_more(to)).filter(|(at, (to, _))| {
             let last = record.escalated.get(&key(to)).and_then(|letters| letters.last());
             last.is_none_or(|last| last.due < *at)
         })

@@ -9,6 +9,7 @@ use super::managers::{self, MANAGER};
 use super::record::{Manager, Record};
 use super::routing::Circle;
 use super::{Plan, Rules, blind, key};
+use crate::incident::Signature;
 use crate::limits::NOTICE_LASTS;
 use crate::notify::notice::{Audience, Notice};
 use crate::time::At;
@@ -56,7 +57,9 @@ fn since(mut opening: Notice, now: At) -> Notice {
 /// Who had both, is hit, and waits for nothing: since when, and who. Where letters still wait to leave, or are kept, those speak first.
 fn hit<'r>(record: &Record, book: &Book, rules: &Rules<'r>) -> Vec<(At, Hit<'r>)> {
     let event = &record.event;
-    if record.had_both.is_empty() || blind(event) || !rules.mail {
+    // What is known to come and go goes on for hours, and hits nobody on end.
+    let comes_and_goes = event.signature == Signature::Flapping;
+    if record.had_both.is_empty() || blind(event) || comes_and_goes || !rules.mail {
         return Vec::new();
     }
     let since =
