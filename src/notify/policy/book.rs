@@ -21,7 +21,7 @@ use super::pace::is_end;
 use super::person::{Message, Person, Standing, Told, Waiting, Word};
 use super::{key, promise};
 use crate::incident::Event;
-use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::notify::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
 use crate::time::At;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -119,6 +119,12 @@ impl Book {
     pub fn told_at(&self, notice: &Notice) -> Option<At> {
         let standing = self.standing(notice)?;
         standing.told.as_ref().map(|told| told.at).or(standing.refused)
+    }
+
+    /// When its recipient would have been told of its incident, had their hour not been full.
+    pub fn kept_by_cap(&self, notice: &Notice) -> Option<At> {
+        let kept = self.standing(notice)?.kept.as_ref().filter(|kept| kept.by == Keep::Cap)?;
+        kept.rows.first().map(|row| row.due)
     }
 
     /// When the last letter to its recipient left, or is to leave, and whether it promised another. `None`: they know nothing.

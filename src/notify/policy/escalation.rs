@@ -41,6 +41,12 @@ pub(super) fn told_since(record: &Record, book: &Book, now: At) -> Option<At> {
     staff_heard(record, book).map(|(_, at)| at.max(record.run.began)).filter(|at| *at <= now).min()
 }
 
+/// From when staff would have been told whose messages an hour were used up.
+fn beyond_the_hour(record: &Record, book: &Book) -> Option<At> {
+    let openings = record.staff.values().filter(|staff| staff.is_first_told());
+    openings.filter_map(|staff| book.kept_by_cap(&staff.opening)).min()
+}
+
 /// Those who were told as staff. Who hears first because nobody had acknowledged is among the others.
 fn staff_heard<'r>(record: &'r Record, book: &'r Book) -> impl Iterator<Item = (&'r Notice, At)> {
     let openings = record.staff.values().filter(|staff| staff.is_first_told()).map(|staff| &staff.opening);
@@ -107,7 +113,9 @@ fn steps<'r>(
     rules: &Rules<'r>,
 ) -> impl Iterator<Item = (At, (&'r str, Audience))> {
     // Whether staff have been told by the time of a step is certain: it comes after.
-    let since = told_since(record, book, At::from_millis(i64::MAX)).filter(|_| record.taken_on.is_empty());
+    // Where the hour was full, staff would know since then: the clock runs on.
+    let since = told_since(record, book, At::from_millis(i64::MAX)).or_else(|| beyond_the_hour(record, book));
+    let since = since.filter(|_| record.taken_on.is_empty());
     let (steps, routing) = (rules.escalation, rules.routing);
     // Where staff are written to anew, since their mail was refused, the clock doesn't begin anew: nobody is told twice for one step.
     let since = since.map(|since| begun_by(record, steps, routing).fold(since, At::min));

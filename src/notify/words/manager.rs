@@ -63,13 +63,14 @@ impl Letter<'_> {
         let since = self.clock(event.since);
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
-        let mut blocks = vec![Block::paragraph(Part::Began, first)];
-        blocks.push(Block::list(Part::Down, phrases::heading(event.signature, say), still_down(&reach)));
+        let mut blocks =
+            vec![Block::list(Part::Down, phrases::heading(event.signature, say), still_down(&reach))];
         blocks.extend(up(&reach, say));
         let means = say.plain(&sentences::MANAGER_ANSWERS_MEANS);
         if !means.is_empty() {
             blocks.push(Block::paragraph(Part::Means, means));
         }
+        blocks.push(Block::paragraph(Part::Began, first));
         let whose = phrases::whose_fault(event, self.practices, estate, say);
         blocks.push(Block::section(Part::Where, say.plain(&sentences::MANAGER_WHERE_HEADING), whose));
         let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
@@ -234,16 +235,19 @@ impl Letter<'_> {
         let mut used = roles
             .flat_map(|role| practice.via.iter().filter(move |used| used.role == *role))
             .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
-        let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
-        let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
         let say = self.say;
+        let call = match used.find_map(|one| Some((one, one.contact.as_ref()?))) {
+            Some((component, contact)) => {
+                let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
+                say.with(&sentences::MANAGER_CALL, [who.into(), plain::name(contact).into()])
+            }
+            // Nobody said who mends this line.
+            None => say.with(&sentences::MANAGER_CALL_THE_ICB, [plain::name(&estate.icb.name).into()]),
+        };
         let fault = phrases::one(event.signature, say);
         let names =
             [since, &plain::name(&practice.name), &plain::name(id), &fault, &plain::name(&event.incident)];
-        let what = vec![
-            say.with(&sentences::MANAGER_CALL, [who.into(), plain::name(contact).into()]),
-            say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from)),
-        ];
+        let what = vec![call, say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from))];
         Some(Block::section(Part::Call, say.plain(&sentences::MANAGER_CALL_HEADING), what))
     }
 

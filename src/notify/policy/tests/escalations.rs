@@ -369,3 +369,23 @@ proptest! {
         }
     }
 }
+
+/// A storm is when it matters most: that staff's hour is full delays what they read, and not who else is told.
+#[test]
+fn when_the_hour_of_staff_is_full_others_are_told_all_the_same() {
+    let minutes = |minutes: i64| At::from_millis(minutes * MINUTE);
+    let mut story = Story { escalation: vec![step(15, &[BOSS])], ..Story::new() };
+    story.routing = story.routing.capped(3);
+    story.tell(&event("1", 0, &["A"]));
+    story.tell(&resolved("1", 2, Reason::Recovered));
+    story.tell(&event("2", 3, &["B"]));
+    let to = |story: &Story, recipient: &str| {
+        let about = |row: &&Row| row.notice.incident == "2" && row.notice.recipient == recipient;
+        story.paper.rows.iter().filter(about).map(|row| row.notice.state.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(to(&story, DESK), [NoticeState::Kept { by: Keep::Cap }]);
+    story.reminds(minutes(17));
+    assert!(to(&story, BOSS).is_empty());
+    story.reminds(minutes(18));
+    assert_eq!(to(&story, BOSS).len(), 1);
+}

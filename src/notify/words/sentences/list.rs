@@ -49,6 +49,7 @@ sentences! {
     MANAGER_NOT_IN_YOUR_BUILDING = "manager.not_in_your_building" [];
     MANAGER_CALL_HEADING = "manager.call_heading" [];
     MANAGER_CALL = "manager.call" [Who, Contact];
+    MANAGER_CALL_THE_ICB = "manager.call_the_icb" [Icb];
     MANAGER_CALL_AND_SAY = "manager.call_and_say" [Since, Practice, Ods, Fault, Incident];
     MANAGER_MEANWHILE_HEADING = "manager.meanwhile_heading" [];
     MANAGER_CHECK_YOUR_ROUTER = "manager.check_your_router" [];
