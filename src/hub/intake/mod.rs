@@ -151,7 +151,8 @@ impl Intake {
             let mut coverage = shared.lock().await;
             let (next, told) = coverage.with(
                 (&who.practice, &who.agent),
-                plan.measured.iter().copied(),
+                // Whatever clock it was placed by, nobody has measured after now.
+                plan.measured.iter().copied().filter(|at| *at <= now),
                 whole_millis(apart),
             );
             let row = BatchRow {
