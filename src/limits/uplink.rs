@@ -97,6 +97,14 @@ pub const AHEAD_MAX: Duration = Duration::from_hours(24);
 /// How old an observation may be: what the store keeps of it would be removed at once.
 pub const BEHIND_MAX: Duration = Duration::from_hours(400 * 24);
 
+/// Observations that one line may say that an agent let go of. One that asks thirty checks a second has made fewer in all of
+/// [`BEHIND_MAX`].
+pub const THINNED_COUNT_MAX: u64 = 1_000_000_000;
+
+/// Checks of a batch of which the journal says each by itself how much of it was let go of. An agent asks a dozen, and nothing leaves the
+/// journal: without a bound a batch of 4 KiB, unpacked, would be megabytes of it.
+pub const THINNED_TOLD_MAX: usize = 32;
+
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);
 

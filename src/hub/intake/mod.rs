@@ -6,6 +6,7 @@
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
+//! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
@@ -15,6 +16,7 @@
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
 mod correction;
+mod gaps;
 pub mod keeper;
 pub mod refusal;
 pub mod routes;

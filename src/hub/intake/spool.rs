@@ -12,8 +12,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-
+use super::gaps::Gaps;
 use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
 use crate::segments::{Entry, Framer, Record};
@@ -127,6 +126,7 @@ impl Spool {
         let mut front = Frontier::default();
         let mut before: Option<u64> = None;
         let mut framer = Framer::default();
+        let mut gaps = Gaps::default();
         for record in batch {
             let is_kept = self.kept.contains(record.seq);
             if !is_kept {
@@ -154,14 +154,12 @@ impl Spool {
                         plan.fresh.push(seen);
                     }
                 }
-                Entry::Thinned(thinned) if !is_kept => {
-                    let line = json!({ "did": "thinned", "practice": thinned.practice, "seq": seq, "thinned": thinned });
-                    plan.journal.push(line.to_string());
-                }
+                Entry::Thinned(thinned) if !is_kept => gaps.add(seq, thinned),
                 Entry::Thinned(_) => plan.again += 1,
             }
         }
         plan.remember(front);
+        plan.journal.extend(gaps.entry());
         if plan.kept.stretches() > STRETCHES_MAX { Err(TooManyGaps) } else { Ok(plan) }
     }
 
