@@ -84,9 +84,10 @@ async fn take(
     let task = {
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.
-        tokio::spawn(
-            async move { hub.intake.take((&who, &spool, &state), records, &view, clock::now()).await },
-        )
+        tokio::spawn(async move {
+            let is_let_in = |agent: &str| hub.credentials.is_let_in(agent);
+            hub.intake.take((&who, &spool, &state), records, is_let_in, &view, clock::now()).await
+        })
     };
     let taken = task.await.map_err(|_| Refusal::Busy)??;
     hub.numbers.took(&taken);
