@@ -21,9 +21,9 @@ pub const WRONG_KEY_PER_SECOND: f64 = 5.0;
 pub const WRONG_KEY_BURST: f64 = 50.0;
 pub const WRONG_KEY_ALL_PER_SECOND: f64 = 200.0;
 
-/// Wrong tokens of people that one source may show, a second and at once, before it isn't heard for a while; and all together. A
-/// token has 16 characters at least, so that at this rate nobody guesses one; a person who mistypes, or a Prometheus with an old token
-/// that asks every 15 s, stays below.
+/// Wrong tokens of people that one source may show, a second and at once, before it is told that they are too many; and all together. The
+/// right one opens all the same: it has 16 characters at least, and isn't guessed at any rate. A person who mistypes, or a Prometheus with
+/// an old token that asks every 15 s, stays below.
 pub const WRONG_TOKEN_PER_SECOND: f64 = 0.5;
 pub const WRONG_TOKEN_BURST: f64 = 20.0;
 pub const WRONG_TOKEN_ALL_PER_SECOND: f64 = 1_000.0;
