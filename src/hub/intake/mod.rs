@@ -36,10 +36,11 @@ use self::shelf::Shelf;
 use self::spool::Spool;
 use super::credentials::Who;
 use super::view::View;
-use crate::agent::workers::Report;
+use crate::agent::workers::{Report, blank};
 use crate::estate::{Estate, NetworkIx, Vantage};
 use crate::journal::coverage::Coverage;
 use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK};
+use crate::observation::BYE;
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
 use crate::time::{At, whole_millis};
@@ -91,7 +92,12 @@ impl Intake {
             spools.put(practice, &row.agent, &row.spool, row.last_heard, spool);
         }
         let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
-        Self { spools: Mutex::new(spools), coverage: Mutex::new(coverage.collect()), keeper, reports }
+        Self {
+            spools: Mutex::new(spools),
+            coverage: Mutex::new(coverage.collect()),
+            keeper,
+            reports,
+        }
     }
 
     fn coverage(&self, agent: &str) -> Arc<tokio::sync::Mutex<Coverage>> {
@@ -207,6 +213,21 @@ impl Intake {
             unknown,
             trouble,
         })
+    }
+
+    /// Nobody reports for this practice any more: the last of its `agents` was revoked. From now on its silence says nothing, as after
+    /// their own goodbyes, which they can't send. `false`: there was no room for that.
+    pub async fn part(&self, practice: &str, agents: &[String], view: &View, now: At) -> bool {
+        let Some(from) = view.estate.practice(practice).map(Vantage::Practice) else { return true };
+        let Some(reports) = self.reports.upgrade() else { return false };
+        let room = tokio::time::timeout(INTAKE_ROOM_WAIT, reports.reserve_many(agents.len())).await;
+        let Ok(Ok(room)) = room else { return false };
+        for (place, agent) in room.zip(agents) {
+            let mut seen = blank(now, practice, BYE);
+            (seen.agent, seen.received) = (Some(agent.clone()), Some(now));
+            place.send(Report { generation: view.generation, from, probe: None, seen });
+        }
+        true
     }
 
     /// Returns once all that was given to the keeper before is on the disk, or it is known that it isn't.

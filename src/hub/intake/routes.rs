@@ -12,13 +12,15 @@ use futures::StreamExt as _;
 use super::correction::correct;
 use super::refusal::{Refusal, judge};
 use crate::agent::clock;
-use crate::hub::credentials::Who;
+use crate::hub::credentials::book::Denied;
 use crate::hub::credentials::live::ahead_ms;
+use crate::hub::credentials::{CredentialError, Who};
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX,
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX,
+    STATE_BYTES_MAX,
 };
 use crate::uplink::batch;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
@@ -73,6 +75,10 @@ async fn take(
     };
     let bytes = tokio::time::timeout(BATCH_WITHIN, body(headers, pieces)).await;
     let bytes = bytes.unwrap_or(Err(Refusal::Slow))?;
+    // A body may take its time, and its agent may have been revoked meanwhile.
+    if !hub.credentials.is_let_in(&who.agent) {
+        return Err(CredentialError::Denied(Denied::Revoked).into());
+    }
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
     // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
     let view = hub.view();
