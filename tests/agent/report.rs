@@ -6,6 +6,7 @@ use linewatch::observation::BYE;
 use linewatch::segments::{Entry, Record};
 use linewatch::uplink::message::AgentLine;
 
+use crate::page::page_that_says;
 use crate::refusals::Stranger;
 use crate::script::Script;
 use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, sendable, url};
@@ -179,6 +180,8 @@ async fn a_key_is_changed_while_reports_go_on_and_a_revoked_one_is_refused() {
     };
     tokio::time::timeout(DEADLINE, refused).await.expect("it is refused, and counted");
     assert_eq!(stage.agents(&at).await[0].standing, "revoked");
+    let page = page_that_says(&stage, &agent, "take what this computer reports").await;
+    assert!(page.contains("it is reached, and") && page.contains("has to enrol it again"), "{page}");
     agent.stop().await;
     hub.stop().await;
 }
