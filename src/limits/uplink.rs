@@ -105,6 +105,16 @@ pub const THINNED_COUNT_MAX: u64 = 1_000_000_000;
 /// journal: without a bound a batch of 4 KiB, unpacked, would be megabytes of it.
 pub const THINNED_TOLD_MAX: usize = 32;
 
+/// Refused batches of one source that the log tells at its usual level, a second and at once, and of all together: who is refused, and
+/// why, shows in the first few. All of them are counted, and told at level `debug`.
+pub const REFUSALS_TOLD_PER_SECOND: f64 = 1.0 / 60.0;
+pub const REFUSALS_TOLD_BURST: f64 = 3.0;
+pub const REFUSALS_TOLD_ALL_PER_SECOND: f64 = 1.0;
+pub const REFUSALS_TOLD_ALL_BURST: f64 = 20.0;
+
+/// What the log says of one, in characters: it may cite what was sent.
+pub const REFUSAL_TOLD_CHARS_MAX: usize = 240;
+
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);
 

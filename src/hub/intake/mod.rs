@@ -8,6 +8,7 @@
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
+//! | `told.rs` | which refusals the log tells everybody |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
 //! | [`routes`] | `POST /api/v1/observations` |
@@ -23,9 +24,11 @@ pub mod routes;
 mod sealing;
 mod shelf;
 pub mod spool;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +37,7 @@ use self::keeper::Job;
 use self::refusal::Refusal;
 use self::shelf::Shelf;
 use self::spool::Spool;
+use self::told::Told;
 use super::credentials::Who;
 use super::view::View;
 use crate::agent::workers::{Report, blank};
@@ -54,6 +58,7 @@ pub struct Intake {
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
     reports: mpsc::WeakSender<Report>,
+    told: Told,
 }
 
 /// Whether agents ask this probe. Whether work was done isn't theirs to say.
@@ -97,6 +102,7 @@ impl Intake {
             coverage: Mutex::new(coverage.collect()),
             keeper,
             reports,
+            told: Told::new(Instant::now()),
         }
     }
 

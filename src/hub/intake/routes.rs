@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::BodyDataStream;
 use axum::extract::{Extension, Request, State};
@@ -19,10 +20,12 @@ use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX,
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, REFUSAL_TOLD_CHARS_MAX, SPOOL_ID_CHARS_MAX,
     STATE_BYTES_MAX,
 };
+use crate::observation::harmless;
 use crate::uplink::batch;
+use crate::uplink::key;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
 pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, request: Request) -> Response {
@@ -33,13 +36,27 @@ pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, re
         Ok(answer) => (StatusCode::OK, Json(answer)).into_response(),
         Err(refusal) => {
             hub.numbers.refused(refusal.reason());
-            tracing::debug!(reason = refusal.reason(), ?from, "a batch was refused: {refusal}");
+            tell(&hub, from, &parts.headers, &refusal);
             // Nothing more is heard of whoever asks too often, or doesn't come to an end.
             if !matches!(refusal, Refusal::Flood | Refusal::Slow) {
                 let_go(pieces, BATCH_DROPPED_BYTES_MAX).await;
             }
             refusal.into_response()
         }
+    }
+}
+
+/// For whoever looks after the hub: whom it refuses, as the request says, and why.
+fn tell(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap, refusal: &Refusal) {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| key::shown(value.to_str().ok()?));
+    let agent = shown.as_ref().map(|(agent, _)| *agent);
+    let source = from.map(tracing::field::display);
+    let why: String = refusal.to_string().chars().map(harmless).take(REFUSAL_TOLD_CHARS_MAX).collect();
+    let reason = refusal.reason();
+    if hub.intake.told.tells(from, Instant::now()) {
+        tracing::info!(agent, source, reason, "a batch was refused: {why}");
+    } else {
+        tracing::debug!(agent, source, reason, "a batch was refused: {why}");
     }
 }
 
