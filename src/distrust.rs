@@ -59,19 +59,25 @@ fn of_chain(why: &webpki::Error) -> String {
     words.to_owned()
 }
 
-/// The same of an error that may have one of TLS in it, at whatever depth.
+/// How deep an error is looked into. A connection that isn't made brings one of TLS within two of `io`, within two of the client's.
+const DEPTH_MAX: usize = 32;
+
+/// The same of an error that may have one of TLS in it, at whatever depth up to [`DEPTH_MAX`].
 pub fn in_error(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // What stands in one of `io` is no source of it.
-        let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| within.and_then(|within| within.downcast_ref()));
-        if let Some(TlsError::InvalidCertificate(why)) = tls {
-            return Some(words(why, None));
+    std::iter::successors(Some(error), |error| below(*error)).take(DEPTH_MAX).find_map(|error| {
+        match error.downcast_ref() {
+            Some(TlsError::InvalidCertificate(why)) => Some(words(why, None)),
+            _ => None,
         }
-        next = error.source();
+    })
+}
+
+/// What an error comes from. Of one of `io` that is what stands in it: its `source` passes that over.
+fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(within) => Some(within),
+        None => error.source(),
     }
-    None
 }
 
 #[cfg(test)]
@@ -103,11 +109,16 @@ mod tests {
 
     #[test]
     fn one_that_stands_within_others_is_found() {
-        let tls = TlsError::InvalidCertificate(CertificateError::Revoked);
-        let deep = std::io::Error::other(std::io::Error::other(tls));
-        assert_eq!(in_error(&deep), None, "what an io error holds is looked at, once");
-        let tls = TlsError::InvalidCertificate(CertificateError::Revoked);
-        assert_eq!(in_error(&std::io::Error::other(tls)).as_deref(), Some("its certificate was revoked"));
+        let revoked = || TlsError::InvalidCertificate(CertificateError::Revoked);
+        let within = |depth: usize| {
+            (0..depth).fold(std::io::Error::other(revoked()), |error, _| std::io::Error::other(error))
+        };
+        // As it comes from the server's side of a connection; and as a client's connector wraps it once more.
+        for depth in [0, 1, 5] {
+            assert_eq!(in_error(&within(depth)).as_deref(), Some("its certificate was revoked"), "{depth}");
+        }
+        assert_eq!(in_error(&revoked()).as_deref(), Some("its certificate was revoked"));
+        assert_eq!(in_error(&within(DEPTH_MAX)), None, "somewhere it ends");
         assert_eq!(in_error(&std::io::Error::other("no TLS")), None);
     }
 }

@@ -33,6 +33,7 @@ const PURE: &[&str] = &[
     "src/notify/rehearsal.rs",
     "src/notify/words/",
     "src/hub/intake/correction.rs",
+    "src/hub/intake/gaps.rs",
     "src/hub/intake/spool.rs",
     "src/journal/body.rs",
     "src/journal/chain.rs",

@@ -1,5 +1,6 @@
 //! `linewatch agents`: who reports, and how they are; `revoke` and `rotate` their keys.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use comfy_table::{Table, presets};
@@ -119,7 +120,21 @@ fn table(agents: &[AgentLine]) -> Result<String, fmt::Error> {
             writeln!(out, "{} ({}): {}", plain(&line.practice), plain(&line.agent), plain(&remark))?;
         }
     }
+    for practice in without_any(agents) {
+        writeln!(
+            out,
+            "{practice}: nobody reports for it any more, so its silence is no incident; `linewatch enrol {practice}` makes a code",
+            practice = plain(practice)
+        )?;
+    }
     Ok(out)
+}
+
+/// The practices all of whose agents were revoked.
+fn without_any(agents: &[AgentLine]) -> BTreeSet<&str> {
+    let with =
+        |line: &&AgentLine| agents.iter().any(|one| one.practice == line.practice && one.revoked.is_none());
+    agents.iter().filter(|line| !with(line)).map(|line| line.practice.as_str()).collect()
 }
 
 /// `hscn fails, internet works`
@@ -203,6 +218,11 @@ mod tests {
             clock_ahead_ms: Some(0),
             rotating: false,
         };
+        let revoked = AgentLine { revoked: Some(at(4)), paths: Vec::new(), ..line.clone() };
+        let alone = table(std::slice::from_ref(&revoked)).expect("text");
+        assert!(alone.contains("G82002: nobody reports for it any more"), "{alone}");
+        let another = table(&[revoked, line.clone()]).expect("text");
+        assert!(!another.contains("nobody reports for it"), "{another}");
         let before = AgentLine { is_since_start: false, ..line.clone() };
         let text = table(&[line]).expect("text");
         assert!(!text.contains("not heard since"), "{text}");

@@ -16,15 +16,15 @@ use crate::notify::{AckWay, Came, Keep};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenRefused {
     Wrong,
-    /// It was compared with nothing: its source had shown too many wrong ones.
-    Unheard,
+    /// It was wrong, and its source had shown too many such.
+    TooMany,
 }
 
 impl TokenRefused {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
-            Self::Unheard => "too_many",
+            Self::TooMany => "too_many",
         }
     }
 }
@@ -187,7 +187,7 @@ impl Numbers {
         let tokens = IntCounterVec::new(
             Opts::new(
                 "linewatch_tokens_refused_total",
-                "Requests of people and of Prometheus with a wrong token, and those of sources that had shown too many wrong ones.",
+                "Requests of people and of Prometheus with a wrong token; `too_many`: from a source that had shown many such.",
             ),
             &["reason"],
         )?;
@@ -307,7 +307,7 @@ impl Numbers {
                 numbers.acknowledgements.with_label_values(&[way.as_str(), outcome.as_str()]);
             }
         }
-        for reason in [TokenRefused::Wrong, TokenRefused::Unheard] {
+        for reason in [TokenRefused::Wrong, TokenRefused::TooMany] {
             numbers.tokens.with_label_values(&[reason.as_str()]);
         }
         for word in Came::WORDS {

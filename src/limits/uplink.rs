@@ -21,9 +21,9 @@ pub const WRONG_KEY_PER_SECOND: f64 = 5.0;
 pub const WRONG_KEY_BURST: f64 = 50.0;
 pub const WRONG_KEY_ALL_PER_SECOND: f64 = 200.0;
 
-/// Wrong tokens of people that one source may show, a second and at once, before it isn't heard for a while; and all together. A
-/// token has 16 characters at least, so that at this rate nobody guesses one; a person who mistypes, or a Prometheus with an old token
-/// that asks every 15 s, stays below.
+/// Wrong tokens of people that one source may show, a second and at once, before it is told that they are too many; and all together. The
+/// right one opens all the same: it has 16 characters at least, and isn't guessed at any rate. A person who mistypes, or a Prometheus with
+/// an old token that asks every 15 s, stays below.
 pub const WRONG_TOKEN_PER_SECOND: f64 = 0.5;
 pub const WRONG_TOKEN_BURST: f64 = 20.0;
 pub const WRONG_TOKEN_ALL_PER_SECOND: f64 = 1_000.0;
@@ -96,6 +96,24 @@ pub const AHEAD_MAX: Duration = Duration::from_hours(24);
 
 /// How old an observation may be: what the store keeps of it would be removed at once.
 pub const BEHIND_MAX: Duration = Duration::from_hours(400 * 24);
+
+/// Observations that one line may say that an agent let go of. One that asks thirty checks a second has made fewer in all of
+/// [`BEHIND_MAX`].
+pub const THINNED_COUNT_MAX: u64 = 1_000_000_000;
+
+/// Checks of a batch of which the journal says each by itself how much of it was let go of. An agent asks a dozen, and nothing leaves the
+/// journal: without a bound a batch of 4 KiB, unpacked, would be megabytes of it.
+pub const THINNED_TOLD_MAX: usize = 32;
+
+/// Refused batches of one source that the log tells at its usual level, a second and at once, and of all together: who is refused, and
+/// why, shows in the first few. All of them are counted, and told at level `debug`.
+pub const REFUSALS_TOLD_PER_SECOND: f64 = 1.0 / 60.0;
+pub const REFUSALS_TOLD_BURST: f64 = 3.0;
+pub const REFUSALS_TOLD_ALL_PER_SECOND: f64 = 1.0;
+pub const REFUSALS_TOLD_ALL_BURST: f64 = 20.0;
+
+/// What the log says of one, in characters: it may cite what was sent.
+pub const REFUSAL_TOLD_CHARS_MAX: usize = 240;
 
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);

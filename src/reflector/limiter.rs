@@ -86,16 +86,6 @@ impl Limiter {
     }
 }
 
-impl Limiter {
-    /// Puts one back into both buckets: what was allowed was of no account.
-    pub(crate) fn give_back(&mut self, source: IpAddr) {
-        if let Some(bucket) = self.sources.get_mut(&one_household(source)) {
-            bucket.level = (bucket.level + 1.0).min(self.each.burst);
-        }
-        self.all.level = (self.all.level + 1.0).min(self.over_all.burst);
-    }
-}
-
 /// An IPv6 customer has a /64 at least, and as many addresses in it as it likes.
 fn one_household(source: IpAddr) -> IpAddr {
     match source.to_canonical() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
 use crate::limits::{
-    PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, STATE_BYTES_MAX, TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
+    ID_BYTES_MAX, PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, STATE_BYTES_MAX, TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
 };
 use crate::observation::harmless;
 use crate::time::At;
@@ -94,6 +94,9 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
+/// A network's name, in characters: an id of the configuration, or what stands before `=` in an agent's `--hub`.
+const NETWORK_CHARS_MAX: usize = ID_BYTES_MAX;
+
 impl State {
     /// The value of [`STATE`]: JSON in ASCII, as headers have it. What only explains is left out where it would be too long.
     pub fn header(&self) -> Result<String, serde_json::Error> {
@@ -113,8 +116,10 @@ impl State {
                 *text = text.chars().take(most).map(harmless).collect();
             }
         };
+        self.uplink.iter_mut().for_each(|network| tidy(network, NETWORK_CHARS_MAX));
         self.paths.truncate(UPLINK_HUBS_MAX);
         for path in &mut self.paths {
+            path.network.iter_mut().for_each(|network| tidy(network, NETWORK_CHARS_MAX));
             tidy(&mut path.hub, PATH_HUB_CHARS_MAX);
             path.why.iter_mut().for_each(|why| tidy(why, PATH_WHY_CHARS_MAX));
         }
@@ -316,9 +321,23 @@ mod tests {
     #[test]
     fn what_comes_from_elsewhere_is_bounded_and_harmless() {
         let long = "\u{1b}x".repeat(5_000);
-        let path = PathState { hub: long.clone(), why: Some(long.clone()), ..PathState::default() };
-        let mut state = State { trouble: Some(long), paths: vec![path; 100], ..State::default() };
+        let path = PathState {
+            network: Some(long.clone()),
+            hub: long.clone(),
+            why: Some(long.clone()),
+            ..PathState::default()
+        };
+        let mut state = State {
+            uplink: Some(long.clone()),
+            trouble: Some(long),
+            paths: vec![path; 100],
+            ..State::default()
+        };
         state.clean();
+        for network in [&state.uplink, &state.paths[0].network, &state.paths[UPLINK_HUBS_MAX - 1].network] {
+            let network = network.as_deref().expect("one");
+            assert!(network.starts_with(" x x") && network.len() == NETWORK_CHARS_MAX, "{network}");
+        }
         assert_eq!(state.paths.len(), UPLINK_HUBS_MAX);
         let why = state.paths[0].why.clone().expect("one");
         assert!(why.starts_with(" x x") && why.len() == PATH_WHY_CHARS_MAX);

@@ -37,6 +37,11 @@ impl Ranges {
         self.0.iter().fold(0, |sum, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
     }
 
+    /// The highest number.
+    pub fn last(&self) -> Option<u64> {
+        self.0.last().map(|(_, last)| *last)
+    }
+
     /// First and last of each stretch, in order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.0.iter().copied()
@@ -150,6 +155,7 @@ mod tests {
         ranges.insert(0);
         ranges.insert_stretch(9, 8);
         assert_eq!(ranges.stretches(), 2);
+        assert_eq!((ranges.last(), Ranges::new().last()), (Some(u64::MAX), None));
         assert_eq!(ranges.stretch_of(5), Some((0, 7)));
         assert_eq!(ranges.count(), 10);
         assert!("5-3".parse::<Ranges>().is_err() && "1-3,4-5".parse::<Ranges>().is_err());

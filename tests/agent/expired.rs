@@ -45,7 +45,9 @@ async fn an_expired_certificate_is_refused_and_said_and_nothing_is_lost() {
     let mut lines = BufReader::new(agent.stderr.take().unwrap()).lines();
     let says = async {
         while let Some(line) = lines.next_line().await.unwrap() {
-            if line.contains("reports wait in the spool") && line.contains("certificate expired") {
+            if line.contains("reports wait in the spool")
+                && line.contains("a certificate of its chain has expired")
+            {
                 return;
             }
         }

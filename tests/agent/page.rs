@@ -6,7 +6,7 @@ use crate::script::Script;
 use crate::stage::{DEADLINE, Stage, config_text, url};
 
 /// The page once it says this.
-async fn page_that_says(stage: &Stage, agent: &Agent, words: &str) -> String {
+pub async fn page_that_says(stage: &Stage, agent: &Agent, words: &str) -> String {
     let at = format!("http://{}/", agent.page.expect("it is served"));
     let mut changes = agent.page_changes();
     let until = async {

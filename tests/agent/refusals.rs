@@ -6,8 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use linewatch::agent::clock;
 use linewatch::agent::workers::blank;
+use linewatch::journal::Kept;
 use linewatch::limits::{BATCH_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
-use linewatch::segments::{Entry, Record};
+use linewatch::segments::{Entry, Record, Thinned, What};
+use linewatch::store::JournalReader;
 use linewatch::time::At;
 use linewatch::uplink::batch;
 use linewatch::uplink::key::{AgentKey, Tag};
@@ -67,6 +69,14 @@ impl Stranger {
     }
 }
 
+fn gap(seq: u64, at: At, count: u64) -> Record {
+    let (practice, probe) = ("G82002/westfield".to_owned(), format!("web-{seq}"));
+    Record {
+        seq,
+        entry: Entry::Thinned(Thinned { practice, probe, from: at, to: at, count, what: What::Successes }),
+    }
+}
+
 fn record(seq: u64, at: At, practice: &str) -> Record {
     Record { seq, entry: Entry::Seen(blank(at, practice, "web-0")) }
 }
@@ -99,10 +109,12 @@ async fn what_is_wrong_is_refused_counted_and_harmless() {
             .map(|x| (x >> 56) as u8)
             .take(BATCH_BYTES_MAX + 1)
             .collect();
-    let refused: [(Vec<u8>, u16, &str); 7] = [
+    let refused: [(Vec<u8>, u16, &str); 9] = [
         (pack(&[own_one(1), record(2, now, "G82002")]).unwrap(), 403, "other_practice"),
         (pack(&[record(1, now, "@hub")]).unwrap(), 403, "other_practice"),
         (pack(&[own_one(1), record(2, far, "G82002/westfield")]).unwrap(), 422, "time"),
+        (pack(&[own_one(1), gap(2, far, 1)]).unwrap(), 422, "time"),
+        (pack(&[own_one(1), gap(2, now, u64::MAX)]).unwrap(), 422, "garbage"),
         (good[..good.len() / 2].to_vec(), 400, "truncated"),
         (noise, 413, "huge"),
         (gzip(&vec![b' '; 256 * 1024 * 1024]), 413, "bomb"),
@@ -138,11 +150,11 @@ async fn what_is_wrong_is_refused_counted_and_harmless() {
     let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
     let wanted = [
         ("other_practice", 2),
-        ("time", 1),
+        ("time", 2),
         ("truncated", 1),
         ("huge", 1),
         ("bomb", 1),
-        ("garbage", 1),
+        ("garbage", 2),
         ("wrong_key", 3),
         ("kept", 3),
     ];
@@ -160,6 +172,37 @@ async fn what_is_wrong_is_refused_counted_and_harmless() {
         counted += usize::from(one.agent.is_some());
     }
     assert_eq!(counted, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_claims_of_the_future_is_placed_when_it_came_and_many_gaps_are_one_entry() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let own = Stranger::enrolled(&stage, &at, "G82002/westfield").await;
+    // Its clock is right by now, and wasn't when it noted this.
+    let ahead = clock::now().plus_millis(3_600_000);
+    let mut batch: Vec<Record> = (1..=500).map(|seq| gap(seq, ahead, 2)).collect();
+    batch.push(record(501, ahead, "G82002/westfield"));
+    let (status, answer) = own.send(&batch).await;
+    assert_eq!((status, &answer["acked"]), (200, &serde_json::json!([[1, 501]])), "{answer}");
+    hub.stop().await;
+    let seen = stage.archived(Some("G82002/westfield")).remove(0);
+    assert!(seen.received.is_some_and(|received| seen.at <= received), "{seen:?}");
+    let mut told = Vec::new();
+    let mut journal = JournalReader::open(&stage.folder.path().join("linewatch-data")).await.unwrap();
+    let take = |kept: Kept<'_>| {
+        let body = String::from_utf8_lossy(kept.body).into_owned();
+        if body.contains("\"thinned\"") {
+            told.push(body);
+        }
+    };
+    journal.walk(None, take).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let entry: Value = serde_json::from_str(&told[0]).unwrap();
+    let thinned = entry["thinned"].as_array().unwrap();
+    assert_eq!(thinned.iter().filter_map(|one| one["count"].as_u64()).sum::<u64>(), 1_000, "{entry}");
+    assert!(told[0].len() < 8 * 1024, "{} bytes", told[0].len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,13 @@
 //! An agent enrols, is told what to ask, reports, and goes on without a hub and over another address.
 
+use linewatch::agent::clock;
+use linewatch::agent::workers::blank;
 use linewatch::observation::BYE;
+use linewatch::segments::{Entry, Record};
 use linewatch::uplink::message::AgentLine;
 
+use crate::page::page_that_says;
+use crate::refusals::Stranger;
 use crate::script::Script;
 use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, sendable, url};
 
@@ -175,6 +180,51 @@ async fn a_key_is_changed_while_reports_go_on_and_a_revoked_one_is_refused() {
     };
     tokio::time::timeout(DEADLINE, refused).await.expect("it is refused, and counted");
     assert_eq!(stage.agents(&at).await[0].standing, "revoked");
+    let page = page_that_says(&stage, &agent, "take what this computer reports").await;
+    assert!(page.contains("it is reached, and") && page.contains("has to enrol it again"), "{page}");
     agent.stop().await;
     hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_the_last_agent_of_a_practice_is_revoked_its_silence_says_nothing() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let (desk, cupboard) =
+        (Stranger::enrolled(&stage, &at, "G82003").await, Stranger::enrolled(&stage, &at, "G82003").await);
+    let mut seen = hub.observations();
+    let beat = || blank(clock::now(), "G82003", "@alive");
+    for one in [&desk, &cupboard] {
+        assert_eq!(one.send(&[Record { seq: 1, entry: Entry::Seen(beat()) }]).await.0, 200);
+    }
+    let revoke = async |agent: &str| {
+        let path = format!("{at}/api/v1/agents/{agent}/revoke");
+        let asked = stage.client().post(path).header("x-linewatch", "approve");
+        assert_eq!(asked.json(&serde_json::json!({})).send().await.unwrap().status(), 200);
+    };
+    revoke(&desk.agent).await;
+    assert_eq!(cupboard.send(&[Record { seq: 2, entry: Entry::Seen(beat()) }]).await.0, 200);
+    revoke(&cupboard.agent).await;
+    let mut heard = Vec::new();
+    let goodbyes = async {
+        while heard.iter().filter(|(probe, _)| probe == "@bye").count() < 2 {
+            let one = seen.recv().await.expect("it runs");
+            heard.extend(one.agent.clone().map(|agent| (one.probe.clone(), agent)));
+        }
+    };
+    tokio::time::timeout(DEADLINE, goodbyes).await.expect("both say goodbye");
+    let expected = [
+        ("@alive", &desk.agent),
+        ("@alive", &cupboard.agent),
+        ("@alive", &cupboard.agent),
+        // In the end, of all that were heard: while another is there nobody need.
+        ("@bye", &cupboard.agent),
+        ("@bye", &desk.agent),
+    ];
+    let heard: Vec<(&str, &String)> = heard.iter().map(|(probe, agent)| (probe.as_str(), agent)).collect();
+    assert_eq!(heard, expected);
+    hub.stop().await;
+    let kept = stage.archived(Some("G82003"));
+    assert!(kept.iter().all(|seen| seen.probe == "@alive"), "nobody reported a goodbye: {kept:?}");
 }

@@ -61,6 +61,8 @@ struct Inner {
     word: Option<LastWord>,
     /// The ways to the hub.
     paths: Vec<PathState>,
+    /// The hub answers, and doesn't let this agent in.
+    is_denied: bool,
     /// When it was last to be kept.
     kept: At,
 }
@@ -84,6 +86,7 @@ impl Site {
                 asked: None,
                 word: None,
                 paths: Vec::new(),
+                is_denied: false,
                 kept: At::default(),
             }),
         }
@@ -127,6 +130,16 @@ impl Site {
         self.was_told();
     }
 
+    /// Whether the hub, where it is reached, takes nothing from this agent: its key was revoked, or isn't known.
+    pub fn denied(&self, is_denied: bool) {
+        let mut inner = self.lock();
+        if inner.is_denied != is_denied {
+            inner.is_denied = is_denied;
+            drop(inner);
+            self.was_told();
+        }
+    }
+
     /// Changes with everything that the page is told.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.told.subscribe()
@@ -146,8 +159,8 @@ impl Site {
         let Some(Asked { estate, practice, board }) = &inner.asked else {
             return Waiting::new(&inner.practice_id).render();
         };
-        let (word, paths) = (inner.word.as_ref(), inner.paths.as_slice());
-        Page::new(&Known { estate, practice: *practice, board, word, paths, now, renews }).render()
+        let (word, paths, is_denied) = (inner.word.as_ref(), inner.paths.as_slice(), inner.is_denied);
+        Page::new(&Known { estate, practice: *practice, board, word, paths, is_denied, now, renews }).render()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

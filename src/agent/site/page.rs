@@ -24,6 +24,8 @@ pub struct Known<'a> {
     pub board: &'a Board,
     pub word: Option<&'a LastWord>,
     pub paths: &'a [PathState],
+    /// The hub, where it is reached, takes nothing from this agent.
+    pub is_denied: bool,
     pub now: At,
     /// Whether the page is to renew itself.
     pub renews: bool,
@@ -50,6 +52,7 @@ pub struct Page {
     not_known: Vec<String>,
     word: Option<Word>,
     ways: Vec<Way>,
+    is_denied: bool,
     checks: Vec<Check>,
     version: &'static str,
 }
@@ -114,7 +117,7 @@ struct Way {
 }
 
 impl Way {
-    fn new(path: &PathState, estate: &Estate, now: At) -> Self {
+    fn new(path: &PathState, is_denied: bool, estate: &Estate, now: At) -> Self {
         let zone = &estate.icb.timezone;
         let network = path.network.as_deref().and_then(|id| estate.network(id));
         let name = match (network, &path.network) {
@@ -123,11 +126,16 @@ impl Way {
             (None, None) => format!("At {}", plain::name(&path.hub)),
         };
         let (shape, class, says) = match path.works {
+            Some(true) if is_denied => {
+                ("✕", "down", "it is reached, and doesn't take what this computer reports")
+            }
             Some(true) => ("✓", "ok", "it is reached"),
             Some(false) => ("✕", "down", "it is not reached"),
             None => ("?", "unknown", "not tried yet"),
         };
-        Self { name, shape, class, says, since: path.since.map(|at| Since::new(at, now, zone)) }
+        // Since when it is reached is not since when it takes nothing.
+        let since = path.since.filter(|_| !(is_denied && path.works == Some(true)));
+        Self { name, shape, class, says, since: since.map(|at| Since::new(at, now, zone)) }
     }
 }
 
@@ -141,7 +149,7 @@ struct Check {
 
 impl Page {
     pub fn new(known: &Known<'_>) -> Self {
-        let Known { estate, practice, board, word, paths, now, renews } = *known;
+        let Known { estate, practice, board, word, paths, is_denied, now, renews } = *known;
         let zone = &estate.icb.timezone;
         let overview = Overview::new(estate, board, now);
         let lists = Lists::new(estate, &overview, now);
@@ -167,7 +175,8 @@ impl Page {
             up: lists.up,
             not_known: lists.not_known,
             word: word.map(|word| Word::new(word, now, zone)),
-            ways: paths.iter().map(|path| Way::new(path, estate, now)).collect(),
+            ways: paths.iter().map(|path| Way::new(path, is_denied, estate, now)).collect(),
+            is_denied,
             checks: checks(estate, board, now),
             version: env!("CARGO_PKG_VERSION"),
         }

@@ -217,4 +217,18 @@ fn the_state_of_each_way_to_the_hub_is_told_with_since_when() {
     assert!(ways.contains(": ✓ it is reached since 22:13"), "{ways}");
     assert!(ways.contains("Over &#60;b&#62;: ? not tried yet"), "{ways}");
     assert!(ways.contains("At hub.example:9460: ? not tried yet"), "{ways}");
+    assert!(!ways.contains("doesn't take"), "{ways}");
+
+    // Its key was revoked: no way is of any use, and one that isn't reached is so still.
+    site.denied(true);
+    let page = site.page(START + Duration::from_mins(23), true).expect("a page");
+    let ways = under(&page, "ways").replace("&#39;", "'");
+    assert!(ways.contains(": ✕ it is reached, and doesn't take what this computer reports"), "{ways}");
+    assert!(
+        ways.contains("has to enrol it again") && ways.contains("it is not reached since 22:13"),
+        "{ways}"
+    );
+    site.denied(false);
+    let page = site.page(START + Duration::from_mins(23), true).expect("a page");
+    assert!(under(&page, "ways").contains(": ✓ it is reached since 22:13"), "{page}");
 }

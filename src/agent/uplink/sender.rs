@@ -356,6 +356,7 @@ impl Sender {
     /// Something was heard from the hub.
     fn all_right(&mut self) {
         (self.put_off, self.is_said) = (0, false);
+        self.site.denied(false);
         self.saw(self.link.current(), None);
     }
 
@@ -387,13 +388,20 @@ impl Sender {
                 self.saw(self.link.current(), Some(why));
                 self.link.failed(draw()).unwrap_or_default()
             }
-            NoAnswer::Denied(_) => match self.identity.turn() {
-                Ok(true) if self.put_off == 0 => {
-                    self.put_off += 1;
-                    Duration::ZERO
+            NoAnswer::Denied(_) => {
+                // It was the hub that said so.
+                self.saw(self.link.current(), None);
+                match self.identity.turn() {
+                    Ok(true) if self.put_off == 0 => {
+                        self.put_off += 1;
+                        Duration::ZERO
+                    }
+                    _ => {
+                        self.site.denied(true);
+                        UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, draw())
+                    }
                 }
-                _ => UPLINK_REFUSED_WAIT / 2 + share(UPLINK_REFUSED_WAIT / 2, draw()),
-            },
+            }
             NoAnswer::Later(_) | NoAnswer::TooLarge(_) | NoAnswer::Refused(_) => {
                 self.put_off = self.put_off.saturating_add(1);
                 UPLINK_LINGER + jitter(self.put_off, draw())

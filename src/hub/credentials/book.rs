@@ -109,6 +109,11 @@ impl Book {
         }
     }
 
+    /// Whether there is such an agent, and it wasn't revoked.
+    pub fn is_let_in(&self, id: &str) -> bool {
+        self.agents.get(id).is_some_and(|row| row.revoked_at.is_none())
+    }
+
     /// The agent that is to be changed.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut AgentRow)) -> Result<AgentRow, Denied> {
         let mut row = self.agents.get(id).cloned().ok_or(Denied::NoAgent)?;
@@ -162,7 +167,9 @@ mod tests {
         assert_eq!(book.whose(&agent.id, &other).err(), Some(Denied::Unknown));
         assert_eq!(book.whose("0123456789ab", &key).err(), Some(Denied::Unknown));
         let revoked = book.change(&agent.id, |row| row.revoked_at = Some(NOW)).expect("it is there");
+        assert!(book.is_let_in(&agent.id) && !book.is_let_in("nobody"));
         book.put_agent(revoked);
+        assert!(!book.is_let_in(&agent.id));
         assert_eq!(book.whose(&agent.id, &key).err(), Some(Denied::Revoked));
         assert_eq!(
             book.whose(&agent.id, &other).err(),

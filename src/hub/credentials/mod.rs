@@ -168,6 +168,11 @@ impl Credentials {
         Ok(who)
     }
 
+    /// Whether an agent's key is good: it is known, and wasn't revoked.
+    pub fn is_let_in(&self, agent: &str) -> bool {
+        lock(&self.book).is_let_in(agent)
+    }
+
     /// The agent's next key, which it will use once it knows that this is written down.
     pub async fn next_key(&self, who: &Who, key_tag: &str, now: At) -> Result<(), CredentialError> {
         let next = Tag::from_hex(key_tag).ok_or(Denied::Unknown)?;

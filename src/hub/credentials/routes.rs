@@ -18,6 +18,7 @@ use crate::hub::intake::routes::who;
 use crate::hub::numbers::AgentRequest;
 use crate::hub::server::Peer;
 use crate::hub::state::Hub;
+use crate::limits::AGENTS_PER_PRACTICE_MAX;
 use crate::uplink::message::{AgentLine, ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
 
 /// For people.
@@ -73,8 +74,31 @@ async fn revoke(
     let line = line_of(&hub, &id);
     if let Some(line) = &line {
         hub.asks.dismiss(&line.practice, &line.agent);
+        part(&hub, &line.practice).await;
     }
     Ok(Json(line).into_response())
+}
+
+/// Where nobody is left who could report for a practice, its silence is no fault.
+async fn part(hub: &Hub, practice: &str) {
+    let mut of_practice = hub.credentials.list();
+    of_practice.retain(|line| line.practice == practice);
+    if of_practice.iter().any(|line| line.revoked.is_none()) {
+        return;
+    }
+    // Of those that were never heard nobody waits to hear more.
+    of_practice.retain(|line| line.last_heard.is_some());
+    of_practice.sort_by_key(|line| std::cmp::Reverse(line.last_heard));
+    of_practice.truncate(AGENTS_PER_PRACTICE_MAX);
+    let agents: Vec<String> = of_practice.into_iter().map(|line| line.agent).collect();
+    if hub.intake.part(practice, &agents, &hub.view(), clock::now()).await {
+        tracing::info!(practice, "nobody is enrolled who reports for it: its silence is no incident");
+    } else {
+        tracing::warn!(
+            practice,
+            "nobody is enrolled who reports for it, and there was no room to say so: revoke the agent again, or it goes silent"
+        );
+    }
 }
 
 async fn rotate(

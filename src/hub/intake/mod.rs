@@ -6,7 +6,9 @@
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
+//! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
+//! | `told.rs` | which refusals the log tells everybody |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
 //! | [`routes`] | `POST /api/v1/observations` |
@@ -15,15 +17,18 @@
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
 mod correction;
+mod gaps;
 pub mod keeper;
 pub mod refusal;
 pub mod routes;
 mod sealing;
 mod shelf;
 pub mod spool;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -32,12 +37,14 @@ use self::keeper::Job;
 use self::refusal::Refusal;
 use self::shelf::Shelf;
 use self::spool::Spool;
+use self::told::Told;
 use super::credentials::Who;
 use super::view::View;
-use crate::agent::workers::Report;
+use crate::agent::workers::{Report, blank};
 use crate::estate::{Estate, NetworkIx, Vantage};
 use crate::journal::coverage::Coverage;
 use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK};
+use crate::observation::BYE;
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
 use crate::time::{At, whole_millis};
@@ -51,6 +58,7 @@ pub struct Intake {
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
     reports: mpsc::WeakSender<Report>,
+    told: Told,
 }
 
 /// Whether agents ask this probe. Whether work was done isn't theirs to say.
@@ -89,7 +97,13 @@ impl Intake {
             spools.put(practice, &row.agent, &row.spool, row.last_heard, spool);
         }
         let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
-        Self { spools: Mutex::new(spools), coverage: Mutex::new(coverage.collect()), keeper, reports }
+        Self {
+            spools: Mutex::new(spools),
+            coverage: Mutex::new(coverage.collect()),
+            keeper,
+            reports,
+            told: Told::new(Instant::now()),
+        }
     }
 
     fn coverage(&self, agent: &str) -> Arc<tokio::sync::Mutex<Coverage>> {
@@ -98,15 +112,17 @@ impl Intake {
     }
 
     /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
-    /// handed on by anybody else.
+    /// handed on by anybody else. `is_let_in`: whether an agent's key is good now.
     pub async fn take(
         &self,
         (who, spool_id, state): (&Who, &str, &State),
         mut batch: Vec<Record>,
+        is_let_in: impl Fn(&str) -> bool,
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
-        let spool = self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now);
+        let spool =
+            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, is_let_in);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.
@@ -151,7 +167,8 @@ impl Intake {
             let mut coverage = shared.lock().await;
             let (next, told) = coverage.with(
                 (&who.practice, &who.agent),
-                plan.measured.iter().copied(),
+                // Whatever clock it was placed by, nobody has measured after now.
+                plan.measured.iter().copied().filter(|at| *at <= now),
                 whole_millis(apart),
             );
             let row = BatchRow {
@@ -202,6 +219,21 @@ impl Intake {
             unknown,
             trouble,
         })
+    }
+
+    /// Nobody reports for this practice any more: the last of its `agents` was revoked. From now on its silence says nothing, as after
+    /// their own goodbyes, which they can't send. `false`: there was no room for that.
+    pub async fn part(&self, practice: &str, agents: &[String], view: &View, now: At) -> bool {
+        let Some(from) = view.estate.practice(practice).map(Vantage::Practice) else { return true };
+        let Some(reports) = self.reports.upgrade() else { return false };
+        let room = tokio::time::timeout(INTAKE_ROOM_WAIT, reports.reserve_many(agents.len())).await;
+        let Ok(Ok(room)) = room else { return false };
+        for (place, agent) in room.zip(agents) {
+            let mut seen = blank(now, practice, BYE);
+            (seen.agent, seen.received) = (Some(agent.clone()), Some(now));
+            place.send(Report { generation: view.generation, from, probe: None, seen });
+        }
+        true
     }
 
     /// Returns once all that was given to the keeper before is on the disk, or it is known that it isn't.

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Json, Response};
 use super::spool::TooManyGaps;
 use crate::hub::credentials::CredentialError;
 use crate::hub::credentials::book::Denied;
-use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BATCH_WITHIN, BEHIND_MAX};
-use crate::observation::Observation;
-use crate::segments::{Entry, Record};
+use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BATCH_WITHIN, BEHIND_MAX, ID_BYTES_MAX, THINNED_COUNT_MAX};
+use crate::observation::{Observation, harmless};
+use crate::segments::{Entry, Record, Thinned};
 use crate::time::At;
 use crate::uplink::batch::Unreadable;
 use crate::uplink::message::BatchProblem;
@@ -38,6 +38,8 @@ pub enum Refusal {
     Time { at: At, seqs: Ranges },
     #[error("these say that a check took {ms} ms, which can't be")]
     Length { ms: f64, seqs: Ranges },
+    #[error("these say what an agent let go of, and {why}")]
+    Thinned { why: &'static str, seqs: Ranges },
     #[error(transparent)]
     Gaps(#[from] TooManyGaps),
     #[error("there is no room for observations just now")]
@@ -83,7 +85,9 @@ impl Refusal {
             Self::Slow => "slow",
             Self::Unreadable(Unreadable::Bomb) => "bomb",
             Self::Unreadable(Unreadable::Lines) => "lines",
-            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Length { .. } => "garbage",
+            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Length { .. } | Self::Thinned { .. } => {
+                "garbage"
+            }
             Self::OtherPractice { .. } => "other_practice",
             Self::Time { .. } => "time",
             Self::Gaps(_) => "gaps",
@@ -102,9 +106,10 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::OtherPractice { .. } => StatusCode::FORBIDDEN,
-            Self::Unreadable(Unreadable::Garbage { .. }) | Self::Time { .. } | Self::Length { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Unreadable(Unreadable::Garbage { .. })
+            | Self::Time { .. }
+            | Self::Length { .. }
+            | Self::Thinned { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Gaps(_) => StatusCode::CONFLICT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -116,6 +121,7 @@ impl Refusal {
             Self::OtherPractice { seqs, .. }
             | Self::Time { seqs, .. }
             | Self::Length { seqs, .. }
+            | Self::Thinned { seqs, .. }
             | Self::Unreadable(Unreadable::Garbage { seqs, .. }) => seqs.clone(),
             _ => Ranges::new(),
         }
@@ -154,9 +160,12 @@ pub fn judge(batch: &[Record], own: &str, now: At) -> Result<(), Refusal> {
         return Err(Refusal::OtherPractice { own: own.to_owned(), seqs });
     }
     let sensible = now - BEHIND_MAX..now + AHEAD_MAX;
-    let times = batch.iter().filter_map(|record| match &record.entry {
-        Entry::Seen(seen) if !sensible.contains(&seen.at) => Some((record.seq, seen.at)),
-        _ => None,
+    let times = batch.iter().filter_map(|record| {
+        let odd = match &record.entry {
+            Entry::Seen(seen) => [Some(seen.at), None],
+            Entry::Thinned(thinned) => [Some(thinned.from), Some(thinned.to)],
+        };
+        odd.into_iter().flatten().find(|at| !sensible.contains(at)).map(|at| (record.seq, at))
     });
     let odd: Vec<(u64, At)> = times.collect();
     if let Some((_, at)) = odd.first() {
@@ -167,10 +176,28 @@ pub fn judge(batch: &[Record], own: &str, now: At) -> Result<(), Refusal> {
         _ => None,
     });
     let odd: Vec<(u64, f64)> = lengths.collect();
+    if let Some((_, ms)) = odd.first() {
+        return Err(Refusal::Length { ms: *ms, seqs: odd.iter().map(|(seq, _)| *seq).collect() });
+    }
+    let gaps = batch.iter().filter_map(|record| Some((record.seq, why_not(record.note()?)?)));
+    let odd: Vec<(u64, &'static str)> = gaps.collect();
     match odd.first() {
-        Some((_, ms)) => Err(Refusal::Length { ms: *ms, seqs: odd.iter().map(|(seq, _)| *seq).collect() }),
+        Some((_, why)) => Err(Refusal::Thinned { why, seqs: odd.iter().map(|(seq, _)| *seq).collect() }),
         None => Ok(()),
     }
+}
+
+/// Why this can't have been let go of.
+fn why_not(thinned: &Thinned) -> Option<&'static str> {
+    if thinned.to < thinned.from {
+        return Some("the first of it began after the last");
+    }
+    if thinned.count == 0 || thinned.count > THINNED_COUNT_MAX {
+        return Some("so many can't have been");
+    }
+    let probe = &thinned.probe;
+    let is_name = !probe.is_empty() && probe.len() <= ID_BYTES_MAX && probe.chars().all(|c| harmless(c) == c);
+    (!is_name).then_some("that is no check's name")
 }
 
 /// A length of time that a check can have.
@@ -189,6 +216,7 @@ fn practice_of(record: &Record) -> &str {
 mod tests {
     use super::*;
     use crate::agent::workers::blank;
+    use crate::segments::What;
 
     #[test]
     fn what_is_another_practices_or_of_another_century_is_refused_by_number() {
@@ -213,5 +241,42 @@ mod tests {
             matches!(&negative, Err(Refusal::Length { seqs, .. }) if seqs.to_string() == "3-3"),
             "{negative:?}"
         );
+    }
+
+    #[test]
+    fn what_an_agent_let_go_of_is_judged_as_what_it_saw_is() {
+        let now = At::from_millis(1_773_644_400_000);
+        let fine = Thinned {
+            practice: "G82002".to_owned(),
+            probe: "web".to_owned(),
+            from: now.plus_millis(-1_000),
+            to: now,
+            count: 5,
+            what: What::Successes,
+        };
+        let judged = |thinned: Thinned| {
+            let seen = Record { seq: 1, entry: Entry::Seen(blank(now, "G82002", "web")) };
+            judge(&[seen, Record { seq: 2, entry: Entry::Thinned(thinned) }], "G82002", now)
+        };
+        assert!(judged(fine.clone()).is_ok());
+        let (far, old) = (At::LATEST, At::default());
+        for (thinned, reason) in [
+            (Thinned { practice: "G82003".to_owned(), ..fine.clone() }, "other_practice"),
+            (Thinned { to: far, ..fine.clone() }, "time"),
+            (Thinned { from: old, ..fine.clone() }, "time"),
+            (Thinned { from: now, to: now.plus_millis(-1), ..fine.clone() }, "garbage"),
+            (Thinned { count: u64::MAX, ..fine.clone() }, "garbage"),
+            (Thinned { count: 0, ..fine.clone() }, "garbage"),
+            (Thinned { probe: "x".repeat(ID_BYTES_MAX + 1), ..fine.clone() }, "garbage"),
+            (Thinned { probe: "\u{1b}[2J".to_owned(), ..fine.clone() }, "garbage"),
+            (Thinned { probe: String::new(), ..fine }, "garbage"),
+        ] {
+            let refusal = judged(thinned.clone()).expect_err("it can't be");
+            assert_eq!(
+                (refusal.reason(), refusal.refused().to_string().as_str()),
+                (reason, "2-2"),
+                "{thinned:?}"
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::BodyDataStream;
 use axum::extract::{Extension, Request, State};
@@ -12,15 +13,19 @@ use futures::StreamExt as _;
 use super::correction::correct;
 use super::refusal::{Refusal, judge};
 use crate::agent::clock;
-use crate::hub::credentials::Who;
+use crate::hub::credentials::book::Denied;
 use crate::hub::credentials::live::ahead_ms;
+use crate::hub::credentials::{CredentialError, Who};
 use crate::hub::server::{Peer, let_go};
 use crate::hub::state::Hub;
 use crate::incident::Event;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX,
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, REFUSAL_TOLD_CHARS_MAX, SPOOL_ID_CHARS_MAX,
+    STATE_BYTES_MAX,
 };
+use crate::observation::harmless;
 use crate::uplink::batch;
+use crate::uplink::key;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
 pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, request: Request) -> Response {
@@ -31,13 +36,27 @@ pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, re
         Ok(answer) => (StatusCode::OK, Json(answer)).into_response(),
         Err(refusal) => {
             hub.numbers.refused(refusal.reason());
-            tracing::debug!(reason = refusal.reason(), ?from, "a batch was refused: {refusal}");
+            tell(&hub, from, &parts.headers, &refusal);
             // Nothing more is heard of whoever asks too often, or doesn't come to an end.
             if !matches!(refusal, Refusal::Flood | Refusal::Slow) {
                 let_go(pieces, BATCH_DROPPED_BYTES_MAX).await;
             }
             refusal.into_response()
         }
+    }
+}
+
+/// For whoever looks after the hub: whom it refuses, as the request says, and why.
+fn tell(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap, refusal: &Refusal) {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| key::shown(value.to_str().ok()?));
+    let agent = shown.as_ref().map(|(agent, _)| *agent);
+    let source = from.map(tracing::field::display);
+    let why: String = refusal.to_string().chars().map(harmless).take(REFUSAL_TOLD_CHARS_MAX).collect();
+    let reason = refusal.reason();
+    if hub.intake.told.tells(from, Instant::now()) {
+        tracing::info!(agent, source, reason, "a batch was refused: {why}");
+    } else {
+        tracing::debug!(agent, source, reason, "a batch was refused: {why}");
     }
 }
 
@@ -73,6 +92,10 @@ async fn take(
     };
     let bytes = tokio::time::timeout(BATCH_WITHIN, body(headers, pieces)).await;
     let bytes = bytes.unwrap_or(Err(Refusal::Slow))?;
+    // A body may take its time, and its agent may have been revoked meanwhile.
+    if !hub.credentials.is_let_in(&who.agent) {
+        return Err(CredentialError::Denied(Denied::Revoked).into());
+    }
     let text = if is_packed { batch::unpack(&bytes)? } else { bytes };
     // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
     let view = hub.view();
@@ -84,9 +107,10 @@ async fn take(
     let task = {
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.
-        tokio::spawn(
-            async move { hub.intake.take((&who, &spool, &state), records, &view, clock::now()).await },
-        )
+        tokio::spawn(async move {
+            let is_let_in = |agent: &str| hub.credentials.is_let_in(agent);
+            hub.intake.take((&who, &spool, &state), records, is_let_in, &view, clock::now()).await
+        })
     };
     let taken = task.await.map_err(|_| Refusal::Busy)??;
     hub.numbers.took(&taken);

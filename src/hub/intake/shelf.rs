@@ -30,15 +30,18 @@ impl Shelf {
         own.insert(id.to_owned(), (heard, Arc::new(tokio::sync::Mutex::new(spool))));
     }
 
-    /// The spool with this id, which `who` reports from now.
-    pub fn find(&mut self, who: &Who, id: &str, now: At) -> Shared {
+    /// The spool with this id, which `who` reports from now. `is_let_in`: whether an agent's key is good; of one that was revoked nothing
+    /// is taken over. Whoever had its key may have said of any number that it was reported, or that there is nothing more of it, and
+    /// what comes with that number would be acknowledged without being kept. Rather a batch whose answer got lost counts twice.
+    pub fn find(&mut self, who: &Who, id: &str, now: At, is_let_in: impl Fn(&str) -> bool) -> Shared {
         let of_practice = self.practices.entry(who.practice.clone()).or_default();
         let known = of_practice.get(&who.agent).and_then(|own| own.get(id));
         // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
         // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
         // same practice could make up an id, and have taken away what that practice reports.
         let before = || {
-            let same = of_practice.values().filter_map(|own| own.get(id));
+            let good = of_practice.iter().filter(|(agent, _)| is_let_in(agent));
+            let same = good.filter_map(|(_, own)| own.get(id));
             same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
         };
         let found = known.or_else(before).map(|(_, shared)| shared.clone()).unwrap_or_default();
@@ -69,9 +72,10 @@ mod tests {
     fn one_that_enrolled_again_goes_on_with_its_spool_and_nobody_else_does() {
         let mut shelf = Shelf::default();
         shelf.put("G82002", "old", "s", at(10), Spool::default());
-        let first = shelf.find(&who("G82002", "old", at(0)), "s", at(20));
+        let first = shelf.find(&who("G82002", "old", at(0)), "s", at(20), |_| true);
         let is_it = |shelf: &mut Shelf, practice: &str, agent: &str, enrolled: i64| {
-            Arc::ptr_eq(&shelf.find(&who(practice, agent, at(enrolled)), "s", at(40)), &first)
+            let found = shelf.find(&who(practice, agent, at(enrolled)), "s", at(40), |_| true);
+            Arc::ptr_eq(&found, &first)
         };
         assert!(is_it(&mut shelf, "G82002", "new", 30), "heard last before the new one enrolled");
         assert!(!is_it(&mut shelf, "G82002", "copy", 15), "the old one was heard since");
@@ -80,14 +84,32 @@ mod tests {
     }
 
     #[test]
+    fn of_one_that_was_revoked_nothing_is_taken_over() {
+        let mut shelf = Shelf::default();
+        shelf.put("G82002", "revoked", "s", at(10), Spool::default());
+        shelf.put("G82002", "good", "s", at(5), Spool::default());
+        let find = |shelf: &mut Shelf, agent: &str| {
+            shelf.find(&who("G82002", agent, at(30)), "s", at(40), |agent| agent != "revoked")
+        };
+        let revoked = shelf.practices["G82002"]["revoked"]["s"].1.clone();
+        let good = shelf.practices["G82002"]["good"]["s"].1.clone();
+        let found = find(&mut shelf, "new");
+        assert!(
+            !Arc::ptr_eq(&found, &revoked) && Arc::ptr_eq(&found, &good),
+            "the other one's is the same spool"
+        );
+        assert!(Arc::ptr_eq(&find(&mut shelf, "new"), &found), "and it goes on with that");
+    }
+
+    #[test]
     fn of_many_spools_of_one_agent_those_heard_last_stay() {
         let mut shelf = Shelf::default();
         let agent = who("G82002", "a", at(0));
-        let first = shelf.find(&agent, "s0", at(0));
+        let first = shelf.find(&agent, "s0", at(0), |_| true);
         for n in 1..=SPOOLS_PER_AGENT_MAX {
-            shelf.find(&agent, &format!("s{n}"), at(n.try_into().expect("few")));
+            shelf.find(&agent, &format!("s{n}"), at(n.try_into().expect("few")), |_| true);
         }
         assert_eq!(shelf.practices["G82002"]["a"].len(), SPOOLS_PER_AGENT_MAX);
-        assert!(!Arc::ptr_eq(&first, &shelf.find(&agent, "s0", at(-1))), "it was let go of");
+        assert!(!Arc::ptr_eq(&first, &shelf.find(&agent, "s0", at(-1), |_| true)), "it was let go of");
     }
 }

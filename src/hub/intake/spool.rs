@@ -12,8 +12,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-
+use super::gaps::Gaps;
 use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
 use crate::segments::{Entry, Framer, Record};
@@ -99,7 +98,8 @@ impl Spool {
         self.kept.is_empty()
     }
 
-    /// What a batch would change. `floor`: the agent has nothing below any more. Records are in order.
+    /// What a batch would change. `floor`: the agent has nothing below any more; passed over where it is above all that it has shown.
+    /// Records are in order.
     /// `apart`: as long as this without a result, and nobody measured; then the next result of each check is recorded whatever it is.
     /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.
     pub fn plan(
@@ -121,12 +121,16 @@ impl Spool {
             numbers: batch.iter().map(|record| record.seq).collect(),
             frontiers: self.frontiers.clone(),
         };
-        if let Some(below) = floor.checked_sub(1) {
+        // It can't have done with numbers that nobody has seen any of; what comes with them later must be kept, and is new till then.
+        let highest = [&self.kept, &self.taken, &plan.numbers].into_iter().filter_map(Ranges::last).max();
+        let below = floor.checked_sub(1).filter(|below| highest.is_some_and(|highest| *below <= highest));
+        if let Some(below) = below {
             plan.kept.insert_stretch(0, below);
         }
         let mut front = Frontier::default();
         let mut before: Option<u64> = None;
         let mut framer = Framer::default();
+        let mut gaps = Gaps::default();
         for record in batch {
             let is_kept = self.kept.contains(record.seq);
             if !is_kept {
@@ -154,14 +158,12 @@ impl Spool {
                         plan.fresh.push(seen);
                     }
                 }
-                Entry::Thinned(thinned) if !is_kept => {
-                    let line = json!({ "did": "thinned", "practice": thinned.practice, "seq": seq, "thinned": thinned });
-                    plan.journal.push(line.to_string());
-                }
+                Entry::Thinned(thinned) if !is_kept => gaps.add(seq, thinned),
                 Entry::Thinned(_) => plan.again += 1,
             }
         }
         plan.remember(front);
+        plan.journal.extend(gaps.entry());
         if plan.kept.stretches() > STRETCHES_MAX { Err(TooManyGaps) } else { Ok(plan) }
     }
 
@@ -322,6 +324,20 @@ mod tests {
         let last = gaps.last().expect("many").seq;
         both(&mut spool, gaps, last);
         assert_eq!(spool.kept.stretches(), 1);
+    }
+
+    #[test]
+    fn a_floor_above_all_that_was_shown_is_passed_over_and_what_comes_below_it_is_kept() {
+        let mut spool = Spool::default();
+        let beyond = both(&mut spool, Vec::new(), 1_000);
+        assert!(beyond.kept.is_empty(), "{}", beyond.kept);
+        assert_eq!(both(&mut spool, vec![record(10, true)], 1_000).kept.to_string(), "10-10");
+        let later = both(&mut spool, vec![record(11, true), record(500, true)], 0);
+        assert_eq!((later.fresh.len(), later.frames.is_empty()), (2, false), "they are new, and written");
+        // One above the last is a spool of which the hub has all.
+        assert_eq!(both(&mut spool, Vec::new(), 501).kept.to_string(), "0-500");
+        assert_eq!(both(&mut spool, vec![record(501, true)], 501).fresh.len(), 1);
+        assert_eq!(both(&mut spool, Vec::new(), u64::MAX).kept.to_string(), "0-501");
     }
 
     /// What a reader makes of rows: the changes alone.
