@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::key;
-use super::pace::NEVER_TOLD;
+use super::pace::{NEVER_TOLD, is_end};
 use crate::incident::{Event, EventKind};
 use crate::limits::{NOTICE_LASTS, NOTICE_REMEMBERED};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -48,7 +48,6 @@ impl HadBoth {
 
     /// A notice was planned. `is_escalated`: its recipient was told because nobody had acknowledged.
     pub fn hear(&mut self, notice: &Notice, is_escalated: bool) {
-        let is_end = matches!(notice.kind, NoticeKind::Back | NoticeKind::Correction);
         // An end in no thread is kept beside a beginning that was kept: they have had neither.
         let is_said = notice.thread.is_some()
             && !matches!(&notice.state, NoticeState::Withheld { why } if why == NEVER_TOLD);
@@ -57,19 +56,22 @@ impl HadBoth {
             Audience::Staff | Audience::Role { .. } => return,
             Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => notice.audience.who(),
         };
-        if is_end && is_said {
+        if is_end(notice) && is_said {
             *self.0.entry(who).or_default().entry(key(&notice.recipient)).or_default() += 1;
         }
     }
 
-    /// The recipient of this end never heard of it after all.
-    pub fn forget(&mut self, end: &Notice) {
-        let who = match end.audience {
+    /// The recipient of this letter never hears of it after all. If it was an end, they haven't had both.
+    pub fn forget(&mut self, letter: &Notice) {
+        if !is_end(letter) {
+            return;
+        }
+        let who = match letter.audience {
             Audience::Staff | Audience::Role { .. } => ESCALATED.to_owned(),
-            Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => end.audience.who(),
+            Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => letter.audience.who(),
         };
         let Some(they) = self.0.get_mut(&who) else { return };
-        let recipient = key(&end.recipient);
+        let recipient = key(&letter.recipient);
         if let Some(times) = they.get_mut(&recipient) {
             *times = times.saturating_sub(1);
             if *times == 0 {

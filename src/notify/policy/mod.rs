@@ -282,7 +282,7 @@ impl Ledger {
     pub fn keep(&mut self, letters: &Letters, by: Keep, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
         let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
-        // Those are ends: whoever plans what is told next had been done with them.
+        // Whoever plans what is told next had been done with ends.
         for letter in unheard {
             let open = self.incidents.get_mut(&letter.incident);
             if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {

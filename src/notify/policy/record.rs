@@ -191,7 +191,11 @@ impl Record {
             // An opening that was withdrawn before it left is as if it had never been, and after an end nothing is to be said.
             (NoticeKind::Opening, NoticeState::Withheld { .. })
             | (NoticeKind::Back | NoticeKind::Correction | NoticeKind::Escalation | NoticeKind::Digest, _) => {
-                self.managers.remove(&key(&notice.recipient));
+                // A letter that was told later, and under another id, ends nothing that was said after what it tells of.
+                let is_later = |manager: &Manager| matches!(manager, Manager::Opened(opening) if opening.event_at > notice.event_at);
+                if !self.managers.get(&key(&notice.recipient)).is_some_and(is_later) {
+                    self.managers.remove(&key(&notice.recipient));
+                }
                 return;
             }
             (NoticeKind::Inherited | NoticeKind::Opening, _) => Manager::Opened(notice.clone()),
