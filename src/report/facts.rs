@@ -170,6 +170,11 @@ impl Facts {
         }
     }
 
+    /// Before the first fact nobody knows anything, whatever the check.
+    pub fn before_the_first(&self) -> Spans {
+        self.since.map_or_else(Spans::default, |since| Spans::one(At::default(), since))
+    }
+
     /// When nobody measured between two moments, whatever the check; what came before the first fact among it.
     pub fn not_measured(&self, from: At, to: At) -> Spans {
         let before = self.since.unwrap_or(to);

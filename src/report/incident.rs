@@ -7,7 +7,7 @@ use super::facts::{Facts, OperatorLine, Planned};
 use super::fixes::{Effects, FixFigures, by_incident};
 use super::measured::{Gaps, all_measured};
 use super::names::{Moment, NamedCause, ordinal};
-use super::story::{Cost, Index, Measure, Story, counts, of_work, state};
+use super::story::{Cost, Index, Measure, Story, counts, of_work, state, that_count};
 use super::told::{AcknowledgementFigures, NoticeTold, Told};
 use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
@@ -136,10 +136,10 @@ impl IncidentFigures {
         let zone = &estate.icb.timezone;
         let moment = |at: At| Moment::new(at, zone);
         let core = ground.hours.between(zone, story.from, story.to);
-        let whole = Spans::one(story.from, story.to);
         let planned = story.planned(ground);
         let lines = by_incident(facts).remove(incident).unwrap_or_default();
         let mut effects = Effects::new(&lines, ground.now);
+        let before = facts.before_the_first();
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()
@@ -150,7 +150,7 @@ impl IncidentFigures {
                 let costs = story.costs(ground, named, &known, &gaps);
                 let practice = &estate.practices[ix.at()];
                 if !lines.is_empty() {
-                    effects.take(&practice.id, &story.checks(named, &known), &gaps.all);
+                    effects.take(&practice.id, &story.checks(named, &known), &gaps.all.or(&before));
                 }
                 let work = story.work_at(&planned, &practice.id);
                 PracticeFigures {
@@ -178,9 +178,9 @@ impl IncidentFigures {
             since: moment(story.from),
             opened: moment(story.first.at),
             resolved: (story.state != State::Open).then(|| moment(story.to)),
-            length_ms: whole.total_ms(),
-            core_ms: core.total_ms(),
-            planned_ms: of_work(&planned).and(&whole).total_ms(),
+            length_ms: story.open.total_ms(),
+            core_ms: story.open.common_ms(&core),
+            planned_ms: of_work(&planned).and(&story.open).total_ms(),
             unmeasured_ms: facts.not_measured(story.from, story.to).total_ms(),
             practices_affected: practices.len(),
             patients: practices.iter().filter_map(|p| p.patients).map(u64::from).sum(),
@@ -299,7 +299,8 @@ fn trend(ground: &Ground<'_>, story: &Story<'_>) -> Vec<String> {
     if !story.counts() {
         return Vec::new();
     }
-    let ends = ground.facts.incidents.values().filter_map(|events| events.first().zip(events.last()));
+    let ends = ground.facts.incidents.values().map(|events| that_count(events));
+    let ends = ends.filter_map(|events| events.first().zip(events.last()));
     let earlier = ends.filter(|(first, last)| {
         counts(state(last), last)
             && year(first.at) == year(story.first.at)

@@ -234,6 +234,7 @@ fn practice_by_practice(
     for (practice, stories) in named.filter(|(practice, all)| !all.is_empty() && wanted(*practice)) {
         let gaps = whole_estate.at(facts, practice);
         let known = all_measured(ground, practice, &gaps);
+        let before = ground.facts.before_the_first();
         let mut losses: BTreeMap<Measure, Losses> = BTreeMap::new();
         for toll in stories {
             let toll = &mut tolls[*toll];
@@ -243,7 +244,7 @@ fn practice_by_practice(
                 effects.take(
                     &ground.estate.practices[practice.at()].id,
                     &toll.story.checks(named, &known),
-                    &gaps.all,
+                    &gaps.all.or(&before),
                 );
             }
             let mut any = Vec::new();
@@ -321,7 +322,7 @@ fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
         signature: story.last.signature.as_str().to_owned(),
         since: Moment::new(story.from, zone),
         resolved: (story.state != State::Open).then(|| Moment::new(story.to, zone)),
-        length_ms: story.to.millis_since(story.from),
+        length_ms: story.open.total_ms(),
         practices: practices.len(),
         patients: sizes.map(u64::from).sum(),
         practice_no_answer_ms: practices.iter().map(|(_, spans)| spans.total_ms()).sum(),

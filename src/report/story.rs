@@ -41,12 +41,15 @@ pub(super) struct OfCheck {
 #[derive(Debug)]
 pub(super) struct Story<'a> {
     pub events: &'a [Event],
+    /// Of those that count ([`that_count`]).
     pub first: &'a Event,
     pub last: &'a Event,
     pub state: State,
     /// From the estimate of its beginning to its end, or to now.
     pub from: At,
     pub to: At,
+    /// When it was open: it may have been over, and begun anew.
+    pub open: Spans,
     pub named: BTreeMap<PracticeIx, Spans>,
     /// By probe: what it speaks for; `None`: the incident isn't about it.
     about: Vec<Option<Measure>>,
@@ -77,33 +80,70 @@ pub(super) fn state(last: &Event) -> State {
     }
 }
 
+/// An incident that was over may begin anew under its number. What is then withdrawn, or proves to be another's, takes nothing from what
+/// was before: the events up to its last end that was so, or all where there is none.
+pub(super) fn that_count(events: &[Event]) -> &[Event] {
+    let is_cancelled = events.last().is_some_and(|last| is_cancelling(state(last)));
+    let recovered = |event: &Event| state(event) == State::Recovered;
+    let end = events.iter().rposition(recovered).filter(|_| is_cancelled);
+    end.and_then(|end| events.get(..=end)).unwrap_or(events)
+}
+
+const fn is_cancelling(state: State) -> bool {
+    matches!(state, State::Withdrawn | State::Merged)
+}
+
+/// Of each event, whether the time between a beginning and an end that it belongs to was withdrawn or is another's, though others of
+/// the incident aren't.
+fn cancelled(counted: &[Event]) -> Vec<bool> {
+    let mut is_cancelled = false;
+    let is_all = counted.last().is_none_or(|last| is_cancelling(state(last)));
+    let mut all: Vec<bool> = counted
+        .iter()
+        .rev()
+        .map(|event| {
+            if event.event == EventKind::Resolved {
+                is_cancelled = is_cancelling(state(event)) && !is_all;
+            }
+            is_cancelled
+        })
+        .collect();
+    all.reverse();
+    all
+}
+
 /// Whether an incident's figures count: it was so, they aren't another's, and it isn't linewatch's own line.
 pub(super) fn counts(state: State, last: &Event) -> bool {
-    !matches!(state, State::Withdrawn | State::Merged)
-        && last.cause.iter().all(|cause| cause.kind != Cause::MONITOR)
+    !is_cancelling(state) && last.cause.iter().all(|cause| cause.kind != Cause::MONITOR)
 }
 
 impl<'a> Story<'a> {
     /// `None`: there are no events.
     pub fn new(ground: &Ground<'a>, index: &Index<'_>, events: &'a [Event]) -> Option<Self> {
-        let (first, last) = (events.first()?, events.last()?);
+        let counted = that_count(events);
+        let (first, last) = (counted.first()?, counted.last()?);
         let state = state(last);
-        let from = events.iter().map(|event| event.since).min()?.min(first.at);
+        let from = counted.iter().map(|event| event.since).min()?.min(first.at);
         let to = if state == State::Open { ground.now.max(last.at) } else { last.at };
         let mut named: BTreeMap<PracticeIx, Vec<(At, At)>> = BTreeMap::new();
-        for (place, event) in
-            events.iter().enumerate().filter(|(_, event)| event.event != EventKind::Resolved)
-        {
+        let mut open = Vec::new();
+        let cancelled = cancelled(counted);
+        let told = counted.iter().zip(&cancelled).enumerate();
+        let told =
+            told.filter(|(_, (event, is_cancelled))| event.event != EventKind::Resolved && !**is_cancelled);
+        for (place, (event, _)) in told {
             let begins = if place == 0 { from } else { event.at };
-            let ends = events.get(place + 1).map_or(to, |next| next.at);
+            let ends = counted.get(place + 1).map_or(to, |next| next.at);
+            open.push((begins, ends));
             for practice in event.practices.iter().filter_map(|id| index.practices.get(id.as_str())) {
                 named.entry(*practice).or_default().push((begins, ends));
             }
         }
         let named = named.into_iter().map(|(practice, all)| (practice, Spans::new(all))).collect();
         let about = ground.estate.probes.iter();
-        let about = about.map(|probe| is_about(ground, events, probe.network, probe.service)).collect();
-        Some(Self { events, first, last, state, from, to, named, about })
+        let about = about.map(|probe| is_about(ground, counted, probe.network, probe.service)).collect();
+        let open = Spans::new(open);
+        Some(Self { events, first, last, state, from, to, open, named, about })
     }
 
     pub fn counts(&self) -> bool {

@@ -8,6 +8,7 @@ mod gaps;
 mod journal;
 mod kent;
 mod random;
+mod reopened;
 mod restart;
 mod told;
 mod year;
