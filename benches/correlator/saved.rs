@@ -51,11 +51,12 @@ impl Saved {
         let program = format!("{:?}", digest(&SHA256, &program));
         let diagnosers = diagnosers.iter().map(|name| (*name).to_owned()).collect();
         let counted = Counted { program, diagnosers, reask };
-        let named = || format!("{}", path.display());
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let file_ref = file.as_mut().map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        let named = || path.display().to_string();
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.read(true).write(true).create(true).truncate(false).open(path).with_context(named)?;
         let mut text = String::new();
-        file_ref.read_to_string(&mut text).with_context(named)?;
+        file.read_to_string(&mut text).with_context(named)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let mut lines = text[..whole].lines().zip(1..);
         let mut done = BTreeMap::new();
@@ -79,7 +80,6 @@ impl Saved {
                 .with_context(|| format!("{}:{number}: no such tier or family", path.display()))?;
             done.insert((tier, family, line.seed), line.marks);
         }
-        let mut file = file?;
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
         if whole == 0 {

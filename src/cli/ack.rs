@@ -1,8 +1,8 @@
 //! `linewatch ack INCIDENT`: say who has an incident in hand.
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
-use super::status::print;
+use super::change::{change, goes_on};
+use super::client::{Where, plain};
 use crate::hub::acknowledge::{AckAnswer, AckRequest};
 
 #[derive(Debug, clap::Args)]
@@ -24,31 +24,14 @@ pub struct Args {
 
 /// Exit status: 0 acknowledged (now or before), 2 there is no such incident or it is over for long, 3 it could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    block_on(async {
-        let client = Client::new(&args.place)?;
-        let request = AckRequest { by: args.by, note: args.note };
-        let path = ["api", "v1", "incidents", &args.incident, "acknowledge"];
-        match client.change::<AckAnswer>(&path, &request).await {
-            Ok(answer) => {
-                print(args.json, &answer, || Ok(words(&args.incident, &answer)))?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
+    let request = AckRequest { by: args.by, note: args.note };
+    let path = ["api", "v1", "incidents", &args.incident, "acknowledge"];
+    change::<AckAnswer>((&args.place, args.json), &path, &request, |answer| words(&args.incident, answer))
 }
 
 fn words(asked: &str, answer: &AckAnswer) -> String {
     let (incident, by) = (plain(&answer.incident), plain(&answer.acknowledgement.by));
-    let goes_on = if asked == answer.incident {
-        String::new()
-    } else {
-        format!("{} goes on as {incident}. ", plain(asked))
-    };
+    let goes_on = goes_on(asked, &answer.incident);
     if answer.already {
         return format!("{goes_on}{by} had taken {incident} on at {}.", answer.acknowledgement.at);
     }

@@ -6,7 +6,8 @@ use std::fmt::{self, Write as _};
 use comfy_table::{Table, presets};
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
+use super::change::change;
+use super::client::{Client, Where, block_on, plain};
 use super::status::print;
 use crate::uplink::message::{AgentLine, ByRequest};
 
@@ -54,21 +55,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Some(What::Revoke(which)) => (which, "revoke", "is revoked"),
         Some(What::Rotate(which)) => (which, "rotate", "is asked for a new key"),
     };
-    block_on(async {
-        let client = Client::new(&which.place)?;
-        let path = ["api", "v1", "agents", &which.id, verb];
-        match client.change::<AgentLine>(&path, &ByRequest { by: which.by.clone() }).await {
-            Ok(line) => {
-                let said = || Ok(format!("{} of {} {done}.", plain(&line.agent), plain(&line.practice)));
-                print(json, &line, said)?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
+    let path = ["api", "v1", "agents", &which.id, verb];
+    change::<AgentLine>((&which.place, json), &path, &ByRequest { by: which.by.clone() }, |line| {
+        format!("{} of {} {done}.", plain(&line.agent), plain(&line.practice))
     })
 }
 

@@ -1,8 +1,8 @@
 //! `linewatch approve INCIDENT`: let practice managers be told.
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
-use super::status::print;
+use super::change::change;
+use super::client::{Where, plain};
 use crate::hub::api::{ApproveAnswer, ApproveRequest};
 
 #[derive(Debug, clap::Args)]
@@ -21,22 +21,9 @@ pub struct Args {
 
 /// Exit status: 0 approved (now or before), 2 there is no such incident, 3 it could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    block_on(async {
-        let client = Client::new(&args.place)?;
-        let request = ApproveRequest { by: args.by };
-        let path = ["api", "v1", "incidents", &args.incident, "approve"];
-        match client.change::<ApproveAnswer>(&path, &request).await {
-            Ok(answer) => {
-                print(args.json, &answer, || Ok(words(&answer)))?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
+    let request = ApproveRequest { by: args.by };
+    let path = ["api", "v1", "incidents", &args.incident, "approve"];
+    change::<ApproveAnswer>((&args.place, args.json), &path, &request, words)
 }
 
 fn words(answer: &ApproveAnswer) -> String {

@@ -1,8 +1,8 @@
 //! `linewatch enrol PRACTICE`: a one-time code for an agent.
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
-use super::status::print;
+use super::change::change;
+use super::client::{Where, plain};
 use crate::uplink::message::{CodeAnswer, CodeRequest};
 
 #[derive(Debug, clap::Args)]
@@ -21,21 +21,8 @@ pub struct Args {
 
 /// Exit status: 0 here is a code, 2 there is no such practice, 3 it could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    block_on(async {
-        let client = Client::new(&args.place)?;
-        let request = CodeRequest { practice: args.practice, by: args.by };
-        match client.change::<CodeAnswer>(&["api", "v1", "agents", "enrol"], &request).await {
-            Ok(answer) => {
-                print(args.json, &answer, || Ok(words(&answer)))?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
+    let request = CodeRequest { practice: args.practice, by: args.by };
+    change::<CodeAnswer>((&args.place, args.json), &["api", "v1", "agents", "enrol"], &request, words)
 }
 
 fn words(answer: &CodeAnswer) -> String {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
-use super::status::print;
+use super::change::{change, goes_on};
+use super::client::{Where, plain};
 use crate::hub::fixes::{FixAnswer, FixLine, FixRequest};
 use crate::time::At;
 
@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", conflicts_with = "ago")]
     at: Option<At>,
     /// How long ago it was done: 20m, 2h
-    #[arg(long, value_name = "TIME", value_parser = length)]
+    #[arg(long, value_name = "TIME", value_parser = crate::config::length_of_time)]
     ago: Option<Duration>,
     /// Who did it, for letters and the journal
     #[arg(long, value_name = "NAME", env = "USER")]
@@ -30,38 +30,17 @@ pub struct Args {
     json: bool,
 }
 
-fn length(text: &str) -> Result<Duration, String> {
-    crate::config::length_of_time(text)
-}
-
 /// Exit status: 0 recorded (now or before), 2 there is no such incident, 3 it was refused or could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    block_on(async {
-        let client = Client::new(&args.place)?;
-        let ago_seconds = args.ago.map(|ago| ago.as_secs());
-        let request = FixRequest { what: args.what, at: args.at, ago_seconds, by: args.by };
-        let path = ["api", "v1", "incidents", &args.incident, "fixes"];
-        match client.change::<FixAnswer>(&path, &request).await {
-            Ok(answer) => {
-                print(args.json, &answer, || Ok(words(&args.incident, &answer)))?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
+    let ago_seconds = args.ago.map(|ago| ago.as_secs());
+    let request = FixRequest { what: args.what, at: args.at, ago_seconds, by: args.by };
+    let path = ["api", "v1", "incidents", &args.incident, "fixes"];
+    change::<FixAnswer>((&args.place, args.json), &path, &request, |answer| words(&args.incident, answer))
 }
 
 fn words(asked: &str, answer: &FixAnswer) -> String {
     let incident = plain(&answer.incident);
-    let goes_on = if asked == answer.incident {
-        String::new()
-    } else {
-        format!("{} goes on as {incident}. ", plain(asked))
-    };
+    let goes_on = goes_on(asked, &answer.incident);
     let said = if answer.already { "That was on record already" } else { "Recorded" };
     format!(
         "{goes_on}{said}: {}. What changes after it is in: linewatch report {incident}",

@@ -6,6 +6,7 @@ mod agents;
 mod approve;
 mod beats;
 mod bounce;
+mod change;
 mod check;
 mod client;
 mod drill;

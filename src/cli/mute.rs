@@ -6,7 +6,8 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 
 use super::Exit;
-use super::client::{Client, ClientError, Where, block_on, plain};
+use super::change::change;
+use super::client::{Client, Where, block_on, plain};
 use super::status::print;
 use crate::hub::mutes::{MuteList, MuteRequest};
 use crate::notify::policy::mute::{Mute, Muted};
@@ -41,7 +42,7 @@ struct Begin {
     #[arg(long, value_name = "TIME", required_unless_present = "lasts", conflicts_with = "lasts")]
     until: Option<At>,
     /// How long it lasts: 30m, 2h, 3d
-    #[arg(long = "for", value_name = "TIME", value_parser = length)]
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::config::length_of_time)]
     lasts: Option<Duration>,
     /// Why, for the status page and the journal
     #[arg(long, value_name = "TEXT")]
@@ -79,10 +80,6 @@ struct Common {
     json: bool,
 }
 
-fn length(text: &str) -> Result<Duration, String> {
-    crate::config::length_of_time(text)
-}
-
 /// Exit status: 0 done, 2 there is no such thing, 3 it was refused or could not be asked.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.what {
@@ -115,7 +112,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             let request = ByRequest { by: common.by };
             let number = number.to_string();
             let path = ["api", "v1", "mutes", &number, "end"];
-            change(&common.place, common.json, &path, &request, |mute| {
+            change::<Mute>((&common.place, common.json), &path, &request, |mute| {
                 format!("{} is no longer muted. What still goes on is told.", plain(&mute.muted.to_string()))
             })
         }
@@ -126,36 +123,13 @@ fn mute(muted: Muted, begin: Begin) -> anyhow::Result<Exit> {
     let Begin { until, lasts, reason, common, .. } = begin;
     let for_seconds = lasts.map(|lasts| lasts.as_secs());
     let request = MuteRequest { muted, until, for_seconds, reason, by: common.by };
-    change(&common.place, common.json, &["api", "v1", "mutes"], &request, |mute| {
+    change::<Mute>((&common.place, common.json), &["api", "v1", "mutes"], &request, |mute| {
         format!(
             "{} is muted until {}. It goes on being measured. To end it before: linewatch mute end {}",
             plain(&mute.muted.to_string()),
             mute.until,
             mute.number
         )
-    })
-}
-
-fn change(
-    place: &Where,
-    json: bool,
-    path: &[&str],
-    request: &impl serde::Serialize,
-    words: impl FnOnce(&Mute) -> String,
-) -> anyhow::Result<Exit> {
-    block_on(async {
-        let client = Client::new(place)?;
-        match client.change::<Mute>(path, request).await {
-            Ok(mute) => {
-                print(json, &mute, || Ok(words(&mute)))?;
-                Ok(Exit::Fine)
-            }
-            Err(ClientError::NotFound(error)) => {
-                eprintln!("linewatch: {}", plain(&error));
-                Ok(Exit::Usage)
-            }
-            Err(error) => Err(error.into()),
-        }
     })
 }
 

@@ -413,13 +413,13 @@ impl Evidence {
     /// It isn't heard now, and was heard over this network last, which is down at the hub's end.
     pub fn is_cut_off(&self, row: Row, network: usize) -> bool {
         let hearing = &self.hearings[row as usize];
-        hearing.late && hearing.uplink.map(usize::from) == Some(network)
+        hearing.late && hearing.came_over(network)
     }
 
     /// How many practices' agents were heard after this; over this network, where one is named and they say by which they came.
     pub fn heard_since(&self, since: At, network: Option<usize>) -> u32 {
         let (_hub, agents) = self.hearings.split_last().unwrap_or((&Hearing::NEW, &[]));
-        let over = |hearing: &&Hearing| network.is_none_or(|n| hearing.uplink.map(usize::from) == Some(n));
+        let over = |hearing: &&Hearing| network.is_none_or(|network| hearing.came_over(network));
         let heard = agents.iter().filter(|hearing| hearing.last > since).filter(over).count();
         u32::try_from(heard).unwrap_or(u32::MAX)
     }
@@ -427,7 +427,7 @@ impl Evidence {
     /// While the hub's own lines are down, all of them or that on one network, nobody is blamed for not being heard over them.
     pub fn excuse(&mut self, now: At, network: Option<usize>) {
         for hearing in self.hearings.iter_mut().filter(|hearing| hearing.late) {
-            if network.is_none_or(|network| hearing.uplink.map(usize::from) == Some(network)) {
+            if network.is_none_or(|network| hearing.came_over(network)) {
                 hearing.excuse(now);
             }
         }

@@ -112,6 +112,11 @@ impl Hearing {
         self.last != Self::NEVER
     }
 
+    /// It was heard last over this network, as far as its report said so.
+    pub fn came_over(&self, network: usize) -> bool {
+        self.uplink.map(usize::from) == Some(network)
+    }
+
     /// It is heard now.
     pub fn reports(&self) -> bool {
         self.ever() && !self.late && !self.away

@@ -33,7 +33,7 @@ use crate::limits::{
     ACK_ALL_BURST, ACK_ALL_PER_SECOND, ACK_BURST, ACK_FORM_BYTES_MAX, ACK_LINK_AFTER_END, ACK_PER_SECOND,
     HTTP_REQUEST_TIMEOUT,
 };
-use crate::notify::acknowledgement::{TooLong, name_of, note_of};
+use crate::notify::acknowledgement::{TooLong, UNNAMED, name_of, note_of};
 use crate::notify::policy::Addressee;
 use crate::notify::{AckWay, Acknowledgement, LINK_PATH, Said, Standing};
 use crate::reflector::limiter::{Limiter, Rate};
@@ -277,7 +277,7 @@ async fn command(hub: &Hub, id: &str, body: &[u8]) -> (AckOutcome, Response) {
         Ok(written) => written,
         Err(error) => return wrong(error.to_string()),
     };
-    let by = by.unwrap_or_else(|| "somebody at the hub".to_owned());
+    let by = by.unwrap_or_else(|| UNNAMED.to_owned());
     let gone = |why: String| (AckOutcome::Expired, problem(StatusCode::GONE, why));
     let unknown = |error: StoreError| match error {
         StoreError::UnknownIncident(_) => problem(StatusCode::NOT_FOUND, error.to_string()),

@@ -35,6 +35,7 @@ use crate::correlate::Explanation;
 use crate::incident::{Alternative, Event};
 use crate::limits::{APPROVER_BYTES_MAX, FIXES_SHOWN, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
 use crate::notify::Fix;
+use crate::notify::acknowledgement::UNNAMED;
 use crate::store::StoreError;
 
 /// `/api/v1/incidents/{id}`
@@ -284,7 +285,7 @@ async fn approve(
     if by.len() > APPROVER_BYTES_MAX {
         return problem(StatusCode::BAD_REQUEST, "`by` is too long: a name will do");
     }
-    let by = if by.trim().is_empty() { "somebody at the hub" } else { by.trim() };
+    let by = if by.trim().is_empty() { UNNAMED } else { by.trim() };
     match hub.desk.approve(&id, by).await {
         Ok(approved) => Json(ApproveAnswer {
             incident: approved.incident,

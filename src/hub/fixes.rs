@@ -15,7 +15,7 @@ use super::server::Peer;
 use super::state::Hub;
 use crate::agent::clock;
 use crate::limits::FIXES_PER_INCIDENT_MAX;
-use crate::notify::acknowledgement::name_of;
+use crate::notify::acknowledgement::{UNNAMED, name_of};
 use crate::notify::fix::{self, Fix};
 use crate::store::StoreError;
 use crate::time::At;
@@ -102,7 +102,7 @@ async fn take(hub: &Hub, id: &str, body: &[u8]) -> Result<FixAnswer, (StatusCode
     let request: FixRequest = request_of(body).map_err(wrong)?;
     let what = fix::what_of(&request.what).map_err(|unfit| wrong(unfit.to_string()))?;
     let by = name_of(request.by.as_deref().unwrap_or_default()).map_err(|long| wrong(long.to_string()))?;
-    let by = by.unwrap_or_else(|| "somebody at the hub".to_owned());
+    let by = by.unwrap_or_else(|| UNNAMED.to_owned());
     let now = clock::now();
     let said = match (request.at, request.ago_seconds) {
         (Some(_), Some(_)) => {

@@ -26,8 +26,8 @@ pub const VOLUME_LOOK_BYTES: usize = 64 * 1024;
 /// correlator's queue and for the disk. Whoever reads in order of arrival holds back so much.
 pub const ARCHIVE_DISORDER: Duration = Duration::from_secs(30);
 
-/// Volumes that wait to be sealed: as many as fill [`ARCHIVE_BYTES_MAX`]. A core seals a million observations a second, and 6,200
-/// practices report 2,500; if there are more all the same, a restart finds them.
+/// Volumes that wait to be sealed: as many as fill [`ARCHIVE_BYTES_MAX`]. Sealing takes less than a core while a hub takes in hundreds of
+/// thousands of observations a second (benches/README.md), and 6,200 practices report 2,500; if more wait all the same, a restart finds them.
 pub const SEAL_QUEUE: usize = 1_024;
 
 /// How nice the thread is that seals: where there is no processor to spare it gets a tenth of what each other thread gets.

@@ -83,6 +83,9 @@ pub enum TooLong {
     Note,
 }
 
+/// Who does something at the hub and says no name.
+pub const UNNAMED: &str = "somebody at the hub";
+
 /// What somebody wrote for a name: one harmless line; `None`: nothing.
 pub fn name_of(text: &str) -> Result<Option<String>, TooLong> {
     let fits = text.trim().chars().count() <= ACK_NAME_CHARS_MAX;

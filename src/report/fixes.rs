@@ -127,6 +127,8 @@ pub(super) fn by_incident(facts: &Facts) -> BTreeMap<&str, Vec<&FixLine>> {
 #[derive(Debug)]
 pub(super) struct Effects<'f> {
     windows: Vec<Window<'f>>,
+    /// When nobody knew anything yet, whatever the practice.
+    before: Spans,
 }
 
 #[derive(Debug)]
@@ -158,8 +160,9 @@ struct OfPractice<'p> {
 type Turned = Option<(bool, bool)>;
 
 impl<'f> Effects<'f> {
-    /// `lines`: by time. What lies beyond `now` isn't counted.
-    pub fn new(lines: &[&'f FixLine], now: At) -> Self {
+    /// `lines`: by time. What lies beyond the time of the report isn't counted.
+    pub fn new(ground: &Ground<'_>, lines: &[&'f FixLine]) -> Self {
+        let now = ground.now;
         let window = |(place, line): (usize, &&'f FixLine)| {
             let from = line.fixed.at;
             let next = lines.iter().skip(place + 1).map(|next| next.fixed.at).find(|next| *next > from);
@@ -170,12 +173,14 @@ impl<'f> Effects<'f> {
             let (until, ends) = if until > now { (now.max(from), WindowEnd::Now) } else { (until, ends) };
             Window::new(line, from, until, ends)
         };
-        Self { windows: lines.iter().enumerate().map(window).collect() }
+        let before = ground.facts.before_the_first();
+        Self { windows: lines.iter().enumerate().map(window).collect(), before }
     }
 
     /// Takes one practice's checks in. `gaps`: when nobody measured there.
     pub fn take(&mut self, practice: &str, checks: &[OfCheck], gaps: &Spans) {
-        let unknown: Vec<Spans> = checks.iter().map(|check| check.unknown.or(gaps)).collect();
+        let nobody = gaps.or(&self.before);
+        let unknown: Vec<Spans> = checks.iter().map(|check| check.unknown.or(&nobody)).collect();
         let failing = Spans::of_all(checks.iter().map(|check| &check.failing));
         let not_known = Spans::of_all(&unknown).minus(&failing);
         let practice = OfPractice { id: practice, checks, unknown, failing, not_known };

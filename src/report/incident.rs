@@ -138,8 +138,7 @@ impl IncidentFigures {
         let core = ground.hours.between(zone, story.from, story.to);
         let planned = story.planned(ground);
         let lines = by_incident(facts).remove(incident).unwrap_or_default();
-        let mut effects = Effects::new(&lines, ground.now);
-        let before = facts.before_the_first();
+        let mut effects = Effects::new(ground, &lines);
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()
@@ -150,7 +149,7 @@ impl IncidentFigures {
                 let costs = story.costs(ground, named, &known, &gaps);
                 let practice = &estate.practices[ix.at()];
                 if !lines.is_empty() {
-                    effects.take(&practice.id, &story.checks(named, &known), &gaps.all.or(&before));
+                    effects.take(&practice.id, &story.checks(named, &known), &gaps.all);
                 }
                 let work = story.work_at(&planned, &practice.id);
                 PracticeFigures {

@@ -162,7 +162,7 @@ impl PeriodFigures {
         let mut by_incident = by_incident(facts);
         for toll in &mut tolls {
             let lines = by_incident.remove(toll.story.first.incident.as_str());
-            toll.effects = lines.map(|lines| Effects::new(&lines, ground.now));
+            toll.effects = lines.map(|lines| Effects::new(ground, &lines));
         }
         let practices = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut fixes = Vec::new();
@@ -234,7 +234,6 @@ fn practice_by_practice(
     for (practice, stories) in named.filter(|(practice, all)| !all.is_empty() && wanted(*practice)) {
         let gaps = whole_estate.at(facts, practice);
         let known = all_measured(ground, practice, &gaps);
-        let before = ground.facts.before_the_first();
         let mut losses: BTreeMap<Measure, Losses> = BTreeMap::new();
         for toll in stories {
             let toll = &mut tolls[*toll];
@@ -244,7 +243,7 @@ fn practice_by_practice(
                 effects.take(
                     &ground.estate.practices[practice.at()].id,
                     &toll.story.checks(named, &known),
-                    &gaps.all.or(&before),
+                    &gaps.all,
                 );
             }
             let mut any = Vec::new();

@@ -27,15 +27,12 @@ fn events(second: Reason) -> [Event; 4] {
     ]
 }
 
-async fn report(events: &[Event], fixes: &[Fix]) -> (IncidentFigures, PeriodFigures) {
+async fn report(events: &[Event]) -> (IncidentFigures, PeriodFigures) {
     let config = config();
     let dir = tempfile::tempdir().expect("a folder");
     let store = an_hour_down(dir.path(), at("2026-03-16T09:00:00Z"), at("2026-03-16T10:00:00Z")).await;
     for event in events {
         store.record(event, &[]).await.expect("written");
-    }
-    for fix in fixes {
-        store.record_fix(fix.clone()).await.expect("written");
     }
     let now: At = at("2026-03-17T00:00:00Z");
     store.record_measuring(now, Turn::Stopped).await.expect("written");
@@ -52,7 +49,7 @@ async fn report(events: &[Event], fixes: &[Fix]) -> (IncidentFigures, PeriodFigu
 #[tokio::test]
 async fn what_is_withdrawn_or_merged_later_takes_nothing_from_what_was_before() {
     for reason in [Reason::Withdrawn, Reason::Merged] {
-        let (incident, day) = report(&events(reason), &[]).await;
+        let (incident, day) = report(&events(reason)).await;
         assert_eq!(incident.state, State::Recovered, "{reason:?}");
         assert_eq!((incident.length_ms, incident.core_ms), (3_600_000, 3_600_000), "{reason:?}");
         let services = incident.practices.iter().flat_map(|practice| &practice.services);
@@ -76,7 +73,7 @@ async fn what_is_withdrawn_or_merged_later_takes_nothing_from_what_was_before() 
 
 #[tokio::test]
 async fn the_hours_between_two_beginnings_are_no_part_of_its_length() {
-    let (incident, day) = report(&events(Reason::Recovered), &[]).await;
+    let (incident, day) = report(&events(Reason::Recovered)).await;
     assert_eq!(incident.length_ms, 3_600_000 + 300_000);
     assert_eq!(day.incidents[0].length_ms, incident.length_ms);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -148,7 +149,23 @@ pub struct Bench {
     _folder: tempfile::TempDir,
 }
 
+/// The practices behind the first firewall.
+pub const BEHIND_A: [&str; 6] = ["G82000", "G82001/westfield", "G82002", "G82003", "G82004", "G82005"];
+
 impl Bench {
+    /// A command that asks this bench: its exit status, and both streams.
+    pub async fn command(&self, args: &[&str]) -> (i32, String, String) {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
+            .args(args)
+            .args(["--url", &self.url("")])
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
     /// Returns when every check has been answered once.
     pub async fn start() -> Self {
         Self::start_with(&config_text()).await

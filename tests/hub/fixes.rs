@@ -1,34 +1,16 @@
 //! `linewatch fixed` against a running hub, and what status, page and history say of it.
 
-use std::process::Stdio;
-
 use linewatch::incident::EventKind;
 use linewatch::limits::{FIX_CHARS_MAX, FIXES_PER_INCIDENT_MAX};
 use linewatch::time::At;
 
-use crate::bench::Bench;
-
-/// Exit status, and both streams.
-async fn linewatch(bench: &Bench, args: &[&str]) -> (i32, String, String) {
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
-        .args(args)
-        .args(["--url", &bench.url("")])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
-}
+use crate::bench::{BEHIND_A, Bench};
 
 /// A bench with an incident that is open, and when that began.
 async fn with_an_incident() -> (Bench, String, At) {
     let bench = Bench::start().await;
     let mut events = bench.running.events();
-    bench.script.break_checks(
-        &["G82000", "G82001/westfield", "G82002", "G82003", "G82004", "G82005"],
-        &["web", "texts"],
-    );
+    bench.script.break_checks(&BEHIND_A, &["web", "texts"]);
     let opened = Bench::event(&mut events, EventKind::Opened).await;
     bench.picture_until(|status| status["incidents"][0]["incident"] == *opened.incident).await;
     (bench, opened.incident, opened.since)
@@ -38,7 +20,7 @@ async fn with_an_incident() -> (Bench, String, At) {
 async fn what_was_done_is_seen_by_everybody_who_looks_at_the_incident() {
     let (bench, id, since) = with_an_incident().await;
     let (exit, said, error) =
-        linewatch(&bench, &["fixed", &id, " rebooted\nthe \u{1b}[2J<inside> firewall ", "--by", "Jo"]).await;
+        bench.command(&["fixed", &id, " rebooted\nthe \u{1b}[2J<inside> firewall ", "--by", "Jo"]).await;
     assert_eq!(exit, 0, "{error}");
     assert!(
         said.starts_with("Recorded: rebooted the [2J<inside> firewall, at 2") && said.contains("by Jo"),
@@ -48,17 +30,16 @@ async fn what_was_done_is_seen_by_everybody_who_looks_at_the_incident() {
     // A moment before the beginning, as whoever sees the first alarm might say; and said later than done.
     let early = since.plus_millis(-60_000);
     let args = ["fixed", &id, "changed a rule", "--at", &early.to_string(), "--by", "Al", "--json"];
-    let (exit, said, error) = linewatch(&bench, &args).await;
+    let (exit, said, error) = bench.command(&args).await;
     assert_eq!(exit, 0, "{error}");
     let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(answer["fix"]["at"], early.to_string());
     assert!(answer["fix"]["said_at"].as_str().unwrap() > answer["fix"]["at"].as_str().unwrap());
     // The answer got lost, and the command is given once more.
-    let (exit, said, _) = linewatch(&bench, &args[..7]).await;
+    let (exit, said, _) = bench.command(&args[..7]).await;
     assert_eq!(exit, 0);
     assert!(said.starts_with("That was on record already: changed a rule"), "{said}");
-    let (exit, _, error) =
-        linewatch(&bench, &["fixed", &id, "called BT", "--ago", "30m", "--by", "Jo"]).await;
+    let (exit, _, error) = bench.command(&["fixed", &id, "called BT", "--ago", "30m", "--by", "Jo"]).await;
     assert_eq!(exit, 0, "{error}");
 
     let history = bench.json(&format!("/api/v1/incidents/{id}")).await;
@@ -73,10 +54,10 @@ async fn what_was_done_is_seen_by_everybody_who_looks_at_the_incident() {
     assert_eq!(status["fixes"][0]["incident"], *id);
     assert_eq!(status["fixes"][0]["fix"]["what"], "rebooted the [2J<inside> firewall");
     assert!(status["incidents"][0].get("fixes").is_none(), "an event stays what it is");
-    let (exit, said, _) = linewatch(&bench, &["status"]).await;
+    let (exit, said, _) = bench.command(&["status"]).await;
     assert_eq!(exit, 1);
     assert!(said.contains("last fix: rebooted the [2J<inside> firewall, at 2"), "{said}");
-    let (_, said, _) = linewatch(&bench, &["why", &id]).await;
+    let (_, said, _) = bench.command(&["why", &id]).await;
     assert!(said.contains("What was done\n  called BT, at 2"), "{said}");
     let (_, page) = bench.get("/").await;
     assert!(page.contains("<dt>Last fix</dt><dd>rebooted the [2J&#60;inside&#62; firewall (Jo,"), "{page}");
@@ -107,7 +88,7 @@ async fn what_cannot_be_so_is_refused_and_the_way_out_is_told() {
         (&["fixed", &id, "rebooted it", "--by", &long], 3, "the name is longer"),
         (&["fixed", &id], 2, "<WHAT>"),
     ] {
-        let (code, _, error) = linewatch(&bench, args).await;
+        let (code, _, error) = bench.command(args).await;
         assert_eq!(code, exit, "{args:?}: {error}");
         assert!(error.contains(says), "{args:?}: {error}");
     }
@@ -137,7 +118,7 @@ async fn what_cannot_be_so_is_refused_and_the_way_out_is_told() {
         let answer = bench.http.post(&url).header("X-Linewatch", "approve").body(body).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{number}");
     }
-    let (code, _, error) = linewatch(&bench, &["fixed", &id, "one more"]).await;
+    let (code, _, error) = bench.command(&["fixed", &id, "one more"]).await;
     assert_eq!(code, 3);
     assert!(error.contains("that is the most"), "{error}");
     bench.running.stop().await;

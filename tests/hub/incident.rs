@@ -1,13 +1,9 @@
 //! A firewall fails and comes back, as status, API, metrics, page and commands tell it.
 
-use std::process::Stdio;
-
 use linewatch::incident::EventKind;
 use serde_json::Value;
 
-use crate::bench::Bench;
-
-const BEHIND_A: [&str; 6] = ["G82000", "G82001/westfield", "G82002", "G82003", "G82004", "G82005"];
+use crate::bench::{BEHIND_A, Bench};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_firewall_that_fails_is_told_everywhere_in_the_same_words() {
@@ -137,12 +133,6 @@ async fn status_command(bench: &Bench, more: &[&str]) -> (i32, String) {
 
 /// Exit status and output of a command that asks this bench.
 async fn command(bench: &Bench, args: &[&str]) -> (i32, String) {
-    let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_linewatch"))
-        .args(args)
-        .args(["--url", &bench.url("")])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap())
+    let (exit, said, _) = bench.command(args).await;
+    (exit, said)
 }

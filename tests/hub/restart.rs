@@ -2,16 +2,13 @@
 
 use linewatch::incident::EventKind;
 
-use crate::bench::Bench;
+use crate::bench::{BEHIND_A, Bench};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_incident_goes_on_after_a_restart_under_its_old_name() {
     let bench = Bench::start().await;
     let mut events = bench.running.events();
-    bench.script.break_checks(
-        &["G82000", "G82001/westfield", "G82002", "G82003", "G82004", "G82005"],
-        &["web", "texts"],
-    );
+    bench.script.break_checks(&BEHIND_A, &["web", "texts"]);
     let opened = Bench::event(&mut events, EventKind::Opened).await;
 
     let bench = bench.restart().await;

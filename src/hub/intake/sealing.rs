@@ -1,6 +1,7 @@
 //! What goes on beside the writing of the archive: full volumes are sealed, and the oldest let go of.
 //!
-//! Sealing reads a volume twice, sorts and packs it, and costs a third as much as taking in what stands in it. It can wait, and nobody
+//! Sealing reads a volume twice, sorts and packs it, and costs a quarter of what a hub spends on what it takes in (benches/README.md). It can
+//! wait, and nobody
 //! waits for it; so it has a thread of its own, which lets everything else go first where there is no processor to spare.
 
 use std::io;

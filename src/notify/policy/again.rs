@@ -51,13 +51,14 @@ impl HadBoth {
         // An end in no thread is kept beside a beginning that was kept: they have had neither.
         let is_said = notice.thread.is_some()
             && !matches!(&notice.state, NoticeState::Withheld { why } if why == NEVER_TOLD);
-        let who = match notice.audience {
-            Audience::Staff | Audience::Role { .. } if is_escalated => ESCALATED.to_owned(),
-            Audience::Staff | Audience::Role { .. } => return,
-            Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => notice.audience.who(),
-        };
-        if is_end(notice) && is_said {
-            *self.0.entry(who).or_default().entry(key(&notice.recipient)).or_default() += 1;
+        let is_held_to_it = is_escalated || !is_staff(&notice.audience);
+        if is_held_to_it && is_end(notice) && is_said {
+            *self
+                .0
+                .entry(as_whom(&notice.audience))
+                .or_default()
+                .entry(key(&notice.recipient))
+                .or_default() += 1;
         }
     }
 
@@ -66,11 +67,7 @@ impl HadBoth {
         if !is_end(letter) {
             return;
         }
-        let who = match letter.audience {
-            Audience::Staff | Audience::Role { .. } => ESCALATED.to_owned(),
-            Audience::Practices(_) | Audience::Pcn { .. } | Audience::Owner { .. } => letter.audience.who(),
-        };
-        let Some(they) = self.0.get_mut(&who) else { return };
+        let Some(they) = self.0.get_mut(&as_whom(&letter.audience)) else { return };
         let recipient = key(&letter.recipient);
         if let Some(times) = they.get_mut(&recipient) {
             *times = times.saturating_sub(1);
@@ -79,6 +76,15 @@ impl HadBoth {
             }
         }
     }
+}
+
+const fn is_staff(audience: &Audience) -> bool {
+    matches!(audience, Audience::Staff | Audience::Role { .. })
+}
+
+/// As whom somebody is remembered: staff only where they were told because nobody had acknowledged.
+fn as_whom(audience: &Audience) -> String {
+    if is_staff(audience) { ESCALATED.to_owned() } else { audience.who() }
 }
 
 /// How long an incident has been open, and come and gone.
@@ -92,7 +98,7 @@ pub struct Run {
     /// Since when each practice has been hit on end.
     pub hit: BTreeMap<String, At>,
     /// When it was last over.
-    pub ended: Option<At>,
+    ended: Option<At>,
 }
 
 impl Run {
@@ -103,7 +109,12 @@ impl Run {
         run
     }
 
-    /// The next event.
+    /// Of an incident that begins with this event, as far as is known.
+    pub fn begun(event: &Event) -> Self {
+        Self { began: event.at, ..Self::of([event]) }
+    }
+
+    /// The next event; the same once more changes nothing.
     pub fn take(&mut self, event: &Event) {
         match event.event {
             EventKind::Opened => {

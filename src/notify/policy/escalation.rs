@@ -18,7 +18,7 @@ use super::book::Book;
 use super::record::{Record, Staff};
 use super::routing::Routing;
 use super::staff::inherited;
-use super::{Plan, Rules, covered_from, key, notice};
+use super::{Plan, Rules, covered_from, key, notice, timed};
 use crate::config::EscalationStep;
 use crate::incident::{Event, Signature};
 use crate::notify::acknowledgement::Acknowledgement;
@@ -93,9 +93,7 @@ pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) 
     }
     let mut notices = Vec::new();
     for (key, (address, audience)) in late {
-        let mut letter = notice(&event, NoticeKind::Escalation, audience, &address);
-        letter.id = format!("{}.e{}", letter.id, now.as_millis());
-        letter.due = now;
+        let letter = timed(notice(&event, NoticeKind::Escalation, audience, &address), 'e', now);
         record.escalated.entry(key.clone()).or_default().push(letter.clone());
         record
             .staff

@@ -2,17 +2,21 @@
 //! [`NOTICE_LASTS`] on end, is told as if for the first time. Nobody is to believe for days that something is over which isn't.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::book::Book;
 use super::circles::{self, CircleKey};
 use super::managers::{self, MANAGER};
 use super::record::{Manager, Record};
 use super::routing::Circle;
-use super::{Plan, Rules, blind, key};
+use super::{Rules, blind, key, timed};
 use crate::incident::Signature;
 use crate::limits::NOTICE_LASTS;
 use crate::notify::notice::{Audience, Notice};
 use crate::time::At;
+
+/// In the id of a letter that is planned here.
+const LASTS: char = 'l';
 
 /// Somebody who had both, and is hit.
 enum Hit<'r> {
@@ -27,31 +31,25 @@ pub(super) fn next(record: &Record, book: &Book, rules: &Rules<'_>) -> Option<At
 
 /// Tells those for whom it has lasted long enough.
 pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) -> Vec<Notice> {
-    let event = std::sync::Arc::clone(&record.event);
-    let mut plan = Plan::default();
+    let event = Arc::clone(&record.event);
+    let mut openings = Vec::new();
     for (_, hit) in hit(record, book, rules).into_iter().filter(|(at, _)| *at <= now) {
         match hit {
             Hit::Manager { address, practices } => {
                 let opening = managers::opening(record.approved, &event, &address, practices, rules);
-                let opening = since(opening, now);
+                let opening = timed(opening, LASTS, now);
                 record.managers.insert(key(&address), Manager::Opened(opening.clone()));
-                plan.notices.push(opening);
+                openings.push(opening);
             }
             Hit::Circle { id, circle, audience } => {
-                let opening = since(circles::opening(record.approved, &event, circle, audience, rules), now);
-                plan.notices.push(opening.clone());
+                let opening = circles::opening(record.approved, &event, circle, audience, rules);
+                let opening = timed(opening, LASTS, now);
+                openings.push(opening.clone());
                 record.circles.insert(id, circles::Told::opened(opening, &event));
             }
         }
     }
-    plan.notices
-}
-
-/// The letter that tells of the same event was planned already, and called back.
-fn since(mut opening: Notice, now: At) -> Notice {
-    opening.id = format!("{}.l{}", opening.id, now.as_millis());
-    opening.due = opening.due.max(now);
-    opening
+    openings
 }
 
 /// Who had both, is hit, and waits for nothing: since when, and who. Where letters still wait to leave, or are kept, those speak first.

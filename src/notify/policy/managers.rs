@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::Book;
 use super::record::{Manager, Record};
-use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice, promise};
+use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice, promise, timed};
 use crate::config::PracticeNotices;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind};
@@ -60,10 +60,8 @@ pub(super) fn remind(record: &Record, now: At, book: &Book, rules: &Rules<'_>) -
         promised(opening, book, rules).is_some_and(|promise| promise <= now) && !waits()
     };
     let due = record.openings_to_managers().filter(is_due).map(|opening| {
-        let mut update = notice(event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
-        update.id = format!("{}.u{}", update.id, now.as_millis());
-        update.due = now;
-        update
+        let update = notice(event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
+        timed(update, 'u', now)
     });
     due.collect()
 }

@@ -483,6 +483,13 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
     }
 }
 
+/// A letter that is planned at a time of its own, and not with its event. `how`: what plans it, in the id.
+fn timed(mut letter: Notice, how: char, now: At) -> Notice {
+    letter.id = format!("{}.{how}{}", letter.id, now.as_millis());
+    letter.due = letter.due.max(now);
+    letter
+}
+
 /// A recipient as their notices' ids name them, without their address: 16 hexadecimal digits. Staff and the manager of a practice are
 /// two, whatever their address.
 pub fn person(audience: &Audience, recipient: &str) -> String {

@@ -19,7 +19,7 @@ use super::book::{Book, about};
 use super::digest::Digest;
 use super::mute::Mutes;
 use super::person::{Kept, Manners, Person, Standing, Told, Word};
-use super::{Plan, Rules, key, notice, promise};
+use super::{Plan, Rules, key, notice, promise, timed};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
 use crate::notify::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
@@ -449,10 +449,7 @@ pub(super) fn inherits(standing: &mut Standing, inherited: &Notice, thread: &str
 
 /// The same said now, of the incident's latest event. `how`: what says it, in the id.
 pub(super) fn anew(row: &Notice, event: &Event, how: char, now: At) -> Notice {
-    let mut told = notice(event, row.kind, row.audience.clone(), &row.recipient);
-    told.id = format!("{}.{how}{}", told.id, now.as_millis());
-    told.due = now;
-    told
+    timed(notice(event, row.kind, row.audience.clone(), &row.recipient), how, now)
 }
 
 /// Whether an event says that its incident goes on as another.

@@ -84,7 +84,7 @@ impl Record {
     pub(super) fn new(event: &Event) -> Self {
         Self {
             event: Arc::new(event.clone()),
-            run: Run { began: event.at, ..Run::of([event]) },
+            run: Run::begun(event),
             approved: false,
             managers: BTreeMap::new(),
             staff: BTreeMap::new(),
