@@ -147,6 +147,13 @@ fn paths(line: &AgentLine) -> String {
 /// What isn't as it should be, a sentence each.
 fn remarks(line: &AgentLine) -> Vec<String> {
     let mut remarks: Vec<String> = line.trouble.iter().cloned().collect();
+    if let Some(at) = line.twin {
+        remarks.push(format!(
+            "another computer has its identity, as if its folder had been copied, and was refused, last at {at}: enrol one of the two \
+             with a code of its own (`linewatch enrol {}`); what it sees meanwhile waits there",
+            line.practice
+        ));
+    }
     if let Some(as_of) = line.as_of.filter(|_| !line.is_since_start && line.revoked.is_none()) {
         remarks.push(format!(
             "not heard since this hub was started: its ways, spool and clock are as it said at {as_of}"
@@ -205,6 +212,7 @@ mod tests {
             is_since_start: true,
             damages: 2,
             clock_ahead_ms: Some(0),
+            twin: Some(at(2)),
             rotating: false,
         };
         let revoked = AgentLine { revoked: Some(at(4)), paths: Vec::new(), ..line.clone() };
@@ -228,6 +236,10 @@ mod tests {
                 "G82002 (0123456789ab): doesn't reach this hub over hscn (hub.example:9460) since 2026-03-16T07:01:00.000Z; \
                  last heard over it 2026-03-16T07:01:00.000Z: no route"
             ),
+            "{text}"
+        );
+        assert!(
+            text.contains("refused, last at 2026-03-16T07:02:00.000Z: enrol one of the two with a code of its own (`linewatch enrol G82002`)"),
             "{text}"
         );
         assert!(text.contains("its spool was damaged in 2 places") && !text.contains('\u{1b}'), "{text}");

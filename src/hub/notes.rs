@@ -21,6 +21,7 @@ pub enum About {
     Concurrency,
     Descriptors,
     AgentClocks,
+    AgentTwins,
 }
 
 /// One standing note of the hub's own.

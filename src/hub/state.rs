@@ -26,6 +26,7 @@ use crate::limits::{BOUNCING_NAMED, EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
 use crate::notify::notice::masked;
 use crate::notify::{Desk, OutletStats, RelayHealth};
 use crate::store::{Store, StoreHealth};
+use crate::uplink::message::AgentLine;
 
 /// One running hub, as its readers see it.
 pub struct Hub {
@@ -93,19 +94,30 @@ impl Hub {
             ),
         }
         self.note_bounces();
-        let wrong = self.credentials.list().into_iter().filter(is_flagged);
-        let wrong: Vec<String> = wrong.map(|line| format!("{} ({})", line.practice, line.agent)).collect();
-        match wrong.first() {
-            None => self.notes.clear(About::AgentClocks),
-            Some(first) => {
-                let others = wrong.len() - 1;
-                let more = if others == 0 { String::new() } else { format!(" and {others} more") };
-                let text =
-                    format!("Agents' clocks are wrong: {first}{more}; `linewatch agents` says by how much.");
-                self.notes.set(About::AgentClocks, clock::now(), text);
-            }
-        }
+        let agents = self.credentials.list();
+        self.note_agents(About::AgentClocks, agents.iter().filter(|line| is_flagged(line)), |which| {
+            format!("Agents' clocks are wrong: {which}; `linewatch agents` says by how much.")
+        });
+        self.note_agents(About::AgentTwins, agents.iter().filter(|line| line.twin.is_some()), |which| {
+            format!("Two computers report as one agent: {which}; `linewatch agents` says what to do.")
+        });
         self.notes.list(clock::now())
+    }
+
+    /// What some of the agents have in common; the first stands for all.
+    fn note_agents<'a>(
+        &self,
+        about: About,
+        mut which: impl Iterator<Item = &'a AgentLine>,
+        text: impl FnOnce(&str) -> String,
+    ) {
+        let Some(first) = which.next() else { return self.notes.clear(about) };
+        let first = format!("{} ({})", first.practice, first.agent);
+        let which = match which.count() {
+            0 => first,
+            others => format!("{first} and {others} more"),
+        };
+        self.notes.set(about, clock::now(), text(&which));
     }
 
     /// Mails that come back, until somebody mends the addresses or a week has passed.

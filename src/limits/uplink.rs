@@ -115,6 +115,23 @@ pub const REFUSALS_TOLD_ALL_BURST: f64 = 20.0;
 /// What the log says of one, in characters: it may cite what was sent.
 pub const REFUSAL_TOLD_CHARS_MAX: usize = 240;
 
+/// Times in turn that a process must be heard after another had taken its agent's place, until both are taken to run. One may be heard after
+/// it has ended, as what it said last can be under way for a while, and then the one that runs is heard again: that is two.
+pub const AGENT_TWIN_RETURNS: u32 = 3;
+
+/// Of two processes with one identity, the first is waited for as long as this: four times as long as an agent may be silent. Then it has
+/// ended, and the other takes its place.
+pub const AGENT_TWIN_HOLDS_FOR: Duration = Duration::from_mins(2);
+
+/// As long as this after the other was heard last, two are taken to run. One that is refused tries again sooner.
+pub const AGENT_TWIN_SHOWN_FOR: Duration = Duration::from_mins(10);
+
+/// Processes whose place was taken that are remembered of an agent: copies of one disk that run at once.
+pub const AGENT_PROCESSES_REMEMBERED: usize = 4;
+
+/// The id of a process, in characters.
+pub const PROCESS_ID_CHARS_MAX: usize = 32;
+
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);
 

@@ -27,6 +27,16 @@ pub struct Word {
     pub clock_ahead_ms: Option<i64>,
 }
 
+impl Word {
+    /// It was heard at `at`; over which of the estate's networks, where that is known.
+    pub fn heard(&mut self, network: Option<&str>, at: At) {
+        if let Some(network) = network {
+            let last = self.heard_on.entry(network.to_owned()).or_insert(at);
+            *last = (*last).max(at);
+        }
+    }
+}
+
 impl Store {
     /// What an earlier process knew, by agent. What can't be read is left out: the agent says it again.
     pub async fn agent_words(&self) -> Result<Vec<AgentWord>, StoreError> {

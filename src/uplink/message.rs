@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
 use crate::limits::{
-    ID_BYTES_MAX, PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, STATE_BYTES_MAX, TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
+    ID_BYTES_MAX, PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, PROCESS_ID_CHARS_MAX, STATE_BYTES_MAX,
+    TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
 };
 use crate::observation::harmless;
 use crate::time::At;
@@ -55,6 +56,19 @@ pub struct State {
     /// Not a report over the way that is used: a look whether this one works. `uplink` says which it is.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_look: bool,
+    /// Which process of the agent says this, and in which order; `None`: an agent of before that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+}
+
+/// One process of an agent, from its start to its end. Several requests may be under way at once, so the order in which they come isn't that
+/// in which they were sent; and whoever copies an agent's folder has two that report as one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Process {
+    /// Drawn at its start.
+    pub id: String,
+    /// How often it has said how it is, before this.
+    pub said: u64,
 }
 
 /// One of an agent's ways to the hub.
@@ -125,6 +139,7 @@ impl State {
         }
         self.trouble.iter_mut().for_each(|why| tidy(why, TROUBLE_CHARS_MAX));
         tidy(&mut self.version, PATH_HUB_CHARS_MAX);
+        self.process.iter_mut().for_each(|process| tidy(&mut process.id, PROCESS_ID_CHARS_MAX));
     }
 }
 
@@ -282,6 +297,9 @@ pub struct AgentLine {
     pub damages: u64,
     /// By how much its clock is ahead, in milliseconds; behind when it is negative.
     pub clock_ahead_ms: Option<i64>,
+    /// When another process that has its identity was last refused, if two of them run: somebody copied its folder.
+    #[serde(default)]
+    pub twin: Option<At>,
     /// A new key has been asked for, and isn't used yet.
     pub rotating: bool,
 }

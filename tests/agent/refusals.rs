@@ -13,8 +13,8 @@ use linewatch::store::JournalReader;
 use linewatch::time::At;
 use linewatch::uplink::batch;
 use linewatch::uplink::key::{AgentKey, Tag};
-use linewatch::uplink::message::{EnrolAnswer, EnrolRequest, SPOOL, STATE, State};
-use serde_json::Value;
+use linewatch::uplink::message::{EnrolAnswer, EnrolRequest, Process, SPOOL, STATE, State};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::stage::{DEADLINE, Stage, config_text, url};
@@ -27,6 +27,8 @@ pub struct Stranger {
     pub bearer: String,
     /// Its spool's id.
     pub spool: String,
+    /// Which of its processes speaks, if it says so.
+    pub process: Option<Process>,
 }
 
 impl Stranger {
@@ -38,7 +40,14 @@ impl Stranger {
         let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
         let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
         let spool = format!("5001{}", answer.agent);
-        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent), agent: answer.agent, spool }
+        Self {
+            http,
+            hub: hub.to_owned(),
+            bearer: key.bearer(&answer.agent),
+            agent: answer.agent,
+            spool,
+            process: None,
+        }
     }
 
     pub async fn send(&self, records: &[Record]) -> (u16, Value) {
@@ -55,7 +64,7 @@ impl Stranger {
     }
 
     async fn post(&self, packed: Vec<u8>) -> reqwest::Result<(u16, Value)> {
-        let state = State { at: clock::now(), ..State::default() };
+        let state = State { at: clock::now(), process: self.process.clone(), ..State::default() };
         let asked = self
             .http
             .post(format!("{}/api/v1/observations", self.hub))
@@ -291,4 +300,50 @@ async fn guessing_keys_and_codes_is_slowed_down_and_the_right_one_still_let_in()
     }
     assert_eq!(own.send(&[record(1, clock::now(), "G82003")]).await.0, 200);
     hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_an_agent_is_refused_told_of_and_once_it_enrols_by_itself_nothing_of_it_is_missing() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let practice = "G82002/westfield";
+    let mut agent = Stranger::enrolled(&stage, &at, practice).await;
+    let now = clock::now();
+    // Two computers with one folder: each goes on with the same numbers, about what it sees itself.
+    let seen = |place: &str, seq: u64| {
+        let mut seen = blank(now, practice, "web-0");
+        seen.detail = Some(place.to_owned());
+        Record { seq, entry: Entry::Seen(seen) }
+    };
+    let mut worth = Vec::new();
+    for said in 1..=4 {
+        for place in ["here", "there"] {
+            agent.process = Some(Process { id: place.to_owned(), said });
+            let (status, answer) = agent.send(&[seen(place, said)]).await;
+            worth.push((place, status, answer["reason"].as_str().map(str::to_owned)));
+        }
+    }
+    let twin = || Some("twin".to_owned());
+    assert_eq!(worth[..5].iter().map(|(_, status, _)| *status).collect::<Vec<_>>(), [200; 5]);
+    assert_eq!(worth[5..], [("there", 403, twin()), ("here", 200, None), ("there", 403, twin())]);
+    let told = stage.agents(&at).await;
+    assert!(told[0].twin.is_some(), "{told:?}");
+    let http = stage.client();
+    let status: Value = http.get(format!("{at}/api/v1/status")).send().await.unwrap().json().await.unwrap();
+    let of_it =
+        |note: &Value| note["text"].as_str().is_some_and(|text| text.contains("as one agent: G82002"));
+    assert!(status["notes"].as_array().unwrap().iter().any(of_it), "{status}");
+    let metrics = http.get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("linewatch_agent_batches_total{outcome=\"twin\"} 2\n"), "{metrics}");
+
+    // With an identity of its own, the same spool is another: what waits in it counts, though its numbers are known of the first.
+    let spool = agent.spool.clone();
+    let copy = Stranger { spool, ..Stranger::enrolled(&stage, &at, practice).await };
+    let (status, answer) = copy.send(&[seen("there", 3), seen("there", 4)]).await;
+    assert_eq!((status, &answer["acked"]), (200, &json!([[3, 4]])), "{answer}");
+    hub.stop().await;
+    let kept = stage.archived(Some(practice));
+    let of = |place: &str| kept.iter().filter(|seen| seen.detail.as_deref() == Some(place)).count();
+    assert_eq!((of("here"), of("there")), (4, 2), "{kept:?}");
 }

@@ -27,7 +27,7 @@ use crate::limits::{
 };
 use crate::segments::Record;
 use crate::uplink::batch::{self, Packed};
-use crate::uplink::message::{BatchAnswer, BatchProblem, KeyRequest, PathState, State};
+use crate::uplink::message::{BatchAnswer, BatchProblem, KeyRequest, PathState, Process, State};
 
 /// How often the backlog is looked through again when it was empty.
 const BACKLOG_LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -60,6 +60,8 @@ pub struct Sender {
     put_off: u32,
     /// What went wrong is said once, until something goes well.
     is_said: bool,
+    /// This process, and how often it has said how it is.
+    process: Process,
 }
 
 /// Which part of the spool a batch is of.
@@ -108,6 +110,7 @@ impl Sender {
             round_trip: Duration::ZERO,
             put_off: 0,
             is_said: false,
+            process: Process { id: format!("{:016x}", draw()), said: 0 },
         }
     }
 
@@ -163,7 +166,7 @@ impl Sender {
             else {
                 return;
             };
-            let state = State { is_look: true, ..self.state(place, floor, status, 0) };
+            let state = State { is_look: true, ..self.state(place, floor, &status, 0) };
             let (talk, bearer, spool) = (self.talk.clone(), self.identity.bearer(), self.spool_id.clone());
             let looked = looked.clone();
             tokio::spawn(async move {
@@ -217,8 +220,10 @@ impl Sender {
     }
 
     /// How this agent is. `to`: the address that it says so to; `sent`: records that go with it.
-    fn state(&self, to: usize, floor: u64, status: Status, sent: usize) -> State {
-        let trouble = match status.disk {
+    fn state(&mut self, to: usize, floor: u64, status: &Status, sent: usize) -> State {
+        let process = self.process.clone();
+        self.process.said += 1;
+        let trouble = match &status.disk {
             Disk::Fine => None,
             Disk::Full { why, .. } => Some(format!("its disk is full: {why}")),
             Disk::Failing { why, .. } => Some(format!("its disk fails: {why}")),
@@ -236,6 +241,7 @@ impl Sender {
             damages: status.damages,
             paths: self.paths(),
             is_look: false,
+            process: Some(process),
         }
     }
 
@@ -264,7 +270,7 @@ impl Sender {
             return;
         };
         let to = self.link.current();
-        let state = self.state(to, floor, status, records.len());
+        let state = self.state(to, floor, &status, records.len());
         let begun = Instant::now();
         let answer = match pack(records.clone()).await {
             Ok(packed) => self.talk.batch(to, &self.identity.bearer(), &self.spool_id, &state, packed).await,

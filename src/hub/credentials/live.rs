@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::processes::{Processes, Worth};
 use crate::limits::{AGENT_BURST, AGENT_PER_SECOND, CLOCK_FLAGGED, WORD_KEPT_FOR};
 use crate::reflector::limiter::{Bucket, Rate};
 use crate::store::{AgentRow, HeardWord as Word};
@@ -19,12 +20,14 @@ pub struct Live {
     is_ours: bool,
     /// Of that, what is on the disk.
     kept: Option<(At, News)>,
+    processes: Processes,
     budget: Bucket,
 }
 
 impl Live {
     pub fn new(heard: Option<At>, instant: Instant) -> Self {
-        Self { heard, said: None, is_ours: false, kept: None, budget: Bucket::full(RATE, instant) }
+        let budget = Bucket::full(RATE, instant);
+        Self { heard, said: None, is_ours: false, kept: None, processes: Processes::default(), budget }
     }
 
     /// What the process before this one kept of it.
@@ -48,13 +51,33 @@ impl Live {
         self.kept = Some((at, News::of(&word.state)));
     }
 
+    /// When another process with its identity was last refused, if two of them run.
+    pub fn twin(&self) -> Option<At> {
+        self.processes.twin()
+    }
+
     /// Takes one of the requests that it may make.
     pub fn may_ask(&mut self, instant: Instant) -> bool {
         self.budget.take(RATE, instant)
     }
 
-    /// It was heard. `network`: over which of the estate's networks, where that is known.
-    pub fn hear(&mut self, mut state: State, network: Option<&str>, now: At) {
+    /// It was heard. `network`: over which of the estate's networks, where that is known. Of another process that has its identity nothing is
+    /// taken down.
+    pub fn hear(&mut self, mut state: State, network: Option<&str>, now: At) -> Worth {
+        let process = state.process.as_ref();
+        let word = process.map_or(Worth::New, |process| self.processes.hear(process, now));
+        if word == Worth::Twin {
+            return word;
+        }
+        self.heard = self.heard.max(Some(now));
+        if word == Worth::Late
+            && let Some((at, before)) = &mut self.said
+        {
+            // What was said after it stands; the way that it came works nevertheless.
+            *at = (*at).max(now);
+            before.heard(network, now);
+            return word;
+        }
         let ahead_ms = ahead_ms(&state, now);
         if is_off(ahead_ms) {
             for at in state.paths.iter_mut().flat_map(|path| path.since.iter_mut().chain(&mut path.tried)) {
@@ -66,12 +89,10 @@ impl Live {
             // Reports go on over another.
             state.uplink.clone_from(&before.state.uplink);
         }
-        let mut heard_on = before.heard_on;
-        if let Some(network) = network {
-            heard_on.insert(network.to_owned(), now);
-        }
-        self.said = Some((now, Word { state, heard_on, clock_ahead_ms: Some(ahead_ms) }));
-        (self.heard, self.is_ours) = (Some(now), true);
+        let mut word_now = Word { state, heard_on: before.heard_on, clock_ahead_ms: Some(ahead_ms) };
+        word_now.heard(network, now);
+        (self.said, self.is_ours) = (Some((now, word_now)), true);
+        word
     }
 }
 
@@ -141,6 +162,7 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
         is_since_start: live.is_some_and(|live| live.is_ours),
         damages: state.map_or(0, |state| state.damages),
         clock_ahead_ms: said.and_then(|(_, word)| word.clock_ahead_ms),
+        twin: live.and_then(Live::twin),
         rotating: row.rotate || row.next.is_some(),
     }
 }
@@ -148,7 +170,7 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uplink::message::PathState;
+    use crate::uplink::message::{PathState, Process};
 
     #[test]
     fn a_clock_is_judged_by_half_of_the_way_there_and_back() {
@@ -193,6 +215,27 @@ mod tests {
         );
         let since = live.said.as_ref().and_then(|(_, word)| word.state.paths[0].since);
         assert_eq!(since, Some(now), "its clock is an hour ahead");
+    }
+
+    #[test]
+    fn a_look_that_was_overtaken_shows_its_way_and_takes_nothing_back() {
+        let now = At::from_millis(1_773_644_400_000);
+        let says = |said: u64, works: bool, is_look: bool| State {
+            at: now,
+            paths: vec![PathState { works: Some(works), ..PathState::default() }],
+            process: Some(Process { id: "a".to_owned(), said }),
+            is_look,
+            ..State::default()
+        };
+        let mut live = Live::new(None, Instant::now());
+        live.hear(says(0, true, false), Some("hscn"), now);
+        // The look left as the second, and came after what left as the third: by then the way failed.
+        live.hear(says(2, false, false), Some("internet"), now.plus_millis(500));
+        assert_eq!(live.hear(says(1, true, true), Some("spare"), now.plus_millis(600)), Worth::Late);
+        let (at, word) = live.said.as_ref().expect("heard");
+        assert_eq!((*at, word.state.paths[0].works), (now.plus_millis(600), Some(false)));
+        assert_eq!(word.heard_on.len(), 3);
+        assert_eq!(live.heard, Some(now.plus_millis(600)));
     }
 
     #[test]

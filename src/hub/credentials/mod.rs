@@ -5,10 +5,12 @@
 //! |---|---|
 //! | [`book`] | which codes and agents there are. Pure |
 //! | [`live`] | how an agent was when it was last heard. Pure |
+//! | `processes.rs` | which processes report as one agent. Pure |
 //! | [`routes`] | what people and agents ask over HTTP |
 
 pub mod book;
 pub mod live;
+mod processes;
 pub mod routes;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,7 @@ use crate::uplink::key::{AgentKey, Code, Tag, shown};
 use crate::uplink::message::{AgentLine, CodeAnswer, State};
 use book::{Book, Denied};
 use live::Live;
+use processes::Worth;
 
 /// An agent that showed its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,10 @@ pub enum CredentialError {
     TooMany,
     #[error("this agent asks too often")]
     TooOften,
+    #[error(
+        "another computer reports with this agent's identity, as if its folder had been copied: enrol one of the two with a new code"
+    )]
+    Twin,
     #[error(transparent)]
     Chance(#[from] NoChance),
     #[error("that can't be written down, so it wasn't done: {0}")]
@@ -173,6 +180,12 @@ impl Credentials {
         lock(&self.book).is_let_in(agent)
     }
 
+    /// Whether one that enrolled after it, and shows its spool, goes on where it ended: not when it was revoked, nor while another computer
+    /// has its identity, as then both have that spool.
+    pub fn passes_on(&self, agent: &str) -> bool {
+        self.is_let_in(agent) && lock(&self.live).get(agent).is_none_or(|live| live.twin().is_none())
+    }
+
     /// The agent's next key, which it will use once it knows that this is written down.
     pub async fn next_key(&self, who: &Who, key_tag: &str, now: At) -> Result<(), CredentialError> {
         let next = Tag::from_hex(key_tag).ok_or(Denied::Unknown)?;
@@ -194,10 +207,23 @@ impl Credentials {
     }
 
     /// An agent was heard, over this network of the estate's where that is known.
-    pub fn heard(&self, who: &Who, state: State, network: Option<&str>, now: At) {
+    ///
+    /// # Errors
+    ///
+    /// That this is another process than the one that reports as this agent.
+    pub fn heard(
+        &self,
+        who: &Who,
+        state: State,
+        network: Option<&str>,
+        now: At,
+    ) -> Result<(), CredentialError> {
         let mut live = lock(&self.live);
         let live = live.entry(who.agent.clone()).or_insert_with(|| Live::new(None, Instant::now()));
-        live.hear(state, network, now);
+        match live.hear(state, network, now) {
+            Worth::Twin => Err(CredentialError::Twin),
+            Worth::New | Worth::Late => Ok(()),
+        }
     }
 
     /// Keeps how agents are for the process after this one: what is news, or `all`. When the disk doesn't take it, it is tried again.

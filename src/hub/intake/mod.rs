@@ -112,17 +112,17 @@ impl Intake {
     }
 
     /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
-    /// handed on by anybody else. `is_let_in`: whether an agent's key is good now.
+    /// handed on by anybody else. `passes_on`: whether an agent's spool may be taken over.
     pub async fn take(
         &self,
         (who, spool_id, state): (&Who, &str, &State),
         mut batch: Vec<Record>,
-        is_let_in: impl Fn(&str) -> bool,
+        passes_on: impl Fn(&str) -> bool,
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
         let spool =
-            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, is_let_in);
+            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, passes_on);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.

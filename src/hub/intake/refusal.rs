@@ -47,11 +47,12 @@ pub enum Refusal {
 }
 
 /// One word for each, as in the metric.
-pub const REASONS: [&str; 17] = [
+pub const REASONS: [&str; 18] = [
     "flood",
     "wrong_key",
     "revoked",
     "too_often",
+    "twin",
     "header",
     "encoding",
     "huge",
@@ -77,6 +78,7 @@ impl Refusal {
             Self::Credential(CredentialError::Denied(Denied::Revoked)) => "revoked",
             Self::Credential(CredentialError::Denied(_)) => "wrong_key",
             Self::Credential(CredentialError::TooOften) => "too_often",
+            Self::Credential(CredentialError::Twin) => "twin",
             Self::Credential(CredentialError::Chance(_) | CredentialError::Store(_)) => "store",
             Self::Header(_) => "header",
             Self::Encoding => "encoding",
@@ -132,7 +134,7 @@ impl CredentialError {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Denied(Denied::Unknown | Denied::NoCode) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denied::Revoked) => StatusCode::FORBIDDEN,
+            Self::Denied(Denied::Revoked) | Self::Twin => StatusCode::FORBIDDEN,
             Self::Denied(Denied::NoAgent) => StatusCode::NOT_FOUND,
             Self::Denied(Denied::Full) => StatusCode::CONFLICT,
             Self::TooMany | Self::TooOften => StatusCode::TOO_MANY_REQUESTS,

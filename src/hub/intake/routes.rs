@@ -100,7 +100,7 @@ async fn take(
     // Before anything may be refused: that it was heard, and how its clock stands, is worth knowing in any case.
     let view = hub.view();
     let network = state.uplink.as_deref().filter(|id| view.estate.network(id).is_some());
-    hub.credentials.heard(&who, state.clone(), network, now);
+    hub.credentials.heard(&who, state.clone(), network, now)?;
     let mut records = batch::read(&text)?;
     correct(&mut records, ahead_ms(&state, now), now);
     judge(&records, &who.practice, now)?;
@@ -108,8 +108,8 @@ async fn take(
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.
         tokio::spawn(async move {
-            let is_let_in = |agent: &str| hub.credentials.is_let_in(agent);
-            hub.intake.take((&who, &spool, &state), records, is_let_in, &view, clock::now()).await
+            let passes_on = |agent: &str| hub.credentials.passes_on(agent);
+            hub.intake.take((&who, &spool, &state), records, passes_on, &view, clock::now()).await
         })
     };
     let taken = task.await.map_err(|_| Refusal::Busy)??;

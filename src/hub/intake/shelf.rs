@@ -30,17 +30,17 @@ impl Shelf {
         own.insert(id.to_owned(), (heard, Arc::new(tokio::sync::Mutex::new(spool))));
     }
 
-    /// The spool with this id, which `who` reports from now. `is_let_in`: whether an agent's key is good; of one that was revoked nothing
-    /// is taken over. Whoever had its key may have said of any number that it was reported, or that there is nothing more of it, and
+    /// The spool with this id, which `who` reports from now. `passes_on`: whether an agent's spool may be taken over; that of one that
+    /// was revoked may not. Whoever had its key may have said of any number that it was reported, or that there is nothing more of it, and
     /// what comes with that number would be acknowledged without being kept. Rather a batch whose answer got lost counts twice.
-    pub fn find(&mut self, who: &Who, id: &str, now: At, is_let_in: impl Fn(&str) -> bool) -> Shared {
+    pub fn find(&mut self, who: &Who, id: &str, now: At, passes_on: impl Fn(&str) -> bool) -> Shared {
         let of_practice = self.practices.entry(who.practice.clone()).or_default();
         let known = of_practice.get(&who.agent).and_then(|own| own.get(id));
         // An agent that enrolled again is another, and its spool is the same: what is in it was taken from the one before, which isn't
         // heard any more. One that goes on beside it is a copy of the same disk, with observations of its own. And whoever isn't of the
         // same practice could make up an id, and have taken away what that practice reports.
         let before = || {
-            let good = of_practice.iter().filter(|(agent, _)| is_let_in(agent));
+            let good = of_practice.iter().filter(|(agent, _)| passes_on(agent));
             let same = good.filter_map(|(_, own)| own.get(id));
             same.filter(|(heard, _)| *heard <= who.enrolled).max_by_key(|(heard, _)| *heard)
         };
