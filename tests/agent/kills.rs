@@ -1,4 +1,4 @@
-//! `kill -9` at a hundred instants of each side, under load: what the hub's archive has in the end is what was seen, each once.
+//! `kill -9` at two hundred instants of each side, under load: what the hub's archive has in the end is what was seen, each once.
 //!
 //! An instant is the n-th time that the process changed its files since it started, with n out of a seed: in the middle of what it writes,
 //! and the same number each time. What the same seed gives again is which batches are sent, what is in them, and those numbers.
@@ -22,7 +22,7 @@ use crate::refusals::Stranger;
 use crate::script::Script;
 use crate::stage::{DEADLINE, Line, Stage, config_text, delivered, own_address, sendable, url};
 
-const KILLS: u64 = 100;
+const KILLS: u64 = 200;
 /// From one batch to the next: about as often as an agent may send.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -67,7 +67,7 @@ async fn load(stranger: Stranger, practice: &'static str, begun: At, stop: watch
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hub_killed_at_a_hundred_instants_keeps_everything_once() {
+async fn a_hub_killed_at_two_hundred_instants_keeps_everything_once() {
     let address = own_address(3);
     let stage = Stage::new(&config_text(&address, 1, "127.0.0.1:9"));
     let (mut child, _) = stage.hub_process().await;
@@ -134,7 +134,7 @@ fn written(spool: &std::path::Path) -> BTreeSet<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_killed_at_a_hundred_instants_loses_nothing_that_it_wrote() {
+async fn an_agent_killed_at_two_hundred_instants_loses_nothing_that_it_wrote() {
     let target = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stage = Stage::new(&config_text("127.0.0.1:0", 40, &target.local_addr().unwrap().to_string()));
     tokio::spawn(async move { while target.accept().await.is_ok() {} });
