@@ -140,8 +140,8 @@ impl Numbers {
         let reported = IntCounterVec::new(
             Opts::new(
                 "linewatch_agent_observations_total",
-                "Observations in agents' batches that were taken: new ones, those that had come before, and new ones of probes \
-                 that this hub doesn't know.",
+                "Observations in agents' batches: new ones, those that had come before, new ones of probes that this hub doesn't know, \
+                 and those that were refused for good, which their agents give up.",
             ),
             &["taken"],
         )?;
@@ -299,7 +299,7 @@ impl Numbers {
         for outcome in ["kept", "not_kept"].into_iter().chain(REASONS) {
             numbers.batches.with_label_values(&[outcome]);
         }
-        for taken in ["new", "again", "unknown_probe"] {
+        for taken in ["new", "again", "unknown_probe", "refused"] {
             numbers.reported.with_label_values(&[taken]);
         }
         for way in AckWay::ALL {
@@ -336,9 +336,10 @@ impl Numbers {
         self.observations.with_label_values(&[word(taken)]).inc();
     }
 
-    /// A batch was refused, for a reason of [`REASONS`].
-    pub fn refused(&self, reason: &str) {
+    /// A batch was refused, for a reason of [`REASONS`]; so many of its observations for good.
+    pub fn refused(&self, reason: &str, for_good: u64) {
         self.batches.with_label_values(&[reason]).inc();
+        self.reported.with_label_values(&["refused"]).inc_by(for_good);
     }
 
     /// Something else that an agent asked was.

@@ -10,6 +10,7 @@ mod commands;
 mod exactly_once;
 mod expired;
 mod five_days;
+mod given_up;
 mod herd;
 mod history;
 mod kills;

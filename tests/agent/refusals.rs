@@ -162,7 +162,7 @@ async fn what_is_wrong_is_refused_counted_and_harmless() {
         let line = format!("linewatch_agent_batches_total{{outcome=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
-    for (taken, count) in [("new", 99), ("again", 99), ("unknown_probe", 1)] {
+    for (taken, count) in [("new", 99), ("again", 99), ("unknown_probe", 1), ("refused", 6)] {
         let line = format!("linewatch_agent_observations_total{{taken=\"{taken}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }

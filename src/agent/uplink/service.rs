@@ -105,6 +105,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
 
     let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
     let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
+    site.refused(spool.status().refused);
     let spool: SharedSpool = Arc::new(std::sync::Mutex::new(spool));
     let (sent_news, news) = watch::channel(sendable);
     let (configs, new_configs) = mpsc::channel(1);

@@ -116,7 +116,7 @@ impl Refusal {
     }
 
     /// Numbers that will never be taken.
-    fn refused(&self) -> Ranges {
+    pub fn refused(&self) -> Ranges {
         match self {
             Self::OtherPractice { seqs, .. }
             | Self::Time { seqs, .. }

@@ -35,7 +35,7 @@ pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, re
     match take(&hub, from, &parts.headers, &mut pieces).await {
         Ok(answer) => (StatusCode::OK, Json(answer)).into_response(),
         Err(refusal) => {
-            hub.numbers.refused(refusal.reason());
+            hub.numbers.refused(refusal.reason(), refusal.refused().count());
             tell(&hub, from, &parts.headers, &refusal);
             // Nothing more is heard of whoever asks too often, or doesn't come to an end.
             if !matches!(refusal, Refusal::Flood | Refusal::Slow) {
