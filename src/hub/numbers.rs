@@ -51,7 +51,7 @@ impl AgentRequest {
     }
 }
 
-/// Why a connection was ended before anything was asked.
+/// Why a connection was ended by the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetGo {
     /// Its source holds its share of all.
@@ -60,16 +60,19 @@ pub enum LetGo {
     Handshake,
     /// No head of a request in time.
     Head,
+    /// All seats were taken, and nothing had happened over it for longest.
+    Yielded,
 }
 
 impl LetGo {
-    const ALL: [Self; 3] = [Self::Crowd, Self::Handshake, Self::Head];
+    const ALL: [Self; 4] = [Self::Crowd, Self::Handshake, Self::Head, Self::Yielded];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Crowd => "too_many",
             Self::Handshake => "slow_handshake",
             Self::Head => "slow_head",
+            Self::Yielded => "yielded",
         }
     }
 }
@@ -158,8 +161,8 @@ impl Numbers {
         let let_go = IntCounterVec::new(
             Opts::new(
                 "linewatch_connections_let_go_total",
-                "Connections that were ended before anything was asked: of a source that holds too many, without a TLS handshake in time, \
-                 without the head of a request in time.",
+                "Connections that were ended: of a source that holds too many, without a TLS handshake in time, without the head of a first \
+                 request in time, and those that yielded, while all were taken, to somebody who came.",
             ),
             &["reason"],
         )?;

@@ -24,6 +24,7 @@ use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
 use super::pipeline::{Command, Earlier, Outlets, Pipeline, Pulse};
+use super::seats::Most;
 use super::server::{self, Door};
 use super::state::Hub;
 use super::view::View;
@@ -232,9 +233,9 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let stop_beats = CancellationToken::new();
     let connections_max =
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
-    let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
+    let most = Most { all: connections_max, per_peer: connections_max / PEER_CONNECTIONS_SHARE };
     let numbers = Some(hub.numbers.clone());
-    let door = Door { listener, tls: door_tls, connections_max, per_peer_max, numbers };
+    let door = Door { listener, tls: door_tls, most, numbers };
     let started = if options.whose == Whose::Hubs { Turn::StartedForAgents } else { Turn::Started };
     let tasks = Tasks {
         beats: supervise(

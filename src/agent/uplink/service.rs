@@ -33,6 +33,7 @@ use crate::chance::draw;
 use crate::config::Config;
 use crate::estate::{Estate, PracticeIx, Vantage};
 use crate::folder::whole::own_folder;
+use crate::hub::seats::Most;
 use crate::hub::server::{self, Door};
 use crate::limits::{
     ASKS_QUEUE, ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL,
@@ -163,8 +164,10 @@ async fn serve_page(
             let door = Door {
                 listener,
                 tls: watch::channel(None).1,
-                connections_max: ONSITE_CONNECTIONS_MAX,
-                per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+                most: Most {
+                    all: ONSITE_CONNECTIONS_MAX,
+                    per_peer: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+                },
                 numbers: None,
             };
             Some((address, tokio::spawn(server::serve(door, site::router(site), stop))))
