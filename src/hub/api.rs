@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use super::beats;
 use super::bounces;
 use super::credentials;
 use super::fixes::{self, FixLine};
-use super::guard::{self, Refused};
+use super::guard::{self, Changer, Refused};
 use super::headers::with_headers;
 use super::intake;
 use super::metrics;
@@ -267,16 +267,7 @@ pub(super) fn request_of<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T
     serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))
 }
 
-async fn approve(
-    State(hub): State<Arc<Hub>>,
-    Path(id): Path<String>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if let Err(refused) = hub.access.may_change(peer.map(|Extension(peer)| peer), &headers) {
-        return refused.into_response();
-    }
+async fn approve(State(hub): State<Arc<Hub>>, Path(id): Path<String>, _: Changer, body: Bytes) -> Response {
     let request: ApproveRequest = match request_of(&body) {
         Ok(request) => request,
         Err(why) => return problem(StatusCode::BAD_REQUEST, why),

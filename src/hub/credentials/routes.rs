@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use super::CredentialError;
 use crate::agent::clock;
 use crate::hub::api::problem;
-use crate::hub::guard::{Refused, who_changes};
+use crate::hub::guard::{Changer, Refused};
 use crate::hub::intake::refusal::Refusal;
 use crate::hub::intake::routes::who;
 use crate::hub::numbers::AgentRequest;
@@ -50,11 +50,10 @@ async fn list(State(hub): State<Arc<Hub>>) -> Response {
 
 async fn make_code(
     State(hub): State<Arc<Hub>>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<CodeRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     if hub.view().estate.practice(&request.practice).is_none() {
         return Err(No(StatusCode::NOT_FOUND, "there is no such practice".to_owned()));
     }
@@ -65,11 +64,10 @@ async fn make_code(
 async fn revoke(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     hub.credentials.revoke(&id, &by, clock::now()).await?;
     let line = line_of(&hub, &id);
     if let Some(line) = &line {
@@ -104,11 +102,10 @@ async fn part(hub: &Hub, practice: &str) {
 async fn rotate(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     hub.credentials.rotate(&id, &by, clock::now()).await?;
     Ok(Json(line_of(&hub, &id)).into_response())
 }
