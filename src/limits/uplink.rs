@@ -55,9 +55,9 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// an agent that came to harm.
 pub const BATCH_DROPPED_BYTES_MAX: usize = 4 * BATCH_BYTES_MAX;
 
-/// How long a batch may take to arrive. Less than a request may take in all (`HTTP_REQUEST_TIMEOUT`), so that whoever sends a byte
+/// How long the body of an agent's request may take to arrive, and of one who would be an agent. Less than a request may take in all (`HTTP_REQUEST_TIMEOUT`), so that whoever sends a byte
 /// now and then is told, and counted.
-pub const BATCH_WITHIN: Duration = Duration::from_secs(8);
+pub const BODY_WITHIN: Duration = Duration::from_secs(8);
 
 /// A batch when it is unpacked, in bytes: [`BATCH_LINES_MAX`] lines with long details and traced paths among them.
 pub const BATCH_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;

@@ -9,6 +9,7 @@
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
 //! | `told.rs` | which refusals the log tells everybody |
+//! | [`body`] | reading it, within its bounds |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
 //! | [`routes`] | `POST /api/v1/observations` |
@@ -17,6 +18,7 @@
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
 mod correction;
+pub mod body;
 mod gaps;
 pub mod keeper;
 pub mod refusal;
