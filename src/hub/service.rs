@@ -35,6 +35,7 @@ use crate::agent::traces::Traces;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
+use crate::archive::folder;
 use crate::config::{Config, Handout, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
@@ -184,6 +185,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (hours, learned) = mpsc::channel(HOURS_QUEUE);
     let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
+    let archive = folder(&config.hub.data);
     let keeper = Keeper::start(store.clone(), &config.hub.data, notes.clone(), retained.clone()).await;
     let ledger = Arc::new(Ledger::new(&estate));
     ledger
@@ -212,7 +214,13 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         listen: address,
         credentials,
         asks,
-        intake: Intake::new(agents.spools, &practices, agents.coverage, batches, reports.downgrade()),
+        intake: Intake::new(
+            agents.spools,
+            &practices,
+            agents.coverage,
+            (batches, archive),
+            reports.downgrade(),
+        ),
         access: Access::new(config.hub.tokens.clone(), numbers.clone()),
         openings: Openings::default(),
         fixing: tokio::sync::Mutex::default(),

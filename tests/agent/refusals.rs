@@ -27,11 +27,12 @@ use crate::stage::{DEADLINE, Stage, config_text, url};
 /// Somebody who speaks an agent's language without being one.
 pub struct Stranger {
     http: reqwest::Client,
-    hub: String,
+    pub hub: String,
     pub agent: String,
     pub bearer: String,
-    /// Its spool's id.
+    /// Its spool's id, and what it says of it.
     pub spool: String,
+    pub floor: u64,
 }
 
 impl Stranger {
@@ -43,7 +44,8 @@ impl Stranger {
         let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
         let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
         let spool = format!("5001{}", answer.agent);
-        Self { http, hub: hub.to_owned(), bearer: key.bearer(&answer.agent), agent: answer.agent, spool }
+        let (hub, bearer) = (hub.to_owned(), key.bearer(&answer.agent));
+        Self { http, hub, bearer, agent: answer.agent, spool, floor: 0 }
     }
 
     pub async fn send(&self, records: &[Record]) -> (u16, Value) {
@@ -60,7 +62,7 @@ impl Stranger {
     }
 
     async fn post(&self, packed: Vec<u8>) -> reqwest::Result<(u16, Value)> {
-        let state = State { at: clock::now(), ..State::default() };
+        let state = State { at: clock::now(), floor: self.floor, ..State::default() };
         let asked = self
             .http
             .post(format!("{}/api/v1/observations", self.hub))

@@ -5,11 +5,12 @@
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
+//! | `doubt.rs` | what of a spool was had from an agent that was revoked |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
-//! | `told.rs` | which refusals the log tells everybody |
 //! | [`body`] | reading it, within its bounds |
+//! | `told.rs` | which refusals the log tells everybody |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
 //! | [`routes`] | `POST /api/v1/observations` |
@@ -17,8 +18,9 @@
 //! A batch is looked at from the outside in: how many ask from there, whose key it is, how often that agent asks, how long the body
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
-mod correction;
 pub mod body;
+mod correction;
+mod doubt;
 mod gaps;
 pub mod keeper;
 pub mod refusal;
@@ -29,12 +31,14 @@ pub mod spool;
 mod told;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use self::doubt::Doubts;
 use self::keeper::Job;
 use self::refusal::Refusal;
 use self::shelf::Shelf;
@@ -59,6 +63,8 @@ pub struct Intake {
     /// By agent: when it measured.
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
+    /// Where the archive is, which is looked into once at a time.
+    archive: tokio::sync::Mutex<PathBuf>,
     reports: mpsc::WeakSender<Report>,
     told: Told,
 }
@@ -84,12 +90,12 @@ pub struct Taken {
 }
 
 impl Intake {
-    /// `kept`, `coverage`: what an earlier process left. `practices`: of each agent.
+    /// `kept`, `coverage`: what an earlier process left. `practices`: of each agent. `keeper`: who writes the `archive` in that folder.
     pub fn new(
         kept: Vec<SpoolRow>,
         practices: &BTreeMap<String, String>,
         coverage: BTreeMap<String, Coverage>,
-        keeper: mpsc::Sender<Job>,
+        (keeper, archive): (mpsc::Sender<Job>, PathBuf),
         reports: mpsc::WeakSender<Report>,
     ) -> Self {
         let mut spools = Shelf::default();
@@ -103,6 +109,7 @@ impl Intake {
             spools: Mutex::new(spools),
             coverage: Mutex::new(coverage.collect()),
             keeper,
+            archive: tokio::sync::Mutex::new(archive),
             reports,
             told: Told::new(Instant::now()),
         }
@@ -124,7 +131,7 @@ impl Intake {
         now: At,
     ) -> Result<Taken, Refusal> {
         let spool =
-            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, is_let_in);
+            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, &is_let_in);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.
@@ -136,6 +143,7 @@ impl Intake {
         }
         let mut spool = spool.lock().await;
         spool.is_of(&who.agent);
+        self.settle_doubts(&mut spool, (who, spool_id), &batch, &is_let_in).await?;
         let apart = view.estate.measured_apart();
         let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
         let damages = spool.new_damages(state.damages);
@@ -221,6 +229,39 @@ impl Intake {
             unknown,
             trouble,
         })
+    }
+
+    /// Has the spool know what of a batch the archive has from an agent that was revoked. `Busy`: it can't be read.
+    async fn settle_doubts(
+        &self,
+        spool: &mut Spool,
+        (who, id): (&Who, &str),
+        batch: &[Record],
+        is_let_in: impl Fn(&str) -> bool,
+    ) -> Result<(), Refusal> {
+        if spool.doubts().is_none() {
+            let revoked = self.spools.lock().unwrap_or_else(PoisonError::into_inner).left(who, id, is_let_in);
+            let mut doubts = Doubts::default();
+            for (agent, shared) in revoked {
+                doubts.add(agent, shared.lock().await.kept());
+            }
+            spool.doubt(doubts);
+        }
+        let Some(doubts) = spool.doubts() else { return Ok(()) };
+        let doubtful = doubts.among(batch, spool.kept());
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        let doubts = doubts.clone();
+        let archive = self.archive.lock().await;
+        let dir = archive.clone();
+        let settled = tokio::task::spawn_blocking(move || doubts.settle(&dir, doubtful)).await;
+        let had = settled.map_err(|_| Refusal::Busy)?.map_err(|error| {
+            tracing::warn!(%error, agent = who.agent, "what an agent sends again can't be looked up in the archive");
+            Refusal::Busy
+        })?;
+        spool.had(&had);
+        Ok(())
     }
 
     /// Nobody reports for this practice any more: the last of its `agents` was revoked. From now on its silence says nothing, as after
