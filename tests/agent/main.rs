@@ -17,5 +17,6 @@ mod kills;
 mod page;
 mod refusals;
 mod report;
+mod revoked;
 mod script;
 mod stage;

@@ -44,7 +44,8 @@ use self::refusal::Refusal;
 use self::shelf::Shelf;
 use self::spool::Spool;
 use self::told::Told;
-use super::credentials::Who;
+use super::credentials::book::Denied;
+use super::credentials::{CredentialError, Who};
 use super::view::View;
 use crate::agent::workers::{Report, blank};
 use crate::estate::{Estate, NetworkIx, Vantage};
@@ -142,6 +143,10 @@ impl Intake {
             }
         }
         let mut spool = spool.lock().await;
+        // Whoever was revoked while this waited is heard no more: its goodbye may have been said.
+        if !is_let_in(&who.agent) {
+            return Err(CredentialError::Denied(Denied::Revoked).into());
+        }
         spool.is_of(&who.agent);
         self.settle_doubts(&mut spool, (who, spool_id), &batch, &is_let_in).await?;
         let apart = view.estate.measured_apart();
@@ -268,6 +273,11 @@ impl Intake {
     /// their own goodbyes, which they can't send. `false`: there was no room for that.
     pub async fn part(&self, practice: &str, agents: &[String], view: &View, now: At) -> bool {
         let Some(from) = view.estate.practice(practice).map(Vantage::Practice) else { return true };
+        // What was being taken in comes first: behind a goodbye it would bring the practice back, to go silent.
+        let all = self.spools.lock().unwrap_or_else(PoisonError::into_inner).of(practice, agents);
+        for spool in all {
+            drop(spool.lock().await);
+        }
         let Some(reports) = self.reports.upgrade() else { return false };
         let room = tokio::time::timeout(INTAKE_ROOM_WAIT, reports.reserve_many(agents.len())).await;
         let Ok(Ok(room)) = room else { return false };
@@ -291,3 +301,6 @@ impl Intake {
         told.await.map_err(|_| Refusal::Busy)
     }
 }
+
+#[cfg(test)]
+mod tests;

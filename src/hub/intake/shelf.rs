@@ -41,6 +41,13 @@ impl Shelf {
         left.filter(|(_, shared)| !is_own(shared)).collect()
     }
 
+    /// All that these agents of a practice report from.
+    pub fn of(&self, practice: &str, agents: &[String]) -> Vec<Shared> {
+        let of_practice = self.practices.get(practice);
+        let own = agents.iter().filter_map(|agent| of_practice?.get(agent));
+        own.flat_map(|own| own.values().map(|(_, shared)| shared.clone())).collect()
+    }
+
     /// The spool with this id, which `who` reports from now. `is_let_in`: whether an agent's key is good; of one that was revoked nothing
     /// is taken over: [`Self::left`] hands it out, to be doubted.
     pub fn find(&mut self, who: &Who, id: &str, now: At, is_let_in: impl Fn(&str) -> bool) -> Shared {
