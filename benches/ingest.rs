@@ -27,6 +27,7 @@ use linewatch::agent::schedule::Whose;
 use linewatch::agent::uplink::link::jitter;
 use linewatch::agent::workers::blank;
 use linewatch::agent::{clock, descriptors};
+use linewatch::hub::seats::Most;
 use linewatch::hub::server::{self, Door};
 use linewatch::hub::service::{Options, start};
 use linewatch::observation::Phase;
@@ -202,7 +203,8 @@ async fn ingest(size: u64, hub_alone: bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let bare_at = format!("https://{}", listener.local_addr()?);
     let (_tls, tls) = watch::channel(tls);
-    let door = Door { listener, tls, connections_max: 1_000, per_peer_max: 1_000, numbers: None };
+    let most = Most { all: 1_000, per_peer: 1_000 };
+    let door = Door { listener, tls, most, numbers: None };
     let stop = CancellationToken::new();
     let router = axum::Router::new().route("/api/v1/observations", post(bare));
     let served = tokio::spawn(server::serve(door, router, stop.clone()));

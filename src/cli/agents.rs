@@ -174,6 +174,13 @@ fn remarks(line: &AgentLine) -> Vec<String> {
             line.damages
         ));
     }
+    if line.refused > 0 {
+        let observations = if line.refused == 1 { "observation" } else { "observations" };
+        remarks.push(format!(
+            "this hub refused {} of its {observations} for good; `lost` counts what that cost, and its log says why",
+            line.refused
+        ));
+    }
     remarks
 }
 
@@ -211,6 +218,7 @@ mod tests {
             as_of: Some(at(3)),
             is_since_start: true,
             damages: 2,
+            refused: 3,
             clock_ahead_ms: Some(0),
             twin: Some(at(2)),
             rotating: false,
@@ -242,6 +250,7 @@ mod tests {
             text.contains("refused, last at 2026-03-16T07:02:00.000Z: enrol one of the two with a code of its own (`linewatch enrol G82002`)"),
             "{text}"
         );
+        assert!(text.contains("this hub refused 3 of its observations for good"), "{text}");
         assert!(text.contains("its spool was damaged in 2 places") && !text.contains('\u{1b}'), "{text}");
     }
 }

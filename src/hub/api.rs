@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -21,14 +21,15 @@ use super::beats;
 use super::bounces;
 use super::credentials;
 use super::fixes::{self, FixLine};
-use super::guard::{self, Refused};
+use super::guard::{self, Changer, Refused};
 use super::headers::with_headers;
 use super::intake;
 use super::metrics;
 use super::mutes;
 use super::outbox;
 use super::pages;
-use super::server::{Encrypted, Peer};
+use super::seats;
+use super::server::{Encrypted, Peer, source};
 use super::state::Hub;
 use super::status::{AckLine, PracticeStatus, Status};
 use crate::correlate::Explanation;
@@ -127,16 +128,16 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/style.css", get(pages::style))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .merge(credentials::routes::of_agents().route_layer(middleware::from_fn(check_encrypted)))
         .merge(bounces::routes())
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is nothing here; the page is at /") })
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(RequestBodyLimitLayer::new(HTTP_BODY_BYTES_MAX))
+        .layer(middleware::map_response(say_too_large))
         // After the limits of bodies: work that sends its whole log has been done all the same, and nobody keeps it.
         .merge(beats::routes::routes(hub.beats.clone()))
-        // Which reads no more than a batch of its own accord, once it knows whose it is.
+        // Which read no more than they need of their own accord, once they know who may ask.
         .merge(
-            Router::new()
+            credentials::routes::of_agents()
                 .route("/api/v1/observations", post(intake::routes::post))
                 .route_layer(middleware::from_fn(check_encrypted)),
         )
@@ -161,15 +162,29 @@ async fn check_host(State(hub): State<Arc<Hub>>, request: Request, next: Next) -
 async fn check_viewer(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
     match hub.access.may_see(peer, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            // Where anybody may see, nobody has said who they are.
+            if hub.access.asks_viewers() {
+                seats::is_known(request.extensions());
+            }
+            next.run(request).await
+        }
         Err(refused) => refused.into_response(),
     }
 }
 
+/// The limit of bodies says so in plain text; whoever asks an API reads the same as of any other refusal.
+async fn say_too_large(answer: Response) -> Response {
+    if answer.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return answer;
+    }
+    let why = format!("the body is larger than {} KiB", HTTP_BODY_BYTES_MAX / 1024);
+    problem(StatusCode::PAYLOAD_TOO_LARGE, why)
+}
+
 /// Keys travel over TLS, or on this machine alone.
 async fn check_encrypted(request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>();
-    let is_here = peer.is_some_and(|Peer(address)| address.ip().to_canonical().is_loopback());
+    let is_here = source(request.extensions()).is_some_and(|from| from.to_canonical().is_loopback());
     if is_here || request.extensions().get::<Encrypted>().is_some() {
         return next.run(request).await;
     }
@@ -267,16 +282,7 @@ pub(super) fn request_of<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T
     serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))
 }
 
-async fn approve(
-    State(hub): State<Arc<Hub>>,
-    Path(id): Path<String>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if let Err(refused) = hub.access.may_change(peer.map(|Extension(peer)| peer), &headers) {
-        return refused.into_response();
-    }
+async fn approve(State(hub): State<Arc<Hub>>, Path(id): Path<String>, _: Changer, body: Bytes) -> Response {
     let request: ApproveRequest = match request_of(&body) {
         Ok(request) => request,
         Err(why) => return problem(StatusCode::BAD_REQUEST, why),

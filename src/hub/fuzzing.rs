@@ -95,7 +95,7 @@ async fn hub() -> Option<Hub> {
             Vec::new(),
             &std::collections::BTreeMap::new(),
             std::collections::BTreeMap::new(),
-            mpsc::channel(1).0,
+            (mpsc::channel(1).0, NOWHERE.into()),
             reports.clone(),
         ),
         access: Access::new(crate::config::Tokens::default(), numbers.clone()),

@@ -5,12 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use axum::extract::Extension;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 
 use super::numbers::{Numbers, TokenRefused};
-use super::server::Peer;
+use super::server::{Peer, source};
+use super::state::Hub;
 use crate::config::Tokens;
 use crate::estate::SharedSecret;
 use crate::limits::{
@@ -110,6 +112,11 @@ impl Access {
         self.shows(peer, headers, &tokens, needed)
     }
 
+    /// Whether whoever reads must show a token.
+    pub fn asks_viewers(&self) -> bool {
+        self.tokens().viewer.is_some()
+    }
+
     /// Whether a request may say what became of mails: it shows the token that is for nothing else, or the administrator's. Where there is
     /// no such token, whoever may change something may.
     pub fn may_bring_bounces(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Refused> {
@@ -145,22 +152,32 @@ impl Access {
     }
 }
 
-/// Whether a person may change something, and who it is: a name for the journal, and from where.
-pub fn who_changes(
-    access: &Access,
-    peer: Option<Extension<Peer>>,
-    headers: &HeaderMap,
-    by: Option<&str>,
-) -> Result<String, Refused> {
-    let peer = peer.map(|Extension(peer)| peer);
-    access.may_change(peer, headers)?;
-    let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-    if name.len() > APPROVER_BYTES_MAX {
-        return Err(Refused { status: StatusCode::BAD_REQUEST, why: "`by` is too long: a name will do" });
+/// Somebody who may change something. A handler that asks for one isn't called for anybody else, and nothing of what they send is read.
+#[derive(Debug, Clone)]
+pub struct Changer {
+    from: Option<IpAddr>,
+}
+
+impl Changer {
+    /// Who it is, for the journal: by the name that the request gives, and from where.
+    pub fn named(&self, by: Option<&str>) -> Result<String, Refused> {
+        let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+        if name.len() > APPROVER_BYTES_MAX {
+            return Err(Refused { status: StatusCode::BAD_REQUEST, why: "`by` is too long: a name will do" });
+        }
+        let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
+        let from = self.from.map_or_else(|| "the hub".to_owned(), |from| from.to_string());
+        Ok(format!("{name}, from {from}"))
     }
-    let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
-    let from = peer.map_or_else(|| "the hub".to_owned(), |Peer(address)| address.ip().to_string());
-    Ok(format!("{name}, from {from}"))
+}
+
+impl FromRequestParts<Arc<Hub>> for Changer {
+    type Rejection = Refused;
+
+    async fn from_request_parts(asked: &mut Parts, hub: &Arc<Hub>) -> Result<Self, Refused> {
+        hub.access.may_change(asked.extensions.get().copied(), &asked.headers)?;
+        Ok(Self { from: source(&asked.extensions) })
+    }
 }
 
 /// The token of `Authorization: Bearer …`, or the password of `Basic …`.

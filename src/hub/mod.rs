@@ -22,6 +22,7 @@
 //! | [`api`], [`guard`] | the routes, and who may ask what |
 //! | [`headers`] | what every answer says of itself |
 //! | [`server`] | connections and their bounds |
+//! | [`seats`] | who has a place among them, and who yields it |
 //! | [`state`] | what the handlers share |
 
 pub mod acknowledge;
@@ -47,6 +48,7 @@ pub mod outbox;
 pub mod pages;
 pub mod pages_words;
 pub mod pipeline;
+pub mod seats;
 pub mod server;
 pub mod service;
 pub mod state;

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
 use super::api::problem;
-use super::guard::who_changes;
-use super::server::Peer;
+use super::guard::Changer;
 use super::state::Hub;
 use crate::agent::clock;
 use crate::limits::{MUTE_MAX, MUTE_REASON_CHARS_MAX, MUTE_WHAT_BYTES_MAX, MUTES_MAX};
@@ -52,13 +51,8 @@ async fn list(State(hub): State<Arc<Hub>>) -> Response {
     Json(MuteList { mutes: hub.desk.mutes() }).into_response()
 }
 
-async fn begin(
-    State(hub): State<Arc<Hub>>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    Json(request): Json<MuteRequest>,
-) -> Response {
-    let by = match who_changes(&hub.access, peer, &headers, request.by.as_deref()) {
+async fn begin(State(hub): State<Arc<Hub>>, changer: Changer, Json(request): Json<MuteRequest>) -> Response {
+    let by = match changer.named(request.by.as_deref()) {
         Ok(by) => by,
         Err(refused) => return refused.into_response(),
     };
@@ -88,11 +82,10 @@ async fn begin(
 async fn end(
     State(hub): State<Arc<Hub>>,
     Path(number): Path<u32>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<ByRequest>,
 ) -> Response {
-    let by = match who_changes(&hub.access, peer, &headers, request.by.as_deref()) {
+    let by = match changer.named(request.by.as_deref()) {
         Ok(by) => by,
         Err(refused) => return refused.into_response(),
     };

@@ -51,7 +51,7 @@ impl AgentRequest {
     }
 }
 
-/// Why a connection was ended before anything was asked.
+/// Why a connection was ended by the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetGo {
     /// Its source holds its share of all.
@@ -60,16 +60,19 @@ pub enum LetGo {
     Handshake,
     /// No head of a request in time.
     Head,
+    /// All seats were taken, and nothing had happened over it for longest.
+    Yielded,
 }
 
 impl LetGo {
-    const ALL: [Self; 3] = [Self::Crowd, Self::Handshake, Self::Head];
+    const ALL: [Self; 4] = [Self::Crowd, Self::Handshake, Self::Head, Self::Yielded];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Crowd => "too_many",
             Self::Handshake => "slow_handshake",
             Self::Head => "slow_head",
+            Self::Yielded => "yielded",
         }
     }
 }
@@ -140,8 +143,8 @@ impl Numbers {
         let reported = IntCounterVec::new(
             Opts::new(
                 "linewatch_agent_observations_total",
-                "Observations in agents' batches that were taken: new ones, those that had come before, and new ones of probes \
-                 that this hub doesn't know.",
+                "Observations in agents' batches: new ones, those that had come before, new ones of probes that this hub doesn't know, \
+                 and those that were refused for good, which their agents give up.",
             ),
             &["taken"],
         )?;
@@ -158,8 +161,8 @@ impl Numbers {
         let let_go = IntCounterVec::new(
             Opts::new(
                 "linewatch_connections_let_go_total",
-                "Connections that were ended before anything was asked: of a source that holds too many, without a TLS handshake in time, \
-                 without the head of a request in time.",
+                "Connections that were ended: of a source that holds too many, without a TLS handshake in time, without the head of a first \
+                 request in time, and those that yielded, while all were taken, to somebody who came.",
             ),
             &["reason"],
         )?;
@@ -299,7 +302,7 @@ impl Numbers {
         for outcome in ["kept", "not_kept"].into_iter().chain(REASONS) {
             numbers.batches.with_label_values(&[outcome]);
         }
-        for taken in ["new", "again", "unknown_probe"] {
+        for taken in ["new", "again", "unknown_probe", "refused"] {
             numbers.reported.with_label_values(&[taken]);
         }
         for way in AckWay::ALL {
@@ -336,9 +339,10 @@ impl Numbers {
         self.observations.with_label_values(&[word(taken)]).inc();
     }
 
-    /// A batch was refused, for a reason of [`REASONS`].
-    pub fn refused(&self, reason: &str) {
+    /// A batch was refused, for a reason of [`REASONS`]; so many of its observations for good.
+    pub fn refused(&self, reason: &str, for_good: u64) {
         self.batches.with_label_values(&[reason]).inc();
+        self.reported.with_label_values(&["refused"]).inc_by(for_good);
     }
 
     /// Something else that an agent asked was.

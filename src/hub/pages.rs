@@ -194,7 +194,12 @@ pub async fn practice(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
         frame: Frame::new(&view),
         networks: networks.collect(),
         last_heard: status.last_heard.map(|heard| local(&view.estate, heard)),
-        away: status.away_words(),
+        // Its last agent's goodbye is one that the hub has said for it.
+        away: if hub.credentials.is_left(&status.id) {
+            Some("nobody is enrolled who reports for it any more, so its silence is no incident")
+        } else {
+            status.away_words()
+        },
         incidents: status.incidents.iter().map(|event| IncidentCard::new(&view, event)).collect(),
         checks: status.checks.iter().map(|check| CheckLine::new(&view, check)).collect(),
         notes: note_items(&view, &status.notes),

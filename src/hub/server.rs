@@ -1,15 +1,14 @@
 //! The HTTP server: connections, and the bounds that keep garbage, slow readers and crowds harmless.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
-use axum::http::HeaderValue;
 use axum::http::header::HOST;
+use axum::http::{Extensions, HeaderValue};
 use futures::StreamExt as _;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -21,20 +20,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::numbers::{LetGo, Numbers};
+use super::seats::{Most, Seats, Sitter};
 use crate::config::TlsSettings;
 use crate::limits::{
     ACCEPT_PAUSE, HTTP_CONNECTION_AGE_MAX, HTTP_FAREWELL, HTTP_HEADER_BYTES_MAX, HTTP_HEADERS_MAX,
     HTTP_REQUEST_TIMEOUT, HTTP_SEND_BYTES_MAX, HTTP_STREAMS_MAX, HTTP_WINDOW_BYTES,
 };
-use crate::reflector::limiter::Held;
 
 /// HTTP/2 in the handshake of TLS (RFC 9113, 3.2).
 const HTTP_2: &[u8] = b"h2";
@@ -42,6 +40,11 @@ const HTTP_2: &[u8] = b"h2";
 /// Who asks; put among the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// The address of who asks, where that is known.
+pub fn source(of_request: &Extensions) -> Option<IpAddr> {
+    of_request.get::<Peer>().map(|Peer(address)| address.ip())
+}
 
 /// Put there too when the connection is encrypted.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +67,7 @@ pub struct Door {
     pub listener: TcpListener,
     /// `None`: plain HTTP. What it is when a connection comes in counts for that connection.
     pub tls: watch::Receiver<Option<Arc<ServerConfig>>>,
-    pub connections_max: usize,
-    /// Of one address, or of one IPv6 household.
-    pub per_peer_max: usize,
+    pub most: Most,
     /// Where connections are counted that come to nothing.
     pub numbers: Option<Arc<Numbers>>,
 }
@@ -97,73 +98,63 @@ pub fn tls(settings: &TlsSettings) -> Result<Arc<ServerConfig>, rustls::Error> {
 /// Serves until it is stopped, then lets the connections that are busy end, for a bounded time.
 pub async fn serve(door: Door, router: Router, stop: CancellationToken) {
     let door = Arc::new(door);
-    let seats = Arc::new(Semaphore::new(door.connections_max));
-    let held = Arc::new(Mutex::new(Held::default()));
+    let seats = Seats::new(door.most);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = async {
-                // When all seats are taken, newcomers wait in the system's own queue.
-                let seat = seats.clone().acquire_owned().await;
-                (door.listener.accept().await, seat)
-            } => accepted,
+            accepted = door.listener.accept() => accepted,
         };
-        match accepted {
-            (Ok((stream, peer)), seat) => {
-                // Who holds many and says nothing leaves the others their seats.
-                let Some(own) = Own::take(&held, peer, door.per_peer_max) else {
-                    door.let_go(LetGo::Crowd);
-                    continue;
-                };
-                let tls = door.tls.borrow().clone();
-                let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
-                connections.spawn(async move {
-                    if let Some(reason) = connection(stream, tls, peer, router, stop).await {
-                        door.let_go(reason);
-                    }
-                    drop((seat, own));
-                });
-            }
-            (Err(error), _) => {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
                 // Out of descriptors, mostly. Asking again at once would only spin.
                 tracing::warn!(%error, "a connection to the status page could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
+        };
+        // While all seats are used, newcomers wait in the system's own queue.
+        let seat = tokio::select! {
+            () = stop.cancelled() => break,
+            seat = seats.seat(peer.ip()) => seat,
+        };
+        let Some(seat) = seat else {
+            door.let_go(LetGo::Crowd);
+            continue;
+        };
+        let tls = door.tls.borrow().clone();
+        let (door, router, stop) = (door.clone(), router.clone(), stop.clone());
+        connections.spawn(async move {
+            let by = Visitor { peer, sitter: seat.sitter().clone() };
+            let ended = tokio::select! {
+                () = seat.is_needed() => Some(LetGo::Yielded),
+                ended = connection(stream, tls, by, router, stop) => ended,
+            };
+            if let Some(reason) = ended {
+                door.let_go(reason);
+            }
+        });
     }
     connections.close();
     connections.wait().await;
 }
 
-/// One connection among those of its peer; given back however it ends.
-struct Own {
-    held: Arc<Mutex<Held>>,
+/// Whose connection it is, and where it sits.
+struct Visitor {
     peer: SocketAddr,
-}
-
-impl Own {
-    fn take(held: &Arc<Mutex<Held>>, peer: SocketAddr, most: usize) -> Option<Self> {
-        let taken = held.lock().unwrap_or_else(PoisonError::into_inner).take(peer.ip(), most);
-        taken.then(|| Self { held: held.clone(), peer })
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.peer.ip());
-    }
+    sitter: Sitter,
 }
 
 /// Returns why it came to nothing, where its peer took too long.
 async fn connection(
     stream: TcpStream,
     tls: Option<Arc<ServerConfig>>,
-    peer: SocketAddr,
+    by: Visitor,
     router: Router,
     stop: CancellationToken,
 ) -> Option<LetGo> {
-    let Some(tls) = tls else { return speak(stream, peer, Speaks::Plainly, router, stop).await };
+    let Some(tls) = tls else { return speak(stream, by, Speaks::Plainly, router, stop).await };
     let handshake = tokio::time::timeout(HTTP_REQUEST_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
     tokio::select! {
         () = stop.cancelled() => None,
@@ -171,7 +162,7 @@ async fn connection(
             Ok(Ok(stream)) => {
                 let version = stream.get_ref().1.alpn_protocol();
                 let speaks = if version == Some(HTTP_2) { Speaks::Http2 } else { Speaks::Http1 };
-                speak(stream, peer, speaks, router, stop.clone()).await
+                speak(stream, by, speaks, router, stop.clone()).await
             }
             // What a peer did wrong is the peer's business.
             Ok(Err(_)) => None,
@@ -189,17 +180,18 @@ enum Speaks {
     Http2,
 }
 
+/// Returns why it came to nothing, where nothing was asked in time.
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    peer: SocketAddr,
+    Visitor { peer, sitter }: Visitor,
     speaks: Speaks,
     router: Router,
     stop: CancellationToken,
 ) -> Option<LetGo> {
-    let busy = Busy::default();
-    let of_service = busy.clone();
+    let of_service = sitter.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(of_service.clone());
         if speaks != Speaks::Plainly {
             request.extensions_mut().insert(Encrypted);
         }
@@ -219,7 +211,7 @@ async fn speak(
         }
     });
     let stream = TokioIo::new(stream);
-    if speaks == Speaks::Http2 {
+    let is_slow = if speaks == Speaks::Http2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(HTTP_HEADER_BYTES_MAX).unwrap_or(u32::MAX))
@@ -231,13 +223,7 @@ async fn speak(
             .keep_alive_timeout(HTTP_REQUEST_TIMEOUT)
             .serve_connection(stream, service);
         // HTTP/1 has a limit on how long a head may take; here it is on how long nothing is asked.
-        let idle = async {
-            while !busy.is_idle_for(HTTP_REQUEST_TIMEOUT * 2) {
-                tokio::time::sleep(HTTP_REQUEST_TIMEOUT).await;
-            }
-        };
-        serve_until(connection, stop, idle).await;
-        None
+        matches!(serve_until(connection, stop, sitter.is_idle()).await, Ended::Idle)
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -246,70 +232,36 @@ async fn speak(
             .max_buf_size(HTTP_HEADER_BYTES_MAX)
             .serve_connection(stream, service);
         let ended = serve_until(connection, stop, std::future::pending()).await;
-        // One on which something was asked, and then nothing more, has only been left open.
-        let is_slow = ended.is_some_and(|error| error.is_timeout()) && !busy.was_asked();
-        is_slow.then_some(LetGo::Head)
-    }
+        matches!(ended, Ended::Itself(Err(error)) if error.is_timeout())
+    };
+    // One on which something was asked, and then nothing more, has only been left open.
+    (is_slow && !sitter.was_asked()).then_some(LetGo::Head)
 }
 
-/// Serves until the peer goes, or it is time to end; then what is under way may end, for a bounded time. Returns how the peer's own
-/// end failed, if it did.
+/// How a connection came to its end.
+enum Ended<E> {
+    /// What a peer did wrong is the peer's business; hyper has answered it where it could.
+    Itself(Result<(), E>),
+    /// Nothing was asked for too long.
+    Idle,
+    /// It was stopped, or has lasted for long enough.
+    Stopped,
+}
+
+/// Serves until the peer goes, or it is time to end; then what is under way may end, for a bounded time.
 async fn serve_until<C: GracefulConnection>(
     connection: C,
     stop: CancellationToken,
     idle: impl Future<Output = ()>,
-) -> Option<C::Error> {
+) -> Ended<C::Error> {
     let mut connection = pin!(connection);
-    tokio::select! {
-        // What a peer did wrong is the peer's business; hyper has answered it where it could.
-        ended = connection.as_mut() => return ended.err(),
-        () = stop.cancelled() => {}
-        () = idle => {}
-        () = tokio::time::sleep(HTTP_CONNECTION_AGE_MAX) => {}
-    }
+    let ended = tokio::select! {
+        ended = connection.as_mut() => return Ended::Itself(ended),
+        () = idle => Ended::Idle,
+        () = stop.cancelled() => Ended::Stopped,
+        () = tokio::time::sleep(HTTP_CONNECTION_AGE_MAX) => Ended::Stopped,
+    };
     connection.as_mut().graceful_shutdown();
     drop(tokio::time::timeout(HTTP_FAREWELL, connection).await);
-    None
-}
-
-/// How many requests of a connection are under way, since when there are none, and whether there ever was one.
-#[derive(Debug, Clone)]
-struct Busy(Arc<Mutex<(usize, Instant, bool)>>);
-
-impl Default for Busy {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new((0, Instant::now(), false))))
-    }
-}
-
-impl Busy {
-    fn begin(&self) -> UnderWay {
-        let mut busy = self.lock();
-        (busy.0, busy.2) = (busy.0 + 1, true);
-        drop(busy);
-        UnderWay(self.clone())
-    }
-
-    fn is_idle_for(&self, length: Duration) -> bool {
-        let (under_way, since, _) = *self.lock();
-        under_way == 0 && since.elapsed() >= length
-    }
-
-    fn was_asked(&self) -> bool {
-        self.lock().2
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (usize, Instant, bool)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One request; counted until it is answered, or its sender goes away.
-struct UnderWay(Busy);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut busy = self.0.lock();
-        (busy.0, busy.1) = (busy.0 - 1, Instant::now());
-    }
+    ended
 }

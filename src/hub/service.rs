@@ -24,6 +24,7 @@ use super::ledger::Ledger;
 use super::notes::{About, OwnNotes};
 use super::numbers::Numbers;
 use super::pipeline::{Command, Earlier, Outlets, Pipeline, Pulse};
+use super::seats::Most;
 use super::server::{self, Door};
 use super::state::Hub;
 use super::view::View;
@@ -34,6 +35,7 @@ use crate::agent::traces::Traces;
 pub use crate::agent::workers::ReportGate;
 use crate::agent::workers::{Field, Report, Workers};
 use crate::agent::{clock, descriptors};
+use crate::archive::folder;
 use crate::config::{Config, Handout, HubSettings, ScheduleSettings, unready};
 use crate::correlate::Picture;
 use crate::estate::Estate;
@@ -183,6 +185,7 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let (hours, learned) = mpsc::channel(HOURS_QUEUE);
     let (batches, to_keep) = mpsc::channel(KEEPER_QUEUE);
     let (retention, retained) = watch::channel(Retention::from(&config.hub));
+    let archive = folder(&config.hub.data);
     let keeper = Keeper::start(store.clone(), &config.hub.data, notes.clone(), retained.clone()).await;
     let ledger = Arc::new(Ledger::new(&estate));
     ledger
@@ -211,7 +214,13 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
         listen: address,
         credentials,
         asks,
-        intake: Intake::new(agents.spools, &practices, agents.coverage, batches, reports.downgrade()),
+        intake: Intake::new(
+            agents.spools,
+            &practices,
+            agents.coverage,
+            (batches, archive),
+            reports.downgrade(),
+        ),
         access: Access::new(config.hub.tokens.clone(), numbers.clone()),
         openings: Openings::default(),
         fixing: tokio::sync::Mutex::default(),
@@ -232,9 +241,9 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let stop_beats = CancellationToken::new();
     let connections_max =
         if options.whose == Whose::Hubs { HUB_CONNECTIONS_MAX } else { HTTP_CONNECTIONS_MAX };
-    let per_peer_max = connections_max / PEER_CONNECTIONS_SHARE;
+    let most = Most { all: connections_max, per_peer: connections_max / PEER_CONNECTIONS_SHARE };
     let numbers = Some(hub.numbers.clone());
-    let door = Door { listener, tls: door_tls, connections_max, per_peer_max, numbers };
+    let door = Door { listener, tls: door_tls, most, numbers };
     let started = if options.whose == Whose::Hubs { Turn::StartedForAgents } else { Turn::Started };
     let tasks = Tasks {
         beats: supervise(

@@ -55,9 +55,9 @@ pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// an agent that came to harm.
 pub const BATCH_DROPPED_BYTES_MAX: usize = 4 * BATCH_BYTES_MAX;
 
-/// How long a batch may take to arrive. Less than a request may take in all (`HTTP_REQUEST_TIMEOUT`), so that whoever sends a byte
-/// now and then is told, and counted.
-pub const BATCH_WITHIN: Duration = Duration::from_secs(8);
+/// How long the body of an agent's request may take to arrive, and of one who would be an agent. Less than a request may take in all
+/// (`HTTP_REQUEST_TIMEOUT`), so that whoever sends a byte now and then is told, and counted.
+pub const BODY_WITHIN: Duration = Duration::from_secs(8);
 
 /// A batch when it is unpacked, in bytes: [`BATCH_LINES_MAX`] lines with long details and traced paths among them.
 pub const BATCH_TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -82,6 +82,10 @@ pub const SPOOL_ID_CHARS_MAX: usize = 64;
 /// Spools of one agent that are remembered. A new one is made when the old one can't be read any more, which is rare; what a
 /// forgotten one sent again would count twice.
 pub const SPOOLS_PER_AGENT_MAX: usize = 8;
+
+/// Two observations with one number and the same result, that began closer together than this, are one that was sent twice: an agent whose
+/// clock is wrong has its times placed anew with each report, by seconds more or less.
+pub const AGAIN_WITHIN: Duration = Duration::from_mins(1);
 
 /// Stretches of numbers without a gap that are remembered of one spool. What an agent reports now is one, the backlog behind it
 /// another; what lies below the oldest that it still has counts as one, however many it thinned out.

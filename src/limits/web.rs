@@ -14,7 +14,7 @@ pub const HTTP_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const METRICS_PIECE_PRACTICES: usize = 64;
 
 /// Connections to the status page and API at once. A county's service desk is dozens; each costs a few
-/// kilobytes and a descriptor. More wait in the system's queue.
+/// kilobytes and a descriptor. When there are more, the one that is idle longest yields; while all are used, they wait in the system's queue.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
 
 /// Header lines of one request, and bytes of all of them: browsers send about twenty lines and 2 KiB.

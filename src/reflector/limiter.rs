@@ -87,7 +87,7 @@ impl Limiter {
 }
 
 /// An IPv6 customer has a /64 at least, and as many addresses in it as it likes.
-fn one_household(source: IpAddr) -> IpAddr {
+pub(crate) fn one_household(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,

@@ -41,7 +41,7 @@ pub struct State {
     /// Observations that the hub hasn't got yet.
     #[serde(default)]
     pub waiting: u64,
-    /// Observations that the spool had to give up, since it was made.
+    /// Observations that the spool had to give up, since it was made; those that the hub refused are among them.
     #[serde(default)]
     pub lost: u64,
     /// What is the matter with the spool; `None`: nothing.
@@ -50,6 +50,9 @@ pub struct State {
     /// Places of the spool at which records were damaged, since it was made; what that cost is among `lost`.
     #[serde(default)]
     pub damages: u64,
+    /// Observations that the hub refused for good, since the spool was made.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refused: u64,
     /// The ways to the hub, in the order in which they are used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathState>,
@@ -101,6 +104,11 @@ impl PathState {
             None => self.hub.clone(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -295,6 +303,9 @@ pub struct AgentLine {
     /// Places of its spools that were damaged, since they were made.
     #[serde(default)]
     pub damages: u64,
+    /// Of `lost`, those that this hub refused for good.
+    #[serde(default)]
+    pub refused: u64,
     /// By how much its clock is ahead, in milliseconds; behind when it is negative.
     pub clock_ahead_ms: Option<i64>,
     /// When another process that has its identity was last refused, if two of them run: somebody copied its folder.
@@ -366,6 +377,6 @@ mod tests {
     fn an_agent_of_an_earlier_version_is_understood() {
         let state: State =
             serde_json::from_str(r#"{"version":"0.1.0","at":"2026-03-16T07:12:03Z"}"#).expect("a state");
-        assert!(state.paths.is_empty() && !state.is_look && state.damages == 0);
+        assert!(state.paths.is_empty() && !state.is_look && state.damages == 0 && state.refused == 0);
     }
 }

@@ -68,6 +68,59 @@ async fn an_agent_that_enrols_again_with_its_old_spool_doubles_nothing() {
     assert_eq!(distinct.len(), kept.len(), "none twice");
 }
 
+/// Answers got lost on the way to an agent, its key was stolen and revoked, and it enrols again with what it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_again_after_a_revocation_counts_once_and_what_a_thief_said_hides_nothing() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let at = url(hub.address);
+    let now = linewatch::agent::clock::now();
+    let record = |seq: u64, ms: f64| {
+        let mut seen = blank(now.plus_millis(seq.cast_signed() * 100 - 60_000), "G82003", "web-0");
+        (seen.ms, seen.seq) = (ms, Some(seq));
+        Record { seq, entry: Entry::Seen(seen) }
+    };
+    let own =
+        |numbers: std::ops::RangeInclusive<u64>| numbers.map(|seq| record(seq, 7.25)).collect::<Vec<_>>();
+    let mut old = Stranger::enrolled(&stage, &at, "G82003").await;
+    assert_eq!(old.send(&own(1..=10)).await.0, 200);
+    // The thief makes two up, and says that there is nothing below the second.
+    old.floor = 20;
+    assert_eq!(old.send(&[record(11, 3.5), record(20, 3.5)]).await.0, 200);
+    let revoke = stage.client().post(format!("{at}/api/v1/agents/{}/revoke", old.agent));
+    let revoked = revoke.header("x-linewatch", "approve").json(&serde_json::json!({})).send().await.unwrap();
+    assert_eq!(revoked.status(), 200);
+    let mut new = Stranger::enrolled(&stage, &at, "G82003").await;
+    new.spool.clone_from(&old.spool);
+    let taken = async |new: &Stranger, records: &[Record]| {
+        let (status, answer) = new.send(records).await;
+        let (first, last) = (records[0].seq, records[records.len() - 1].seq);
+        assert_eq!((status, &answer["acked"]), (200, &serde_json::json!([[first, last]])), "{answer}");
+    };
+    for _ in 0..2 {
+        taken(&new, &own(5..=12)).await;
+    }
+    // A hub that was started anew finds the same.
+    hub.stop().await;
+    let hub = stage.hub().await;
+    new.hub = url(hub.address);
+    for _ in 0..2 {
+        taken(&new, &own(1..=16)).await;
+    }
+    hub.stop().await;
+    let kept = stage.archived(Some("G82003"));
+    let mut all: Vec<(u64, bool)> =
+        kept.iter().map(|seen| (seen.seq.unwrap(), (seen.ms - 7.25).abs() < 0.01)).collect();
+    all.sort_unstable();
+    let expected: Vec<(u64, bool)> = (1..=10)
+        .map(|seq| (seq, true))
+        .chain([(11, false), (11, true)])
+        .chain((12..=16).map(|seq| (seq, true)))
+        .chain([(20, false)])
+        .collect();
+    assert_eq!(all, expected);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_of_a_spool_is_told_to_the_hub_once_and_stands_in_its_journal() {
     let stage = Stage::new(&config_text("127.0.0.1:0", 6, "127.0.0.1:9"));

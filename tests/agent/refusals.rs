@@ -1,32 +1,38 @@
 //! What the hub refuses: counted by reason, answered in JSON, and without effect on anybody else.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use linewatch::agent::clock;
 use linewatch::agent::workers::blank;
 use linewatch::journal::Kept;
-use linewatch::limits::{BATCH_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use linewatch::limits::{BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
 use linewatch::segments::{Entry, Record, Thinned, What};
 use linewatch::store::JournalReader;
 use linewatch::time::At;
 use linewatch::uplink::batch;
 use linewatch::uplink::key::{AgentKey, Tag};
 use linewatch::uplink::message::{EnrolAnswer, EnrolRequest, Process, SPOOL, STATE, State};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::TlsConnector;
 
 use crate::stage::{DEADLINE, Stage, config_text, url};
 
 /// Somebody who speaks an agent's language without being one.
 pub struct Stranger {
     http: reqwest::Client,
-    hub: String,
+    pub hub: String,
     pub agent: String,
     pub bearer: String,
-    /// Its spool's id.
+    /// Its spool's id, and what it says of it.
     pub spool: String,
+    pub floor: u64,
     /// Which of its processes speaks, if it says so.
     pub process: Option<Process>,
 }
@@ -40,14 +46,8 @@ impl Stranger {
         let asked = http.post(format!("{hub}/api/v1/agent/enrol")).json(&request);
         let answer: EnrolAnswer = asked.send().await.unwrap().json().await.unwrap();
         let spool = format!("5001{}", answer.agent);
-        Self {
-            http,
-            hub: hub.to_owned(),
-            bearer: key.bearer(&answer.agent),
-            agent: answer.agent,
-            spool,
-            process: None,
-        }
+        let (hub, bearer) = (hub.to_owned(), key.bearer(&answer.agent));
+        Self { http, hub, bearer, agent: answer.agent, spool, floor: 0, process: None }
     }
 
     pub async fn send(&self, records: &[Record]) -> (u16, Value) {
@@ -64,7 +64,8 @@ impl Stranger {
     }
 
     async fn post(&self, packed: Vec<u8>) -> reqwest::Result<(u16, Value)> {
-        let state = State { at: clock::now(), process: self.process.clone(), ..State::default() };
+        let state =
+            State { at: clock::now(), floor: self.floor, process: self.process.clone(), ..State::default() };
         let asked = self
             .http
             .post(format!("{}/api/v1/observations", self.hub))
@@ -171,7 +172,7 @@ async fn what_is_wrong_is_refused_counted_and_harmless() {
         let line = format!("linewatch_agent_batches_total{{outcome=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
-    for (taken, count) in [("new", 99), ("again", 99), ("unknown_probe", 1)] {
+    for (taken, count) in [("new", 99), ("again", 99), ("unknown_probe", 1), ("refused", 6)] {
         let line = format!("linewatch_agent_observations_total{{taken=\"{taken}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
@@ -226,8 +227,10 @@ async fn a_header_and_a_body_that_never_end_are_let_go_of_and_hold_nobody_up() {
         own.bearer,
         serde_json::to_string(&State::default()).unwrap(),
     );
+    let enrols =
+        "POST /api/v1/agent/enrol HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{\"code\":";
     let mut slow = Vec::new();
-    for begun in ["GET / HTTP/1.1\r\nHost: 127", &head, ""] {
+    for begun in ["GET / HTTP/1.1\r\nHost: 127", &head, "", enrols] {
         let mut stream = tokio::net::TcpStream::connect(hub.address).await.unwrap();
         stream.write_all(begun.as_bytes()).await.unwrap();
         slow.push(stream);
@@ -240,12 +243,17 @@ async fn a_header_and_a_body_that_never_end_are_let_go_of_and_hold_nobody_up() {
         drop(ended.expect("it is let go of"));
         let said = String::from_utf8_lossy(&said).into_owned();
         assert!(!said.starts_with("HTTP/1.1 2"), "{said}");
+        assert!(
+            said.is_empty() || said.contains("\"reason\":\"slow\"") || said.starts_with("HTTP/1.1 408"),
+            "{said}"
+        );
     }
     let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
     for line in [
         "linewatch_connections_let_go_total{reason=\"slow_head\"} 2\n",
         "linewatch_connections_let_go_total{reason=\"too_many\"} 0\n",
         "linewatch_agent_batches_total{outcome=\"slow\"} 1\n",
+        "linewatch_agent_requests_refused_total{reason=\"slow\",request=\"enrol\"} 1\n",
     ] {
         assert!(metrics.contains(line), "{line}{metrics}");
     }
@@ -265,6 +273,58 @@ async fn a_handshake_that_never_ends_is_let_go_of_and_counted() {
     let at = url(hub.address);
     let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
     let line = "linewatch_connections_let_go_total{reason=\"slow_handshake\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_http_2_connection_on_which_nothing_is_asked_is_let_go_of_and_counted() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(stage.ca.as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = TlsConnector::from(Arc::new(config));
+    // The preface and settings that say nothing (RFC 9113, 3.4), and half the head of a request.
+    let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let half = [&begun[..], b"\0\0\x01\x01\0\0\0\0\x01\x82"].concat();
+    let mut silent = Vec::new();
+    for said in [&b""[..], begun, &half] {
+        let stream = tokio::net::TcpStream::connect(hub.address).await.unwrap();
+        let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        stream.flush().await.unwrap();
+        silent.push(stream);
+    }
+    for mut stream in silent {
+        let mut said = Vec::new();
+        let ended = stream.read_to_end(&mut said);
+        drop(
+            tokio::time::timeout(HTTP_REQUEST_TIMEOUT + DEADLINE / 3, ended).await.expect("it is let go of"),
+        );
+    }
+    let at = url(hub.address);
+    let metrics = stage.client().get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("linewatch_connections_let_go_total{reason=\"slow_head\"} 3\n"), "{metrics}");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_too_large_is_told_in_json_whoever_sends_it() {
+    let stage = Stage::new(&config_text("127.0.0.1:0", 1, "127.0.0.1:9"));
+    let hub = stage.hub().await;
+    let (at, client) = (url(hub.address), stage.client());
+    let large = "x".repeat(HTTP_BODY_BYTES_MAX + 1);
+    for path in ["agent/enrol", "mutes"] {
+        let asked = client.post(format!("{at}/api/v1/{path}")).header("x-linewatch", "approve");
+        let answer = asked.body(large.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), 413, "{path}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["error"], "the body is larger than 64 KiB", "{path}: {problem}");
+    }
+    let metrics = client.get(format!("{at}/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = "linewatch_agent_requests_refused_total{reason=\"huge\",request=\"enrol\"} 1\n";
     assert!(metrics.contains(line), "{metrics}");
     hub.stop().await;
 }

@@ -16,3 +16,4 @@ mod mutes;
 mod pages;
 mod reload;
 mod restart;
+mod seats;

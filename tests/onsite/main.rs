@@ -17,6 +17,7 @@ use linewatch::agent::clock;
 use linewatch::agent::site::{LastWord, Site, router};
 use linewatch::agent::workers::blank;
 use linewatch::estate::{Estate, PracticeIx};
+use linewatch::hub::seats::Most;
 use linewatch::hub::server::{self, Door};
 use linewatch::observation::{Failure, Phase};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -53,13 +54,20 @@ fn without_internet() -> Arc<Site> {
     Arc::new(site)
 }
 
+/// Connections to a page at once.
+const SEATS: usize = 16;
+
 /// Serves a page on loopback until the token is cancelled.
 async fn serve(site: Arc<Site>) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let stop = CancellationToken::new();
-    let door =
-        Door { listener, tls: watch::channel(None).1, connections_max: 16, per_peer_max: 16, numbers: None };
+    let door = Door {
+        listener,
+        tls: watch::channel(None).1,
+        most: Most { all: SEATS, per_peer: SEATS },
+        numbers: None,
+    };
     tokio::spawn(server::serve(door, router(site), stop.clone()));
     (address, stop)
 }
@@ -95,5 +103,38 @@ async fn anybody_in_the_building_may_read_it_and_nobody_may_do_anything() {
     assert!(get(address, "/api/v1/status").await.starts_with("HTTP/1.1 404"));
     let post = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     assert!(ask(address, post).await.starts_with("HTTP/1.1 405"));
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn browsers_that_keep_their_connections_open_keep_nobody_out() {
+    let (address, stop) = serve(without_internet()).await;
+    let asks = async || {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = "GET /style.css HTTP/1.1\r\nHost: surgery-pc:9461\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        stream
+    };
+    let mut first = [0; 12];
+    let mut open = Vec::new();
+    for _ in 0..SEATS {
+        let mut stream = asks().await;
+        stream.read_exact(&mut first).await.expect("it answers");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        open.push(stream);
+    }
+    let page = get(address, "/").await;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    // Whose connection was idle for longest has lost it, and a browser makes another; the rest have theirs.
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), open.remove(0).read_to_end(&mut rest)).await;
+    drop(ended.expect("it yielded"));
+    let last = open.last_mut().expect("many");
+    last.write_all(b"GET / HTTP/1.1\r\nHost: surgery-pc:9461\r\nConnection: close\r\n\r\n")
+        .await
+        .expect("open");
+    let mut said = String::new();
+    last.read_to_string(&mut said).await.expect("it is answered");
+    assert!(said.contains("HTTP/1.1 200 OK") && said.contains("</html>"), "{said}");
     stop.cancel();
 }

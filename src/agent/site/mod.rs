@@ -63,6 +63,8 @@ struct Inner {
     paths: Vec<PathState>,
     /// The hub answers, and doesn't let this agent in.
     is_denied: bool,
+    /// Results that the hub refused for good.
+    refused: u64,
     /// When it was last to be kept.
     kept: At,
 }
@@ -87,6 +89,7 @@ impl Site {
                 word: None,
                 paths: Vec::new(),
                 is_denied: false,
+                refused: 0,
                 kept: At::default(),
             }),
         }
@@ -140,6 +143,16 @@ impl Site {
         }
     }
 
+    /// So many of this computer's results the hub has refused for good.
+    pub fn refused(&self, refused: u64) {
+        let mut inner = self.lock();
+        if inner.refused != refused {
+            inner.refused = refused;
+            drop(inner);
+            self.was_told();
+        }
+    }
+
     /// Changes with everything that the page is told.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.told.subscribe()
@@ -159,8 +172,10 @@ impl Site {
         let Some(Asked { estate, practice, board }) = &inner.asked else {
             return Waiting::new(&inner.practice_id).render();
         };
-        let (word, paths, is_denied) = (inner.word.as_ref(), inner.paths.as_slice(), inner.is_denied);
-        Page::new(&Known { estate, practice: *practice, board, word, paths, is_denied, now, renews }).render()
+        let (word, paths) = (inner.word.as_ref(), inner.paths.as_slice());
+        let (is_denied, refused) = (inner.is_denied, inner.refused);
+        let practice = *practice;
+        Page::new(&Known { estate, practice, board, word, paths, is_denied, refused, now, renews }).render()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -26,6 +26,8 @@ pub struct Known<'a> {
     pub paths: &'a [PathState],
     /// The hub, where it is reached, takes nothing from this agent.
     pub is_denied: bool,
+    /// Results that the hub refused for good.
+    pub refused: u64,
     pub now: At,
     /// Whether the page is to renew itself.
     pub renews: bool,
@@ -53,6 +55,7 @@ pub struct Page {
     word: Option<Word>,
     ways: Vec<Way>,
     is_denied: bool,
+    refused: Option<String>,
     checks: Vec<Check>,
     version: &'static str,
 }
@@ -149,7 +152,7 @@ struct Check {
 
 impl Page {
     pub fn new(known: &Known<'_>) -> Self {
-        let Known { estate, practice, board, word, paths, is_denied, now, renews } = *known;
+        let Known { estate, practice, board, word, paths, is_denied, refused, now, renews } = *known;
         let zone = &estate.icb.timezone;
         let overview = Overview::new(estate, board, now);
         let lists = Lists::new(estate, &overview, now);
@@ -177,6 +180,11 @@ impl Page {
             word: word.map(|word| Word::new(word, now, zone)),
             ways: paths.iter().map(|path| Way::new(path, is_denied, estate, now)).collect(),
             is_denied,
+            refused: match refused {
+                0 => None,
+                1 => Some("one result".to_owned()),
+                many => Some(format!("{many} results")),
+            },
             checks: checks(estate, board, now),
             version: env!("CARGO_PKG_VERSION"),
         }

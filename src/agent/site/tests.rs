@@ -229,6 +229,13 @@ fn the_state_of_each_way_to_the_hub_is_told_with_since_when() {
         "{ways}"
     );
     site.denied(false);
+    assert!(!ways.contains("would not take"), "{ways}");
+    site.refused(1);
     let page = site.page(START + Duration::from_mins(23), true).expect("a page");
-    assert!(under(&page, "ways").contains(": ✓ it is reached since 22:13"), "{page}");
+    let ways = under(&page, "ways");
+    assert!(ways.contains(": ✓ it is reached since 22:13"), "{ways}");
+    assert!(ways.contains("It has let go of one result that") && ways.contains("would not take"), "{ways}");
+    site.refused(12);
+    let page = site.page(START, true).expect("a page");
+    assert!(under(&page, "ways").contains("let go of 12 results"), "{page}");
 }

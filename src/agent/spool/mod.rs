@@ -5,7 +5,7 @@
 //! 1. [`Spool::append`] gives an observation its number, in memory.
 //! 2. [`Spool::sync`], at most [`limits::SPOOL_SYNC_AFTER`] later, makes all that was appended durable.
 //! 3. [`Spool::live`] and [`Spool::backlog`] hand out what is durable and not yet acknowledged.
-//! 4. [`Spool::acknowledge`] takes it away, once the hub has it durably. An acknowledgement that power loss took back only
+//! 4. [`Spool::acknowledge`] takes it away, once the hub has it durably; [`Spool::give_up`], once it said that it never will. An acknowledgement that power loss took back only
 //!    makes that something is sent twice: id and number let the hub see that.
 //!
 //! When the disk takes no more, all this goes on in a bounded memory, and [`Spool::status`] says so.
@@ -127,6 +127,7 @@ pub struct Spool {
     thinned: u64,
     damages: u64,
     lost: u64,
+    refused: u64,
     disk: Disk,
     /// Until when the disk is left alone.
     rests: Option<At>,
@@ -181,6 +182,7 @@ impl Spool {
             thinned: 0,
             damages: 0,
             lost: 0,
+            refused: 0,
             disk: Disk::Fine,
             rests: None,
             remarks: Vec::new(),
@@ -275,6 +277,23 @@ impl Spool {
     /// numbers that were never given don't matter.
     pub fn acknowledge(&mut self, range: RangeInclusive<u64>) {
         self.acked.insert(*range.start()..=(*range.end()).min(self.sendable()));
+        self.let_go_of_acknowledged();
+    }
+
+    /// The hub will never take these, which were handed out: they aren't handed out again. The observations among them are counted, and the
+    /// count is written down with the next [`Self::sync`], together with what says that they went.
+    pub fn give_up(&mut self, refused: &[Record]) {
+        for record in refused.iter().filter(|record| !self.acked.contains(record.seq)) {
+            self.refused += u64::from(matches!(record.entry, Entry::Seen(_)));
+        }
+        for record in refused {
+            self.acked.insert(record.seq..=record.seq);
+        }
+        self.let_go_of_acknowledged();
+        self.stale = true;
+    }
+
+    fn let_go_of_acknowledged(&mut self) {
         self.acked.shorten(limits::SPOOL_ACKS_MAX);
         self.queue.acknowledged(&self.acked);
         self.unsaved = true;
@@ -296,6 +315,7 @@ impl Spool {
             thinned: self.thinned,
             damages: self.damages,
             lost: self.lost,
+            refused: self.refused,
             disk: self.disk.clone(),
         }
     }

@@ -83,6 +83,7 @@ impl Spool {
         spool.thinned = state.thinned;
         spool.damages = state.damages + opened.damages;
         spool.lost = state.lost + opened.lost;
+        spool.refused = state.refused;
         spool.ballast = names.iter().any(|(name, length)| name == BALLAST && *length > 0);
         spool.mark_done();
         spool.forget_acknowledgements();

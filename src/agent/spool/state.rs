@@ -27,6 +27,7 @@ pub(super) struct State {
     pub thinned: u64,
     pub damages: u64,
     pub lost: u64,
+    pub refused: u64,
     pub acked: Intervals,
     /// Id, highest number and unacknowledged records of each segment.
     pub segments: Vec<(u64, u64, u64)>,
@@ -54,6 +55,7 @@ impl State {
             put_number(&mut payload, last.saturating_sub(*id));
             put_number(&mut payload, *records);
         }
+        put_number(&mut payload, self.refused);
         let mut bytes = Vec::new();
         frame::put(KIND, &payload, &mut bytes);
         bytes.resize(bytes.len().next_multiple_of(ROUND), 0);
@@ -92,6 +94,8 @@ impl State {
             let last = id.saturating_add(reader.number()?);
             state.segments.push((id, last, reader.number()?));
         }
+        // One that was written before refusals were counted ends here.
+        state.refused = if reader.0.is_empty() { 0 } else { reader.number()? };
         Ok(state)
     }
 }
@@ -112,6 +116,7 @@ mod tests {
             thinned: 6,
             damages: 2,
             lost: 1,
+            refused: 300,
             acked,
             segments,
         }
@@ -123,6 +128,17 @@ mod tests {
         assert_eq!(bytes.len() % ROUND, 0);
         assert_eq!(State::from_bytes(&bytes), Ok(some()));
         assert_eq!(State::from_bytes(&State::default().to_bytes()), Ok(State::default()));
+    }
+
+    #[test]
+    fn one_that_was_written_before_refusals_were_counted_is_read() {
+        let bytes = some().to_bytes();
+        let Some(Found::Frame { payload, .. }) = Frames::of(&bytes).next() else { panic!("a frame") };
+        let mut refused = Vec::new();
+        put_number(&mut refused, some().refused);
+        let mut older = Vec::new();
+        frame::put(KIND, &payload[..payload.len() - refused.len()], &mut older);
+        assert_eq!(State::from_bytes(&older), Ok(State { refused: 0, ..some() }));
     }
 
     #[test]

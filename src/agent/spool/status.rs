@@ -22,6 +22,9 @@ pub struct Status {
     /// Places at which records were damaged or lost, since the spool was made, and how many records that were at least.
     pub damages: u64,
     pub lost: u64,
+    /// Observations that the hub would never take, since the spool was made.
+    #[serde(default)]
+    pub refused: u64,
     pub disk: Disk,
 }
 

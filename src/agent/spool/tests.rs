@@ -41,6 +41,31 @@ fn fill(spool: &mut Spool, from: u64, count: u64) -> Vec<u64> {
 }
 
 #[test]
+fn what_the_hub_will_never_take_is_counted_once_and_on_the_disk_with_what_says_that_it_went() {
+    let disk = Fake::default();
+    let (mut spool, _) = open(&disk, SMALL);
+    let given = fill(&mut spool, 0, 10);
+    spool.sync(NOW);
+    let refused: Vec<Record> = everything(&mut spool)
+        .into_iter()
+        .filter(|record| record.seq == given[3] || record.seq == given[7])
+        .collect();
+    spool.give_up(&refused);
+    spool.give_up(&refused);
+    let rest: Vec<u64> = given.iter().copied().filter(|seq| *seq != given[3] && *seq != given[7]).collect();
+    assert_eq!((spool.status().refused, numbers(&everything(&mut spool))), (2, rest.clone()));
+    spool.sync(NOW);
+    drop(spool);
+    let (mut again, _) = open(&disk, SMALL);
+    assert_eq!((again.status().refused, numbers(&everything(&mut again))), (2, rest));
+    assert_eq!(
+        (again.status().lost, again.status().thinned),
+        (0, 0),
+        "nothing of it is anybody else's doing"
+    );
+}
+
+#[test]
 fn what_is_appended_is_handed_out_until_it_is_acknowledged() {
     let disk = Fake::default();
     let (mut spool, opened) = open(&disk, SMALL);

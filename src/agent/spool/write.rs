@@ -168,6 +168,7 @@ impl Spool {
             thinned: self.thinned,
             damages: self.damages,
             lost: self.lost,
+            refused: self.refused,
             segments: wanted
                 .map(|segment| (segment.id, segment.last(), segment.wanted(&self.acked)))
                 .collect(),

@@ -236,9 +236,10 @@ impl Sender {
             uplink: self.talk.addresses().get(to).and_then(|address| address.network.clone()),
             floor,
             waiting: status.records.saturating_sub(sent),
-            lost: status.thinned.saturating_add(status.lost),
+            lost: status.thinned.saturating_add(status.lost).saturating_add(status.refused),
             trouble: trouble.map(|why| why.chars().take(TROUBLE_CHARS_MAX).collect()),
             damages: status.damages,
+            refused: status.refused,
             paths: self.paths(),
             is_look: false,
             process: Some(process),
@@ -283,13 +284,14 @@ impl Sender {
             }
             Err(NoAnswer::Refused(problem)) => {
                 self.all_right();
-                self.give_up(problem).await;
+                self.give_up(records, problem).await;
             }
             Err(NoAnswer::TooLarge(why)) => {
                 self.all_right();
                 if !self.cursor.too_large() {
                     let refused = records.iter().map(|record| record.seq).collect();
-                    self.give_up(BatchProblem { error: why, refused, ..BatchProblem::default() }).await;
+                    let problem = BatchProblem { error: why, refused, ..BatchProblem::default() };
+                    self.give_up(records, problem).await;
                 }
             }
             Err(error) => self.failed(&error),
@@ -366,20 +368,21 @@ impl Sender {
         self.saw(self.link.current(), None);
     }
 
-    /// What the hub will never take isn't sent again.
-    async fn give_up(&mut self, problem: BatchProblem) {
+    /// What the hub will never take of what was sent isn't sent again, and is counted.
+    async fn give_up(&mut self, mut sent: Vec<Record>, problem: BatchProblem) {
+        sent.retain(|record| problem.refused.contains(record.seq));
         tracing::error!(
-            count = problem.refused.count(),
+            count = sent.len(),
             "the hub will not take these observations, which are given up: {}",
             problem.error
         );
-        let refused = problem.refused;
-        with(&self.spool, move |spool| {
-            for (first, last) in refused.iter() {
-                spool.acknowledge(first..=last);
-            }
-        })
-        .await;
+        let refused = with(&self.spool, move |spool| {
+            spool.give_up(&sent);
+            spool.status().refused
+        });
+        if let Some(refused) = refused.await {
+            self.site.refused(refused);
+        }
         self.live_at = Instant::now() + UPLINK_LINGER;
     }
 

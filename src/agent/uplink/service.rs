@@ -33,6 +33,7 @@ use crate::chance::draw;
 use crate::config::Config;
 use crate::estate::{Estate, PracticeIx, Vantage};
 use crate::folder::whole::own_folder;
+use crate::hub::seats::Most;
 use crate::hub::server::{self, Door};
 use crate::limits::{
     ASKS_QUEUE, ENROL_WAIT_LONGEST, ONSITE_CONNECTIONS_MAX, PEER_CONNECTIONS_SHARE, UPLINK_FAREWELL,
@@ -105,6 +106,7 @@ pub async fn start<F: Field>(field: Arc<F>, settings: AgentSettings) -> anyhow::
 
     let (reports, reported) = mpsc::channel(UPLINK_SPOOL_QUEUE);
     let (spool_id, sendable) = (spool.id().to_string(), spool.sendable());
+    site.refused(spool.status().refused);
     let spool: SharedSpool = Arc::new(std::sync::Mutex::new(spool));
     let (sent_news, news) = watch::channel(sendable);
     let (configs, new_configs) = mpsc::channel(1);
@@ -162,8 +164,10 @@ async fn serve_page(
             let door = Door {
                 listener,
                 tls: watch::channel(None).1,
-                connections_max: ONSITE_CONNECTIONS_MAX,
-                per_peer_max: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+                most: Most {
+                    all: ONSITE_CONNECTIONS_MAX,
+                    per_peer: ONSITE_CONNECTIONS_MAX / PEER_CONNECTIONS_SHARE,
+                },
                 numbers: None,
             };
             Some((address, tokio::spawn(server::serve(door, site::router(site), stop))))

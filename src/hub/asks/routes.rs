@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 
@@ -12,7 +13,7 @@ use crate::hub::api::problem;
 use crate::hub::credentials::routes::answer;
 use crate::hub::intake::routes::who;
 use crate::hub::numbers::AgentRequest;
-use crate::hub::server::Peer;
+use crate::hub::server::source;
 use crate::hub::state::Hub;
 use crate::limits::ASKS_HELD_FOR;
 use crate::uplink::message::AsksAnswer;
@@ -23,11 +24,12 @@ pub fn of_agents() -> Router<Arc<Hub>> {
 }
 
 /// Answers as soon as there is something to ask, and with nothing after a while.
-async fn listen(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, headers: HeaderMap) -> Response {
-    let from = peer.map(|Extension(Peer(address))| address.ip());
-    let who = match who(&hub, from, &headers).await {
+async fn listen(State(hub): State<Arc<Hub>>, asked: Parts) -> Response {
+    let who = match who(&hub, &asked).await {
         Ok(who) => who,
-        Err(refusal) => return answer(&hub, AgentRequest::Asks, from, Err(refusal)),
+        Err(refusal) => {
+            return answer(&hub, AgentRequest::Asks, source(&asked.extensions), Err(refusal));
+        }
     };
     let heard = tokio::time::timeout(ASKS_HELD_FOR, hub.asks.listen(&who.practice, &who.agent)).await;
     match heard {

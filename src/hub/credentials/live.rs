@@ -161,6 +161,7 @@ pub fn line(row: &AgentRow, live: Option<&Live>) -> AgentLine {
         as_of: said.map(|(at, _)| *at),
         is_since_start: live.is_some_and(|live| live.is_ours),
         damages: state.map_or(0, |state| state.damages),
+        refused: state.map_or(0, |state| state.refused),
         clock_ahead_ms: said.and_then(|(_, word)| word.clock_ahead_ms),
         twin: live.and_then(Live::twin),
         rotating: row.rotate || row.next.is_some(),

@@ -247,6 +247,13 @@ impl Credentials {
         Ok(())
     }
 
+    /// Whether all who reported for a practice have been revoked.
+    pub fn is_left(&self, practice: &str) -> bool {
+        let book = lock(&self.book);
+        let mut own = book.agents().filter(|row| row.practice == practice).peekable();
+        own.peek().is_some() && own.all(|row| row.revoked_at.is_some())
+    }
+
     /// All agents: by practice, then by age.
     pub fn list(&self) -> Vec<AgentLine> {
         let book = lock(&self.book);

@@ -4,21 +4,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Extension, FromRequest as _, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::BodyDataStream;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 
 use super::CredentialError;
 use crate::agent::clock;
 use crate::hub::api::problem;
-use crate::hub::guard::{Refused, who_changes};
+use crate::hub::guard::{Changer, Refused};
+use crate::hub::intake::body;
 use crate::hub::intake::refusal::Refusal;
 use crate::hub::intake::routes::who;
 use crate::hub::numbers::AgentRequest;
-use crate::hub::server::Peer;
+use crate::hub::server::source;
 use crate::hub::state::Hub;
-use crate::limits::AGENTS_PER_PRACTICE_MAX;
+use crate::limits::{AGENTS_PER_PRACTICE_MAX, HTTP_BODY_BYTES_MAX};
 use crate::uplink::message::{AgentLine, ByRequest, CodeRequest, EnrolAnswer, EnrolRequest, KeyRequest};
 
 /// For people.
@@ -38,23 +41,16 @@ pub fn of_agents() -> Router<Arc<Hub>> {
         .route("/api/v1/agent/config", get(config))
 }
 
-type Asker = Option<Extension<Peer>>;
-
-fn address(peer: Asker) -> Option<IpAddr> {
-    peer.map(|Extension(Peer(address))| address.ip())
-}
-
 async fn list(State(hub): State<Arc<Hub>>) -> Response {
     Json(hub.credentials.list()).into_response()
 }
 
 async fn make_code(
     State(hub): State<Arc<Hub>>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<CodeRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     if hub.view().estate.practice(&request.practice).is_none() {
         return Err(No(StatusCode::NOT_FOUND, "there is no such practice".to_owned()));
     }
@@ -65,11 +61,10 @@ async fn make_code(
 async fn revoke(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     hub.credentials.revoke(&id, &by, clock::now()).await?;
     let line = line_of(&hub, &id);
     if let Some(line) = &line {
@@ -104,11 +99,10 @@ async fn part(hub: &Hub, practice: &str) {
 async fn rotate(
     State(hub): State<Arc<Hub>>,
     Path(id): Path<String>,
-    peer: Asker,
-    headers: HeaderMap,
+    changer: Changer,
     Json(request): Json<ByRequest>,
 ) -> Result<Response, No> {
-    let by = who_changes(&hub.access, peer, &headers, request.by.as_deref())?;
+    let by = changer.named(request.by.as_deref())?;
     hub.credentials.rotate(&id, &by, clock::now()).await?;
     Ok(Json(line_of(&hub, &id)).into_response())
 }
@@ -157,45 +151,68 @@ pub fn answer(
     })
 }
 
-async fn enrol(State(hub): State<Arc<Hub>>, peer: Asker, request: Request) -> Response {
-    let from = address(peer);
-    answer(&hub, AgentRequest::Enrol, from, let_in(&hub, from, request).await)
+async fn enrol(State(hub): State<Arc<Hub>>, request: Request) -> Response {
+    let (asked, body) = request.into_parts();
+    let mut pieces = body.into_data_stream();
+    let done = let_in(&hub, &asked, &mut pieces).await;
+    answer_with_body(&hub, AgentRequest::Enrol, &asked, pieces, done).await
 }
 
-async fn let_in(hub: &Hub, from: Option<IpAddr>, request: Request) -> Result<Response, Refusal> {
+async fn let_in(hub: &Hub, asked: &Parts, pieces: &mut BodyDataStream) -> Result<Response, Refusal> {
+    let from = source(&asked.extensions);
     // Before anything of a body is read.
     if !hub.credentials.may_knock(from) {
         return Err(Refusal::Flood);
     }
+    let body = body::read(&asked.headers, pieces, HTTP_BODY_BYTES_MAX).await?;
     // What isn't understood has no code in it that opens anything, and is a guess like any other.
-    let asked = Json::<EnrolRequest>::from_request(request, &()).await.ok();
-    let (code, key_tag) = asked.map(|Json(asked)| (asked.code, asked.key_tag)).unwrap_or_default();
+    let asked = serde_json::from_slice::<EnrolRequest>(&body).ok();
+    let (code, key_tag) = asked.map(|asked| (asked.code, asked.key_tag)).unwrap_or_default();
     let agent = hub.credentials.enrol(&code, &key_tag, from, clock::now()).await?;
     Ok(Json(EnrolAnswer { agent: agent.id, practice: agent.practice }).into_response())
 }
 
-async fn next_key(State(hub): State<Arc<Hub>>, peer: Asker, request: Request) -> Response {
-    let from = address(peer);
-    answer(&hub, AgentRequest::Key, from, change_key(&hub, from, request).await)
+async fn next_key(State(hub): State<Arc<Hub>>, request: Request) -> Response {
+    let (asked, body) = request.into_parts();
+    let mut pieces = body.into_data_stream();
+    let done = change_key(&hub, &asked, &mut pieces).await;
+    answer_with_body(&hub, AgentRequest::Key, &asked, pieces, done).await
 }
 
-async fn change_key(hub: &Hub, from: Option<IpAddr>, request: Request) -> Result<Response, Refusal> {
-    let who = who(hub, from, request.headers()).await?;
-    let KeyRequest { key_tag } = match Json::from_request(request, &()).await {
-        Ok(Json(asked)) => asked,
-        Err(rejection) => return Ok(problem(rejection.status(), rejection.body_text())),
+async fn change_key(hub: &Hub, asked: &Parts, pieces: &mut BodyDataStream) -> Result<Response, Refusal> {
+    let who = who(hub, asked).await?;
+    let body = body::read(&asked.headers, pieces, HTTP_BODY_BYTES_MAX).await?;
+    let KeyRequest { key_tag } = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let why = format!("the body is not understood: {error}");
+            return Ok(problem(StatusCode::UNPROCESSABLE_ENTITY, why));
+        }
     };
     hub.credentials.next_key(&who, &key_tag, clock::now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn config(State(hub): State<Arc<Hub>>, peer: Asker, headers: HeaderMap) -> Response {
-    let from = address(peer);
-    answer(&hub, AgentRequest::Config, from, hand_out(&hub, from, &headers).await)
+/// The answer to a request whose body may not have been read to its end.
+async fn answer_with_body(
+    hub: &Hub,
+    request: AgentRequest,
+    asked: &Parts,
+    pieces: BodyDataStream,
+    done: Result<Response, Refusal>,
+) -> Response {
+    if let Err(refusal) = &done {
+        body::drop_rest(refusal, pieces, HTTP_BODY_BYTES_MAX).await;
+    }
+    answer(hub, request, source(&asked.extensions), done)
 }
 
-async fn hand_out(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap) -> Result<Response, Refusal> {
-    let who = who(hub, from, headers).await?;
+async fn config(State(hub): State<Arc<Hub>>, asked: Parts) -> Response {
+    answer(&hub, AgentRequest::Config, source(&asked.extensions), hand_out(&hub, &asked).await)
+}
+
+async fn hand_out(hub: &Hub, asked: &Parts) -> Result<Response, Refusal> {
+    let who = who(hub, asked).await?;
     let (handout, view) = (hub.handout(), hub.view());
     let Some(tag) = handout.tag(&view.estate, &who.practice) else {
         return Ok(problem(
@@ -204,7 +221,7 @@ async fn hand_out(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap) -> Resul
         ));
     };
     let tag = format!("\"{tag}\"");
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|has| has.as_bytes() == tag.as_bytes()) {
+    if asked.headers.get(header::IF_NONE_MATCH).is_some_and(|has| has.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     Ok(([(header::ETAG, tag)], Json(handout.bundle(&view.estate, &who.practice))).into_response())

@@ -5,9 +5,11 @@
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
+//! | `doubt.rs` | what of a spool was had from an agent that was revoked |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
+//! | [`body`] | reading it, within its bounds |
 //! | `told.rs` | which refusals the log tells everybody |
 //! | [`keeper`] | the task that writes batches |
 //! | `sealing.rs` | what goes on beside it: volumes are sealed and let go of |
@@ -16,7 +18,9 @@
 //! A batch is looked at from the outside in: how many ask from there, whose key it is, how often that agent asks, how long the body
 //! is, how long when it is unpacked, what its lines are, whose practice and which time. Only then is anything changed.
 
+pub mod body;
 mod correction;
+mod doubt;
 mod gaps;
 pub mod keeper;
 pub mod refusal;
@@ -27,18 +31,21 @@ pub mod spool;
 mod told;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use self::doubt::Doubts;
 use self::keeper::Job;
 use self::refusal::Refusal;
 use self::shelf::Shelf;
 use self::spool::Spool;
 use self::told::Told;
-use super::credentials::Who;
+use super::credentials::book::Denied;
+use super::credentials::{CredentialError, Who};
 use super::view::View;
 use crate::agent::workers::{Report, blank};
 use crate::estate::{Estate, NetworkIx, Vantage};
@@ -57,6 +64,8 @@ pub struct Intake {
     /// By agent: when it measured.
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
+    /// Where the archive is, which is looked into once at a time.
+    archive: tokio::sync::Mutex<PathBuf>,
     reports: mpsc::WeakSender<Report>,
     told: Told,
 }
@@ -82,12 +91,12 @@ pub struct Taken {
 }
 
 impl Intake {
-    /// `kept`, `coverage`: what an earlier process left. `practices`: of each agent.
+    /// `kept`, `coverage`: what an earlier process left. `practices`: of each agent. `keeper`: who writes the `archive` in that folder.
     pub fn new(
         kept: Vec<SpoolRow>,
         practices: &BTreeMap<String, String>,
         coverage: BTreeMap<String, Coverage>,
-        keeper: mpsc::Sender<Job>,
+        (keeper, archive): (mpsc::Sender<Job>, PathBuf),
         reports: mpsc::WeakSender<Report>,
     ) -> Self {
         let mut spools = Shelf::default();
@@ -101,6 +110,7 @@ impl Intake {
             spools: Mutex::new(spools),
             coverage: Mutex::new(coverage.collect()),
             keeper,
+            archive: tokio::sync::Mutex::new(archive),
             reports,
             told: Told::new(Instant::now()),
         }
@@ -112,17 +122,18 @@ impl Intake {
     }
 
     /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
-    /// handed on by anybody else. `passes_on`: whether an agent's spool may be taken over.
+    /// handed on by anybody else. `is_let_in`: whether an agent's key is good now; `passes_on`:
+    /// whether its spool may be taken over.
     pub async fn take(
         &self,
         (who, spool_id, state): (&Who, &str, &State),
         mut batch: Vec<Record>,
-        passes_on: impl Fn(&str) -> bool,
+        (is_let_in, passes_on): (impl Fn(&str) -> bool, impl Fn(&str) -> bool),
         view: &View,
         now: At,
     ) -> Result<Taken, Refusal> {
         let spool =
-            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, passes_on);
+            self.spools.lock().unwrap_or_else(PoisonError::into_inner).find(who, spool_id, now, &passes_on);
         let uplink = state.uplink.as_deref().and_then(|id| view.estate.network(id));
         let uplink = uplink.map(|ix: NetworkIx| view.estate.networks[ix.at()].id.clone());
         // Who reported it, how and when is the hub's to say, whatever a line claims.
@@ -133,7 +144,12 @@ impl Intake {
             }
         }
         let mut spool = spool.lock().await;
+        // Whoever was revoked while this waited is heard no more: its goodbye may have been said.
+        if !is_let_in(&who.agent) {
+            return Err(CredentialError::Denied(Denied::Revoked).into());
+        }
         spool.is_of(&who.agent);
+        self.settle_doubts(&mut spool, (who, spool_id), &batch, passes_on).await?;
         let apart = view.estate.measured_apart();
         let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
         let damages = spool.new_damages(state.damages);
@@ -221,10 +237,48 @@ impl Intake {
         })
     }
 
+    /// Has the spool know what of a batch the archive has from an agent that passes nothing on. `Busy`: it can't be read.
+    async fn settle_doubts(
+        &self,
+        spool: &mut Spool,
+        (who, id): (&Who, &str),
+        batch: &[Record],
+        passes_on: impl Fn(&str) -> bool,
+    ) -> Result<(), Refusal> {
+        if spool.doubts().is_none() {
+            let left = self.spools.lock().unwrap_or_else(PoisonError::into_inner).left(who, id, passes_on);
+            let mut doubts = Doubts::default();
+            for (agent, shared) in left {
+                doubts.add(agent, shared.lock().await.kept());
+            }
+            spool.doubt(doubts);
+        }
+        let Some(doubts) = spool.doubts() else { return Ok(()) };
+        let doubtful = doubts.among(batch, spool.kept());
+        if doubtful.is_empty() {
+            return Ok(());
+        }
+        let doubts = doubts.clone();
+        let archive = self.archive.lock().await;
+        let dir = archive.clone();
+        let settled = tokio::task::spawn_blocking(move || doubts.settle(&dir, doubtful)).await;
+        let had = settled.map_err(|_| Refusal::Busy)?.map_err(|error| {
+            tracing::warn!(%error, agent = who.agent, "what an agent sends again can't be looked up in the archive");
+            Refusal::Busy
+        })?;
+        spool.had(&had);
+        Ok(())
+    }
+
     /// Nobody reports for this practice any more: the last of its `agents` was revoked. From now on its silence says nothing, as after
     /// their own goodbyes, which they can't send. `false`: there was no room for that.
     pub async fn part(&self, practice: &str, agents: &[String], view: &View, now: At) -> bool {
         let Some(from) = view.estate.practice(practice).map(Vantage::Practice) else { return true };
+        // What was being taken in comes first: behind a goodbye it would bring the practice back, to go silent.
+        let all = self.spools.lock().unwrap_or_else(PoisonError::into_inner).of(practice, agents);
+        for spool in all {
+            drop(spool.lock().await);
+        }
         let Some(reports) = self.reports.upgrade() else { return false };
         let room = tokio::time::timeout(INTAKE_ROOM_WAIT, reports.reserve_many(agents.len())).await;
         let Ok(Ok(room)) = room else { return false };
@@ -248,3 +302,6 @@ impl Intake {
         told.await.map_err(|_| Refusal::Busy)
     }
 }
+
+#[cfg(test)]
+mod tests;

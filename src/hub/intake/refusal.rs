@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Json, Response};
 use super::spool::TooManyGaps;
 use crate::hub::credentials::CredentialError;
 use crate::hub::credentials::book::Denied;
-use crate::limits::{AHEAD_MAX, BATCH_BYTES_MAX, BATCH_WITHIN, BEHIND_MAX, ID_BYTES_MAX, THINNED_COUNT_MAX};
+use crate::limits::{AHEAD_MAX, BEHIND_MAX, BODY_WITHIN, ID_BYTES_MAX, THINNED_COUNT_MAX};
 use crate::observation::{Observation, harmless};
 use crate::segments::{Entry, Record, Thinned};
 use crate::time::At;
@@ -24,11 +24,11 @@ pub enum Refusal {
     Header(&'static str),
     #[error("the body is encoded in another way than gzip or none")]
     Encoding,
-    #[error("the batch is larger than {} KiB", BATCH_BYTES_MAX / 1024)]
-    Huge,
-    #[error("the batch ends too early, or is damaged")]
+    #[error("the body is larger than {} KiB", bytes_max / 1024)]
+    Huge { bytes_max: usize },
+    #[error("the body ends too early, or is damaged")]
     Cut,
-    #[error("the batch didn't arrive within {} s", BATCH_WITHIN.as_secs())]
+    #[error("the body didn't arrive within {} s", BODY_WITHIN.as_secs())]
     Slow,
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -69,7 +69,8 @@ pub const REASONS: [&str; 18] = [
 ];
 
 /// Those of requests that bring no batch.
-pub const REASONS_OF_CREDENTIALS: [&str; 5] = ["flood", "wrong_key", "revoked", "too_often", "store"];
+pub const REASONS_OF_CREDENTIALS: [&str; 8] =
+    ["flood", "wrong_key", "revoked", "too_often", "huge", "truncated", "slow", "store"];
 
 impl Refusal {
     pub const fn reason(&self) -> &'static str {
@@ -82,7 +83,7 @@ impl Refusal {
             Self::Credential(CredentialError::Chance(_) | CredentialError::Store(_)) => "store",
             Self::Header(_) => "header",
             Self::Encoding => "encoding",
-            Self::Huge => "huge",
+            Self::Huge { .. } => "huge",
             Self::Cut | Self::Unreadable(Unreadable::Truncated) => "truncated",
             Self::Slow => "slow",
             Self::Unreadable(Unreadable::Bomb) => "bomb",
@@ -104,7 +105,7 @@ impl Refusal {
             Self::Header(_) | Self::Cut | Self::Unreadable(Unreadable::Truncated) => StatusCode::BAD_REQUEST,
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
-            Self::Huge | Self::Unreadable(Unreadable::Bomb | Unreadable::Lines) => {
+            Self::Huge { .. } | Self::Unreadable(Unreadable::Bomb | Unreadable::Lines) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::OtherPractice { .. } => StatusCode::FORBIDDEN,
@@ -118,7 +119,7 @@ impl Refusal {
     }
 
     /// Numbers that will never be taken.
-    fn refused(&self) -> Ranges {
+    pub fn refused(&self) -> Ranges {
         match self {
             Self::OtherPractice { seqs, .. }
             | Self::Time { seqs, .. }

@@ -5,42 +5,39 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::BodyDataStream;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Json, Response};
-use futures::StreamExt as _;
 
+use super::body;
 use super::correction::correct;
 use super::refusal::{Refusal, judge};
 use crate::agent::clock;
 use crate::hub::credentials::book::Denied;
 use crate::hub::credentials::live::ahead_ms;
 use crate::hub::credentials::{CredentialError, Who};
-use crate::hub::server::{Peer, let_go};
+use crate::hub::seats;
+use crate::hub::server::source;
 use crate::hub::state::Hub;
 use crate::incident::Event;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, BATCH_WITHIN, REFUSAL_TOLD_CHARS_MAX, SPOOL_ID_CHARS_MAX,
-    STATE_BYTES_MAX,
+    BATCH_BYTES_MAX, BATCH_DROPPED_BYTES_MAX, REFUSAL_TOLD_CHARS_MAX, SPOOL_ID_CHARS_MAX, STATE_BYTES_MAX,
 };
 use crate::observation::harmless;
 use crate::uplink::batch;
 use crate::uplink::key;
 use crate::uplink::message::{BatchAnswer, ENCODING, SPOOL, STATE, State as AgentState};
 
-pub async fn post(State(hub): State<Arc<Hub>>, peer: Option<Extension<Peer>>, request: Request) -> Response {
-    let from = peer.map(|Extension(Peer(address))| address.ip());
+pub async fn post(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut pieces = body.into_data_stream();
-    match take(&hub, from, &parts.headers, &mut pieces).await {
+    match take(&hub, &parts, &mut pieces).await {
         Ok(answer) => (StatusCode::OK, Json(answer)).into_response(),
         Err(refusal) => {
-            hub.numbers.refused(refusal.reason());
-            tell(&hub, from, &parts.headers, &refusal);
-            // Nothing more is heard of whoever asks too often, or doesn't come to an end.
-            if !matches!(refusal, Refusal::Flood | Refusal::Slow) {
-                let_go(pieces, BATCH_DROPPED_BYTES_MAX).await;
-            }
+            hub.numbers.refused(refusal.reason(), refusal.refused().count());
+            tell(&hub, source(&parts.extensions), &parts.headers, &refusal);
+            body::drop_rest(&refusal, pieces, BATCH_DROPPED_BYTES_MAX).await;
             refusal.into_response()
         }
     }
@@ -61,22 +58,20 @@ fn tell(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap, refusal: &Refusal)
 }
 
 /// Who asks. Nothing of a body is read before.
-pub async fn who(hub: &Hub, from: Option<IpAddr>, headers: &HeaderMap) -> Result<Who, Refusal> {
+pub async fn who(hub: &Hub, asked: &Parts) -> Result<Who, Refusal> {
+    let from = source(&asked.extensions);
     if !hub.credentials.may_knock(from) {
         return Err(Refusal::Flood);
     }
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    Ok(hub.credentials.who(shown, from, clock::now()).await?)
+    let shown = asked.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let who = hub.credentials.who(shown, from, clock::now()).await?;
+    seats::is_known(&asked.extensions);
+    Ok(who)
 }
 
-async fn take(
-    hub: &Arc<Hub>,
-    from: Option<IpAddr>,
-    headers: &HeaderMap,
-    pieces: &mut BodyDataStream,
-) -> Result<BatchAnswer, Refusal> {
+async fn take(hub: &Arc<Hub>, asked: &Parts, pieces: &mut BodyDataStream) -> Result<BatchAnswer, Refusal> {
     let now = clock::now();
-    let who = who(hub, from, headers).await?;
+    let (who, headers) = (who(hub, asked).await?, &asked.headers);
     let spool = text(headers, SPOOL, SPOOL_ID_CHARS_MAX)?;
     if spool.is_empty() || !spool.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Refusal::Header(SPOOL));
@@ -90,8 +85,7 @@ async fn take(
         Some(encoding) if encoding == ENCODING => true,
         Some(_) => return Err(Refusal::Encoding),
     };
-    let bytes = tokio::time::timeout(BATCH_WITHIN, body(headers, pieces)).await;
-    let bytes = bytes.unwrap_or(Err(Refusal::Slow))?;
+    let bytes = body::read(headers, pieces, BATCH_BYTES_MAX).await?;
     // A body may take its time, and its agent may have been revoked meanwhile.
     if !hub.credentials.is_let_in(&who.agent) {
         return Err(CredentialError::Denied(Denied::Revoked).into());
@@ -108,8 +102,11 @@ async fn take(
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());
         // A task of its own: when the sender goes away in the middle, it still comes to its end.
         tokio::spawn(async move {
-            let passes_on = |agent: &str| hub.credentials.passes_on(agent);
-            hub.intake.take((&who, &spool, &state), records, passes_on, &view, clock::now()).await
+            let good = (
+                |agent: &str| hub.credentials.is_let_in(agent),
+                |agent: &str| hub.credentials.passes_on(agent),
+            );
+            hub.intake.take((&who, &spool, &state), records, good, &view, clock::now()).await
         })
     };
     let taken = task.await.map_err(|_| Refusal::Busy)??;
@@ -133,21 +130,4 @@ async fn take(
 fn text<'a>(headers: &'a HeaderMap, name: &'static str, most: usize) -> Result<&'a str, Refusal> {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.filter(|value| value.len() <= most).ok_or(Refusal::Header(name))
-}
-
-/// The body, up to its bound. One that says that it is longer isn't read at all.
-async fn body(headers: &HeaderMap, pieces: &mut BodyDataStream) -> Result<Vec<u8>, Refusal> {
-    let says = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if says.is_some_and(|says: usize| says > BATCH_BYTES_MAX) {
-        return Err(Refusal::Huge);
-    }
-    let mut bytes = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Refusal::Cut)?;
-        if bytes.len() + piece.len() > BATCH_BYTES_MAX {
-            return Err(Refusal::Huge);
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
 }

@@ -30,9 +30,27 @@ impl Shelf {
         own.insert(id.to_owned(), (heard, Arc::new(tokio::sync::Mutex::new(spool))));
     }
 
-    /// The spool with this id, which `who` reports from now. `passes_on`: whether an agent's spool may be taken over; that of one that
-    /// was revoked may not. Whoever had its key may have said of any number that it was reported, or that there is nothing more of it, and
-    /// what comes with that number would be acknowledged without being kept. Rather a batch whose answer got lost counts twice.
+    /// What agents of the same practice that pass nothing on left of a spool with this id: those that were revoked, and one whose folder was
+    /// copied.
+    pub fn left(&self, who: &Who, id: &str, passes_on: impl Fn(&str) -> bool) -> Vec<(String, Shared)> {
+        let of_practice = self.practices.get(&who.practice);
+        let own = of_practice.and_then(|all| all.get(&who.agent)?.get(id));
+        // One that was taken over while its agent was good is this agent's own.
+        let is_own = |shared: &Shared| own.is_some_and(|(_, own)| Arc::ptr_eq(own, shared));
+        let others = of_practice.into_iter().flatten().filter(|(agent, _)| !passes_on(agent));
+        let left = others.filter_map(|(agent, own)| Some((agent.clone(), own.get(id)?.1.clone())));
+        left.filter(|(_, shared)| !is_own(shared)).collect()
+    }
+
+    /// All that these agents of a practice report from.
+    pub fn of(&self, practice: &str, agents: &[String]) -> Vec<Shared> {
+        let of_practice = self.practices.get(practice);
+        let own = agents.iter().filter_map(|agent| of_practice?.get(agent));
+        own.flat_map(|own| own.values().map(|(_, shared)| shared.clone())).collect()
+    }
+
+    /// The spool with this id, which `who` reports from now. `passes_on`: whether an agent's spool may be taken over. Of one that may not
+    /// be, nothing is: [`Self::left`] hands it out, to be doubted.
     pub fn find(&mut self, who: &Who, id: &str, now: At, passes_on: impl Fn(&str) -> bool) -> Shared {
         let of_practice = self.practices.entry(who.practice.clone()).or_default();
         let known = of_practice.get(&who.agent).and_then(|own| own.get(id));
@@ -99,6 +117,12 @@ mod tests {
             "the other one's is the same spool"
         );
         assert!(Arc::ptr_eq(&find(&mut shelf, "new"), &found), "and it goes on with that");
+        let left = |shelf: &Shelf, agent: &str| {
+            let left = shelf.left(&who("G82002", agent, at(30)), "s", |agent| agent == "new");
+            left.into_iter().map(|(agent, _)| agent).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&shelf, "new"), ["revoked"], "the other one's is its own by now");
+        assert_eq!(left(&shelf, "newer"), ["good", "revoked"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::doubt::Doubts;
 use super::gaps::Gaps;
 use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
@@ -29,6 +30,8 @@ pub struct Spool {
     agent: String,
     /// Places at which it was damaged, as far as the journal says so.
     damages: u64,
+    /// What agents that were revoked said of it; `None`: nobody has looked yet.
+    doubts: Option<Doubts>,
 }
 
 /// The checks' states at the end of a stretch.
@@ -81,6 +84,26 @@ impl Spool {
             self.frontiers.clear();
             agent.clone_into(&mut self.agent);
         }
+    }
+
+    /// What is on the disk of it.
+    pub fn kept(&self) -> &Ranges {
+        &self.kept
+    }
+
+    /// What agents that were revoked said of it; `None`: that isn't known yet.
+    pub fn doubts(&self) -> Option<&Doubts> {
+        self.doubts.as_ref()
+    }
+
+    pub fn doubt(&mut self, doubts: Doubts) {
+        self.doubts = Some(doubts);
+    }
+
+    /// These came before, from such an agent, and are on the disk.
+    pub fn had(&mut self, numbers: &Ranges) {
+        self.kept.insert_all(numbers);
+        self.taken.insert_all(numbers);
     }
 
     /// How many places of it are damaged that the journal doesn't know of, when its agent says that so many are in all.
