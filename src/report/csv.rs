@@ -5,7 +5,9 @@ use csv::Writer;
 use super::Moment;
 use super::fixes::FixFigures;
 use super::incident::{IncidentFigures, Stretch};
-use super::period::PeriodFigures;
+use super::names::{met, percent};
+use super::period::{NOT_MEASURED, PeriodFigures};
+use super::suppliers::ComponentFigures;
 use super::told::{AcknowledgementFigures, NoticeTold};
 use crate::journal::body::{NoticeFate, practices_in};
 use crate::time::At;
@@ -154,8 +156,8 @@ fn happened<'f>(
     notices.chain(acknowledgements).chain(fixes)
 }
 
-/// One line for each service at each practice that was affected, and one for each notice, each acknowledgement and each fix of the
-/// period's incidents; `what` says which.
+/// One line for each service at each practice that was affected, of one practice alone also one for each stretch, one for each supplier's
+/// component, and one for each notice, each acknowledgement and each fix of the period's incidents; `what` says which.
 pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
     let mut out = Writer::from_writer(Vec::new());
     out.write_record([
@@ -176,6 +178,8 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
         "at_utc",
         "at_local",
         "detail",
+        "until_utc",
+        "until_local",
     ])?;
     let (from, to) = (figures.from.utc.to_string(), figures.to.utc.to_string());
     let none = "";
@@ -196,6 +200,32 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
             "no answer",
             none,
             none,
+            none,
+            none,
+            none,
+            none,
+        ])?;
+    }
+    outages(&mut out, figures, (&from, &to))?;
+    for line in &figures.suppliers {
+        out.write_record([
+            &from,
+            &to,
+            none,
+            none,
+            none,
+            &cell(&line.id),
+            &cell(&line.name),
+            &line.incidents.to_string(),
+            &minutes(line.practice_no_answer_ms),
+            &minutes(line.practice_no_answer_core_ms),
+            none,
+            none,
+            "availability",
+            none,
+            none,
+            none,
+            &cell(&availability(line, figures.core_ms)),
             none,
             none,
         ])?;
@@ -221,9 +251,67 @@ pub fn period_csv(figures: &PeriodFigures) -> Result<Vec<u8>, csv::Error> {
             &utc.to_string(),
             local,
             &detail,
+            none,
+            none,
         ])?;
     }
     finish(out)
+}
+
+/// Of one practice alone: from when to when.
+fn outages(
+    out: &mut Writer<Vec<u8>>,
+    figures: &PeriodFigures,
+    (from, to): (&str, &str),
+) -> Result<(), csv::Error> {
+    let practice = figures.practice.as_deref().unwrap_or_default();
+    for outage in &figures.outages {
+        for (what, span) in outage.stretches() {
+            let is_unknown = what == NOT_MEASURED;
+            let what = if is_unknown { "stretch not measured" } else { "stretch without an answer" };
+            let length = minutes(span.to.utc.millis_since(span.from.utc));
+            let (lost, unknown) = if is_unknown { ("", length.as_str()) } else { (length.as_str(), "") };
+            let in_core = if is_unknown { String::new() } else { minutes(span.core_ms) };
+            out.write_record([
+                from,
+                to,
+                &cell(practice),
+                "",
+                "",
+                &cell(&outage.service.id),
+                &cell(&outage.service.name),
+                "",
+                lost,
+                &in_core,
+                unknown,
+                &minutes(span.planned_ms),
+                what,
+                &outage.incident,
+                &span.from.utc.to_string(),
+                &span.from.local,
+                "",
+                &span.to.utc.to_string(),
+                &span.to.local,
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// `BT: 99.987 % of the time that was measured, 99.990 % in core hours; target 99.9 %, met`
+fn availability(line: &ComponentFigures, core_ms: i64) -> String {
+    let of = |part: Option<f64>, what: &str| {
+        part.map_or_else(|| format!("{what} not measured"), |part| format!("{} {what}", percent(part)))
+    };
+    let owner = line.owner.as_deref().unwrap_or("nobody named");
+    let all = of(line.availability_percent, "of the time that was measured");
+    let core = match core_ms {
+        0 => "no core hours".to_owned(),
+        _ => of(line.availability_core_percent, "in core hours"),
+    };
+    let target = line.target_percent.map_or_else(String::new, |target| format!("; target {target} %"));
+    let is_met = line.is_met.map_or_else(String::new, |_| format!(", {}", met(line.is_met)));
+    format!("{owner}: {all}, {core}{target}{is_met}")
 }
 
 fn finish(out: Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {

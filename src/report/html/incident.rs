@@ -12,6 +12,7 @@ use crate::report::Ground;
 use crate::report::chart::{Row, Scale, bars, steps};
 use crate::report::incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 use crate::report::names::{Moment, local};
+use crate::report::runs::RunFigures;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -157,7 +158,7 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
             thousands(figures.patients)
         ),
     };
-    vec![
+    let mut facts = vec![
         Fact { name: "Cause", value: causes(&figures.cause) },
         Fact {
             name: "Probability when last said",
@@ -175,7 +176,24 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
         Fact { name: "Of that not measured", value: format!("{} minutes", minutes(figures.unmeasured_ms)) },
         Fact { name: "Practices affected", value: figures.practices_affected.to_string() },
         Fact { name: "Registered patients there", value: patients },
-    ]
+    ];
+    if figures.runs.len() > 1 {
+        let over = facts.iter().position(|fact| fact.name == "Over").unwrap_or(facts.len());
+        facts.insert(
+            over,
+            Fact { name: "Over in between, and begun anew", value: between(zone, &figures.runs) },
+        );
+    }
+    facts
+}
+
+/// When an incident was over until it began anew.
+fn between(zone: &jiff::tz::TimeZone, runs: &[RunFigures]) -> String {
+    let pairs = runs.iter().zip(runs.iter().skip(1));
+    let over = pairs.filter_map(|(run, next)| Some((run.resolved.as_ref()?.utc, next.since.utc)));
+    let over: Vec<String> =
+        over.map(|(from, to)| format!("{} to {}", local(from, zone), local(to, zone))).collect();
+    over.join("; ")
 }
 
 fn headline(figures: &IncidentFigures) -> String {
