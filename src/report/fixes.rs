@@ -169,7 +169,7 @@ type Turned = Option<(bool, bool)>;
 
 impl<'f> Effects<'f> {
     /// `said`: by time. What lies beyond the time of the report isn't counted.
-    pub fn new(ground: &Ground<'_>, said: Vec<Said<'f>>) -> Self {
+    pub fn new(ground: &Ground<'_>, said: &[Said<'f>]) -> Self {
         let now = ground.now;
         let window = |(place, one): (usize, &Said<'f>)| {
             let from = one.line.fixed.at;

@@ -142,7 +142,7 @@ impl IncidentFigures {
         let moment = |at: At| Moment::new(at, zone);
         let core = ground.hours.between(zone, story.from, story.to);
         let planned = story.planned(ground);
-        let mut effects = Effects::new(ground, by_incident(facts).remove(incident).unwrap_or_default());
+        let mut effects = Effects::new(ground, &by_incident(facts).remove(incident).unwrap_or_default());
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()

@@ -16,7 +16,7 @@
 //! | `trend.rs` | which of its kind an incident was, in its year and in a period |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
-//! | `html/`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
+//! | `html/`, `chart.rs`, `csv/` | figures → something to print, or to go on reckoning with |
 //!
 //! All of it is pure. **What counts as no answer**: a service at a practice doesn't answer while at least one of its checks
 //! there fails; the checks of a network that belong to no service speak for the network. A failure begins when the first check

@@ -189,7 +189,7 @@ impl PeriodFigures {
         let mut by_incident = by_incident(facts);
         for toll in &mut tolls {
             let said = by_incident.remove(toll.story.first.incident.as_str());
-            toll.effects = said.map(|said| Effects::new(ground, said));
+            toll.effects = said.map(|said| Effects::new(ground, &said));
         }
         let (practices, outages) = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut fixes = Vec::new();

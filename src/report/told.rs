@@ -117,7 +117,7 @@ impl<'f> Told<'f> {
 
 /// Whether an acknowledgement is told with one of some incidents: it is with the one that it was said of, and with those that this went on as.
 pub(super) fn is_told_with(facts: &Facts, line: &AcknowledgementLine, is_one: impl Fn(&str) -> bool) -> bool {
-    About::new(facts, &line.incident, line.at).incidents().any(|other| is_one(other))
+    About::new(facts, &line.incident, line.at).incidents().any(is_one)
 }
 
 /// Whether what was `for` somebody is this practice's affair: its manager's, its primary care network's, or that of nobody's practice

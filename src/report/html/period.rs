@@ -14,7 +14,9 @@ use crate::report::chart::{Row, Scale, bars};
 use crate::report::incident::{State, Stretch};
 use crate::report::names::local;
 use crate::report::names::{met, percent};
-use crate::report::period::{IncidentLine, OutageLine, PeriodFigures, UnmeasuredLine};
+use crate::report::period::{
+    IncidentLine, MonthFigures, OutageLine, PeriodFigures, PracticeTotal, UnmeasuredLine,
+};
 use crate::report::runs::RunFigures;
 use crate::report::suppliers::ComponentFigures;
 use crate::spans::Spans;
@@ -54,6 +56,55 @@ pub fn period_html(
 ) -> Result<String, askama::Error> {
     let zone = &ground.estate.icb.timezone;
     let (from, to) = (figures.from.utc, figures.to.utc);
+    let (timeline, timeline_left_out) = timeline(ground, figures);
+    let totals: Vec<Line> = figures.practices.iter().take(REPORT_ROWS_MAX).map(total_line).collect();
+    let outages: Vec<Line> = figures.outages.iter().flat_map(|outage| outage_lines(zone, outage)).collect();
+    let practice = figures.practice.as_ref().map(|practice| format!("Practice {practice}, "));
+    let supplier = figures.supplier.as_ref().map(|supplier| format!("{supplier}, "));
+    let about = [practice, supplier].into_iter().flatten().collect::<String>();
+    PeriodPage {
+        frame: Frame::new(ground, record),
+        title: format!("{about}{} to {}", local(from, zone), local(to, zone)),
+        facts: vec![
+            Fact { name: "Minutes in all", value: minutes(figures.length_ms) },
+            Fact { name: "Minutes in core hours", value: minutes(figures.core_ms) },
+            Fact {
+                name: "Minutes in which nobody measured anywhere",
+                value: minutes(figures.not_measured_ms),
+            },
+            Fact { name: "Practices with more of them", value: figures.unmeasured.len().to_string() },
+            Fact { name: "Incidents", value: figures.incidents.len().to_string() },
+            Fact { name: "Notices about them, accepted", value: accepted(figures) },
+        ],
+        trend: figures.trend.clone(),
+        timeline,
+        timeline_left_out,
+        incidents: figures
+            .incidents
+            .iter()
+            .take(REPORT_ROWS_MAX)
+            .map(|line| incident_line(zone, line))
+            .collect(),
+        incidents_left_out: figures.incidents.len().saturating_sub(REPORT_ROWS_MAX),
+        suppliers: figures.suppliers.iter().map(|line| supplier_line(line, figures.core_ms)).collect(),
+        months: figures.months.iter().map(month_line).collect(),
+        rows_left_out: figures.practices.len() - totals.len(),
+        rows: totals,
+        is_of_practice: figures.practice.is_some(),
+        outages_left_out: outages.len().saturating_sub(REPORT_ROWS_MAX),
+        outages: outages.into_iter().take(REPORT_ROWS_MAX).collect(),
+        fixes: Fixes::new(zone, &figures.fixes, true),
+        told: Told::new(zone, &figures.notices, &figures.acknowledgements),
+        unmeasured: figures.unmeasured.iter().take(REPORT_ROWS_MAX).map(unmeasured_line).collect(),
+        unmeasured_left_out: figures.unmeasured.len().saturating_sub(REPORT_ROWS_MAX),
+    }
+    .render()
+}
+
+/// A bar an incident; and how many there is no room for.
+fn timeline(ground: &Ground<'_>, figures: &PeriodFigures) -> (String, usize) {
+    let zone = &ground.estate.icb.timezone;
+    let (from, to) = (figures.from.utc, figures.to.utc);
     let core = if to.millis_since(from) < REPORT_SHADED_DAYS_MAX * DAY_MS {
         ground.hours.between(zone, from, to)
     } else {
@@ -87,84 +138,37 @@ pub fn period_html(
         not_measured: Spans::default(),
         marks: fixes.remove(line.incident.as_str()).unwrap_or_default(),
     }));
-    let totals: Vec<Line> = figures
-        .practices
-        .iter()
-        .take(REPORT_ROWS_MAX)
-        .map(|total| Line {
-            cells: vec![
-                total.practice.clone(),
-                total.name.clone(),
-                patients(total.patients),
-                total.service_name.clone(),
-                total.incidents.to_string(),
-                minutes(total.no_answer_ms),
-                minutes(total.no_answer_core_ms),
-                minutes(total.no_answer_planned_ms),
-                minutes(total.not_measured_ms),
-            ],
-        })
-        .collect();
-    let outages: Vec<Line> = figures.outages.iter().flat_map(|outage| outage_lines(zone, outage)).collect();
-    let practice = figures.practice.as_ref().map(|practice| format!("Practice {practice}, "));
-    let supplier = figures.supplier.as_ref().map(|supplier| format!("{supplier}, "));
-    let about = [practice, supplier].into_iter().flatten().collect::<String>();
-    PeriodPage {
-        frame: Frame::new(ground, record),
-        title: format!("{about}{} to {}", local(from, zone), local(to, zone)),
-        facts: vec![
-            Fact { name: "Minutes in all", value: minutes(figures.length_ms) },
-            Fact { name: "Minutes in core hours", value: minutes(figures.core_ms) },
-            Fact {
-                name: "Minutes in which nobody measured anywhere",
-                value: minutes(figures.not_measured_ms),
-            },
-            Fact { name: "Practices with more of them", value: figures.unmeasured.len().to_string() },
-            Fact { name: "Incidents", value: figures.incidents.len().to_string() },
-            Fact { name: "Notices about them, accepted", value: accepted(figures) },
+    let says = "One bar an incident; the table below has the same times.";
+    (bars(&scale, "bars", "Incidents, over time", &rows, says), timeline_left_out)
+}
+
+fn total_line(total: &PracticeTotal) -> Line {
+    Line {
+        cells: vec![
+            total.practice.clone(),
+            total.name.clone(),
+            patients(total.patients),
+            total.service_name.clone(),
+            total.incidents.to_string(),
+            minutes(total.no_answer_ms),
+            minutes(total.no_answer_core_ms),
+            minutes(total.no_answer_planned_ms),
+            minutes(total.not_measured_ms),
         ],
-        trend: figures.trend.clone(),
-        timeline: bars(
-            &scale,
-            "bars",
-            "Incidents, over time",
-            &rows,
-            "One bar an incident; the table below has the same times.",
-        ),
-        timeline_left_out,
-        incidents: figures
-            .incidents
-            .iter()
-            .take(REPORT_ROWS_MAX)
-            .map(|line| incident_line(zone, line))
-            .collect(),
-        incidents_left_out: figures.incidents.len().saturating_sub(REPORT_ROWS_MAX),
-        suppliers: figures.suppliers.iter().map(|line| supplier_line(line, figures.core_ms)).collect(),
-        months: figures
-            .months
-            .iter()
-            .map(|month| Line {
-                cells: vec![
-                    month.month.clone(),
-                    month.incidents.to_string(),
-                    month.practices.to_string(),
-                    minutes(month.practice_no_answer_ms),
-                    minutes(month.practice_no_answer_core_ms),
-                    minutes(month.not_measured_ms),
-                ],
-            })
-            .collect(),
-        rows_left_out: figures.practices.len() - totals.len(),
-        rows: totals,
-        is_of_practice: figures.practice.is_some(),
-        outages_left_out: outages.len().saturating_sub(REPORT_ROWS_MAX),
-        outages: outages.into_iter().take(REPORT_ROWS_MAX).collect(),
-        fixes: Fixes::new(zone, &figures.fixes, true),
-        told: Told::new(zone, &figures.notices, &figures.acknowledgements),
-        unmeasured: figures.unmeasured.iter().take(REPORT_ROWS_MAX).map(unmeasured_line).collect(),
-        unmeasured_left_out: figures.unmeasured.len().saturating_sub(REPORT_ROWS_MAX),
     }
-    .render()
+}
+
+fn month_line(month: &MonthFigures) -> Line {
+    Line {
+        cells: vec![
+            month.month.clone(),
+            month.incidents.to_string(),
+            month.practices.to_string(),
+            minutes(month.practice_no_answer_ms),
+            minutes(month.practice_no_answer_core_ms),
+            minutes(month.not_measured_ms),
+        ],
+    }
 }
 
 /// A line for each stretch, in order of time.
