@@ -128,8 +128,11 @@ fn make(args: &Args, ground: &Ground<'_>, record: &Checked) -> Result<anyhow::Re
         ),
         (None, None) => return Err("which incident, which month, or from when? --from DAY".to_owned()),
     };
+    if from >= made {
+        return Err("the period hasn't begun yet".to_owned());
+    }
     if from >= to {
-        return Err("the period ends before it begins, or hasn't begun yet".to_owned());
+        return Err("the period ends before it begins".to_owned());
     }
     let practice = match &args.practice {
         Some(id) => Some(ground.estate.practice(id).ok_or_else(|| format!("there is no practice {id}"))?),
@@ -162,7 +165,8 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone, is_end: bool) -> Result<At, Str
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let day = text.parse::<jiff::civil::Date>().ok();
+    // A time of day would be read over.
+    let day = jiff::civil::Date::strptime("%Y-%m-%d", text).ok();
     let day = if is_end { day.and_then(|day| day.tomorrow().ok()) } else { day };
     let midnight = day.and_then(|day| day.to_zoned(zone.clone()).ok());
     let midnight = midnight.ok_or_else(|| {
@@ -173,7 +177,7 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone, is_end: bool) -> Result<At, Str
 
 /// A calendar month in local time: from its first midnight to that of the next.
 fn month(text: &str, zone: &jiff::tz::TimeZone) -> Result<(At, At), String> {
-    let first = format!("{text}-01").parse::<jiff::civil::Date>();
+    let first = jiff::civil::Date::strptime("%Y-%m-%d", format!("{text}-01"));
     let first = first.map_err(|_| format!("{text:?} is not a month such as 2026-03"))?;
     let day = |day: jiff::civil::Date, is_end| moment(&day.to_string(), zone, is_end);
     Ok((day(first, false)?, day(first.last_of_month(), true)?))
@@ -190,5 +194,51 @@ fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(bytes) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn london() -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get("Europe/London").expect("a zone")
+    }
+
+    fn day(text: &str, is_end: bool) -> String {
+        moment(text, &london(), is_end).map_or_else(|error| error, |at| at.to_string())
+    }
+
+    #[test]
+    fn days_are_local_and_end_with_their_last_moment() {
+        // On the first of these the clocks go forward, on the second back.
+        assert_eq!(day("2026-03-29", false), "2026-03-29T00:00:00.000Z");
+        assert_eq!(day("2026-03-29", true), "2026-03-29T23:00:00.000Z");
+        assert_eq!(day("2026-10-25", false), "2026-10-24T23:00:00.000Z");
+        assert_eq!(day("2026-10-25", true), "2026-10-26T00:00:00.000Z");
+        assert_eq!(day("2026-12-31", true), "2027-01-01T00:00:00.000Z");
+        for is_end in [false, true] {
+            assert_eq!(day("2026-03-29T01:30:00Z", is_end), "2026-03-29T01:30:00.000Z");
+        }
+    }
+
+    /// Of the time of a day without its offset nobody knows which it is when the clocks go back; and it isn't left out.
+    #[test]
+    fn a_time_without_an_offset_is_refused_and_not_read_as_the_whole_day() {
+        for text in ["2026-03-29T10:00", "2026-03-29 10:00:00", "2026-02-30", "yesterday", "2026-03", ""] {
+            assert!(day(text, false).contains("is neither a day such as"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_month_goes_from_its_first_local_midnight_to_the_next_ones() {
+        let of = |text: &str| month(text, &london()).map(|(from, to)| (from.to_string(), to.to_string()));
+        let march = ("2026-03-01T00:00:00.000Z", "2026-03-31T23:00:00.000Z");
+        assert_eq!(of("2026-03"), Ok((march.0.to_owned(), march.1.to_owned())));
+        let last = ("2026-12-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z");
+        assert_eq!(of("2026-12"), Ok((last.0.to_owned(), last.1.to_owned())));
+        for text in ["2026-13", "2026", "2026-03-01", "2026-03-01T10:00", "march"] {
+            assert!(of(text).is_err(), "{text}");
+        }
     }
 }

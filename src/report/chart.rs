@@ -49,11 +49,14 @@ impl Scale<'_> {
         LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
 
-    /// Local midnights, or full hours where the whole is shorter than two days; as many as can be read.
+    /// Local midnights, full hours where the whole is shorter than two days, or minutes of an hour; as many as can be read.
     fn ticks(&self) -> Vec<(At, String)> {
         let first = self.from.to_timestamp().to_zoned(self.zone.clone());
-        let hours = self.to.millis_since(self.from) / 3_600_000;
+        let minutes = self.to.millis_since(self.from) / 60_000;
+        let hours = minutes / 60;
         let (step, format) = match hours {
+            ..3 if minutes < 12 => (1.minute(), "%H:%M"),
+            ..3 if minutes < 45 => (5.minutes(), "%H:%M"),
             ..3 => (15.minutes(), "%H:%M"),
             3..12 => (1.hour(), "%H:%M"),
             12..48 => (6.hours(), "%a %H:%M"),

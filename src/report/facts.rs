@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::incident::State;
+use super::runs::runs;
 use super::several::{Several, Times, Word, together};
 use crate::estate::{Estate, PracticeIx, ProbeIx};
-use crate::incident::{Event, EventKind, Reason};
+use crate::incident::Event;
 use crate::journal::Kept;
 use crate::journal::body::{self, Acknowledged, Fixed, Measuring, MuteTurn, Muting, NoticeFate, Turn};
 use crate::journal::coverage::MeasuredUntil;
@@ -335,16 +337,12 @@ impl Gatherer<'_> {
         if let Some(until) = measured_until.filter(|until| *until + MEASURED_GAP < now) {
             facts.gaps.push(Gap { from: until, to: now, kind: GapKind::NotRunning });
         }
-        for events in facts.incidents.values() {
-            let (Some(first), Some(last)) = (events.first(), events.last()) else { continue };
+        let all = facts.incidents.values().flat_map(|events| runs(events));
+        for run in all.filter(|run| run.state() != State::Withdrawn) {
             // What was heard over one network alone while that was lost is missing by practice.
-            let cut_off = events.iter().find(|event| event.is_cut_off());
-            if let Some(cut_off) = cut_off.filter(|_| last.reason != Some(Reason::Withdrawn)) {
-                let is_from_the_first = cut_off.at == first.at;
-                let from = if is_from_the_first { first.since.min(first.at) } else { cut_off.at };
-                let to = if last.event == EventKind::Resolved { last.at } else { now };
-                facts.gaps.push(Gap { from, to, kind: GapKind::CutOff });
-            }
+            let cut_off = run.pieces(now).filter(|(event, ..)| event.is_cut_off());
+            let cut_off = Spans::new(cut_off.map(|(_, from, to)| (from, to)).collect());
+            facts.gaps.extend(cut_off.iter().map(|(from, to)| Gap { from, to, kind: GapKind::CutOff }));
         }
         facts.gaps.sort_by_key(|gap| (gap.from, gap.to));
         self.facts

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::Ground;
 use super::facts::{Facts, FixLine};
 use super::fixes_words::sentence;
-use super::incident::State;
 use super::names::Moment;
+use super::runs::About;
 use super::story::{Measure, OfCheck, Story};
-use crate::limits::{FIX_WINDOW, MERGERS_FOLLOWED_MAX};
+use crate::limits::FIX_WINDOW;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -29,6 +29,9 @@ pub struct FixFigures {
     /// Under which it was said, and as what that goes on where it was merged: whose practices are counted.
     pub incident: String,
     pub goes_on_as: String,
+    /// That other incident, where it was told as that by the time of the fix: nothing is counted here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_with: Option<String>,
     pub by: String,
     pub what: String,
     /// Until when changes are counted, and why until then.
@@ -105,20 +108,25 @@ pub struct ServiceTurned {
     pub lost: usize,
 }
 
-/// The journal's fixes by incident: under the one that it was said of, and under those that this goes on as.
-pub(super) fn by_incident(facts: &Facts) -> BTreeMap<&str, Vec<&FixLine>> {
-    let mut all: BTreeMap<&str, Vec<&FixLine>> = BTreeMap::new();
+/// What somebody said that they did, as it is told with an incident.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'f> {
+    line: &'f FixLine,
+    /// The other incident whose practices are counted, where it isn't about a time that counts with this one.
+    counts_with: Option<&'f str>,
+}
+
+/// The journal's fixes by incident: under the one that it was said of, and under those that this goes on as; by time.
+pub(super) fn by_incident(facts: &Facts) -> BTreeMap<&str, Vec<Said<'_>>> {
+    let mut all: BTreeMap<&str, Vec<Said<'_>>> = BTreeMap::new();
     for line in &facts.fixes {
-        let mut here = Some(line.incident.as_str());
-        for _ in 0..=MERGERS_FOLLOWED_MAX {
-            let Some(incident) = here else { break };
-            all.entry(incident).or_default().push(line);
-            let last = facts.incidents.get(incident).and_then(|events| events.last());
-            here = last.and_then(|last| last.into.as_deref());
+        let about = About::done(facts, &line.incident, line.fixed.at, line.said);
+        for (incident, counts_with) in about.counting() {
+            all.entry(incident).or_default().push(Said { line, counts_with });
         }
     }
-    for lines in all.values_mut() {
-        lines.sort_by_key(|line| (line.fixed.at, line.said));
+    for said in all.values_mut() {
+        said.sort_by_key(|said| (said.line.fixed.at, said.line.said));
     }
     all
 }
@@ -133,7 +141,7 @@ pub(super) struct Effects<'f> {
 
 #[derive(Debug)]
 struct Window<'f> {
-    line: &'f FixLine,
+    said: Said<'f>,
     from: At,
     until: At,
     ends: WindowEnd,
@@ -160,21 +168,25 @@ struct OfPractice<'p> {
 type Turned = Option<(bool, bool)>;
 
 impl<'f> Effects<'f> {
-    /// `lines`: by time. What lies beyond the time of the report isn't counted.
-    pub fn new(ground: &Ground<'_>, lines: &[&'f FixLine]) -> Self {
+    /// `said`: by time. What lies beyond the time of the report isn't counted.
+    pub fn new(ground: &Ground<'_>, said: &[Said<'f>]) -> Self {
         let now = ground.now;
-        let window = |(place, line): (usize, &&'f FixLine)| {
-            let from = line.fixed.at;
-            let next = lines.iter().skip(place + 1).map(|next| next.fixed.at).find(|next| *next > from);
+        let window = |(place, one): (usize, &Said<'f>)| {
+            let from = one.line.fixed.at;
+            let next = said.iter().skip(place + 1).map(|next| next.line.fixed.at).find(|next| *next > from);
             let (until, ends) = match next.filter(|next| *next < from + FIX_WINDOW) {
                 Some(next) => (next, WindowEnd::NextFix),
                 None => (from + FIX_WINDOW, WindowEnd::Window),
             };
             let (until, ends) = if until > now { (now.max(from), WindowEnd::Now) } else { (until, ends) };
-            Window::new(line, from, until, ends)
+            Window::new(*one, from, until, ends)
         };
         let before = ground.facts.before_the_first();
-        Self { windows: lines.iter().enumerate().map(window).collect(), before }
+        Self { windows: said.iter().enumerate().map(window).collect(), before }
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.windows.is_empty()
     }
 
     /// Takes one practice's checks in. `gaps`: when nobody measured there.
@@ -184,7 +196,7 @@ impl<'f> Effects<'f> {
         let failing = Spans::of_all(checks.iter().map(|check| &check.failing));
         let not_known = Spans::of_all(&unknown).minus(&failing);
         let practice = OfPractice { id: practice, checks, unknown, failing, not_known };
-        for window in &mut self.windows {
+        for window in self.windows.iter_mut().filter(|window| window.said.counts_with.is_none()) {
             window.take(&practice);
         }
     }
@@ -196,9 +208,9 @@ impl<'f> Effects<'f> {
 }
 
 impl<'f> Window<'f> {
-    fn new(line: &'f FixLine, from: At, until: At, ends: WindowEnd) -> Self {
+    fn new(said: Said<'f>, from: At, until: At, ends: WindowEnd) -> Self {
         Self {
-            line,
+            said,
             from,
             until,
             ends,
@@ -284,13 +296,15 @@ impl<'f> Window<'f> {
             let (kind, id, name) = measure.named(ground);
             ServiceTurned { id, name, kind: kind.to_owned(), back: *back, lost: *lost }
         });
+        let Said { line, counts_with } = self.said;
         let mut figures = FixFigures {
             at: moment(self.from),
-            said: moment(self.line.said),
-            incident: self.line.incident.clone(),
-            goes_on_as: story.first.incident.clone(),
-            by: self.line.fixed.by.clone(),
-            what: self.line.fixed.what.clone(),
+            said: moment(line.said),
+            incident: line.incident.clone(),
+            goes_on_as: counts_with.unwrap_or(&story.first.incident).to_owned(),
+            counts_with: counts_with.map(str::to_owned),
+            by: line.fixed.by.clone(),
+            what: line.fixed.what.clone(),
             until: moment(self.until),
             ends: self.ends,
             window_ms: self.until.millis_since(self.from),
@@ -303,8 +317,7 @@ impl<'f> Window<'f> {
             last_back_ms: self.last_back.map(|at| at.millis_since(self.from)),
             effect: String::new(),
         };
-        let was_over = story.state != State::Open && self.from >= story.to;
-        figures.effect = sentence(&figures, was_over, every);
+        figures.effect = sentence(&figures, story.was_over(self.from), every);
         figures
     }
 }

@@ -7,6 +7,9 @@ use crate::time::whole_millis;
 
 /// `was_over`: the incident was, when the fix was made. `every`: how often the quickest of its checks is asked.
 pub(super) fn sentence(figures: &FixFigures, was_over: bool, every: Duration) -> String {
+    if let Some(incident) = &figures.counts_with {
+        return format!("By then it was told as incident {incident}, whose report has what changed.");
+    }
     if was_over {
         return "The incident was over by then.".to_owned();
     }

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ground;
-use super::facts::{Facts, OperatorLine, Planned};
+use super::facts::{OperatorLine, Planned};
 use super::fixes::{Effects, FixFigures, by_incident};
 use super::measured::{Gaps, all_measured};
-use super::names::{Moment, NamedCause, ordinal};
-use super::story::{Cost, Index, Measure, Story, counts, of_work, state, that_count};
-use super::told::{AcknowledgementFigures, NoticeTold, Told};
+use super::names::{Moment, NamedCause};
+use super::runs::RunFigures;
+use super::story::{Cost, Index, Measure, Story, of_work};
+use super::told::{AcknowledgementFigures, NoticeTold, Told, is_told_with};
+use super::trend::of_incident_in_year;
 use crate::estate::PracticeIx;
 use crate::incident::{Event, EventKind};
-use crate::limits::MERGERS_FOLLOWED_MAX;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -34,6 +35,10 @@ pub struct IncidentFigures {
     pub opened: Moment,
     /// `None`: it is open.
     pub resolved: Option<Moment>,
+    /// It may have been over, and begun anew: from each beginning to its end.
+    #[serde(default)]
+    pub runs: Vec<RunFigures>,
+    /// Of those together.
     pub length_ms: i64,
     pub core_ms: i64,
     /// Of that, when nobody measured.
@@ -137,8 +142,7 @@ impl IncidentFigures {
         let moment = |at: At| Moment::new(at, zone);
         let core = ground.hours.between(zone, story.from, story.to);
         let planned = story.planned(ground);
-        let lines = by_incident(facts).remove(incident).unwrap_or_default();
-        let mut effects = Effects::new(ground, &lines);
+        let mut effects = Effects::new(ground, &by_incident(facts).remove(incident).unwrap_or_default());
         let practices: Vec<PracticeFigures> = story
             .named
             .iter()
@@ -148,7 +152,7 @@ impl IncidentFigures {
                 let known = all_measured(ground, ix, &gaps);
                 let costs = story.costs(ground, named, &known, &gaps);
                 let practice = &estate.practices[ix.at()];
-                if !lines.is_empty() {
+                if !effects.is_empty() {
                     effects.take(&practice.id, &story.checks(named, &known), &gaps.all);
                 }
                 let work = story.work_at(&planned, &practice.id);
@@ -177,10 +181,11 @@ impl IncidentFigures {
             since: moment(story.from),
             opened: moment(story.first.at),
             resolved: (story.state != State::Open).then(|| moment(story.to)),
+            runs: story.runs.iter().map(|run| RunFigures::new(run, zone)).collect(),
             length_ms: story.open.total_ms(),
             core_ms: story.open.common_ms(&core),
             planned_ms: of_work(&planned).and(&story.open).total_ms(),
-            unmeasured_ms: facts.not_measured(story.from, story.to).total_ms(),
+            unmeasured_ms: facts.not_measured(story.from, story.to).common_ms(&story.open),
             practices_affected: practices.len(),
             patients: practices.iter().filter_map(|p| p.patients).map(u64::from).sum(),
             practices_without_list_size: practices.iter().filter(|p| p.patients.is_none()).count(),
@@ -191,34 +196,18 @@ impl IncidentFigures {
             acknowledgements: facts
                 .acknowledgements
                 .iter()
-                .filter(|line| {
-                    of_incident(&line.incident) || was_merged_into(facts, &line.incident, incident)
-                })
+                .filter(|line| is_told_with(facts, line, of_incident))
                 .map(|line| AcknowledgementFigures::new(line, zone))
                 .collect(),
             fixes: effects.end(ground, &story),
             planned,
-            trend: trend(ground, &story),
+            trend: of_incident_in_year(ground, &story),
         })
     }
 }
 
-/// Whether an incident was merged into another, or into one that was.
-fn was_merged_into(facts: &Facts, from: &str, into: &str) -> bool {
-    let mut here = from;
-    for _ in 0..MERGERS_FOLLOWED_MAX {
-        let last = facts.incidents.get(here).and_then(|events| events.last());
-        match last.and_then(|last| last.into.as_deref()) {
-            Some(next) if next == into => return true,
-            Some(next) => here = next,
-            None => return false,
-        }
-    }
-    false
-}
-
 /// `work`: planned work that touches the practice.
-fn service(
+pub(super) fn service(
     ground: &Ground<'_>,
     story: &Story<'_>,
     (practice, of): (PracticeIx, Measure),
@@ -288,36 +277,4 @@ fn changes(events: &[Event], zone: &jiff::tz::TimeZone) -> Vec<ChangeLine> {
         before = now;
     }
     lines
-}
-
-/// How many of the kind, and of the very same cause, there have been in the calendar year.
-fn trend(ground: &Ground<'_>, story: &Story<'_>) -> Vec<String> {
-    let zone = &ground.estate.icb.timezone;
-    let year = |at: At| at.to_timestamp().to_zoned(zone.clone()).year();
-    let [cause] = story.last.cause.as_slice() else { return Vec::new() };
-    if !story.counts() {
-        return Vec::new();
-    }
-    let ends = ground.facts.incidents.values().map(|events| that_count(events));
-    let ends = ends.filter_map(|events| events.first().zip(events.last()));
-    let earlier = ends.filter(|(first, last)| {
-        counts(state(last), last)
-            && year(first.at) == year(story.first.at)
-            && (first.at, &first.incident) <= (story.first.at, &story.first.incident)
-    });
-    let (mut kind, mut same) = (0, 0);
-    for (_, last) in earlier {
-        if let [one] = last.cause.as_slice() {
-            kind += usize::from(one.kind == cause.kind);
-            same += usize::from(one == cause);
-        }
-    }
-    let name = NamedCause::new(ground.estate, cause).name;
-    let year = year(story.first.at);
-    vec![format!(
-        "The {} {} incident of {year}, and the {} of {name}, as far as the journal goes back.",
-        ordinal(kind),
-        cause.kind,
-        ordinal(same)
-    )]
 }

@@ -6,15 +6,17 @@
 //! | `facts.rs` | the journal's entries → what is known |
 //! | `several.rs` | several agents at one practice: what is the practice's, and when none of them measured |
 //! | `measured.rs` | one check's changes → when it failed, and when nobody knows |
+//! | `runs.rs` | an incident that was over and began anew, and what goes on as another |
 //! | `story.rs` | one incident: from when to when, whom it named, what it cost each of them |
 //! | `incident.rs` | one incident: who, what, from when to when, and what came back after which change |
 //! | `period.rs` | from one day to another: incidents, practices, suppliers, months |
 //! | `suppliers.rs` | what each supplier answers for, and how it did |
 //! | `fixes.rs`, `fixes_words.rs` | what people say that they did, and what changed after it |
 //! | `told.rs` | who was told of an incident and when, and who answered |
+//! | `trend.rs` | which of its kind an incident was, in its year and in a period |
 //! | `exercise.rs` | an exercise: who got what by which way, and who acknowledged |
 //! | `names.rs` | what people call things, and times as they read them |
-//! | `html/`, `chart.rs`, `csv.rs` | figures → something to print, or to go on reckoning with |
+//! | `html/`, `chart.rs`, `csv/` | figures → something to print, or to go on reckoning with |
 //!
 //! All of it is pure. **What counts as no answer**: a service at a practice doesn't answer while at least one of its checks
 //! there fails; the checks of a network that belong to no service speak for the network. A failure begins when the first check
@@ -33,10 +35,12 @@ mod incident;
 mod measured;
 mod names;
 mod period;
+mod runs;
 mod several;
 mod story;
 mod suppliers;
 mod told;
+mod trend;
 
 pub use crate::calendar::is_bank_holiday;
 pub use csv::{incident_csv, period_csv};
@@ -48,7 +52,8 @@ pub use fixes::{ChecksTurned, FixFigures, PracticesTurned, ServiceTurned, Window
 pub use html::{incident_html, period_html};
 pub use incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 pub use names::Moment;
-pub use period::{Filter, MonthFigures, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use period::{Filter, MonthFigures, OutageLine, PeriodFigures, PracticeTotal, UnmeasuredLine};
+pub use runs::RunFigures;
 pub use suppliers::ComponentFigures;
 pub use told::{AcknowledgementFigures, NoticeTold};
 

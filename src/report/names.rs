@@ -28,6 +28,20 @@ pub(super) fn local(at: At, zone: &TimeZone) -> String {
     at.to_timestamp().to_zoned(zone.clone()).strftime("%a %-d %b %Y %H:%M:%S %Z").to_string()
 }
 
+/// Never rounded up: 99.9996 isn't 100.
+pub(super) fn percent(part: f64) -> String {
+    format!("{:.3} %", (part * 1000.0).floor() / 1000.0)
+}
+
+/// Whether a target was.
+pub(super) const fn met(is_met: Option<bool>) -> &'static str {
+    match is_met {
+        Some(true) => "met",
+        Some(false) => "NOT MET",
+        None => "",
+    }
+}
+
 /// A cause with the name that people know it by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedCause {

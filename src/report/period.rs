@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::Ground;
 use super::facts::Planned;
 use super::fixes::{Effects, FixFigures, by_incident};
-use super::incident::State;
+use super::incident::{ServiceFigures, State, Stretch, service};
 use super::measured::{Gaps, all_measured};
-use super::names::{Moment, NamedCause, ordinal};
-use super::story::{Index, Measure, Story};
+use super::names::{Moment, NamedCause};
+use super::runs::RunFigures;
+use super::story::{Cost, Index, Measure, Story};
 use super::suppliers::{ComponentFigures, is_of, suppliers};
-use super::told::{AcknowledgementFigures, NoticeTold, Told, concerns};
+use super::told::{AcknowledgementFigures, NoticeTold, Told, concerns, is_told_with};
+use super::trend::of_period;
 use crate::estate::PracticeIx;
-use crate::incident::Cause;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -51,6 +52,9 @@ pub struct PeriodFigures {
     #[serde(default)]
     pub fixes: Vec<FixFigures>,
     pub practices: Vec<PracticeTotal>,
+    /// Of one practice alone: from when to when, incident by incident, within the period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<OutageLine>,
     /// Practices at which nobody measured for longer than `not_measured_ms`, those with the most first.
     pub unmeasured: Vec<UnmeasuredLine>,
     pub suppliers: Vec<ComponentFigures>,
@@ -67,6 +71,9 @@ pub struct IncidentLine {
     pub signature: String,
     pub since: Moment,
     pub resolved: Option<Moment>,
+    /// As in [`super::IncidentFigures`].
+    #[serde(default)]
+    pub runs: Vec<RunFigures>,
     pub length_ms: i64,
     pub practices: usize,
     pub patients: u64,
@@ -90,6 +97,26 @@ pub struct PracticeTotal {
     #[serde(default)]
     pub no_answer_planned_ms: i64,
     pub not_measured_ms: i64,
+}
+
+/// One service at the practice that the report is about, in one incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutageLine {
+    pub incident: String,
+    pub service: ServiceFigures,
+}
+
+pub(super) const NOT_MEASURED: &str = "not measured";
+
+impl OutageLine {
+    /// What each stretch is, in order of time.
+    pub fn stretches(&self) -> impl Iterator<Item = (&'static str, &Stretch)> {
+        let no_answer = self.service.no_answer.iter().map(|span| ("no answer", span));
+        let unknown = self.service.not_measured.iter().map(|span| (NOT_MEASURED, span));
+        let mut all: Vec<(&'static str, &Stretch)> = no_answer.chain(unknown).collect();
+        all.sort_by_key(|(_, span)| span.from.utc);
+        all.into_iter()
+    }
 }
 
 /// One practice, and when nobody measured there: whether all was well then, nobody knows.
@@ -151,8 +178,8 @@ impl PeriodFigures {
         let stories = facts.incidents.values().filter_map(|events| Story::new(ground, &index, events));
         let is_there = |story: &Story<'_>| filter.practice.is_none_or(|only| story.named.contains_key(&only));
         let mut stories: Vec<Story<'_>> = stories
-            .filter(|story| story.from < to && from < story.to.max(story.from.plus_millis(1)))
-            .filter(|story| is_there(story) && is_of(ground, story, filter.supplier.as_deref()))
+            .filter(|story| story.is_in(from, to) && is_there(story))
+            .filter(|story| is_of(ground, story, filter.supplier.as_deref()))
             .collect();
         stories.sort_by(|a, b| (a.from, &a.first.incident).cmp(&(b.from, &b.first.incident)));
         let (counted, others): (Vec<_>, Vec<_>) = stories.into_iter().partition(Story::counts);
@@ -161,15 +188,17 @@ impl PeriodFigures {
         let mut tolls: Vec<Toll<'_>> = counted.into_iter().map(|story| Toll::new(ground, story)).collect();
         let mut by_incident = by_incident(facts);
         for toll in &mut tolls {
-            let lines = by_incident.remove(toll.story.first.incident.as_str());
-            toll.effects = lines.map(|lines| Effects::new(ground, &lines));
+            let said = by_incident.remove(toll.story.first.incident.as_str());
+            toll.effects = said.map(|said| Effects::new(ground, &said));
         }
-        let practices = practice_by_practice(ground, &window, filter, &mut tolls);
+        let (practices, outages) = practice_by_practice(ground, &window, filter, &mut tolls);
         let mut fixes = Vec::new();
         for toll in &mut tolls {
             fixes
                 .extend(toll.effects.take().into_iter().flat_map(|effects| effects.end(ground, &toll.story)));
         }
+        // What counts with another incident stands there.
+        fixes.retain(|fix: &FixFigures| fix.counts_with.is_none());
         fixes.sort_by_key(|fix| (fix.at.utc, fix.said.utc));
         let mut incidents: Vec<IncidentLine> = tolls.iter().map(|toll| line(ground, toll, &core)).collect();
         incidents.extend(others.into_iter().map(|story| line(ground, &Toll::new(ground, story), &core)));
@@ -188,10 +217,11 @@ impl PeriodFigures {
             acknowledgements,
             fixes,
             practices,
+            outages,
             unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
             months: months(ground, &tolls, &window),
-            trend: trend(ground, &tolls),
+            trend: of_period(ground, &tolls, filter, to),
         }
     }
 }
@@ -207,8 +237,8 @@ fn told(
     let is_wanted = |whom: &str| only.is_none_or(|practice| concerns(whom, practice));
     let ids: BTreeSet<&str> = incidents.iter().map(|line| line.incident.as_str()).collect();
     let notices = Told::new(ground.facts).of(ids.iter().copied(), |fate| is_wanted(&fate.whom), zone);
-    let of_those = ground.facts.acknowledgements.iter();
-    let of_those = of_those.filter(|line| ids.contains(line.incident.as_str()) && is_wanted(&line.said.whom));
+    let of_those = ground.facts.acknowledgements.iter().filter(|line| is_wanted(&line.said.whom));
+    let of_those = of_those.filter(|line| is_told_with(ground.facts, line, |id| ids.contains(id)));
     (notices, of_those.map(|line| AcknowledgementFigures::new(line, zone)).collect())
 }
 
@@ -219,7 +249,7 @@ fn practice_by_practice(
     window: &Window<'_>,
     filter: &Filter,
     tolls: &mut [Toll<'_>],
-) -> Vec<PracticeTotal> {
+) -> (Vec<PracticeTotal>, Vec<OutageLine>) {
     let facts = ground.facts;
     let whole_estate = Gaps::of(facts, ground.now);
     let mut naming: Vec<Vec<usize>> = vec![Vec::new(); ground.estate.practices.len()];
@@ -230,7 +260,7 @@ fn practice_by_practice(
     }
     let named = naming.iter().enumerate().map(|(at, stories)| (PracticeIx::new(at), stories));
     let wanted = |practice: PracticeIx| filter.practice.is_none_or(|only| only == practice);
-    let mut totals = Vec::new();
+    let (mut totals, mut outages) = (Vec::new(), Vec::new());
     for (practice, stories) in named.filter(|(practice, all)| !all.is_empty() && wanted(*practice)) {
         let gaps = whole_estate.at(facts, practice);
         let known = all_measured(ground, practice, &gaps);
@@ -248,11 +278,16 @@ fn practice_by_practice(
             }
             let mut any = Vec::new();
             for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
-                let within = |spans: Spans| spans.clip(window.from, window.to);
-                let (no_answer, unknown) = (within(cost.no_answer), within(cost.not_measured));
-                if no_answer.is_empty() && unknown.is_empty() {
+                let cost = cost.clip(window.from, window.to);
+                if cost.no_answer.is_empty() && cost.not_measured.is_empty() {
                     continue;
                 }
+                if filter.practice.is_some() {
+                    let service =
+                        service(ground, &toll.story, (practice, measure), &cost, window.core, &work);
+                    outages.push(OutageLine { incident: toll.story.first.incident.clone(), service });
+                }
+                let Cost { no_answer, not_measured: unknown } = cost;
                 any.push(no_answer.clone());
                 let all = losses.entry(measure).or_default();
                 if !work.is_empty() {
@@ -266,7 +301,7 @@ fn practice_by_practice(
         let total = |(measure, losses)| practice_total(ground, practice, measure, &losses, window.core);
         totals.extend(losses.into_iter().map(total));
     }
-    totals
+    (totals, outages)
 }
 
 pub(super) struct Window<'a> {
@@ -321,6 +356,7 @@ fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
         signature: story.last.signature.as_str().to_owned(),
         since: Moment::new(story.from, zone),
         resolved: (story.state != State::Open).then(|| Moment::new(story.to, zone)),
+        runs: story.runs.iter().map(|run| RunFigures::new(run, zone)).collect(),
         length_ms: story.open.total_ms(),
         practices: practices.len(),
         patients: sizes.map(u64::from).sum(),
@@ -395,34 +431,3 @@ fn months(ground: &Ground<'_>, tolls: &[Toll<'_>], window: &Window<'_>) -> Vec<M
     }
     months
 }
-
-/// What came more than once.
-fn trend(ground: &Ground<'_>, tolls: &[Toll<'_>]) -> Vec<String> {
-    let mut same: BTreeMap<&Cause, usize> = BTreeMap::new();
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for toll in tolls {
-        if let [one] = toll.story.last.cause.as_slice() {
-            *same.entry(one).or_default() += 1;
-            *kinds.entry(one.kind.as_str()).or_default() += 1;
-        }
-    }
-    let mut several: Vec<(&Cause, usize)> =
-        same.into_iter().filter(|(cause, count)| *count > 1 && cause.kind != Cause::PRACTICE).collect();
-    several.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let mut lines: Vec<String> = kinds
-        .into_iter()
-        .filter(|(_, count)| *count > 1)
-        .map(|(kind, count)| format!("{count} incidents had a {kind} as their cause."))
-        .collect();
-    lines.extend(several.into_iter().take(TREND_LINES_MAX).map(|(cause, count)| {
-        format!(
-            "{}: the {} incident in this period.",
-            NamedCause::new(ground.estate, cause).name,
-            ordinal(count)
-        )
-    }));
-    lines
-}
-
-/// Whoever reads a summary reads no more.
-const TREND_LINES_MAX: usize = 10;

@@ -8,8 +8,9 @@ use super::facts::Planned;
 use super::incident::State;
 use super::measured::{Gaps, Measured};
 use super::names::NamedCause;
+use super::runs::{Run, is_cancelling, that_count};
 use crate::estate::{Estate, NetworkIx, PracticeIx, ServiceIx};
-use crate::incident::{Cause, Event, EventKind, Reason};
+use crate::incident::{Cause, Event};
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -27,6 +28,13 @@ pub(super) struct Cost {
     pub not_measured: Spans,
 }
 
+impl Cost {
+    pub fn clip(&self, from: At, to: At) -> Self {
+        let clip = |spans: &Spans| spans.clip(from, to);
+        Self { no_answer: clip(&self.no_answer), not_measured: clip(&self.not_measured) }
+    }
+}
+
 /// One check of a practice that an incident is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OfCheck {
@@ -40,12 +48,15 @@ pub(super) struct OfCheck {
 /// An incident as the period report needs it as well.
 #[derive(Debug)]
 pub(super) struct Story<'a> {
+    /// All that was told.
     pub events: &'a [Event],
-    /// Of those that count ([`that_count`]).
+    /// Those that count.
+    pub runs: Vec<Run<'a>>,
+    /// Of those.
     pub first: &'a Event,
     pub last: &'a Event,
     pub state: State,
-    /// From the estimate of its beginning to its end, or to now.
+    /// From the estimate of the first one's beginning to the last one's end, or to now.
     pub from: At,
     pub to: At,
     /// When it was open: it may have been over, and begun anew.
@@ -70,48 +81,6 @@ impl<'a> Index<'a> {
     }
 }
 
-/// How an incident stands, by its last event.
-pub(super) fn state(last: &Event) -> State {
-    match (last.event, last.reason) {
-        (EventKind::Resolved, Some(Reason::Withdrawn)) => State::Withdrawn,
-        (EventKind::Resolved, Some(Reason::Merged)) => State::Merged,
-        (EventKind::Resolved, _) => State::Recovered,
-        _ => State::Open,
-    }
-}
-
-/// An incident that was over may begin anew under its number. What is then withdrawn, or proves to be another's, takes nothing from what
-/// was before: the events up to its last end that was so, or all where there is none.
-pub(super) fn that_count(events: &[Event]) -> &[Event] {
-    let is_cancelled = events.last().is_some_and(|last| is_cancelling(state(last)));
-    let recovered = |event: &Event| state(event) == State::Recovered;
-    let end = events.iter().rposition(recovered).filter(|_| is_cancelled);
-    end.and_then(|end| events.get(..=end)).unwrap_or(events)
-}
-
-const fn is_cancelling(state: State) -> bool {
-    matches!(state, State::Withdrawn | State::Merged)
-}
-
-/// Of each event, whether the time between a beginning and an end that it belongs to was withdrawn or is another's, though others of
-/// the incident aren't.
-fn cancelled(counted: &[Event]) -> Vec<bool> {
-    let mut is_cancelled = false;
-    let is_all = counted.last().is_none_or(|last| is_cancelling(state(last)));
-    let mut all: Vec<bool> = counted
-        .iter()
-        .rev()
-        .map(|event| {
-            if event.event == EventKind::Resolved {
-                is_cancelled = is_cancelling(state(event)) && !is_all;
-            }
-            is_cancelled
-        })
-        .collect();
-    all.reverse();
-    all
-}
-
 /// Whether an incident's figures count: it was so, they aren't another's, and it isn't linewatch's own line.
 pub(super) fn counts(state: State, last: &Event) -> bool {
     !is_cancelling(state) && last.cause.iter().all(|cause| cause.kind != Cause::MONITOR)
@@ -120,20 +89,13 @@ pub(super) fn counts(state: State, last: &Event) -> bool {
 impl<'a> Story<'a> {
     /// `None`: there are no events.
     pub fn new(ground: &Ground<'a>, index: &Index<'_>, events: &'a [Event]) -> Option<Self> {
-        let counted = that_count(events);
-        let (first, last) = (counted.first()?, counted.last()?);
-        let state = state(last);
-        let from = counted.iter().map(|event| event.since).min()?.min(first.at);
-        let to = if state == State::Open { ground.now.max(last.at) } else { last.at };
+        let runs = that_count(events);
+        let (first, last) = (runs.first()?, runs.last()?);
+        let state = last.state();
+        let to = last.to.unwrap_or_else(|| ground.now.max(last.last.at));
         let mut named: BTreeMap<PracticeIx, Vec<(At, At)>> = BTreeMap::new();
         let mut open = Vec::new();
-        let cancelled = cancelled(counted);
-        let told = counted.iter().zip(&cancelled).enumerate();
-        let told =
-            told.filter(|(_, (event, is_cancelled))| event.event != EventKind::Resolved && !**is_cancelled);
-        for (place, (event, _)) in told {
-            let begins = if place == 0 { from } else { event.at };
-            let ends = counted.get(place + 1).map_or(to, |next| next.at);
+        for (event, begins, ends) in runs.iter().flat_map(|run| run.pieces(to)) {
             open.push((begins, ends));
             for practice in event.practices.iter().filter_map(|id| index.practices.get(id.as_str())) {
                 named.entry(*practice).or_default().push((begins, ends));
@@ -141,9 +103,23 @@ impl<'a> Story<'a> {
         }
         let named = named.into_iter().map(|(practice, all)| (practice, Spans::new(all))).collect();
         let about = ground.estate.probes.iter();
-        let about = about.map(|probe| is_about(ground, counted, probe.network, probe.service)).collect();
-        let open = Spans::new(open);
-        Some(Self { events, first, last, state, from, to, open, named, about })
+        let about = about.map(|probe| is_about(ground, &runs, probe.network, probe.service)).collect();
+        let (first, last, from) = (first.first, last.last, first.from);
+        Some(Self { events, runs, first, last, state, from, to, open: Spans::new(open), named, about })
+    }
+
+    /// Whether any of it lies between two moments; while it was over, none does.
+    pub fn is_in(&self, from: At, to: At) -> bool {
+        self.open.touches(from, to) || (self.open.is_empty() && (from..to).contains(&self.from))
+    }
+
+    /// Whether it was over at a moment, for good or until it began anew.
+    pub fn was_over(&self, at: At) -> bool {
+        let begun = self.open.iter().take_while(|(from, _)| *from <= at).last();
+        match begun {
+            Some((_, to)) => to <= at && (self.state != State::Open || to < self.to),
+            None => self.open.is_empty() && self.to <= at,
+        }
     }
 
     pub fn counts(&self) -> bool {
@@ -164,13 +140,16 @@ impl<'a> Story<'a> {
         let checks = ground.estate.probes.iter().zip(&self.about).zip(known);
         for ((probe, measure), known) in checks {
             let Some(measure) = measure else { continue };
-            // The estimate of the beginning may be late by an interval of the check.
-            let of_incident = known.failing.clip(self.from - probe.rhythm().0, self.to);
+            // The estimate of a beginning may be late by an interval of the check.
+            let early = |(from, to): (At, At)| (from - probe.rhythm().0, to);
+            let of_incident = known.failing.and(&Spans::new(self.open.iter().map(early).collect()));
             let touching = of_incident.iter().filter(|(from, to)| named.touches(*from, *to));
-            costs.entry(*measure).or_default().push(Cost {
-                no_answer: Spans::new(touching.collect()),
-                not_measured: known.unknown.and(named),
-            });
+            let no_answer = Spans::new(touching.collect());
+            // What didn't answer when linewatch ended, in whatever words the incident was told just then.
+            let broke_off = |from: At| no_answer.iter().any(|(_, to)| to == from);
+            let broken_off = Spans::new(known.unknown.iter().filter(|(from, _)| broke_off(*from)).collect());
+            let not_measured = known.unknown.and(named).or(&broken_off.and(&self.open));
+            costs.entry(*measure).or_default().push(Cost { no_answer, not_measured });
         }
         let together = |all: &[Cost]| {
             let no_answer = Spans::of_all(all.iter().map(|cost| &cost.no_answer));
@@ -201,7 +180,7 @@ impl<'a> Story<'a> {
 
     /// Planned work that touches it.
     pub fn planned(&self, ground: &Ground<'_>) -> Vec<Planned> {
-        let at_the_time = |work: &&Planned| work.from < self.to && self.from < work.to;
+        let at_the_time = |work: &&Planned| self.open.touches(work.from, work.to);
         let touches = |work: &&Planned| {
             let named = || self.named.keys().map(|practice| &ground.estate.practices[practice.at()].id);
             work.what.is_empty() || self.is_caused_by(work) || named().any(|id| work.what.contains(id))
@@ -237,17 +216,18 @@ pub(super) fn of_work<'w>(work: impl IntoIterator<Item = &'w Planned>) -> Spans 
 /// What a check on this network, of this service, speaks for; `None`: the incident isn't about it.
 fn is_about(
     ground: &Ground<'_>,
-    events: &[Event],
+    runs: &[Run<'_>],
     network: NetworkIx,
     service: Option<ServiceIx>,
 ) -> Option<Measure> {
+    let events = || runs.iter().flat_map(|run| run.events);
     if let Some(service) = service {
         let id = &ground.estate.services[service.at()].id;
-        let named = events.iter().any(|event| event.services.contains(id));
+        let named = events().any(|event| event.services.contains(id));
         return named.then_some(Measure::Service(service));
     }
     let id = &ground.estate.networks[network.at()].id;
-    let hit = events.iter().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
+    let hit = events().any(|event| event.network.as_ref().is_none_or(|hit| hit == id));
     hit.then_some(Measure::Network(network))
 }
 

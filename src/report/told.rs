@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{AcknowledgementLine, Facts, NoticeLine};
 use super::names::Moment;
+use super::runs::About;
 use crate::journal::body::{Acknowledged, NoticeFate, practices_in};
 use crate::notify::NoticeKind;
 use crate::notify::policy::digest_of;
@@ -53,7 +54,7 @@ impl AcknowledgementFigures {
     }
 }
 
-/// The journal's notices by the incidents that they told of.
+/// The journal's notices by the incidents that they told of, and those that these went on as.
 pub(super) struct Told<'f> {
     notices: &'f [NoticeLine],
     /// Places in `notices`.
@@ -72,12 +73,14 @@ impl<'f> Told<'f> {
         let by_id: BTreeMap<&str, usize> = notices.iter().enumerate().filter_map(digest).collect();
         let mut told = Self { notices, by_incident: BTreeMap::new(), digests: BTreeMap::new() };
         for (place, line) in notices.iter().enumerate() {
-            let of_incident = told.by_incident.entry(&line.incident).or_default();
-            of_incident.insert(place);
             // What was kept, and told with others, names the digest that told it.
             let digest = line.fate.why.as_deref().and_then(digest_of).and_then(|id| by_id.get(id));
+            for incident in About::new(facts, &line.incident, line.at).incidents() {
+                let of_incident = told.by_incident.entry(incident).or_default();
+                of_incident.insert(place);
+                of_incident.extend(digest);
+            }
             if let Some(digest) = digest {
-                of_incident.insert(*digest);
                 told.digests.entry(*digest).or_default().insert(&line.incident);
             }
         }
@@ -110,6 +113,11 @@ impl<'f> Told<'f> {
         figures.sort_by_key(|line| line.at);
         figures
     }
+}
+
+/// Whether an acknowledgement is told with one of some incidents: it is with the one that it was said of, and with those that this went on as.
+pub(super) fn is_told_with(facts: &Facts, line: &AcknowledgementLine, is_one: impl Fn(&str) -> bool) -> bool {
+    About::new(facts, &line.incident, line.at).incidents().any(is_one)
 }
 
 /// Whether what was `for` somebody is this practice's affair: its manager's, its primary care network's, or that of nobody's practice
@@ -161,6 +169,51 @@ mod tests {
         assert_eq!(of(&["c"]), std::slice::from_ref(&digest));
         assert_eq!(of(&["d"]), [], "its digest isn't in the journal");
         assert_eq!(of(&["c", "b", "a"]), [(1, vec!["a".to_owned()]), digest]);
+    }
+
+    /// The first began anew at ten, and proved at twenty to be a part of the second.
+    #[test]
+    fn what_was_told_while_it_was_a_part_of_another_stands_with_that_too() {
+        use crate::incident::{Event, EventKind, Evidence, Reason, Signature};
+        let event = |incident: &str, event, at, end: Option<(Reason, Option<&str>)>| Event {
+            at: At::from_millis(at),
+            event,
+            incident: incident.to_owned(),
+            cause: Vec::new(),
+            probability: 0.9,
+            alternatives: Vec::new(),
+            signature: Signature::Down,
+            network: None,
+            since: At::from_millis(at),
+            practices: Vec::new(),
+            services: Vec::new(),
+            evidence: Evidence::default(),
+            reason: end.map(|(reason, _)| reason),
+            into: end.and_then(|(_, into)| into).map(str::to_owned),
+            sentence: String::new(),
+        };
+        let first = vec![
+            event("a", EventKind::Opened, 0, None),
+            event("a", EventKind::Resolved, 5, Some((Reason::Recovered, None))),
+            event("a", EventKind::Opened, 10, None),
+            event("a", EventKind::Resolved, 20, Some((Reason::Merged, Some("b")))),
+        ];
+        let facts = Facts {
+            incidents: [
+                ("a".to_owned(), first),
+                ("b".to_owned(), vec![event("b", EventKind::Opened, 8, None)]),
+            ]
+            .into(),
+            notices: [1, 7, 12, 25]
+                .map(|at| line(at, "a", &format!("a.o{at}"), NoticeKind::Opening, None))
+                .into(),
+            ..Facts::default()
+        };
+        let of = |id: &str| -> Vec<i64> {
+            let all = Told::new(&facts).of([id], |_| true, &TimeZone::UTC);
+            all.iter().map(|line| line.at.as_millis()).collect()
+        };
+        assert_eq!((of("a"), of("b")), (vec![1, 7, 12, 25], vec![12, 25]));
     }
 
     #[test]

@@ -40,12 +40,14 @@ impl JournalReader {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(|error| of(&error))?;
         sqlx::query("BEGIN").execute(&mut connection).await.map_err(|error| of(&error))?;
-        let chained: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM pragma_table_info('journal') WHERE name = 'hash'")
-                .fetch_optional(&mut connection)
-                .await
-                .map_err(|error| of(&error))?;
-        if chained.is_none() {
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info('journal')")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(|error| of(&error))?;
+        if columns.is_empty() {
+            return Err(StoreError::Corrupt { file, why: "there is no journal in it".to_owned() });
+        }
+        if !columns.iter().any(|name| name == "hash") {
             return Err(StoreError::Older { file });
         }
         let public_key = JournalKey::read(dir).ok().map(|key| key.public());

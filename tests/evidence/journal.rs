@@ -237,6 +237,32 @@ async fn one_flipped_byte_of_the_file_is_found() {
     }
 }
 
+/// A file that was emptied is no older journal, and whoever verifies isn't told to start linewatch on it, which would begin another.
+#[tokio::test]
+async fn a_file_that_was_emptied_or_cut_short_or_is_no_store_is_damaged() {
+    let dir = tempfile::tempdir().expect("a folder");
+    written(dir.path()).await;
+    let file = dir.path().join("linewatch.db");
+    let bytes = std::fs::read(&file).expect("a file");
+    for left in
+        [&[][..], &bytes[..bytes.len() / 4], b"no database at all, but long enough to be taken for one?"]
+    {
+        std::fs::write(&file, left).expect("written");
+        let error = match linewatch::store::JournalReader::open(dir.path()).await {
+            Ok(mut journal) => match journal.walk(None, |_| {}).await {
+                Ok(checked) => {
+                    assert!(!checked.is_sound(), "{} bytes: {checked:?}", left.len());
+                    continue;
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        let is_damaged = matches!(error, linewatch::store::StoreError::Corrupt { .. });
+        assert!(is_damaged, "{} bytes: {error}", left.len());
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_measured_is_written_down_when_linewatch_is_there_again() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -175,6 +175,51 @@ fn scripted_ms(played: &Played, practice: &str, probe: &str) -> i64 {
     PART_MS * i64::try_from((0..parts).filter(|part| met(*part)).count()).expect("a number")
 }
 
+fn every_ms(estate: &Estate) -> i64 {
+    i64::try_from(estate.probes[0].every.as_millis()).expect("short")
+}
+
+/// Each service at each practice, against each asking and against the script; how many were compared.
+fn services_are_the_truth(played: &Played, figures: &IncidentFigures, slack: i64) -> usize {
+    let estate = played.world.estate();
+    let every_ms = every_ms(estate);
+    let mut compared = 0;
+    for practice in &figures.practices {
+        for service in practice.services.iter().filter(|service| service.kind == "service") {
+            let probe = estate
+                .probes
+                .iter()
+                .find(|probe| probe.service.is_some_and(|ix| estate.services[ix.at()].id == service.id))
+                .expect("one check a service");
+            let truth = &played.truth[&(practice.id.clone(), probe.id.clone())];
+            let true_ms: i64 = truth.iter().map(|(from, to)| to.millis_since(*from)).sum();
+            let off = (service.no_answer_ms - true_ms).abs();
+            assert!(
+                off <= slack * every_ms,
+                "{} {}: {} ms by the report, {true_ms} ms by the world",
+                practice.id,
+                service.id,
+                service.no_answer_ms
+            );
+            if slack == 0 {
+                let told: Vec<(At, At)> =
+                    service.no_answer.iter().map(|span| (span.from.utc, span.to.utc)).collect();
+                assert_eq!(&told, truth, "{} {}", practice.id, service.id);
+            }
+            let scripted_ms = scripted_ms(played, &practice.id, &probe.id);
+            let ends = 2 * i64::try_from(truth.len()).expect("few");
+            assert!(
+                (service.no_answer_ms - scripted_ms).abs() <= (ends + slack) * every_ms,
+                "{}",
+                practice.id
+            );
+            assert_eq!(service.not_measured_ms, 0);
+            compared += 1;
+        }
+    }
+    compared
+}
+
 /// `slack`: intervals by which everyday bad luck may lengthen a stretch.
 async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -201,48 +246,13 @@ async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
         estate.practices.iter().filter(|p| p.via.iter().any(|used| used.any.contains(&behind))).collect();
     assert_eq!(figures.practices_affected, hit.len());
     assert_eq!(figures.patients, hit.iter().filter_map(|p| p.list_size).map(u64::from).sum::<u64>());
-    let every = estate.probes[0].every;
-    let every_ms = i64::try_from(every.as_millis()).expect("short");
-    let mut compared = 0;
-    for practice in &figures.practices {
-        for service in practice.services.iter().filter(|service| service.kind == "service") {
-            let probe = estate
-                .probes
-                .iter()
-                .find(|probe| probe.service.is_some_and(|ix| estate.services[ix.at()].id == service.id))
-                .expect("one check a service");
-            let truth = &played.truth[&(practice.id.clone(), probe.id.clone())];
-            let true_ms: i64 = truth.iter().map(|(from, to)| to.millis_since(*from)).sum();
-            let off = (service.no_answer_ms - true_ms).abs();
-            assert!(
-                off <= slack * every_ms,
-                "{} {}: {} ms by the report, {true_ms} ms by the world",
-                practice.id,
-                service.id,
-                service.no_answer_ms
-            );
-            if slack == 0 {
-                let told: Vec<(At, At)> =
-                    service.no_answer.iter().map(|span| (span.from.utc, span.to.utc)).collect();
-                assert_eq!(&told, truth, "{} {}", practice.id, service.id);
-            }
-            let scripted_ms = scripted_ms(&played, &practice.id, &probe.id);
-            let ends = 2 * i64::try_from(truth.len()).expect("few");
-            assert!(
-                (service.no_answer_ms - scripted_ms).abs() <= (ends + slack) * every_ms,
-                "{}",
-                practice.id
-            );
-            assert_eq!(service.not_measured_ms, 0);
-            compared += 1;
-        }
-    }
+    let compared = services_are_the_truth(&played, &figures, slack);
     assert_eq!(compared, hit.len() * 4, "Accurx, NHSmail, Docman and telephony go over the internet");
     if played.scenario.length > Duration::from_hours(24) {
         // Who was down from the first minute to the last lost Thursday, Friday, Monday, and Tuesday until half past twelve.
         let worst = figures.practices.iter().flat_map(|p| &p.services).map(|s| s.no_answer_core_ms).max();
         let off = worst.expect("somebody") - (3 * 630 + 270) * 60_000;
-        assert!(off.abs() <= 2 * every_ms, "{off} ms");
+        assert!(off.abs() <= 2 * every_ms(estate), "{off} ms");
     }
     // Each fix shows as who came back.
     let back: Vec<usize> =
@@ -262,15 +272,19 @@ async fn minutes_are_the_truth(change: impl FnOnce(&mut Scenario), slack: i64) {
         figures.practices.iter().flat_map(|p| &p.services).map(|s| s.no_answer.len()).sum();
     assert_eq!(csv.lines().count(), 1 + stretches + figures.fixes.len());
     if let Some(folder) = std::env::var_os("LINEWATCH_KEEP_REPORT") {
-        let folder = Path::new(&folder);
-        let record = record(dir.path()).await;
-        std::fs::write(folder.join("kent-2023.html"), &html).expect("written");
-        std::fs::write(folder.join("kent-2023.csv"), &csv).expect("written");
-        let (from, to) = (played.scenario.span().0, played.end);
-        let period = PeriodFigures::new(&ground, from, to, &Filter::default());
-        let html = linewatch::report::period_html(&ground, &period, &record).expect("a page");
-        std::fs::write(folder.join("period.html"), html).expect("written");
+        keep(Path::new(&folder), dir.path(), &ground, &played, &figures).await;
     }
+}
+
+/// For whoever wants to look at them.
+async fn keep(folder: &Path, dir: &Path, ground: &Ground<'_>, played: &Played, figures: &IncidentFigures) {
+    let record = record(dir).await;
+    let html = incident_html(ground, figures, &record).expect("a page");
+    std::fs::write(folder.join("kent-2023.html"), html).expect("written");
+    std::fs::write(folder.join("kent-2023.csv"), incident_csv(figures).expect("a table")).expect("written");
+    let period = PeriodFigures::new(ground, played.scenario.span().0, played.end, &Filter::default());
+    let html = linewatch::report::period_html(ground, &period, &record).expect("a page");
+    std::fs::write(folder.join("period.html"), html).expect("written");
 }
 
 async fn record(dir: &Path) -> linewatch::journal::Checked {
@@ -297,6 +311,9 @@ fn period_agrees(ground: &Ground<'_>, played: &Played, figures: &IncidentFigures
     let only = Filter { practice: ground.estate.practice(&first.id), ..Filter::default() };
     let only = PeriodFigures::new(ground, from, to, &only);
     assert!(only.practices.iter().all(|total| total.practice == first.id));
+    let outages = only.outages.iter().filter(|outage| outage.incident == figures.incident);
+    let services: Vec<_> = outages.map(|outage| outage.service.clone()).collect();
+    assert_eq!(services, first.services, "the same stretches in both reports");
     for service in first.services.iter().filter(|service| service.kind == "service") {
         let total =
             only.practices.iter().find(|total| total.service == service.id).expect("the same service");

@@ -7,6 +7,7 @@ mod fixed;
 mod gaps;
 mod journal;
 mod kent;
+mod period;
 mod random;
 mod reopened;
 mod restart;

@@ -159,6 +159,50 @@ async fn an_open_incident_over_a_restart_on_the_night_when_the_clocks_go_back() 
     assert!((availability - 100.0 * (1.0 - lost / (2.0 * 24.0 * 3600.0))).abs() < 1e-9, "{availability}");
 }
 
+/// A service that hadn't answered when linewatch was killed isn't known until its next result, though the incident named nobody just then.
+#[tokio::test]
+async fn what_failed_before_a_restart_is_stated_until_it_is_known_again_whomever_the_incident_names() {
+    let config = config();
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    let measuring =
+        async |time: &str, turn: Turn| store.record_measuring(at(time), turn).await.expect("written");
+    measuring("2026-03-16T08:59:55Z", Turn::Started).await;
+    let record = async |kind, text: &str, practices: &[&str]| {
+        let practices = practices.iter().map(|id| (*id).to_owned()).collect();
+        let event = linewatch::incident::Event { practices, ..event("2026-03-16-1", kind, at(text)) };
+        store.record(&event, &[]).await.expect("written");
+    };
+    let turned = async |text: &str, practice: &str, ok| {
+        let change = change(at(text), practice, ok);
+        store.record_transitions(at(text), &[change]).await.expect("written");
+    };
+    turned("2026-03-16T09:00:00Z", "G82002", false).await;
+    record(EventKind::Opened, "2026-03-16T09:00:00Z", &["G82002", "G82003"]).await;
+    record(EventKind::Changed, "2026-03-16T09:10:00Z", &[]).await;
+    measuring("2026-03-16T09:14:55Z", Turn::GoesOn).await;
+    measuring("2026-03-16T09:15:00Z", Turn::GoesOn).await;
+    measuring("2026-03-16T10:15:00Z", Turn::Started).await;
+    record(EventKind::Changed, "2026-03-16T10:15:10Z", &["G82002", "G82003"]).await;
+    turned("2026-03-16T10:15:20Z", "G82002", true).await;
+    record(EventKind::Resolved, "2026-03-16T10:20:00Z", &[]).await;
+    store.close().await;
+    let now = at("2026-03-16T10:30:00Z");
+    let mut facts = facts(dir.path(), &config, now).await;
+    facts.gaps.retain(|gap| gap.from == at("2026-03-16T09:15:00Z"));
+    let ground =
+        Ground { estate: &config.estate, facts: &facts, hours: &config.core_hours, planned: &[], now };
+    let figures = IncidentFigures::new(&ground, "2026-03-16-1").expect("figures");
+    let of = |id: &str| {
+        let practice = figures.practices.iter().find(|practice| practice.id == id);
+        practice.and_then(|practice| practice.services.first())
+    };
+    let service = of("G82002").expect("it lost something");
+    assert_eq!((service.no_answer_ms, service.not_measured_ms), (15 * 60_000, 3_620_000));
+    // What had answered is missing only where the incident names the practice: there it might have been lost.
+    assert_eq!(of("G82003"), None);
+}
+
 #[tokio::test]
 async fn what_was_withdrawn_or_merged_or_our_own_line_is_counted_against_nobody() {
     let config = config();

@@ -10,8 +10,9 @@ use crate::limits::{FIX_WINDOW, REPORT_BARS_MAX, REPORT_ROWS_MAX};
 use crate::notify::words::plain::thousands;
 use crate::report::Ground;
 use crate::report::chart::{Row, Scale, bars, steps};
-use crate::report::incident::{IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
+use crate::report::incident::{ChangeLine, IncidentFigures, PracticeFigures, ServiceFigures, State, Stretch};
 use crate::report::names::{Moment, local};
+use crate::report::runs::RunFigures;
 use crate::spans::Spans;
 use crate::time::At;
 
@@ -72,37 +73,23 @@ pub fn incident_html(
         .map(|(practice, service)| service_line(zone, practice, service))
         .collect();
     let all_lines: usize = figures.practices.iter().map(|practice| practice.services.len()).sum();
-    let changed: Vec<Line> = figures
-        .changes
-        .iter()
-        .filter(|change| {
-            change.event != EventKind::Changed || !(change.back.is_empty() && change.lost.is_empty())
-        })
-        .map(|change| Line {
-            cells: vec![
-                local(change.at.utc, zone),
-                event_word(change.event).to_owned(),
-                change.practices.to_string(),
-                some(&change.back),
-                some(&change.lost),
-            ],
-        })
-        .collect();
+    let changed = changes(zone, figures);
     IncidentPage {
         frame: Frame::new(ground, record),
         id: figures.incident.clone(),
         headline: headline(figures),
         sentence: figures.sentence.clone(),
-        warning: match figures.state {
-            State::Withdrawn => Some("This incident was withdrawn: later evidence showed that it was never so. Its figures count for nothing."),
-            State::Merged => Some("This incident proved to be the same fault as another, whose report has its figures."),
-            State::Open => Some("This incident is open. Its figures go up to the moment at which this was made."),
-            State::Recovered => None,
-        },
+        warning: warning(figures.state),
         facts: incident_facts(ground, figures),
         trend: figures.trend.clone(),
         chart: steps(&scale, &rows, &says(figures, &rows, &local(to, zone), fixes.len())),
-        timeline: bars(&scale, "bars", "When each practice had no answer", &rows[..shown], "One bar a practice; the table below has the same times."),
+        timeline: bars(
+            &scale,
+            "bars",
+            "When each practice had no answer",
+            &rows[..shown],
+            "One bar a practice; the table below has the same times.",
+        ),
         timeline_left_out: rows.len() - shown,
         services: by_service(figures),
         rows_left_out: all_lines - lines.len(),
@@ -124,6 +111,37 @@ pub fn incident_html(
         in_planned: in_planned(figures),
     }
     .render()
+}
+
+/// What whoever reads the figures must know first.
+const fn warning(state: State) -> Option<&'static str> {
+    match state {
+        State::Withdrawn => Some(
+            "This incident was withdrawn: later evidence showed that it was never so. Its figures count for nothing.",
+        ),
+        State::Merged => {
+            Some("This incident proved to be the same fault as another, whose report has its figures.")
+        }
+        State::Open => Some("This incident is open. Its figures go up to the moment at which this was made."),
+        State::Recovered => None,
+    }
+}
+
+/// Changes by which somebody came back or was lost, beside beginnings and ends.
+fn changes(zone: &jiff::tz::TimeZone, figures: &IncidentFigures) -> Vec<Line> {
+    let told = figures.changes.iter().filter(|change| {
+        change.event != EventKind::Changed || !(change.back.is_empty() && change.lost.is_empty())
+    });
+    let line = |change: &ChangeLine| Line {
+        cells: vec![
+            local(change.at.utc, zone),
+            event_word(change.event).to_owned(),
+            change.practices.to_string(),
+            some(&change.back),
+            some(&change.lost),
+        ],
+    };
+    told.map(line).collect()
 }
 
 /// The chart in words. `to`: until when it goes; `marks`: fixes in it.
@@ -157,7 +175,7 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
             thousands(figures.patients)
         ),
     };
-    vec![
+    let mut facts = vec![
         Fact { name: "Cause", value: causes(&figures.cause) },
         Fact {
             name: "Probability when last said",
@@ -175,7 +193,24 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
         Fact { name: "Of that not measured", value: format!("{} minutes", minutes(figures.unmeasured_ms)) },
         Fact { name: "Practices affected", value: figures.practices_affected.to_string() },
         Fact { name: "Registered patients there", value: patients },
-    ]
+    ];
+    if figures.runs.len() > 1 {
+        let over = facts.iter().position(|fact| fact.name == "Over").unwrap_or(facts.len());
+        facts.insert(
+            over,
+            Fact { name: "Over in between, and begun anew", value: between(zone, &figures.runs) },
+        );
+    }
+    facts
+}
+
+/// When an incident was over until it began anew.
+fn between(zone: &jiff::tz::TimeZone, runs: &[RunFigures]) -> String {
+    let pairs = runs.iter().zip(runs.iter().skip(1));
+    let over = pairs.filter_map(|(run, next)| Some((run.resolved.as_ref()?.utc, next.since.utc)));
+    let over: Vec<String> =
+        over.map(|(from, to)| format!("{} to {}", local(from, zone), local(to, zone))).collect();
+    over.join("; ")
 }
 
 fn headline(figures: &IncidentFigures) -> String {
