@@ -373,7 +373,7 @@ async fn a_copy_of_an_agent_is_refused_told_of_and_once_it_enrols_by_itself_noth
     // Two computers with one folder: each goes on with the same numbers, about what it sees itself.
     let seen = |place: &str, seq: u64| {
         let mut seen = blank(now, practice, "web-0");
-        seen.detail = Some(place.to_owned());
+        (seen.detail, seen.ms) = (Some(place.to_owned()), if place == "here" { 11.25 } else { 40.5 });
         Record { seq, entry: Entry::Seen(seen) }
     };
     let mut worth = Vec::new();
