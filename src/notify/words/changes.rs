@@ -114,8 +114,13 @@ fn steps(
     steps.sort_by_key(|(at, _)| *at);
     let steps: Vec<String> = steps.into_iter().map(|(_, step)| step).collect();
     let earlier = steps.len().saturating_sub(STEPS_MAX);
-    let first = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    let first = left_out(earlier, context);
     first.into_iter().chain(steps.into_iter().skip(earlier)).collect()
+}
+
+/// How many lines there is no room for; `None`: there is room for all.
+fn left_out(earlier: usize, context: &Context<'_>) -> Option<String> {
+    (earlier > 0).then(|| context.more(&format!("{earlier} earlier ones"), "linewatch why"))
 }
 
 /// What was done before a reader heard of it: the last of it.
@@ -123,7 +128,7 @@ fn done_before(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<
     let known = |fix: &&Fix| fix.said_at <= notice.due;
     let fixes: Vec<&Fix> = context.fixes.iter().filter(known).collect();
     let earlier = fixes.len().saturating_sub(FIXES_SHOWN);
-    let more = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    let more = left_out(earlier, context);
     let items = fixes.into_iter().skip(earlier).map(|fix| done(fix, notice, context, say));
     let items: Vec<String> = more.into_iter().chain(items).collect();
     (!items.is_empty()).then(|| Block::list(Part::Steps, say.plain(&sentences::FIX_HEADING), items))

@@ -44,7 +44,7 @@ use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Event, is_of_exercise};
 use crate::time::At;
 use part::{Block, Part};
 use sentences::Say;
@@ -86,6 +86,18 @@ pub struct Context<'a> {
     pub hands: Option<&'a Hands>,
     /// By which the reader says that they have it, or have read of it.
     pub link: Option<&'a str>,
+}
+
+impl Context<'_> {
+    /// Whether the incident was made up for an exercise: no hub that its readers can ask knows of it.
+    fn is_of_exercise(&self) -> bool {
+        is_of_exercise(&self.event.incident)
+    }
+
+    /// What a letter has no room for, and where it is: `3 earlier ones: see linewatch why`.
+    fn more(&self, what: &str, place: &str) -> String {
+        if self.is_of_exercise() { what.to_owned() } else { format!("{what}: see {place}") }
+    }
 }
 
 /// Finds the words for a notice.

@@ -155,7 +155,7 @@ fn practices(context: &Context<'_>) -> Option<Block> {
     let names = phrases::practice_names(shown, context.estate);
     let mut items: Vec<String> =
         shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-    items.extend(more(ids.len(), PRACTICES_LISTED_MAX));
+    items.extend(more(ids.len(), PRACTICES_LISTED_MAX, context));
     let heading = format!("Practices affected: {}", ids.len());
     (!items.is_empty()).then(|| Block::list(Part::Practices, heading, items))
 }

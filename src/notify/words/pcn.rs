@@ -22,7 +22,7 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     let list = |heading: &Sentence<0>| {
         let mut items: Vec<String> =
             practices.iter().zip(&names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-        items.extend(more(practices.len(), NAMED_MAX));
+        items.extend(more(practices.len(), NAMED_MAX, context));
         Block::list(Part::Practices, say.plain(heading), items)
     };
     let (subject, title, blocks) = match notice.kind {

@@ -46,7 +46,7 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
     if !context.refused.is_empty() {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
-        items.extend(more(context.refused.len(), REFUSED_NAMED_MAX));
+        items.extend(more(context.refused.len(), REFUSED_NAMED_MAX, context));
         let heading = "Managers whose address the mail server refused";
         blocks.push(Block::list(Part::Refused, heading, items));
     }
@@ -65,19 +65,17 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
         ),
         title: say.with(&sentences::STAFF_TITLE, [say.plain(word), plain::or(&causes)].map(Value::from)),
         blocks,
-        footer: signature(
-            vec![
-                format!(
-                    "Incident {}, {}",
-                    plain::name(&event.incident),
-                    plain::day_and_clock(event.at, zone)
-                ),
-                format!("More: linewatch why {}", plain::name(&event.incident)),
-            ],
-            context.estate,
-            say,
-        ),
+        footer: signature(about(context), context.estate, say),
     }
+}
+
+/// Which incident it is, and where more of it is to be had.
+fn about(context: &Context<'_>) -> Vec<String> {
+    let event = context.event;
+    let incident = plain::name(&event.incident);
+    let when = plain::day_and_clock(event.at, &context.estate.icb.timezone);
+    let more = (!context.is_of_exercise()).then(|| format!("More: linewatch why {incident}"));
+    std::iter::once(format!("Incident {incident}, {when}")).chain(more).collect()
 }
 
 /// What staff should know or do beyond the verdict.
@@ -198,7 +196,7 @@ fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let names = phrases::practice_names(shown, context.estate);
     let mut items: Vec<String> =
         shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-    items.extend(more(ids.len(), PRACTICES_NAMED_MAX));
+    items.extend(more(ids.len(), PRACTICES_NAMED_MAX, context));
     let mut blocks = vec![Block::list(Part::Practices, format!("Practices affected: {}", ids.len()), items)];
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
@@ -212,6 +210,6 @@ fn has_no_address(id: &str, context: &Context<'_>) -> bool {
     context.estate.practice(id).is_some_and(|ix| context.estate.practices[ix.at()].email.is_empty())
 }
 
-pub(super) fn more(total: usize, shown: usize) -> Option<String> {
-    (total > shown).then(|| format!("and {} more: see the status page", total - shown))
+pub(super) fn more(total: usize, shown: usize, context: &Context<'_>) -> Option<String> {
+    (total > shown).then(|| context.more(&format!("and {} more", total - shown), "the status page"))
 }

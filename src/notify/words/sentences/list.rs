@@ -100,6 +100,7 @@ sentences! {
     HANDS_SAY_SO_AS_WELL = "hands.say_so_as_well" [];
     HANDS_SAY_SO_BY_COMMAND = "hands.say_so_by_command" [Incident];
     HANDS_SAY_SO_BY_COMMAND_AS_WELL = "hands.say_so_by_command_as_well" [Incident];
+    HANDS_NO_LINK_IN_AN_EXERCISE = "hands.no_link_in_an_exercise" [];
     HANDS_I_HAVE_IT = "hands.i_have_it" [];
 
     ESCALATION_WHY_YOU = "escalation.why_you" [Icb, Since, Length];
