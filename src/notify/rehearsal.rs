@@ -142,6 +142,7 @@ impl<'a> Rehearsal<'a> {
                 event: &event,
                 earlier: &earlier,
                 last_told: self.last_told.get(&known_as(&notice, &notice.incident)).copied(),
+                told_again: self.ledger.is_told_again(&notice),
                 fixes: &[],
                 open: &open,
                 staff_told: !self.rules.staff.is_empty(),

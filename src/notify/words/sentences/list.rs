@@ -38,6 +38,9 @@ sentences! {
     MANAGER_CLOSING = "manager.closing" [Icb, Place] or nothing;
     MANAGER_BEGAN = "manager.began" [Since, Others];
     MANAGER_GOES_ON = "manager.goes_on" [Since, Length, Others];
+    MANAGER_BEGAN_AGAIN = "manager.began_again" [PlaceNamed, Since, Others];
+    MANAGER_GOES_ON_AGAIN = "manager.goes_on_again" [PlaceNamed, Since, Length, Others];
+    MANAGER_IS_OVER_AGAIN = "manager.is_over_again" [PlaceNamed, Since, Until, Length];
     MANAGER_IS_OVER = "manager.is_over" [Since, Until, Length];
     MANAGER_ANSWERS_HEADING = "manager.answers_heading" [];
     MANAGER_NOTHING_ANSWERS = "manager.nothing_answers" [];
@@ -123,6 +126,8 @@ sentences! {
     PCN_GREETING = "pcn.greeting" [Icb, Place] or nothing;
     PCN_CLOSING = "pcn.closing" [Icb, Place] or nothing;
     PCN_BEGAN = "pcn.began" [Since];
+    PCN_BEGAN_AGAIN = "pcn.began_again" [Since];
+    PCN_LASTED_AGAIN = "pcn.lasted_again" [Since, Length];
     PCN_LASTED = "pcn.lasted" [Length];
     PCN_HIT_HEADING = "pcn.hit_heading" [];
     PCN_WERE_HIT_HEADING = "pcn.were_hit_heading" [];
