@@ -65,7 +65,7 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
                     vec![phrases::where_it_is(event, estate, say)],
                 ),
             ];
-            blocks.extend(super::staff::services(context));
+            blocks.extend(super::staff::services(context, say));
             let mut next = hands::who_has_it_there(context, notice.due, say);
             next.extend([
                 say.plain(&sentences::PCN_MANAGERS_ARE_TOLD),

@@ -90,6 +90,39 @@ sentences! {
     STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
 
+    STAFF_VERDICT_HEADING = "staff.verdict_heading" [];
+    STAFF_EVIDENCE_HEADING = "staff.evidence_heading" [];
+    STAFF_ALTERNATIVES_HEADING = "staff.alternatives_heading" [];
+    STAFF_SERVICES_HEADING = "staff.services_heading" [];
+    STAFF_PRACTICES_HEADING = "staff.practices_heading" [Count];
+    STAFF_REFUSED_HEADING = "staff.refused_heading" [];
+    STAFF_CHANGES_HEADING = "staff.changes_heading" [Time];
+    STAFF_STEPS_HEADING = "staff.steps_heading" [];
+
+    ROW_CAUSE = "row.cause" [];
+    ROW_PROBABILITY = "row.probability" [];
+    ROW_SEVERITY = "row.severity" [];
+    ROW_OWNER = "row.owner" [];
+    ROW_NETWORK = "row.network" [];
+    ROW_SIGNATURE = "row.signature" [];
+    ROW_SINCE = "row.since" [];
+    ROW_UNTIL = "row.until" [];
+    ROW_SAID_AT = "row.said_at" [];
+    ROW_PATIENTS = "row.patients" [];
+    ROW_LASTED = "row.lasted" [];
+    ROW_BEHIND_THE_CAUSE = "row.behind_the_cause" [];
+    ROW_ELSEWHERE = "row.elsewhere" [];
+    ROW_CAUSE_BEFORE = "row.cause_before" [];
+    ROW_SIGNATURE_BEFORE = "row.signature_before" [];
+    ROW_NETWORK_BEFORE = "row.network_before" [];
+    ROW_PRACTICES_BACK = "row.practices_back" [];
+    ROW_PRACTICES_NEWLY_AFFECTED = "row.practices_newly_affected" [];
+    ROW_SERVICES_BACK = "row.services_back" [];
+    ROW_SERVICES_NEWLY_AFFECTED = "row.services_newly_affected" [];
+    ROW_OUR_REFERENCE = "row.our_reference" [];
+    ROW_COMPONENT = "row.component" [];
+    ROW_SYMPTOM = "row.symptom" [];
+
     FIX_HEADING = "fix.heading" [];
     FIX_DONE = "fix.done" [Who, Fix];
     FIX_DONE_AND_SAID_LATER = "fix.done_and_said_later" [Who, Fix, Time];
@@ -146,6 +179,9 @@ sentences! {
     OWNER_IS_OVER = "owner.is_over" [Icb, Length];
     OWNER_NO_SUCH_FAULT = "owner.no_such_fault" [];
     OWNER_NOT_YOURS = "owner.not_yours" [Cause];
+
+    OWNER_FAULT_HEADING = "owner.fault_heading" [];
+    OWNER_AGAINST_ANOTHER_CAUSE_HEADING = "owner.against_another_cause_heading" [];
 
     DIGEST_SUBJECT = "digest.subject" [Count, GoOn];
     DIGEST_TITLE = "digest.title" [Count, GoOn];
