@@ -148,7 +148,9 @@ mod tests {
         assert_eq!(times, [At::from_millis(58 * MINUTE)], "one, and before what came of it");
         let cast = Cast::of(&estate(), &events);
         let mut rehearsal = Rehearsal::new(cast.rules(), &[]).with_fixes(&fixes);
-        events.iter().for_each(|event| rehearsal.tell(event));
+        for event in &events {
+            rehearsal.tell(event);
+        }
         rehearsal.until(At::from_millis(61 * MINUTE));
         let told: Vec<&str> = rehearsal
             .written()

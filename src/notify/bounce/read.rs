@@ -52,8 +52,8 @@ pub fn read(bytes: &[u8]) -> Result<Report, NoBounce> {
     let (reporter, mut recipients) = fields(status.contents());
     let words = message.parts.iter().find_map(words_for_people).unwrap_or_default();
     for recipient in recipients.iter_mut().filter(|recipient| recipient.said.is_none()) {
-        let named = [&recipient.original, &recipient.last].into_iter().flatten();
-        recipient.said = named.filter_map(|address| reason(words, address)).next();
+        let mut named = [&recipient.original, &recipient.last].into_iter().flatten();
+        recipient.said = named.find_map(|address| reason(words, address));
     }
     let mut message_ids = returned(&message);
     // Exchange names the mail in one, Exim in the other.

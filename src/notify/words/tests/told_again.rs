@@ -27,7 +27,9 @@ fn after(minutes: u64, practices: &[&str]) -> Event {
 fn played(events: &[Event], minutes: u64) -> [Vec<Written>; 2] {
     let cast = Cast::of(&estate(), events);
     let mut rehearsal = Rehearsal::new(cast.rules(), &[]);
-    events.iter().for_each(|event| rehearsal.tell(event));
+    for event in events {
+        rehearsal.tell(event);
+    }
     rehearsal.until(begins() + Duration::from_mins(minutes));
     let of = |kind: &str| {
         let theirs = rehearsal.written().iter().filter(|written| written.notice.audience.kind() == kind);
@@ -75,7 +77,7 @@ fn what_begins_anew_and_lasts_is_told_since_then() {
         Event {
             event: EventKind::Resolved,
             reason: Some(Reason::Recovered),
-            at: begins() + Duration::from_mins(300),
+            at: begins() + Duration::from_hours(5),
             practices: Vec::new(),
             ..begun_anew
         },
