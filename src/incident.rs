@@ -13,7 +13,7 @@ pub struct Event {
     /// When the correlator said so, in stream time.
     pub at: At,
     pub event: EventKind,
-    /// `2026-03-16-1`: the local day on which it was opened, and a number within the day.
+    /// `2026-03-16-1`: the local day on which it was opened, and a number within the day; of an exercise `exercise-2026-03-16-1`.
     pub incident: String,
     /// One entry, or several when the data can't tell which of them it is.
     pub cause: Vec<Cause>,
@@ -63,6 +63,14 @@ pub enum Reason {
 pub struct Cause {
     pub kind: String,
     pub id: String,
+}
+
+/// With what the ids of an exercise's incidents begin: what really fails has none of these, so that nobody takes the one for the other.
+pub const OF_EXERCISE: &str = "exercise-";
+
+/// Whether an incident was made up for an exercise, by its id.
+pub fn is_of_exercise(incident: &str) -> bool {
+    incident.starts_with(OF_EXERCISE)
 }
 
 impl Event {

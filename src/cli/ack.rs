@@ -40,5 +40,14 @@ fn words(asked: &str, answer: &AckAnswer) -> String {
         1 => " 1 letter was called back before it left.".to_owned(),
         some => format!(" {some} letters were called back before they left."),
     };
-    format!("{goes_on}{by} has taken {incident} on. Nobody else will be asked to.{recalled}")
+    let others = match (answer.ended, answer.withdrawn) {
+        (None, _) => "Nobody else will be asked to.".to_owned(),
+        (Some(ended), false) => format!("It is over since {ended}, so nobody is asked to any more."),
+        (Some(ended), true) => {
+            format!(
+                "It was withdrawn at {ended}: there was no such fault, and nobody is asked to do anything."
+            )
+        }
+    };
+    format!("{goes_on}{by} has taken {incident} on. {others}{recalled}")
 }

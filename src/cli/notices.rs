@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Exit, story};
 use crate::config::NoticeSettings;
 use crate::estate::Estate;
-use crate::notify::cast::Cast;
+use crate::notify::cast::{self, Cast};
 use crate::notify::policy::Rules;
 use crate::notify::policy::routing::Routing;
 use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
@@ -129,7 +129,9 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
     let rules = Rules { practices, maintenance: &maintenance, update_every, ..cast.rules() };
     let deadlines = config.as_ref().map(|config| config.deadlines.clone()).unwrap_or_default();
     let link = acknowledgement.link.as_ref().map(reqwest::Url::as_str);
-    let mut rehearsal = Rehearsal::new(rules, &deadlines).with_texts(texts).with_link(link);
+    let fixes = cast::fixes(&events);
+    let mut rehearsal =
+        Rehearsal::new(rules, &deadlines).with_texts(texts).with_link(link).with_fixes(&fixes);
     for event in &events {
         rehearsal.tell(event);
     }

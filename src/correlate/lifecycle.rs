@@ -101,8 +101,10 @@ struct Pending {
 pub struct LifeCycle {
     pub incidents: Vec<Incident>,
     pending: Vec<Pending>,
-    /// Last number given, by local day.
+    /// Last number given, by local day, with what stands before it.
     numbers: BTreeMap<String, u32>,
+    /// Before the day, in each id.
+    pub named: &'static str,
     pub events: std::collections::VecDeque<Event>,
     /// When each cause failed before.
     pub history: History,
@@ -166,6 +168,7 @@ impl LifeCycle {
             incidents: Vec::new(),
             pending: Vec::new(),
             numbers: BTreeMap::new(),
+            named: "",
             events: std::collections::VecDeque::new(),
             history,
         }
@@ -365,12 +368,8 @@ impl LifeCycle {
     }
 
     fn open_new(&mut self, verdict: Verdict, facts: &Facts<'_>) {
-        let day = facts
-            .now
-            .to_timestamp()
-            .to_zoned(facts.estate.icb.timezone.clone())
-            .strftime("%Y-%m-%d")
-            .to_string();
+        let local = facts.now.to_timestamp().to_zoned(facts.estate.icb.timezone.clone());
+        let day = format!("{}{}", self.named, local.strftime("%Y-%m-%d"));
         let number = self.numbers.entry(day.clone()).or_default();
         *number += 1;
         let id = format!("{day}-{number}");

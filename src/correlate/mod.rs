@@ -39,7 +39,7 @@ mod window;
 use std::sync::Arc;
 
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Event, OF_EXERCISE};
 use crate::observation::{ALIVE, BYE, Observation};
 use crate::time::At;
 
@@ -179,6 +179,13 @@ impl Correlator {
             doubt_until: None,
             pace,
         }
+    }
+
+    /// The same for an exercise: its incidents have ids that no other has ([`OF_EXERCISE`]).
+    #[must_use]
+    pub fn of_exercise(mut self) -> Self {
+        self.life.named = OF_EXERCISE;
+        self
     }
 
     pub fn estate(&self) -> &Arc<Estate> {

@@ -60,6 +60,12 @@ pub struct AckAnswer {
     pub acknowledgement: AckLine,
     /// Letters to others that were called back before they left.
     pub recalled: usize,
+    /// When it was over; `None`: it is open.
+    #[serde(default)]
+    pub ended: Option<At>,
+    /// It was taken back: there was no such fault.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 /// What becomes of what people say, as the metric counts it.
@@ -283,14 +289,14 @@ async fn command(hub: &Hub, id: &str, body: &[u8]) -> (AckOutcome, Response) {
         StoreError::UnknownIncident(_) => problem(StatusCode::NOT_FOUND, error.to_string()),
         error => problem(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     };
-    match hub.desk.standing(id).await {
+    let standing = match hub.desk.standing(id).await {
         Ok(standing) if is_too_late(&standing, clock::now()) => {
             let ended = standing.ended.unwrap_or(standing.last.at);
             return gone(format!("incident {} has been over since {ended}", standing.incident));
         }
-        Ok(_) => {}
+        Ok(standing) => standing,
         Err(error) => return (AckOutcome::Expired, unknown(error)),
-    }
+    };
     match hub.desk.acknowledge(id, Said { by, note, way: AckWay::Command, reader: None }).await {
         Ok(taken) => {
             let outcome = if taken.already { AckOutcome::Again } else { AckOutcome::Taken };
@@ -299,6 +305,8 @@ async fn command(hub: &Hub, id: &str, body: &[u8]) -> (AckOutcome, Response) {
                 already: taken.already,
                 recalled: taken.recalled,
                 acknowledgement: AckLine::from(&taken.acknowledgement),
+                ended: standing.ended,
+                withdrawn: standing.is_withdrawn(),
             };
             (outcome, Json(answer).into_response())
         }

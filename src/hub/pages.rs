@@ -19,7 +19,7 @@ use super::status::{NoteLine, PracticeStatus, Status, Totals};
 use super::view::View;
 use crate::correlate::Standing;
 use crate::estate::{NetworkIx, PracticeIx};
-use crate::incident::{Event, EventKind};
+use crate::incident::{Event, EventKind, is_of_exercise};
 use crate::limits::{PAGE_CELLS_MAX, PAGE_GRID_ALL_MAX, PAGE_HISTORY_MAX, PAGE_NOTES_MAX};
 use crate::notify::policy::mute::Mute;
 
@@ -130,6 +130,8 @@ struct IncidentPage {
     history_left_out: usize,
     acknowledgements: Vec<AckRow>,
     fixes: Vec<FixRow>,
+    /// What an exercise's commands have behind them, since no other hub knows its incidents; `None`: it is none.
+    exercise: Option<String>,
 }
 
 #[derive(Template)]
@@ -221,6 +223,7 @@ pub async fn incident(State(hub): State<Arc<Hub>>, Path(id): Path<String>) -> Re
     let shown = events.iter().enumerate().filter(|(position, _)| *position == 0 || *position > left_out);
     page(&IncidentPage {
         frame: Frame::new(&view),
+        exercise: is_of_exercise(&id).then(|| format!(" --url http://{}", hub.listen)),
         open: last.event != EventKind::Resolved,
         last: IncidentCard::new(&view, last).with_hands(&view, &hub.desk.all_hands()),
         acknowledgements: hub

@@ -65,6 +65,8 @@ pub struct Earlier {
     pub open: Vec<Event>,
     pub last_incident: Option<String>,
     pub hours: Vec<UsualHours>,
+    /// What fails is played, for an exercise.
+    pub is_exercise: bool,
 }
 
 pub struct Pipeline {
@@ -78,6 +80,7 @@ pub struct Pipeline {
     /// The latest arrival; stream time doesn't run backwards.
     latest: At,
     last_incident: Option<String>,
+    is_exercise: bool,
     /// Events that the desk's queue had no room for.
     backlog: VecDeque<Event>,
     turned: Vec<Transition>,
@@ -104,13 +107,13 @@ impl Pulse {
 impl Pipeline {
     pub fn new(
         view: Arc<View>,
-        Earlier { open, last_incident, hours }: Earlier,
+        Earlier { open, last_incident, hours, is_exercise }: Earlier,
         outlets: Outlets,
         notes: Arc<OwnNotes>,
         numbers: Arc<Numbers>,
         pulse: Arc<Pulse>,
     ) -> Self {
-        let mut correlator = Correlator::new(view.estate.clone());
+        let mut correlator = correlator(view.estate.clone(), is_exercise);
         correlator.restore(open, last_incident.as_deref());
         correlator.restore_hours(hours);
         Self {
@@ -123,6 +126,7 @@ impl Pipeline {
             pulse,
             latest: At::default(),
             last_incident,
+            is_exercise,
             backlog: VecDeque::new(),
             turned: Vec::new(),
             own: (Vec::new(), 0),
@@ -312,7 +316,7 @@ impl Pipeline {
         self.hand_out_events();
         let open = self.correlator.picture().incidents;
         let hours = self.correlator.all_hours();
-        self.correlator = Correlator::new(self.view.estate.clone());
+        self.correlator = correlator(self.view.estate.clone(), self.is_exercise);
         self.correlator.restore(open, self.last_incident.as_deref());
         self.correlator.restore_hours(hours);
         self.latest = clock::now();
@@ -342,6 +346,12 @@ impl Pipeline {
         let checks = self.view.estate.practices.len() * self.view.estate.probes.len();
         if checks > PICTURE_LARGE_CHECKS { PICTURE_EVERY_LARGE } else { PICTURE_EVERY }
     }
+}
+
+/// One that knows nothing yet.
+fn correlator(estate: Arc<Estate>, is_exercise: bool) -> Correlator {
+    let correlator = Correlator::new(estate);
+    if is_exercise { correlator.of_exercise() } else { correlator }
 }
 
 /// Whether an incident's id comes after another's: by day, then by the number within the day.

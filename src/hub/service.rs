@@ -159,7 +159,8 @@ pub async fn start_in<F: Field>(field: Arc<F>, config: Config, options: Options)
     let open = store.open_incidents().await.context("the open incidents could not be read")?;
     let last_incident = store.last_incident().await.context("the last incident could not be read")?;
     let hours = store.usual_hours().await.context("what was learned of usual hours could not be read")?;
-    let earlier = Earlier { open, last_incident, hours };
+    let is_exercise = config.ways.exercise.is_on;
+    let earlier = Earlier { open, last_incident, hours, is_exercise };
 
     let (numbers, meters) = Numbers::new().context("the metrics could not be set up")?;
     let (numbers, meters) = (Arc::new(numbers), Arc::new(meters));

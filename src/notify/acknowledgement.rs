@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notice::Audience;
+use super::notice::{Audience, anonymous};
 use super::words::plain;
 use crate::limits::{ACK_NAME_CHARS_MAX, ACK_NOTE_CHARS_MAX};
 use crate::time::At;
@@ -86,10 +86,34 @@ pub enum TooLong {
 /// Who does something at the hub and says no name.
 pub const UNNAMED: &str = "somebody at the hub";
 
-/// What somebody wrote for a name: one harmless line; `None`: nothing.
+/// What somebody wrote for a name: one harmless line, and never an address, since it stands in letters and in the journal; `None`:
+/// nothing. Of `Jo Bloggs <jo@icb.example>` the name is left, and of an address alone enough to know it by.
 pub fn name_of(text: &str) -> Result<Option<String>, TooLong> {
-    let fits = text.trim().chars().count() <= ACK_NAME_CHARS_MAX;
-    if fits { Ok(some(plain::name(text))) } else { Err(TooLong::Name) }
+    if text.trim().chars().count() > ACK_NAME_CHARS_MAX {
+        return Err(TooLong::Name);
+    }
+    let written = plain::name(text);
+    let named = some(plain::name(&without_bracketed(&written)));
+    Ok(named.or_else(|| some(written)).map(|name| anonymous(&name)))
+}
+
+/// The same without the addresses that stand behind a name in angle brackets.
+fn without_bracketed(text: &str) -> String {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, (inside, after))) =
+        rest.split_once('<').and_then(|(before, behind)| Some((before, behind.split_once('>')?)))
+    {
+        out.push_str(before);
+        if !inside.contains('@') {
+            out.push('<');
+            out.push_str(inside);
+            out.push('>');
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The same of a note.
@@ -112,6 +136,16 @@ mod tests {
         assert_eq!(name_of(" \n "), Ok(None));
         assert_eq!(name_of(&"é".repeat(ACK_NAME_CHARS_MAX)), Ok(Some("é".repeat(ACK_NAME_CHARS_MAX))));
         assert_eq!(name_of(&"a".repeat(ACK_NAME_CHARS_MAX + 1)), Err(TooLong::Name));
+        for (written, name) in [
+            ("Jo Bloggs <jo.bloggs@icb.example>", "Jo Bloggs"),
+            ("<jo@icb.example> Jo <the other> Bloggs", "Jo <the other> Bloggs"),
+            ("jo@icb.example", "j***@icb.example"),
+            ("<jo@icb.example>", "<j***@icb.example>"),
+            ("Jo (jo@icb.example), on call", "Jo (j***@icb.example), on call"),
+            ("a < b <c@d.example", "a < b <c***@d.example"),
+        ] {
+            assert_eq!(name_of(written), Ok(Some(name.to_owned())), "{written}");
+        }
         assert_eq!(note_of("Ring me\non 01622"), Ok(Some("Ring me on 01622".to_owned())));
         assert_eq!(note_of(&"a".repeat(ACK_NOTE_CHARS_MAX + 1)), Err(TooLong::Note));
     }

@@ -1,18 +1,22 @@
 //! Who stands for everybody where a story is played on an estate that nobody works at: staff, those who are told when staff say nothing, a
 //! primary care network, and an owner of everything that can fail. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::policy::Rules;
+use super::fix::Fix;
 use super::policy::routing::{Circle, Of, Routing};
+use super::policy::{Rules, blind};
 use crate::config::{EscalationStep, NoticeSettings, PracticeNotices};
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Event, Reason};
 use crate::limits::NOTICES_PER_HOUR;
 
 /// Practices of a primary care network, about as many as one has.
 const PCN_SIZE: usize = 5;
+
+/// How long it takes until practices are back.
+const FIX_TAKES_EFFECT: Duration = Duration::from_mins(2);
 
 /// Everybody, with the estate in which each component has an owner.
 #[derive(Debug, Clone)]
@@ -66,6 +70,32 @@ impl Cast {
     }
 }
 
+/// For each incident one thing that somebody did, shortly before the first practices came back, or all of them: so letters show where it
+/// stands, and what changed after it.
+pub fn fixes(events: &[Event]) -> Vec<Fix> {
+    let mut before: BTreeMap<&str, &Event> = BTreeMap::new();
+    let mut fixes: BTreeMap<&str, Fix> = BTreeMap::new();
+    for event in events {
+        let Some(was) = before.insert(&event.incident, event) else { continue };
+        let is_back = was.practices.iter().any(|practice| !event.practices.contains(practice));
+        let is_mended = is_back && matches!(event.reason, None | Some(Reason::Recovered));
+        if !is_mended || blind(was) || fixes.contains_key(event.incident.as_str()) {
+            continue;
+        }
+        let between = was.at.plus_millis(event.at.millis_since(was.at) / 2);
+        let at = between.max(event.at - FIX_TAKES_EFFECT);
+        let fix = Fix {
+            incident: event.incident.clone(),
+            at,
+            said_at: at,
+            by: "Jo Bloggs".to_owned(),
+            what: "an example of what somebody did, such as: put the last good configuration back".to_owned(),
+        };
+        fixes.insert(&event.incident, fix);
+    }
+    fixes.into_values().collect()
+}
+
 fn network(estate: &Estate, events: &[Event]) -> Circle {
     let hit = events.iter().find(|event| !event.practices.is_empty()).map(|event| &event.practices[..]);
     let hit = hit.unwrap_or_default().iter();
@@ -93,4 +123,64 @@ fn owners(estate: &Estate) -> Vec<Circle> {
         Circle { recipient: format!("owner-{number}@supplier.example"), of }
     };
     names.into_iter().enumerate().map(circle).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::{Cause, EventKind};
+    use crate::notify::policy::tests::{estate, event};
+    use crate::notify::rehearsal::Rehearsal;
+    use crate::time::At;
+
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn staff_read_what_was_done_and_what_came_of_it_where_something_was_mended() {
+        let changed = |minutes: i64, practices: &[&str]| Event {
+            event: EventKind::Changed,
+            ..event("2026-03-16-1", minutes, practices)
+        };
+        let events =
+            [event("2026-03-16-1", 0, &["A", "B"]), changed(30, &["A", "B", "C"]), changed(60, &["C"])];
+        let fixes = fixes(&events);
+        let times: Vec<At> = fixes.iter().map(|fix| fix.at).collect();
+        assert_eq!(times, [At::from_millis(58 * MINUTE)], "one, and before what came of it");
+        let cast = Cast::of(&estate(), &events);
+        let mut rehearsal = Rehearsal::new(cast.rules(), &[]).with_fixes(&fixes);
+        for event in &events {
+            rehearsal.tell(event);
+        }
+        rehearsal.until(At::from_millis(61 * MINUTE));
+        let told: Vec<&str> = rehearsal
+            .written()
+            .iter()
+            .filter(|written| {
+                written.letter.text.contains("fix by Jo Bloggs: an example of what somebody did")
+            })
+            .map(|written| written.letter.text.as_str())
+            .collect();
+        assert!(!told.is_empty());
+        for text in told {
+            let (_, after) = text.split_once("fix by Jo Bloggs").expect("it is there");
+            assert!(after.contains(": 2 practices back; 1 practice affected now."), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_withdrawn_and_what_linewatch_did_not_see_was_mended_by_nobody() {
+        let first = event("2026-03-16-1", 0, &["A"]);
+        let end = |reason| Event {
+            at: At::from_millis(MINUTE),
+            event: EventKind::Resolved,
+            reason: Some(reason),
+            practices: Vec::new(),
+            ..first.clone()
+        };
+        assert_eq!(fixes(&[first.clone(), end(Reason::Recovered)]).len(), 1);
+        assert_eq!(fixes(&[first.clone(), end(Reason::Withdrawn)]), []);
+        let cause = vec![Cause { kind: Cause::MONITOR.to_owned(), id: "hub".to_owned() }];
+        let blind = Event { cause, ..first.clone() };
+        assert_eq!(fixes(&[blind, end(Reason::Recovered)]), []);
+    }
 }

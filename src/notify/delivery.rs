@@ -240,14 +240,16 @@ impl Shared {
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
-        let (open, awaits_approval, refused, hands, told, next) = {
+        let (open, awaits_approval, refused, hands, told, next, told_again) = {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
             let hands = ledger.hands(incident, now(), &settings.rules());
             let told = ledger.digest(&pending.notice.id).cloned();
             let next = ledger.promise(&pending.notice, &pending.event, &settings.rules());
-            (open, ledger.awaits_approval(incident), ledger.refused(incident), hands, told, next)
+            let told_again = ledger.is_told_again(&pending.notice);
+            let awaits_approval = ledger.awaits_approval(incident);
+            (open, awaits_approval, ledger.refused(incident), hands, told, next, told_again)
         };
         let hands = hands.map(|hands| Hands { told: settings.named(hands.told), ..hands });
         let context = Context {
@@ -255,6 +257,7 @@ impl Shared {
             event: &pending.event,
             earlier,
             last_told,
+            told_again,
             fixes,
             open: &open,
             staff_told: !settings.staff.is_empty(),

@@ -395,6 +395,7 @@ async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
         let is_written = shared.store.flush().await.is_ok();
         let _turn = turn.lock().await;
         keep_aside(&shared, &overflow).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.replan(now(), rules)).await;
         plan(&shared, &overflow, |ledger, rules| ledger.remind(now(), rules)).await;
         plan(&shared, &overflow, |ledger, rules| ledger.tick(now(), rules)).await;
         give_up(&shared).await;

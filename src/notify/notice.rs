@@ -316,6 +316,22 @@ pub fn masked(address: &str) -> String {
     format!("{first}***@{domain}")
 }
 
+/// A text with whatever looks like an address masked: the journal and the log have none, and a report names others' too.
+pub fn anonymous(text: &str) -> String {
+    let is_edge = |c: char| c.is_whitespace() || "<>()[]{}\"'`,;:=".contains(c);
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive(is_edge) {
+        let word = piece.trim_end_matches(is_edge);
+        if word.contains('@') {
+            out.push_str(&masked(word));
+        } else {
+            out.push_str(word);
+        }
+        out.push_str(&piece[word.len()..]);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

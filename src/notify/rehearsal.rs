@@ -1,10 +1,12 @@
 //! What would be written to whom if these things happened: policy and words without a mail server. Pure, like both.
 //!
-//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything, or says what they did.
+//! Every notice leaves at the moment at which it is due, and is taken at once; nobody approves anything, and what
+//! people do is given.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fix::Fix;
 use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use super::policy::{Ledger, Line, MayLeave, Paced, Rules, person};
@@ -22,6 +24,8 @@ pub struct Rehearsal<'a> {
     texts: Texts,
     /// Where people reach the hub, when letters are to have links.
     link: Option<&'a str>,
+    /// What people say that they did.
+    fixes: &'a [Fix],
     told: Vec<Event>,
     /// By incident, recipient, and as whom they are spoken to: when what they last got was said.
     last_told: BTreeMap<(String, String, String), At>,
@@ -47,6 +51,7 @@ impl<'a> Rehearsal<'a> {
             deadlines,
             texts: Texts::shipped(),
             link: None,
+            fixes: &[],
             told: Vec::new(),
             last_told: BTreeMap::new(),
             ledger: Ledger::default(),
@@ -66,6 +71,12 @@ impl<'a> Rehearsal<'a> {
     #[must_use]
     pub fn with_link(self, link: Option<&'a str>) -> Self {
         Self { link, ..self }
+    }
+
+    /// People did this meanwhile.
+    #[must_use]
+    pub fn with_fixes(self, fixes: &'a [Fix]) -> Self {
+        Self { fixes, ..self }
     }
 
     /// Something happened.
@@ -137,12 +148,15 @@ impl<'a> Rehearsal<'a> {
             let link = is_open.then(own).flatten();
             let of_line = |line: &Line| link_of(&line.event.incident, &line.person);
             let hands = self.ledger.hands(&notice.incident, notice.due, &self.rules);
+            let is_said = |fix: &&Fix| fix.incident == notice.incident && fix.said_at <= notice.due;
+            let fixes: Vec<Fix> = self.fixes.iter().filter(is_said).cloned().collect();
             let context = Context {
                 estate: self.rules.estate,
                 event: &event,
                 earlier: &earlier,
                 last_told: self.last_told.get(&known_as(&notice, &notice.incident)).copied(),
-                fixes: &[],
+                told_again: self.ledger.is_told_again(&notice),
+                fixes: &fixes,
                 open: &open,
                 staff_told: !self.rules.staff.is_empty(),
                 awaits_approval: self.ledger.awaits_approval(&notice.incident),

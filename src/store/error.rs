@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::incident::is_of_exercise;
+
 /// The store can't do what it was asked. Every text names the file and the way out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -32,7 +34,7 @@ pub enum StoreError {
     Other { file: PathBuf, why: String },
     #[error("{} was written by an older linewatch, whose journal is no chain yet; start this one on it once", file.display())]
     Older { file: PathBuf },
-    #[error("there is no incident {0}; `linewatch status` lists those that are open")]
+    #[error("there is no incident {0}; {on}", on = ways_on(.0))]
     UnknownIncident(String),
 }
 
@@ -66,6 +68,15 @@ impl StoreError {
             }
             _ => Self::Other { file: file.to_owned(), why: error.to_string() },
         }
+    }
+}
+
+/// Where somebody finds the incident that they meant.
+fn ways_on(incident: &str) -> &'static str {
+    if is_of_exercise(incident) {
+        "it was made up for an exercise, and only the drill that plays it knows of it: ask that with --url, while it runs"
+    } else {
+        "`linewatch status` lists those that are open"
     }
 }
 

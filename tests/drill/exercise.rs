@@ -46,6 +46,9 @@ async fn those_who_are_listed_are_told_that_it_is_one_and_nobody_else_is_told_an
         let body = mail.body().replace("=\r\n", "");
         // The text and the page, each from its first line on.
         assert_eq!(body.matches(MARK).count(), 2, "{body}");
+        // The number of no incident that the hub has, and nothing to ask it about that.
+        assert!(mail.subject.contains("(exercise-20"), "{}", mail.subject);
+        assert!(!body.contains("linewatch why") && !body.contains("linewatch ack"), "{body}");
     }
     let to = |who: &str| mails.iter().filter(|mail| mail.recipient == who).count();
     assert_eq!(to(MANAGER), 2, "that it is down, and that it is over");
@@ -68,6 +71,8 @@ async fn those_who_are_listed_are_told_that_it_is_one_and_nobody_else_is_told_an
     let accepted = accepted.filter(|notice| notice["state"] == "accepted").inspect(|notice| {
         assert_eq!(notice["tries"][0]["via"], format!("127.0.0.1:{}", relay.address().port()), "{notice}");
         assert_eq!(notice["acknowledged"], Value::Null);
+        let incident = notice["incident"].as_str().expect("an id");
+        assert!(incident.starts_with("exercise-20") && incident.ends_with("-1"), "{notice}");
     });
     assert_eq!(accepted.count(), mails.len());
     let page = std::fs::read_to_string(report.join("exercise.html")).expect("the page");

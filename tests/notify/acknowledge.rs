@@ -8,7 +8,7 @@ use linewatch::agent::workers::{Field, blank};
 use linewatch::config::{Config, ContactSettings, EscalationStep};
 use linewatch::estate::{Estate, ProbeIx, Vantage};
 use linewatch::hub::service::{Options, Running, start_in};
-use linewatch::incident::{Event, EventKind};
+use linewatch::incident::{Event, EventKind, Reason};
 use linewatch::notify::policy::person;
 use linewatch::notify::{AckWay, Audience, Desk, NoticeKind, Said};
 use linewatch::observation::Observation;
@@ -263,7 +263,7 @@ async fn looking_at_a_link_changes_nothing_and_its_button_acknowledges() {
     assert!(!end.data.contains("/ack/"), "there is nothing to acknowledge any more");
     let (status, page) = bench.get(&link).await;
     assert_eq!(status, StatusCode::OK);
-    assert!(page.contains("It is over."), "{page}");
+    assert!(page.contains("It is over.") && !page.contains("Nobody else will be asked"), "{page}");
     bench.running.stop().await;
 }
 
@@ -439,6 +439,13 @@ async fn the_command_says_who_has_it() {
     let ended = Event { at: now(), ..resolved(&event) };
     let old = Event { incident: "2026-01-01-1".to_owned(), ..minutes_ago(30 * 60) };
     bench.tell(&ended).await;
+    let (exit, text) = bench.command(&["ack", id, "--as", "Al"]).await;
+    assert_eq!(exit, 0);
+    let said = format!(
+        "Al has taken 2026-03-16-1 on. It is over since {}, so nobody is asked to any more.",
+        ended.at
+    );
+    assert_eq!(text.trim(), said);
     bench.tell(&old).await;
     bench.tell(&Event { at: old.at.plus_millis(1), ..resolved(&old) }).await;
     assert_eq!(
@@ -446,6 +453,30 @@ async fn the_command_says_who_has_it() {
         2,
         "it has been over for a day"
     );
+    bench.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_a_withdrawn_incident_in_hand_is_told_that_there_was_no_such_fault() {
+    let mut bench = Bench::start().await;
+    let event = minutes_ago(1);
+    bench.tell(&event).await;
+    let link = link_in(&bench.mail_to(DESK).await);
+    let withdrawn = Event { reason: Some(Reason::Withdrawn), at: now(), ..resolved(&event) };
+    bench.tell(&withdrawn).await;
+    let (_, asked) = bench.get(&link).await;
+    let (_, answered) = bench.post(&link, &[("name", "Jo Bloggs")]).await;
+    for page in [asked, answered] {
+        assert!(page.contains("It was withdrawn: later checks show that there was no such fault."), "{page}");
+        assert!(!page.contains("It is over") && !page.contains("asked to"), "{page}");
+    }
+    let (exit, text) = bench.command(&["ack", &event.incident, "--as", "Al"]).await;
+    assert_eq!(exit, 0);
+    let said = format!(
+        "It was withdrawn at {}: there was no such fault, and nobody is asked to do anything.",
+        withdrawn.at
+    );
+    assert!(text.contains(&said) && !text.contains("will be asked"), "{text}");
     bench.running.stop().await;
 }
 

@@ -12,10 +12,18 @@ async fn staff_read_in_the_next_letter_what_was_done() {
     bench.tell(&event).await;
     let first = decoded(&bench.mail_to(DESK).await);
     assert!(!first.contains("fix by"), "{first}");
-    let (exit, said) =
-        bench.command(&["fixed", &event.incident, "rebooted the inside firewall", "--by", "Jo Bloggs"]).await;
+    let (exit, said) = bench
+        .command(&[
+            "fixed",
+            &event.incident,
+            "rebooted the inside firewall",
+            "--by",
+            "Jo Bloggs <jo@icb.example>",
+        ])
+        .await;
     assert_eq!(exit, 0);
     assert!(said.starts_with("Recorded: rebooted the inside firewall, at "), "{said}");
+    assert!(said.contains("by Jo Bloggs.") && !said.contains("jo@"), "{said}");
     let mut bench = bench.again().await;
     bench.tell(&Event { event: EventKind::Changed, at: now(), ..cause_changed(&event) }).await;
     let second = decoded(&bench.mail_to(DESK).await);

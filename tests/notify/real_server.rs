@@ -223,6 +223,7 @@ fn written(notice: &Notice, event: &Event, earlier: &[Event], config: &linewatch
         event,
         earlier,
         last_told: None,
+        told_again: false,
         fixes: &[],
         open: &open,
         staff_told: true,

@@ -90,7 +90,7 @@ async fn what_exim_took_and_could_not_deliver_comes_back_and_is_recorded_against
     let Outcome::Rejected { why } = back.outcome else { panic!("{back:?}") };
     assert_eq!(Some(back.notice), took, "of the mail that Exim had taken");
     // What Exim itself found out stands in words beside its report, which names the class alone.
-    assert_eq!(why, "bounced: 5.0.0, said by mail.example");
+    assert_eq!(why, "bounced: 5.0.0 5.1.1 no such mailbox here, said by mail.example");
     assert!(!why.contains(&manager(1)), "{why}");
 
     let said = std::fs::read_to_string(exim.folder().join("seen/said")).expect("what the command said");

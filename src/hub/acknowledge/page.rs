@@ -78,8 +78,9 @@ impl Case {
         let (takers, receipts): (Vec<_>, Vec<_>) = self.said.iter().partition(|said| said.is_of_use());
         let (tone, shape, headline, mut paragraphs) =
             self.words(reader, &estate.icb.name, |at| local(estate, at));
-        if self.standing.ended.is_some() {
-            paragraphs.push("It is over. Nobody needs to do anything about it any more.".to_owned());
+        if let Some(ended) = self.ended() {
+            // What else follows from an answer follows while it is open.
+            paragraphs = vec![ended.to_owned()];
         }
         let receipts = (is_staff && !receipts.is_empty()).then(|| match receipts.len() {
             1 => "One practice manager, or primary care network, has read of it.".to_owned(),
@@ -123,7 +124,17 @@ impl Case {
         }
     }
 
-    /// The one line that matters most, and what follows from it.
+    /// What became of the incident; `None`: it is open.
+    fn ended(&self) -> Option<&'static str> {
+        let ended = if self.standing.is_withdrawn() {
+            "It was withdrawn: later checks show that there was no such fault. Nobody needs to do anything about it."
+        } else {
+            "It is over. Nobody needs to do anything about it any more."
+        };
+        self.standing.ended.map(|_| ended)
+    }
+
+    /// The one line that matters most, and what follows from it while the incident is open.
     fn words(
         &self,
         reader: Reader,

@@ -1,7 +1,7 @@
 //! What a report means for the mail that it is about, in words that can be shown: no address of anybody stands in them.
 
 use super::{Recipient, ReturnOutcome};
-use crate::notify::notice::masked;
+use crate::notify::notice::anonymous;
 use crate::notify::policy::key;
 
 /// What became of a mail, as far as one recipient of a report says.
@@ -77,22 +77,6 @@ fn without_codes<'a>(said: &'a str, status: Option<&str>) -> &'a str {
     let rest = rest.trim_start();
     let rest = status.and_then(|status| rest.strip_prefix(status)).unwrap_or(rest);
     rest.trim_start().trim_end_matches('.')
-}
-
-/// The same with whatever looks like an address masked: the journal and the log have none, and a report names others' too.
-fn anonymous(text: &str) -> String {
-    let is_edge = |c: char| c.is_whitespace() || "<>()[]{}\"'`,;:=".contains(c);
-    let mut out = String::with_capacity(text.len());
-    for piece in text.split_inclusive(is_edge) {
-        let word = piece.trim_end_matches(is_edge);
-        if word.contains('@') {
-            out.push_str(&masked(word));
-        } else {
-            out.push_str(word);
-        }
-        out.push_str(&piece[word.len()..]);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! The message comes from whoever wrote to an address, so it may be anything: an answer from somebody on holiday, advertising, or
 //! made to cost. It is read as MIME by mail-parser, within bounds; the fields of the report (RFC 3464, 2.1) are headers by another
 //! name, and are read here. A message that is no report of a mail server is refused with a reason: guessing from prose what became
-//! of a mail would let anybody say it.
+//! of a mail would let anybody say it. Only where the report gives no reason is one taken from the words for people beside it: Exim
+//! says there alone what it found out by itself.
 
 use mail_parser::{HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
@@ -48,7 +49,12 @@ pub fn read(bytes: &[u8]) -> Result<Report, NoBounce> {
     let Some(status) = message.parts.iter().find(|part| is_status(part)) else {
         return Err(if is_auto_reply(&message) { NoBounce::AutoReply } else { NoBounce::NoReport });
     };
-    let (reporter, recipients) = fields(status.contents());
+    let (reporter, mut recipients) = fields(status.contents());
+    let words = message.parts.iter().find_map(words_for_people).unwrap_or_default();
+    for recipient in recipients.iter_mut().filter(|recipient| recipient.said.is_none()) {
+        let mut named = [&recipient.original, &recipient.last].into_iter().flatten();
+        recipient.said = named.find_map(|address| reason(words, address));
+    }
     let mut message_ids = returned(&message);
     // Exchange names the mail in one, Exim in the other.
     for header in [HeaderName::InReplyTo, HeaderName::References] {
@@ -74,6 +80,35 @@ fn parts(bytes: &[u8]) -> usize {
 /// Whether a part is the report itself; of a mail beyond ASCII it has a type of its own (RFC 6533).
 fn is_status(part: &MessagePart<'_>) -> bool {
     is_type(part, "message", &["delivery-status", "global-delivery-status"])
+}
+
+/// The part that says in words what the report says in fields.
+fn words_for_people<'m>(part: &'m MessagePart<'_>) -> Option<&'m str> {
+    let is_plain = part.content_type().is_none() || is_type(part, "text", &["plain"]);
+    match &part.body {
+        PartType::Text(words) if is_plain => Some(words),
+        _ => None,
+    }
+}
+
+/// What stands in words under an address: the lines that are further in than its own, up to an empty one.
+///
+/// ```text
+///   manager@g82002.example
+///     5.1.1 no such mailbox here
+/// ```
+fn reason(words: &str, address: &str) -> Option<String> {
+    let further_in = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let is_of = |line: &str| {
+        let line = line.trim().trim_end_matches(':');
+        let bare = line.strip_prefix('<').and_then(|line| line.strip_suffix('>')).unwrap_or(line);
+        bare.eq_ignore_ascii_case(address)
+    };
+    let mut lines = words.lines().skip_while(|line| !is_of(line));
+    let indent = further_in(lines.next()?);
+    let under = lines.take_while(|line| !line.trim().is_empty() && further_in(line) > indent);
+    let under: Vec<&str> = under.map(str::trim).collect();
+    (!under.is_empty()).then(|| under.join(" "))
 }
 
 fn is_type(part: &MessagePart<'_>, kind: &str, subtypes: &[&str]) -> bool {

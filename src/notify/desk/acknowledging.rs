@@ -1,7 +1,7 @@
 //! People say that they have an incident in hand: what the desk makes of it.
 
 use super::Desk;
-use crate::incident::{Event, EventKind};
+use crate::incident::{Event, EventKind, Reason};
 use crate::limits::MERGERS_FOLLOWED_MAX;
 use crate::notify::acknowledgement::{AckWay, Acknowledgement, named_person};
 use crate::notify::channel::hook_of;
@@ -31,6 +31,13 @@ pub struct Standing {
     pub last: Event,
     /// `None`: it is open.
     pub ended: Option<At>,
+}
+
+impl Standing {
+    /// Whether it was taken back: later evidence says that there was no such fault.
+    pub fn is_withdrawn(&self) -> bool {
+        self.ended.is_some() && self.last.reason == Some(Reason::Withdrawn)
+    }
 }
 
 /// What an acknowledgement did.

@@ -10,8 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::key;
 use super::pace::{NEVER_TOLD, is_end};
+use super::{Ledger, key};
 use crate::incident::{Event, EventKind};
 use crate::limits::{NOTICE_LASTS, NOTICE_REMEMBERED};
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -46,6 +46,12 @@ impl HadBoth {
             || (is_escalation && self.contains(ESCALATED, &recipient))
     }
 
+    /// How often the recipient of this notice has had both, this one and what waits with it included.
+    pub fn times(&self, notice: &Notice) -> u32 {
+        let they = self.0.get(&as_whom(&notice.audience));
+        they.and_then(|they| they.get(&key(&notice.recipient))).copied().unwrap_or(0)
+    }
+
     /// A notice was planned. `is_escalated`: its recipient was told because nobody had acknowledged.
     pub fn hear(&mut self, notice: &Notice, is_escalated: bool) {
         // An end in no thread is kept beside a beginning that was kept: they have had neither.
@@ -75,6 +81,19 @@ impl HadBoth {
                 they.remove(&recipient);
             }
         }
+    }
+}
+
+impl Ledger {
+    /// Whether the recipient of a letter, which hasn't left, was told before that its incident is over, and is told of it once more
+    /// because it lasts.
+    pub fn is_told_again(&self, letter: &Notice) -> bool {
+        let record = self.incidents.get(&letter.incident).or_else(|| self.over.get(&letter.incident));
+        // What waits with it comes after it, or is it.
+        let waiting = self.pace.book.standing(letter).map(|standing| &*standing.waiting).unwrap_or_default();
+        let ends = waiting.iter().filter(|waiting| is_end(&waiting.letter)).count();
+        let times = record.map_or(0, |record| record.had_both.times(letter));
+        usize::try_from(times).is_ok_and(|times| times > ends)
     }
 }
 

@@ -85,6 +85,13 @@ impl Book {
         standing.map(|standing| standing.recallable(at).cloned().collect()).unwrap_or_default()
     }
 
+    /// Letters that aren't due yet, and tell of no end.
+    pub fn not_due(&self, now: At) -> Vec<Notice> {
+        let standings = self.people.values().flat_map(|person| person.standing.values());
+        let letters = standings.flat_map(|standing| standing.recallable(now));
+        letters.filter(|letter| letter.due > now && !is_end(letter)).cloned().collect()
+    }
+
     /// What becomes of letters when the incident of `gone` goes on as the one of `other`, of which the same recipient was to hear.
     pub fn merger(&self, gone: &Notice, other: Option<&Notice>, at: At) -> Merger {
         let (knows_gone, of_gone) = self.knows_and_waits(gone, at);

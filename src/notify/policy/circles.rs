@@ -8,11 +8,12 @@ use super::book::Book;
 use super::pace::REPLACED;
 use super::record::Record;
 use super::routing::{Circle, Of};
-use super::{Plan, Rules, blind, covered_until, key, notice};
+use super::{Plan, Rules, blind, covered_from, key, notice};
 use crate::config::PracticeNotices;
 use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
+use crate::time::At;
 
 const TOO_LATE: &str = "it was over before it was sent";
 
@@ -73,7 +74,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
                 concerned.map(|audience| open(record.approved, event, circle, audience, rules, plan))
             }
             (Some(told), None) if !circle.is_owner() => ended(told, event, NoticeKind::Back, book, plan),
-            (Some(told), concerned) => Some(update(told, event, circle, concerned, book, plan)),
+            (Some(told), concerned) => Some(update(told, event, circle, concerned, book, rules, plan)),
         };
         if let Some(told) = told {
             record.circles.insert(id, told);
@@ -97,19 +98,21 @@ fn open(
     rules: &Rules<'_>,
     plan: &mut Plan,
 ) -> Told {
-    let opening = opening(approved, event, circle, audience, rules);
+    let opening = opening(approved, event, event.at, circle, audience, rules);
     plan.notices.push(opening.clone());
     Told::opened(opening, event)
 }
 
+/// What tells somebody of an event, at `from` or when planned work is over that covers it then.
 pub(super) fn opening(
     approved: bool,
     event: &Event,
+    from: At,
     circle: &Circle,
     audience: Audience,
     rules: &Rules<'_>,
 ) -> Notice {
-    let due = covered_until(event, audience.practices_of(event), rules.maintenance);
+    let due = covered_from(event, from, audience.practices_of(event), rules.maintenance);
     let is_of_practices = matches!(audience, Audience::Pcn { .. });
     let mut opening = notice(event, NoticeKind::Opening, audience, &circle.recipient);
     opening.due = due;
@@ -134,6 +137,7 @@ fn update(
     circle: &Circle,
     concerned: Option<Audience>,
     book: &Book,
+    rules: &Rules<'_>,
     plan: &mut Plan,
 ) -> Told {
     let now = (event.cause.clone(), event.signature);
@@ -162,6 +166,7 @@ fn update(
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,
     };
+    update.due = covered_from(event, update.due, update.audience.practices_of(event), rules.maintenance);
     plan.withdraws(waits, REPLACED);
     plan.notices.push(update.clone());
     Told { opening: told.opening, latest: update, said: now }

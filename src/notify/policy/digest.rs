@@ -39,7 +39,7 @@ pub enum Became {
     CameAndWent,
 }
 
-/// Every digest's id begins with this, and no other notice's: those begin with the day of an incident.
+/// Every digest's id begins with this, and no other notice's: those begin with the id of an incident.
 const PREFIX: &str = "digest.";
 
 /// Whether a notice's id is a digest's.

@@ -36,13 +36,13 @@ pub(super) fn due(record: &mut Record, now: At, book: &Book, rules: &Rules<'_>) 
     for (_, hit) in hit(record, book, rules).into_iter().filter(|(at, _)| *at <= now) {
         match hit {
             Hit::Manager { address, practices } => {
-                let opening = managers::opening(record.approved, &event, &address, practices, rules);
+                let opening = managers::opening(record.approved, &event, now, &address, practices, rules);
                 let opening = timed(opening, LASTS, now);
                 record.managers.insert(key(&address), Manager::Opened(opening.clone()));
                 openings.push(opening);
             }
             Hit::Circle { id, circle, audience } => {
-                let opening = circles::opening(record.approved, &event, circle, audience, rules);
+                let opening = circles::opening(record.approved, &event, now, circle, audience, rules);
                 let opening = timed(opening, LASTS, now);
                 openings.push(opening.clone());
                 record.circles.insert(id, circles::Told::opened(opening, &event));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::Book;
 use super::record::{Manager, Record};
-use super::{NO_MAIL, Plan, Rules, blind, covered_until, key, notice, promise, timed};
+use super::{NO_MAIL, Plan, Rules, blind, covered_from, key, notice, promise, timed};
 use crate::config::PracticeNotices;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind};
@@ -31,7 +31,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
             None if record.had_both.contains(MANAGER, &key) => continue,
             Some(Manager::Unmailed) | None => {}
         }
-        let opening = opening(record.approved, event, &address, practices, rules);
+        let opening = opening(record.approved, event, event.at, &address, practices, rules);
         let manager = if rules.mail { Manager::Opened(opening.clone()) } else { Manager::Unmailed };
         record.managers.insert(key, manager);
         plan.notices.push(opening);
@@ -40,14 +40,12 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
 
 /// When somebody hears next who was promised it; `None`: nobody was.
 pub(super) fn next_promise(record: &Record, book: &Book, rules: &Rules<'_>) -> Option<At> {
-    record.openings_to_managers().filter_map(|opening| promised(opening, book, rules)).min()
+    record.openings_to_managers().filter_map(|opening| promised(opening, &record.event, book, rules)).min()
 }
 
-fn promised(opening: &Notice, book: &Book, rules: &Rules<'_>) -> Option<At> {
-    let every = rules.update_every.filter(|_| rules.mail)?;
-    let last = book.last_word(opening).filter(|last| last.promises)?;
-    let terms = rules.routing.terms(&key(&opening.recipient));
-    Some(promise::after(last.at, every, terms, &rules.estate.icb.timezone))
+fn promised(opening: &Notice, event: &Event, book: &Book, rules: &Rules<'_>) -> Option<At> {
+    let last = book.last_word(opening).filter(|last| last.promises && rules.mail)?;
+    promise::after_work(event, last.at, opening, rules)
 }
 
 /// Writes again to those who were promised it, though nothing has changed. Where the time was missed (nobody was there to write), once,
@@ -57,7 +55,7 @@ pub(super) fn remind(record: &Record, now: At, book: &Book, rules: &Rules<'_>) -
     let is_due = |opening: &&Notice| {
         // What was said last hasn't left yet, and promises it anew when it does.
         let waits = || book.standing(opening).is_some_and(|standing| !standing.waiting.is_empty());
-        promised(opening, book, rules).is_some_and(|promise| promise <= now) && !waits()
+        promised(opening, event, book, rules).is_some_and(|promise| promise <= now) && !waits()
     };
     let due = record.openings_to_managers().filter(is_due).map(|opening| {
         let update = notice(event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
@@ -151,15 +149,18 @@ fn ended(manager: Manager, event: &Event, kind: NoticeKind, book: &Book, plan: &
     None
 }
 
+/// What tells somebody of an event, at `from` or when planned work is over that covers it then.
 pub(super) fn opening(
     approved: bool,
     event: &Event,
+    from: At,
     address: &str,
     practices: Vec<String>,
     rules: &Rules<'_>,
 ) -> Notice {
-    let until = |practice: &String| covered_until(event, std::slice::from_ref(practice), rules.maintenance);
-    let due = practices.iter().map(until).min().unwrap_or(event.at);
+    let until =
+        |practice: &String| covered_from(event, from, std::slice::from_ref(practice), rules.maintenance);
+    let due = practices.iter().map(until).min().unwrap_or(from);
     // Those that are spoken of are those for which it is time.
     let spoken_of = practices.into_iter().filter(|practice| until(practice) <= due).collect();
     let mut opening = notice(event, NoticeKind::Opening, Audience::Practices(spoken_of), address);

@@ -8,7 +8,7 @@
 //! ICB staff hear of the opening, of changes (at most every [`limits::STAFF_UPDATE_EVERY`] unless the cause changed;
 //! the latest change waits for its turn and replaces an older one that still waits), and of the end.
 //!
-//! **Suppress openings, never resolutions.** Planned work holds openings back until it ends, and an incident that
+//! **Suppress openings, never resolutions.** Planned work holds openings and updates back until it ends, and an incident that
 //! ends before is never mentioned; who was told before the work began is told of the end during it.
 //!
 //! When nobody at the ICB says that they have an incident in hand, others are told, step by step ([`escalation`]).
@@ -72,7 +72,7 @@ pub use gate::{Letters, MayLeave};
 use mute::Mute;
 pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
 use pace::{Pace, UNDELIVERED};
-use planned::{covered_from, covered_until};
+use planned::covered_from;
 pub use record::OpenIncident;
 use record::Record;
 pub use restored::{Left, Row};
@@ -118,6 +118,8 @@ pub struct Ledger {
     pace: Pace,
     /// Nobody is escalated to before.
     rest_until: At,
+    /// The planned work by which what waits was planned; `None`: that of an earlier process, which isn't known.
+    work: Option<Vec<MaintenanceWindow>>,
 }
 
 /// Whether somebody has an open incident in hand.
@@ -158,7 +160,7 @@ impl Ledger {
             incidents.iter().map(|one| (one.event.incident.clone(), Record::restore(one))).collect()
         };
         let (incidents, over) = (records(open), records(&left.over));
-        Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left) }
+        Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left), work: None }
     }
 
     /// Escalates to nobody before then: what an earlier process left open may be over.
@@ -354,7 +356,7 @@ impl Ledger {
 
     /// When a manager hears next of what a letter tells them, if nothing happens before. `None`: none is promised.
     pub fn promise(&self, letter: &Notice, event: &Event, rules: &Rules<'_>) -> Option<At> {
-        promise::next(event, self.pace.book.leaves_at(letter), &letter.recipient, rules)
+        promise::next(event, self.pace.book.leaves_at(letter), letter, rules)
     }
 
     /// The mutes that stand, and those that ended since the process began.

@@ -359,6 +359,24 @@ impl Pace {
         Some(Paced { event, notices: vec![told], settled })
     }
 
+    /// A letter that waits leaves at another time, and tells of this event then.
+    pub fn moved(
+        &mut self,
+        letter: &Notice,
+        event: &Arc<Event>,
+        due: At,
+        now: At,
+        rules: &Rules<'_>,
+    ) -> Option<Paced> {
+        self.book.withdraw(letter);
+        let mut again = anew(letter, event, 'w', now);
+        (again.due, again.state) = (due, letter.state.clone());
+        let mut settled = Vec::new();
+        let again = self.rule(again, event, None, None, rules, &mut settled)?;
+        settled.push((letter.clone(), REPLACED.to_owned()));
+        Some(Paced { event: Arc::clone(event), notices: vec![again], settled })
+    }
+
     /// What is to be told because time has passed: what was muted and isn't any more, and digests.
     pub fn tick(&mut self, now: At, rules: &Rules<'_>) -> Vec<Paced> {
         let mut all = Vec::new();

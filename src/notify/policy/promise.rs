@@ -10,10 +10,13 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
 
+use super::planned::covered_from;
 use super::routing::Terms;
 use super::{Rules, key};
 use crate::calendar::is_bank_holiday;
 use crate::incident::{Event, Signature};
+use crate::limits::MAINTENANCE_CHAIN_MAX;
+use crate::notify::notice::Notice;
 use crate::time::At;
 
 /// When surgeries begin to read, and when they stop.
@@ -21,10 +24,24 @@ const FROM: Time = Time::constant(7, 30, 0, 0);
 const TO: Time = Time::constant(18, 30, 0, 0);
 
 /// When the letter after one that tells somebody of this event at `at` comes, if nothing happens before. `None`: none is promised.
-pub fn next(event: &Event, at: At, recipient: &str, rules: &Rules<'_>) -> Option<At> {
-    let terms = rules.routing.terms(&key(recipient));
-    let zone = &rules.estate.icb.timezone;
-    rules.update_every.filter(|_| is_made(event)).map(|every| after(at, every, terms, zone))
+pub fn next(event: &Event, at: At, letter: &Notice, rules: &Rules<'_>) -> Option<At> {
+    if is_made(event) { after_work(event, at, letter, rules) } else { None }
+}
+
+/// When the letter after one that left at `at` comes: not during planned work that is known of, and then when they read again.
+pub(super) fn after_work(event: &Event, at: At, letter: &Notice, rules: &Rules<'_>) -> Option<At> {
+    let every = rules.update_every?;
+    let terms = rules.routing.terms(&key(&letter.recipient));
+    let practices = letter.audience.practices_of(event);
+    let mut next = after(at, every, terms, &rules.estate.icb.timezone);
+    for _ in 0..MAINTENANCE_CHAIN_MAX {
+        let over = covered_from(event, next, practices, rules.maintenance);
+        if over <= next {
+            break;
+        }
+        next = after(over - every, every, terms, &rules.estate.icb.timezone);
+    }
+    Some(next)
 }
 
 /// Whether a letter that tells of this event promises another. What comes and goes is not written about again and again: two

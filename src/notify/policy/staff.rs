@@ -8,7 +8,7 @@ use super::book::Book;
 use super::escalation::thread_of;
 use super::pace::REPLACED;
 use super::record::{Record, Staff};
-use super::{Plan, Rules, covered_until, key, notice};
+use super::{Plan, Rules, covered_from, key, notice};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -33,7 +33,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
                 plan.withdraws(book.recallable(&staff.opening, event.at), REPLACED);
                 open(record, event, address, audience, rules, plan);
             }
-            Some(staff) => update(record, staff, event, address, book, plan),
+            Some(staff) => update(record, staff, event, address, book, rules, plan),
         }
     }
     let is_role = |staff: &Staff| matches!(staff.opening.audience, Audience::Role { .. });
@@ -51,7 +51,7 @@ pub(super) fn follow(record: &mut Record, event: &Event, book: &Book, rules: &Ru
             continue;
         }
         let address = staff.opening.recipient.clone();
-        update(record, staff, event, &address, book, plan);
+        update(record, staff, event, &address, book, rules, plan);
     }
 }
 
@@ -75,13 +75,21 @@ fn open(
         return;
     }
     let mut opening = notice(event, NoticeKind::Opening, audience, address);
-    opening.due = covered_until(event, &event.practices, rules.maintenance);
+    opening.due = covered_from(event, event.at, &event.practices, rules.maintenance);
     let staff = Staff { opening: opening.clone(), cause: event.cause.clone() };
     record.staff.insert(key(address), staff);
     plan.notices.push(opening);
 }
 
-fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, book: &Book, plan: &mut Plan) {
+fn update(
+    record: &mut Record,
+    staff: Staff,
+    event: &Event,
+    address: &str,
+    book: &Book,
+    rules: &Rules<'_>,
+    plan: &mut Plan,
+) {
     let mut update = notice(event, NoticeKind::Update, staff.opening.audience.clone(), address);
     let mut waits = book.recallable(&staff.opening, event.at);
     waits.retain(|letter| letter.kind != NoticeKind::Escalation);
@@ -91,6 +99,7 @@ fn update(record: &mut Record, staff: Staff, event: &Event, address: &str, book:
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,
     };
+    update.due = covered_from(event, update.due, &event.practices, rules.maintenance);
     plan.withdraws(waits, REPLACED);
     record.staff.insert(key(address), Staff { opening: staff.opening, cause: event.cause.clone() });
     plan.notices.push(update);

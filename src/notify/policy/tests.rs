@@ -5,6 +5,7 @@ mod always;
 mod escalations;
 mod pace;
 mod paper;
+mod planned;
 mod promises;
 mod roles;
 mod together;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::part::{Block, Part};
-use super::sentences::{self, Say};
+use super::sentences::{self, Say, Sentence};
 use super::staff::{causes_of, percent};
 use super::{Context, phrases, plain};
 use crate::incident::{Event, EventKind};
@@ -30,45 +30,48 @@ pub(super) fn since_last_message(notice: &Notice, context: &Context<'_>, say: &S
         return Vec::new();
     };
     let clock = plain::clock(before.at, notice.due, &context.estate.icb.timezone);
-    let rows = rows(before, context);
+    let rows = rows(before, context, say);
     // Each is in one letter to each reader: in that about the first event after it was said.
     let is_news = |fix: &&Fix| told.is_some_and(|told| told < fix.said_at) && fix.said_at <= event.at;
     let fixes: Vec<&Fix> = context.fixes.iter().filter(is_news).collect();
     let steps = steps(before, since, &fixes, notice, context, say);
-    let heading = format!("Changes since our last message, as of {clock}");
+    let heading = say.with(&sentences::STAFF_CHANGES_HEADING, [clock.into()]);
     let facts = (!rows.is_empty()).then(|| Block::facts(Part::Changes, heading, rows));
-    let steps = (!steps.is_empty()).then(|| Block::list(Part::Steps, "Step by step", steps));
+    let steps = (!steps.is_empty())
+        .then(|| Block::list(Part::Steps, say.plain(&sentences::STAFF_STEPS_HEADING), steps));
     facts.into_iter().chain(steps).collect()
 }
 
-fn rows(before: &Event, context: &Context<'_>) -> Vec<(String, String)> {
+fn rows(before: &Event, context: &Context<'_>, say: &Say<'_>) -> Vec<(String, String)> {
     let event = context.event;
     let mut rows = Vec::new();
-    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    let mut row = |name: &Sentence<0>, value: String| rows.push((say.plain(name), value));
     if before.cause != event.cause {
         let was = format!("{}, {}", causes_of(&before.cause, context), percent(before.probability));
-        row("Cause before", was);
+        row(&sentences::ROW_CAUSE_BEFORE, was);
     }
     if before.signature != event.signature {
-        row("Signature before", before.signature.as_str().to_owned());
+        row(&sentences::ROW_SIGNATURE_BEFORE, before.signature.as_str().to_owned());
     }
     if before.network != event.network {
-        row("Network before", phrases::network(before, context.estate));
+        row(&sentences::ROW_NETWORK_BEFORE, phrases::network(before, context.estate));
     }
     // When it is over the last list stands, though nobody is hit any more.
     if event.event != EventKind::Resolved {
-        let mut differences =
-            |heading: [&str; 2], was: &[String], is: &[String], name: fn(&str, &Context<'_>) -> String| {
-                for (heading, ids) in heading.into_iter().zip([without(was, is), without(is, was)]) {
-                    if !ids.is_empty() {
-                        row(heading, some(&ids, |id| name(id, context)));
-                    }
+        let mut differences = |heading: [&Sentence<0>; 2],
+                               was: &[String],
+                               is: &[String],
+                               name: fn(&str, &Context<'_>) -> String| {
+            for (heading, ids) in heading.into_iter().zip([without(was, is), without(is, was)]) {
+                if !ids.is_empty() {
+                    row(heading, some(&ids, |id| name(id, context)));
                 }
-            };
+            }
+        };
         let by_id = |id: &str, _: &Context<'_>| plain::name(id);
-        let practices = ["Practices back", "Practices newly affected"];
+        let practices = [&sentences::ROW_PRACTICES_BACK, &sentences::ROW_PRACTICES_NEWLY_AFFECTED];
         differences(practices, &before.practices, &event.practices, by_id);
-        let services = ["Services back", "Services newly affected"];
+        let services = [&sentences::ROW_SERVICES_BACK, &sentences::ROW_SERVICES_NEWLY_AFFECTED];
         differences(services, &before.services, &event.services, |id, context| {
             phrases::service_name(id, context.estate)
         });
@@ -114,8 +117,13 @@ fn steps(
     steps.sort_by_key(|(at, _)| *at);
     let steps: Vec<String> = steps.into_iter().map(|(_, step)| step).collect();
     let earlier = steps.len().saturating_sub(STEPS_MAX);
-    let first = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    let first = left_out(earlier, context);
     first.into_iter().chain(steps.into_iter().skip(earlier)).collect()
+}
+
+/// How many lines there is no room for; `None`: there is room for all.
+fn left_out(earlier: usize, context: &Context<'_>) -> Option<String> {
+    (earlier > 0).then(|| context.more(&format!("{earlier} earlier ones"), "linewatch why"))
 }
 
 /// What was done before a reader heard of it: the last of it.
@@ -123,7 +131,7 @@ fn done_before(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<
     let known = |fix: &&Fix| fix.said_at <= notice.due;
     let fixes: Vec<&Fix> = context.fixes.iter().filter(known).collect();
     let earlier = fixes.len().saturating_sub(FIXES_SHOWN);
-    let more = (earlier > 0).then(|| format!("{earlier} earlier ones: see linewatch why"));
+    let more = left_out(earlier, context);
     let items = fixes.into_iter().skip(earlier).map(|fix| done(fix, notice, context, say));
     let items: Vec<String> = more.into_iter().chain(items).collect();
     (!items.is_empty()).then(|| Block::list(Part::Steps, say.plain(&sentences::FIX_HEADING), items))

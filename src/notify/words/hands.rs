@@ -160,7 +160,8 @@ fn escalation(
         .collect();
     let more = told.len().saturating_sub(TOLD_NAMED_MAX);
     if more > 0 {
-        items.push(format!("and {more} more: see linewatch outbox {}", plain::name(&notice.incident)));
+        let outbox = format!("linewatch outbox {}", plain::name(&notice.incident));
+        items.push(context.more(&format!("and {more} more"), &outbox));
     }
     if !items.is_empty() {
         blocks.push(Block::list(Part::Told, say.plain(&sentences::ESCALATION_TOLD_HEADING), items));
@@ -172,11 +173,10 @@ fn escalation(
     } else {
         &sentences::ESCALATION_TAKE_IT_ON
     };
-    let mut todo = vec![
-        say.plain(&sentences::ESCALATION_ASK_THOSE_WHO_WERE_TOLD),
-        say.plain(take_it_on),
-        say.plain(&sentences::ESCALATION_SAY_THAT_YOU_HAVE_IT),
-    ];
+    let mut todo = vec![say.plain(&sentences::ESCALATION_ASK_THOSE_WHO_WERE_TOLD), say.plain(take_it_on)];
+    if context.link.is_some() || !context.is_of_exercise() {
+        todo.push(say.plain(&sentences::ESCALATION_SAY_THAT_YOU_HAVE_IT));
+    }
     todo.extend(hands.next.map(|next| {
         say.with(&sentences::ESCALATION_NEXT_ARE_TOLD_AT, [clock(next, notice, context).into()])
     }));
@@ -196,6 +196,10 @@ fn how(context: &Context<'_>, as_well: bool, say: &Say<'_>) -> Option<Block> {
         return Some(Block::link(Part::Reply, say.plain(text), say.plain(&sentences::HANDS_I_HAVE_IT), url));
     }
     next_is_known(context).then(|| {
+        if context.is_of_exercise() {
+            let text = say.plain(&sentences::HANDS_NO_LINK_IN_AN_EXERCISE);
+            return Block::paragraph(Part::Reply, text);
+        }
         let text = if as_well {
             &sentences::HANDS_SAY_SO_BY_COMMAND_AS_WELL
         } else {

@@ -41,17 +41,27 @@ struct Letter<'a> {
 
 impl Letter<'_> {
     fn opening(&self) -> Draft {
-        let since = self.clock(self.context.event.since);
-        let began = self.say.with(&sentences::MANAGER_BEGAN, [since.into(), self.others().into()]);
+        let since = self.clock(self.since()).into();
+        let began = if self.context.told_again {
+            let values = [self.place.as_str().into(), since, self.others().into()];
+            self.say.with(&sentences::MANAGER_BEGAN_AGAIN, values)
+        } else {
+            self.say.with(&sentences::MANAGER_BEGAN, [since, self.others().into()])
+        };
         self.fault(&sentences::MANAGER_SUBJECT, &sentences::MANAGER_TITLE, began)
     }
 
     /// The same again at the time that was promised, so that nobody wonders whether they are forgotten.
     fn update(&self) -> Draft {
-        let began = self.context.event.since;
+        let began = self.since();
         let (since, lasts) = (self.clock(began), plain::length(began, self.notice.due));
-        let values = [since.into(), lasts.into(), self.others().into()];
-        let began = self.say.with(&sentences::MANAGER_GOES_ON, values);
+        let (since, lasts, others) = (since.into(), lasts.into(), self.others().into());
+        let began = if self.context.told_again {
+            let place = self.place.as_str().into();
+            self.say.with(&sentences::MANAGER_GOES_ON_AGAIN, [place, since, lasts, others])
+        } else {
+            self.say.with(&sentences::MANAGER_GOES_ON, [since, lasts, others])
+        };
         self.fault(&sentences::MANAGER_SUBJECT_AGAIN, &sentences::MANAGER_TITLE_AGAIN, began)
     }
 
@@ -60,7 +70,7 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let say = self.say;
-        let since = self.clock(event.since);
+        let since = self.clock(self.since());
         let reach =
             Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
         let mut blocks =
@@ -126,9 +136,15 @@ impl Letter<'_> {
         let event = self.context.event;
         let estate = self.context.estate;
         let say = self.say;
-        let (since, until) = (self.clock(event.since), self.clock(event.at));
-        let lasted = plain::length(event.since, event.at);
-        let began = say.with(&sentences::MANAGER_IS_OVER, [since.into(), until.into(), lasted.into()]);
+        let hit = self.since();
+        let (since, until) = (self.clock(hit).into(), self.clock(event.at).into());
+        let lasted = plain::length(hit, event.at).into();
+        let began = if self.context.told_again {
+            let place = self.place.as_str().into();
+            say.with(&sentences::MANAGER_IS_OVER_AGAIN, [place, since, until, lasted])
+        } else {
+            say.with(&sentences::MANAGER_IS_OVER, [since, until, lasted])
+        };
         let mut blocks = vec![Block::paragraph(Part::Began, began)];
         let open = self.context.open.iter().map(AsRef::as_ref);
         let others = open.filter(|other: &&Event| other.incident != event.incident);
@@ -149,7 +165,7 @@ impl Letter<'_> {
             blocks.push(Block::list(Part::CatchUp, heading, catch_up));
         }
         let passed = &sentences::MANAGER_DEADLINES_PASSED_HEADING;
-        blocks.extend(self.deadlines(passed, event.since, event.at));
+        blocks.extend(self.deadlines(passed, hit, event.at));
         let next = match event.event {
             EventKind::Changed if event.practices.is_empty() => &sentences::MANAGER_WE_WATCH_WHETHER_IT_STAYS,
             EventKind::Changed => &sentences::MANAGER_OTHERS_STILL_WAIT,
@@ -249,6 +265,11 @@ impl Letter<'_> {
             [since, &plain::name(&practice.name), &plain::name(id), &fault, &plain::name(&event.incident)];
         let what = vec![call, say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from))];
         Some(Block::section(Part::Call, say.plain(&sentences::MANAGER_CALL_HEADING), what))
+    }
+
+    /// Since when the reader is hit, or was.
+    fn since(&self) -> At {
+        self.context.since(self.practices)
     }
 
     /// How many others have it too.

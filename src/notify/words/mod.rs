@@ -44,7 +44,7 @@ use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
-use crate::incident::Event;
+use crate::incident::{Event, EventKind, is_of_exercise};
 use crate::time::At;
 use part::{Block, Part};
 use sentences::Say;
@@ -68,6 +68,8 @@ pub struct Context<'a> {
     pub earlier: &'a [Event],
     /// When what the reader last got about the incident was said ([`Event::at`]); `None`: they got nothing yet, or it isn't known.
     pub last_told: Option<At>,
+    /// The reader had been told that it was over, and is hit once more.
+    pub told_again: bool,
     /// What people say that they did about it, by the time at which it was done; nothing in letters that don't speak of it.
     pub fixes: &'a [Fix],
     /// The last events of all open incidents, so that nothing is said to answer that another fault has hit.
@@ -86,6 +88,45 @@ pub struct Context<'a> {
     pub hands: Option<&'a Hands>,
     /// By which the reader says that they have it, or have read of it.
     pub link: Option<&'a str>,
+}
+
+impl Context<'_> {
+    /// Whether the incident was made up for an exercise: no hub that its readers can ask knows of it.
+    fn is_of_exercise(&self) -> bool {
+        is_of_exercise(&self.event.incident)
+    }
+
+    /// Since when these practices are hit, or were until the event. Where they had been told that it was over, not since when the
+    /// incident goes on: that others were hit meanwhile is nothing to them.
+    fn since(&self, practices: &[String]) -> At {
+        let whole = self.event.since;
+        // Without the beginning nothing is known of anybody's own.
+        let begins = self.earlier.first().unwrap_or(self.event);
+        if !self.told_again || begins.event != EventKind::Opened {
+            return whole;
+        }
+        let mut hit: Option<&Event> = None;
+        for event in self.earlier.iter().chain([self.event]) {
+            let is_hit = event.event != EventKind::Resolved
+                && event.practices.iter().any(|practice| practices.contains(practice));
+            match hit {
+                None if is_hit => hit = Some(event),
+                Some(_) if !is_hit && event.at < self.event.at => hit = None,
+                _ => {}
+            }
+        }
+        match hit {
+            // They were hit from its beginning, of which more is known by now.
+            Some(event) if event.event == EventKind::Opened => whole,
+            Some(event) => event.at,
+            None => whole,
+        }
+    }
+
+    /// What a letter has no room for, and where it is: `3 earlier ones: see linewatch why`.
+    fn more(&self, what: &str, place: &str) -> String {
+        if self.is_of_exercise() { what.to_owned() } else { format!("{what}: see {place}") }
+    }
 }
 
 /// Finds the words for a notice.

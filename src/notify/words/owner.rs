@@ -3,7 +3,7 @@
 use minijinja::value::Value;
 
 use super::part::{Block, Part};
-use super::sentences::{self, Say};
+use super::sentences::{self, Say, Sentence};
 use super::staff::{causes_of, evidence, more, percent};
 use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
 use crate::estate::Component;
@@ -71,19 +71,31 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
     if is_asked {
         blocks.extend(hands::for_owners(context, notice.due, say));
     }
-    blocks.push(Block::facts(Part::Verdict, "The fault", fault(notice, context, &names, say)));
+    blocks.push(Block::facts(
+        Part::Verdict,
+        say.plain(&sentences::OWNER_FAULT_HEADING),
+        fault(notice, context, &names, say),
+    ));
     if is_asked {
         blocks.extend(changes::since_last_message(notice, context, say));
-        blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
+        blocks.push(Block::facts(
+            Part::Evidence,
+            say.plain(&sentences::STAFF_EVIDENCE_HEADING),
+            evidence(event, say),
+        ));
         blocks.push(Block::paragraph(Part::Sentence, plain::sentences(&event.sentence)));
         if !event.alternatives.is_empty() {
             let other = event.alternatives.iter();
             let rows =
                 other.map(|other| (causes_of(&other.cause, context), percent(other.probability))).collect();
-            blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
+            blocks.push(Block::facts(
+                Part::Alternatives,
+                say.plain(&sentences::STAFF_ALTERNATIVES_HEADING),
+                rows,
+            ));
         }
-        blocks.extend(acquitted(context));
-        blocks.extend(practices(context));
+        blocks.extend(acquitted(context, say));
+        blocks.extend(practices(context, say));
     }
     Draft {
         subject: subject_of(
@@ -107,26 +119,32 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
 fn fault(notice: &Notice, context: &Context<'_>, names: &str, say: &Say<'_>) -> Vec<(String, String)> {
     let (event, estate) = (context.event, context.estate);
     let zone = &estate.icb.timezone;
-    let row = |name: &str, value: String| (name.to_owned(), value);
+    let row = |name: &Sentence<0>, value: String| (say.plain(name), value);
     let severity = Severity::of_all(context.earlier.iter().chain([event]), estate);
     let mut rows = vec![
-        row("Our reference", plain::name(&event.incident)),
-        row("Component", names.to_owned()),
-        row("Cause", causes_of(&event.cause, context)),
-        row("Probability", percent(event.probability)),
-        row("Severity", severity.to_string()),
-        row("Symptom", format!("{} ({})", phrases::how(event.signature, say), event.signature.as_str())),
-        row("Network", phrases::network(event, estate)),
-        row("Since", format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
+        row(&sentences::ROW_OUR_REFERENCE, plain::name(&event.incident)),
+        row(&sentences::ROW_COMPONENT, names.to_owned()),
+        row(&sentences::ROW_CAUSE, causes_of(&event.cause, context)),
+        row(&sentences::ROW_PROBABILITY, percent(event.probability)),
+        row(&sentences::ROW_SEVERITY, severity.to_string()),
+        row(
+            &sentences::ROW_SYMPTOM,
+            format!("{} ({})", phrases::how(event.signature, say), event.signature.as_str()),
+        ),
+        row(&sentences::ROW_NETWORK, phrases::network(event, estate)),
+        row(&sentences::ROW_SINCE, format!("{} ({})", plain::day_and_clock(event.since, zone), event.since)),
     ];
     if notice.kind == NoticeKind::Back {
-        rows.push(row("Until", format!("{} ({})", plain::day_and_clock(event.at, zone), event.at)));
+        rows.push(row(
+            &sentences::ROW_UNTIL,
+            format!("{} ({})", plain::day_and_clock(event.at, zone), event.at),
+        ));
     }
     rows
 }
 
 /// What speaks for what lies elsewhere: the networks that this fault doesn't touch.
-fn acquitted(context: &Context<'_>) -> Option<Block> {
+fn acquitted(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let (event, estate) = (context.event, context.estate);
     let hit = event.network.as_ref()?;
     let others: Vec<String> = estate
@@ -146,16 +164,18 @@ fn acquitted(context: &Context<'_>) -> Option<Block> {
     if !others.is_empty() {
         items.push(format!("No incident is open on {}.", plain::and(&others)));
     }
-    (!items.is_empty()).then(|| Block::list(Part::Acquitted, "What speaks against another cause", items))
+    (!items.is_empty()).then(|| {
+        Block::list(Part::Acquitted, say.plain(&sentences::OWNER_AGAINST_ANOTHER_CAUSE_HEADING), items)
+    })
 }
 
-fn practices(context: &Context<'_>) -> Option<Block> {
+fn practices(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let ids = &context.event.practices;
     let shown = &ids[..ids.len().min(PRACTICES_LISTED_MAX)];
     let names = phrases::practice_names(shown, context.estate);
     let mut items: Vec<String> =
         shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-    items.extend(more(ids.len(), PRACTICES_LISTED_MAX));
-    let heading = format!("Practices affected: {}", ids.len());
+    items.extend(more(ids.len(), PRACTICES_LISTED_MAX, context));
+    let heading = say.with(&sentences::STAFF_PRACTICES_HEADING, [ids.len().into()]);
     (!items.is_empty()).then(|| Block::list(Part::Practices, heading, items))
 }

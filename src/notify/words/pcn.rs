@@ -14,7 +14,8 @@ const NAMED_MAX: usize = 100;
 pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>, say: &Say<'_>) -> Draft {
     let (event, estate) = (context.event, context.estate);
     let zone = &estate.icb.timezone;
-    let since = plain::clock(event.since, notice.due, zone);
+    let hit = context.since(practices);
+    let since = plain::clock(hit, notice.due, zone);
     let practices = &practices[..practices.len().min(NAMED_MAX)];
     let count = || Value::from(format!("{} of your practices", practices.len()));
     let names = phrases::practice_names(practices, estate);
@@ -22,14 +23,18 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
     let list = |heading: &Sentence<0>| {
         let mut items: Vec<String> =
             practices.iter().zip(&names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-        items.extend(more(practices.len(), NAMED_MAX));
+        items.extend(more(practices.len(), NAMED_MAX, context));
         Block::list(Part::Practices, say.plain(heading), items)
     };
     let (subject, title, blocks) = match notice.kind {
         NoticeKind::Back => {
             let says = phrases::says_again(event, estate, say);
-            let length = plain::length(event.since, event.at);
-            let lasted = say.with(&sentences::PCN_LASTED, [length.into()]);
+            let length = plain::length(hit, event.at);
+            let lasted = if context.told_again {
+                say.with(&sentences::PCN_LASTED_AGAIN, [since.as_str().into(), length.into()])
+            } else {
+                say.with(&sentences::PCN_LASTED, [length.into()])
+            };
             let blocks =
                 vec![Block::paragraph(Part::Sentence, lasted), list(&sentences::PCN_WERE_HIT_HEADING)];
             let title = say.with(&sentences::PCN_TITLE, [says.into(), count()]);
@@ -50,8 +55,9 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
             } else {
                 &sentences::PCN_SUBJECT
             };
+            let began = if context.told_again { &sentences::PCN_BEGAN_AGAIN } else { &sentences::PCN_BEGAN };
             let mut blocks = vec![
-                Block::paragraph(Part::Sentence, say.with(&sentences::PCN_BEGAN, [since.as_str().into()])),
+                Block::paragraph(Part::Sentence, say.with(began, [since.as_str().into()])),
                 list(&sentences::PCN_HIT_HEADING),
                 Block::section(
                     Part::Where,
@@ -59,7 +65,7 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
                     vec![phrases::where_it_is(event, estate, say)],
                 ),
             ];
-            blocks.extend(super::staff::services(context));
+            blocks.extend(super::staff::services(context, say));
             let mut next = hands::who_has_it_there(context, notice.due, say);
             next.extend([
                 say.plain(&sentences::PCN_MANAGERS_ARE_TOLD),

@@ -3,7 +3,7 @@
 use minijinja::value::Value;
 
 use super::part::{Block, Part};
-use super::sentences::{self, Say};
+use super::sentences::{self, Say, Sentence};
 use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
 use crate::incident::{Cause, Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
@@ -30,24 +30,36 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
     let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
     blocks.extend(remark(notice, context, say).map(|remark| Block::paragraph(Part::Remark, remark)));
     blocks.extend(hands::for_staff(notice, context, say));
-    blocks.push(Block::facts(Part::Verdict, "Verdict", verdict(context)));
-    blocks.push(Block::facts(Part::Evidence, "Evidence", evidence(event)));
+    blocks.push(Block::facts(
+        Part::Verdict,
+        say.plain(&sentences::STAFF_VERDICT_HEADING),
+        verdict(context, say),
+    ));
+    blocks.push(Block::facts(
+        Part::Evidence,
+        say.plain(&sentences::STAFF_EVIDENCE_HEADING),
+        evidence(event, say),
+    ));
     if !event.alternatives.is_empty() {
         let rows = event
             .alternatives
             .iter()
             .map(|other| (causes_of(&other.cause, context), percent(other.probability)))
             .collect();
-        blocks.push(Block::facts(Part::Alternatives, "What else it could be", rows));
+        blocks.push(Block::facts(
+            Part::Alternatives,
+            say.plain(&sentences::STAFF_ALTERNATIVES_HEADING),
+            rows,
+        ));
     }
     blocks.extend(changes::since_last_message(notice, context, say));
-    blocks.extend(services(context));
+    blocks.extend(services(context, say));
     blocks.extend(practices(context, say));
     if !context.refused.is_empty() {
         let mut items: Vec<String> =
             context.refused.iter().take(REFUSED_NAMED_MAX).map(|refused| plain::sentences(refused)).collect();
-        items.extend(more(context.refused.len(), REFUSED_NAMED_MAX));
-        let heading = "Managers whose address the mail server refused";
+        items.extend(more(context.refused.len(), REFUSED_NAMED_MAX, context));
+        let heading = say.plain(&sentences::STAFF_REFUSED_HEADING);
         blocks.push(Block::list(Part::Refused, heading, items));
     }
     let what = match (blind(event), event.is_cut_off()) {
@@ -65,19 +77,17 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
         ),
         title: say.with(&sentences::STAFF_TITLE, [say.plain(word), plain::or(&causes)].map(Value::from)),
         blocks,
-        footer: signature(
-            vec![
-                format!(
-                    "Incident {}, {}",
-                    plain::name(&event.incident),
-                    plain::day_and_clock(event.at, zone)
-                ),
-                format!("More: linewatch why {}", plain::name(&event.incident)),
-            ],
-            context.estate,
-            say,
-        ),
+        footer: signature(about(context), context.estate, say),
     }
+}
+
+/// Which incident it is, and where more of it is to be had.
+fn about(context: &Context<'_>) -> Vec<String> {
+    let event = context.event;
+    let incident = plain::name(&event.incident);
+    let when = plain::day_and_clock(event.at, &context.estate.icb.timezone);
+    let more = (!context.is_of_exercise()).then(|| format!("More: linewatch why {incident}"));
+    std::iter::once(format!("Incident {incident}, {when}")).chain(more).collect()
 }
 
 /// What staff should know or do beyond the verdict.
@@ -97,32 +107,35 @@ fn remark(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Option<Strin
     }
 }
 
-fn verdict(context: &Context<'_>) -> Vec<(String, String)> {
+fn verdict(context: &Context<'_>, say: &Say<'_>) -> Vec<(String, String)> {
     let event = context.event;
     let zone = &context.estate.icb.timezone;
-    let row = |name: &str, value: String| (name.to_owned(), value);
+    let row = |name: &Sentence<0>, value: String| (say.plain(name), value);
     let severity = Severity::of_all(context.earlier.iter().chain([event]), context.estate);
     let mut rows = vec![
-        row("Cause", causes_of(&event.cause, context)),
-        row("Probability", percent(event.probability)),
-        row("Severity", severity.to_string()),
+        row(&sentences::ROW_CAUSE, causes_of(&event.cause, context)),
+        row(&sentences::ROW_PROBABILITY, percent(event.probability)),
+        row(&sentences::ROW_SEVERITY, severity.to_string()),
     ];
     for component in event.cause.iter().filter_map(|cause| phrases::component(cause, context.estate)) {
         let told = [component.owner.as_deref(), component.contact.as_deref()];
         let told: Vec<String> = told.into_iter().flatten().map(plain::name).collect();
         if !told.is_empty() {
-            rows.push(row("Owner", format!("{} ({})", told.join(", "), plain::name(&component.name))));
+            rows.push(row(
+                &sentences::ROW_OWNER,
+                format!("{} ({})", told.join(", "), plain::name(&component.name)),
+            ));
         }
     }
     rows.extend([
-        row("Network", phrases::network(event, context.estate)),
-        row("Signature", event.signature.as_str().to_owned()),
-        row("Since", plain::day_and_clock(event.since, zone)),
-        row("Said at", plain::day_and_clock(event.at, zone)),
+        row(&sentences::ROW_NETWORK, phrases::network(event, context.estate)),
+        row(&sentences::ROW_SIGNATURE, event.signature.as_str().to_owned()),
+        row(&sentences::ROW_SINCE, plain::day_and_clock(event.since, zone)),
+        row(&sentences::ROW_SAID_AT, plain::day_and_clock(event.at, zone)),
     ]);
-    rows.extend(patients(context).map(|patients| row("Patients", patients)));
+    rows.extend(patients(context).map(|patients| row(&sentences::ROW_PATIENTS, patients)));
     if event.event == EventKind::Resolved {
-        rows.push(row("Lasted", plain::length(event.since, event.at)));
+        rows.push(row(&sentences::ROW_LASTED, plain::length(event.since, event.at)));
     }
     rows
 }
@@ -145,17 +158,14 @@ fn patients(context: &Context<'_>) -> Option<String> {
     }
 }
 
-pub(super) fn evidence(event: &Event) -> Vec<(String, String)> {
+pub(super) fn evidence(event: &Event, say: &Say<'_>) -> Vec<(String, String)> {
     let evidence = &event.evidence;
+    let fail = |name: &Sentence<0>, failing: u32, of: u32| {
+        (say.plain(name), format!("{failing} of {of} practices fail"))
+    };
     vec![
-        (
-            "Behind the cause".to_owned(),
-            format!("{} of {} practices fail", evidence.failing, evidence.behind),
-        ),
-        (
-            "Elsewhere".to_owned(),
-            format!("{} of {} practices fail", evidence.elsewhere_failing, evidence.elsewhere),
-        ),
+        fail(&sentences::ROW_BEHIND_THE_CAUSE, evidence.failing, evidence.behind),
+        fail(&sentences::ROW_ELSEWHERE, evidence.elsewhere_failing, evidence.elsewhere),
     ]
 }
 
@@ -183,10 +193,11 @@ pub(super) fn percent(probability: f64) -> String {
     }
 }
 
-pub(super) fn services(context: &Context<'_>) -> Option<Block> {
+pub(super) fn services(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let items: Vec<String> =
         context.event.services.iter().map(|id| phrases::service_name(id, context.estate)).collect();
-    (!items.is_empty()).then(|| Block::list(Part::Services, "Services affected", items))
+    (!items.is_empty())
+        .then(|| Block::list(Part::Services, say.plain(&sentences::STAFF_SERVICES_HEADING), items))
 }
 
 fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
@@ -198,8 +209,9 @@ fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {
     let names = phrases::practice_names(shown, context.estate);
     let mut items: Vec<String> =
         shown.iter().zip(names).map(|(id, name)| format!("{} {name}", plain::name(id))).collect();
-    items.extend(more(ids.len(), PRACTICES_NAMED_MAX));
-    let mut blocks = vec![Block::list(Part::Practices, format!("Practices affected: {}", ids.len()), items)];
+    items.extend(more(ids.len(), PRACTICES_NAMED_MAX, context));
+    let heading = say.with(&sentences::STAFF_PRACTICES_HEADING, [ids.len().into()]);
+    let mut blocks = vec![Block::list(Part::Practices, heading, items)];
     let silent = shown.iter().filter(|id| has_no_address(id, context)).count();
     if silent > 0 && !blind(context.event) {
         let text = say.with(&sentences::STAFF_WITHOUT_AN_ADDRESS, [silent.into(), shown.len().into()]);
@@ -212,6 +224,6 @@ fn has_no_address(id: &str, context: &Context<'_>) -> bool {
     context.estate.practice(id).is_some_and(|ix| context.estate.practices[ix.at()].email.is_empty())
 }
 
-pub(super) fn more(total: usize, shown: usize) -> Option<String> {
-    (total > shown).then(|| format!("and {} more: see the status page", total - shown))
+pub(super) fn more(total: usize, shown: usize, context: &Context<'_>) -> Option<String> {
+    (total > shown).then(|| context.more(&format!("and {} more", total - shown), "the status page"))
 }

@@ -5,6 +5,7 @@ mod grade;
 mod hands;
 mod routing;
 mod subjects;
+mod told_again;
 
 use std::time::Duration;
 
@@ -160,6 +161,7 @@ fn context<'a>(estate: &'a Estate, event: &'a Event) -> Context<'a> {
         event,
         earlier: &[],
         last_told: None,
+        told_again: false,
         fixes: &[],
         open: &[],
         staff_told: true,

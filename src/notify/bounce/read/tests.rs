@@ -57,6 +57,35 @@ fn postfix_exim_and_exchange_are_understood() {
 }
 
 #[test]
+fn a_reason_that_stands_in_words_alone_is_taken_from_there_and_no_other_is() {
+    let local = |words: &str| {
+        let text = sample!("exim").replace("Remote-MTA: dns; mx.g82002.example\r\n", "");
+        let text = text.replace("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n", "");
+        let (before, rest) = text.split_once("  manager@g82002.example\r\n").expect("the address");
+        let (_, after) = rest.split_once("\r\n\r\n").expect("an end");
+        format!("{before}{}\r\n\r\n{after}", words.replace('\n', "\r\n"))
+    };
+    let said_so = "bounced: 5.0.0 5.1.1 no such mailbox here, said by relay.icb.example";
+    assert_eq!(why(&local("  manager@g82002.example\n    5.1.1 no such\n    mailbox here")), said_so);
+    assert_eq!(why(&local("<Manager@G82002.example>:\n\t5.1.1 no such mailbox here")), said_so);
+    let other = "  jo@elsewhere.example\n    5.2.2 mailbox full\n\n  manager@g82002.example\n    5.1.1 no such mailbox here";
+    assert_eq!(why(&local(other)), said_so);
+    // Nobody's reason, and no address of anybody.
+    for nothing in [
+        "  manager@g82002.example",
+        "  jo@elsewhere.example\n    5.2.2 mailbox full",
+        "manager@g82002.example\nis gone",
+    ] {
+        assert_eq!(why(&local(nothing)), "bounced: 5.0.0, said by relay.icb.example", "{nothing}");
+    }
+    let masked = why(&local("  manager@g82002.example\n    jo@elsewhere.example is unknown"));
+    assert_eq!(masked, "bounced: 5.0.0 j***@elsewhere.example is unknown, said by relay.icb.example");
+    // What the report says itself counts.
+    let text = sample!("exim").replace("    550 5.1.1 no such user", "    another reason");
+    assert!(why(&text).ends_with("5.1.1 no such user, said by mx.g82002.example"), "{text}");
+}
+
+#[test]
 fn lines_may_end_as_unix_has_them_and_a_report_may_be_cut_off_behind_the_headers() {
     for text in [sample!("postfix"), sample!("exim"), sample!("exchange"), sample!("delayed")] {
         let whole = one(&text);

@@ -122,6 +122,36 @@ fn who_had_both_letters_is_told_when_it_hits_them_for_two_hours_on_end() {
 }
 
 #[test]
+fn what_waits_with_its_end_is_no_letter_that_tells_again() {
+    let (estate, staff, routing) = (estate(), Vec::new(), Routing::default());
+    let rules = Rules {
+        estate: &estate,
+        staff: &staff,
+        practices: PracticeNotices::Auto,
+        maintenance: &[],
+        mail: true,
+        update_every: None,
+        escalation: &[],
+        routing: &routing,
+    };
+    let mut ledger = Ledger::default();
+    let plan = |ledger: &mut Ledger, event: &Event| ledger.plan(event, &rules).notices;
+    // No mail server can be used, and both letters wait.
+    let opening = plan(&mut ledger, &event("1", 0, &["A"])).remove(0);
+    let end = plan(&mut ledger, &resolved("1", 20, Reason::Recovered)).remove(0);
+    assert!(!ledger.is_told_again(&opening) && !ledger.is_told_again(&end));
+    for letter in [&opening, &end] {
+        assert_eq!(ledger.leaves(letter, &event("1", 0, &["A"]), at(20), &rules), MayLeave::Now);
+        ledger.accepted(letter);
+    }
+    assert_eq!(plan(&mut ledger, &event("1", 60, &["A"])), []);
+    let again = ledger.remind(at(60 + 121), &rules).remove(0).notices.remove(0);
+    assert!(ledger.is_told_again(&again), "they had been told that it was over");
+    let end = plan(&mut ledger, &resolved("1", 240, Reason::Recovered)).remove(0);
+    assert!(ledger.is_told_again(&again) && ledger.is_told_again(&end), "though it is over once more");
+}
+
+#[test]
 fn whoever_has_heard_nothing_yet_is_told_when_it_begins_anew() {
     let night = MONDAY_TEN + 12 * 60;
     for restarts in [false, true] {

@@ -222,6 +222,11 @@ impl Story {
         self.passes(now, Ledger::tick)
     }
 
+    /// What another planned work leads to.
+    pub(super) fn replans(&mut self, now: At) -> Vec<Paced> {
+        self.passes(now, Ledger::replan)
+    }
+
     fn passes(&mut self, now: At, what: fn(&mut Ledger, At, &Rules<'_>) -> Vec<Paced>) -> Vec<Paced> {
         self.with_ledger(|ledger, paper, rules| {
             paper.send(ledger, rules, now);

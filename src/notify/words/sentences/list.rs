@@ -38,6 +38,9 @@ sentences! {
     MANAGER_CLOSING = "manager.closing" [Icb, Place] or nothing;
     MANAGER_BEGAN = "manager.began" [Since, Others];
     MANAGER_GOES_ON = "manager.goes_on" [Since, Length, Others];
+    MANAGER_BEGAN_AGAIN = "manager.began_again" [PlaceNamed, Since, Others];
+    MANAGER_GOES_ON_AGAIN = "manager.goes_on_again" [PlaceNamed, Since, Length, Others];
+    MANAGER_IS_OVER_AGAIN = "manager.is_over_again" [PlaceNamed, Since, Until, Length];
     MANAGER_IS_OVER = "manager.is_over" [Since, Until, Length];
     MANAGER_ANSWERS_HEADING = "manager.answers_heading" [];
     MANAGER_NOTHING_ANSWERS = "manager.nothing_answers" [];
@@ -87,6 +90,39 @@ sentences! {
     STAFF_TOLD_FOR_A_ROLE = "staff.told_for_a_role" [Role];
     STAFF_WITHOUT_AN_ADDRESS = "staff.without_an_address" [Count, Total];
 
+    STAFF_VERDICT_HEADING = "staff.verdict_heading" [];
+    STAFF_EVIDENCE_HEADING = "staff.evidence_heading" [];
+    STAFF_ALTERNATIVES_HEADING = "staff.alternatives_heading" [];
+    STAFF_SERVICES_HEADING = "staff.services_heading" [];
+    STAFF_PRACTICES_HEADING = "staff.practices_heading" [Count];
+    STAFF_REFUSED_HEADING = "staff.refused_heading" [];
+    STAFF_CHANGES_HEADING = "staff.changes_heading" [Time];
+    STAFF_STEPS_HEADING = "staff.steps_heading" [];
+
+    ROW_CAUSE = "row.cause" [];
+    ROW_PROBABILITY = "row.probability" [];
+    ROW_SEVERITY = "row.severity" [];
+    ROW_OWNER = "row.owner" [];
+    ROW_NETWORK = "row.network" [];
+    ROW_SIGNATURE = "row.signature" [];
+    ROW_SINCE = "row.since" [];
+    ROW_UNTIL = "row.until" [];
+    ROW_SAID_AT = "row.said_at" [];
+    ROW_PATIENTS = "row.patients" [];
+    ROW_LASTED = "row.lasted" [];
+    ROW_BEHIND_THE_CAUSE = "row.behind_the_cause" [];
+    ROW_ELSEWHERE = "row.elsewhere" [];
+    ROW_CAUSE_BEFORE = "row.cause_before" [];
+    ROW_SIGNATURE_BEFORE = "row.signature_before" [];
+    ROW_NETWORK_BEFORE = "row.network_before" [];
+    ROW_PRACTICES_BACK = "row.practices_back" [];
+    ROW_PRACTICES_NEWLY_AFFECTED = "row.practices_newly_affected" [];
+    ROW_SERVICES_BACK = "row.services_back" [];
+    ROW_SERVICES_NEWLY_AFFECTED = "row.services_newly_affected" [];
+    ROW_OUR_REFERENCE = "row.our_reference" [];
+    ROW_COMPONENT = "row.component" [];
+    ROW_SYMPTOM = "row.symptom" [];
+
     FIX_HEADING = "fix.heading" [];
     FIX_DONE = "fix.done" [Who, Fix];
     FIX_DONE_AND_SAID_LATER = "fix.done_and_said_later" [Who, Fix, Time];
@@ -100,6 +136,7 @@ sentences! {
     HANDS_SAY_SO_AS_WELL = "hands.say_so_as_well" [];
     HANDS_SAY_SO_BY_COMMAND = "hands.say_so_by_command" [Incident];
     HANDS_SAY_SO_BY_COMMAND_AS_WELL = "hands.say_so_by_command_as_well" [Incident];
+    HANDS_NO_LINK_IN_AN_EXERCISE = "hands.no_link_in_an_exercise" [];
     HANDS_I_HAVE_IT = "hands.i_have_it" [];
 
     ESCALATION_WHY_YOU = "escalation.why_you" [Icb, Since, Length];
@@ -122,6 +159,8 @@ sentences! {
     PCN_GREETING = "pcn.greeting" [Icb, Place] or nothing;
     PCN_CLOSING = "pcn.closing" [Icb, Place] or nothing;
     PCN_BEGAN = "pcn.began" [Since];
+    PCN_BEGAN_AGAIN = "pcn.began_again" [Since];
+    PCN_LASTED_AGAIN = "pcn.lasted_again" [Since, Length];
     PCN_LASTED = "pcn.lasted" [Length];
     PCN_HIT_HEADING = "pcn.hit_heading" [];
     PCN_WERE_HIT_HEADING = "pcn.were_hit_heading" [];
@@ -140,6 +179,9 @@ sentences! {
     OWNER_IS_OVER = "owner.is_over" [Icb, Length];
     OWNER_NO_SUCH_FAULT = "owner.no_such_fault" [];
     OWNER_NOT_YOURS = "owner.not_yours" [Cause];
+
+    OWNER_FAULT_HEADING = "owner.fault_heading" [];
+    OWNER_AGAINST_ANOTHER_CAUSE_HEADING = "owner.against_another_cause_heading" [];
 
     DIGEST_SUBJECT = "digest.subject" [Count, GoOn];
     DIGEST_TITLE = "digest.title" [Count, GoOn];

@@ -209,3 +209,44 @@ fn of_many_steps_the_last_are_told_and_of_many_practices_the_first_named() {
     assert!(told.contains("STEP BY STEP\n- 9 earlier ones: see linewatch why\n- 09:10:"), "{told}");
     assert_eq!(told.lines().filter(|line| line.starts_with("- 09:")).count(), 20, "{told}");
 }
+
+#[test]
+fn what_stands_before_each_fact_is_the_operators_to_change() {
+    let rows =
+        sentences::SHIPPED.split_once("[row]\n").expect("the labels").1.split_once("\n\n").expect("an end").0;
+    let labels: Vec<&str> =
+        rows.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    assert!(labels.len() > 20, "{labels:?}");
+    let own: Vec<String> = labels.iter().map(|key| format!("{key} = \"a label, {key}\"")).collect();
+    let own = format!("[row]\n{}\n", own.join("\n"));
+    let texts = Texts::read(&std::collections::BTreeMap::from([("sentences.toml", own)])).expect("sound");
+
+    let mut estate = estate();
+    estate.practices.iter_mut().for_each(|practice| practice.list_size = Some(9_800));
+    let owner = Audience::Owner { name: "ICB network team".to_owned() };
+    let [first, .., last] = story();
+    let events = [first, Event { services: vec!["emis".to_owned()], ..last }];
+    let end = over(firewall(), Reason::Recovered);
+    let opened = Event { practices: vec!["G82002/westfield".to_owned()], ..firewall() };
+    let letters = [
+        (Audience::Staff, NoticeKind::Update, &events[1], &events[..1]),
+        (Audience::Staff, NoticeKind::Update, &events[0], std::slice::from_ref(&opened)),
+        (Audience::Staff, NoticeKind::Back, &end, &[]),
+        (owner.clone(), NoticeKind::Opening, &events[0], &[]),
+        (owner, NoticeKind::Back, &end, &[]),
+    ];
+    let text: String = letters
+        .into_iter()
+        .map(|(audience, kind, event, earlier)| {
+            let last_told = earlier.first().map(|event| event.at);
+            let context = Context { earlier, last_told, ..context(&estate, event) };
+            letter(&notice(kind, audience, event), &context, &texts).expect("templates render").text
+        })
+        .collect();
+    for label in labels {
+        assert!(text.contains(&format!("\na label, {label}: ")), "{label} stands in no letter\n{text}");
+    }
+    let shipped =
+        ["\nCause", "\nProbability", "\nSince: ", "\nNetwork", "\nPractices back", "\nBehind the cause"];
+    assert!(shipped.iter().all(|label| !text.contains(label)), "{text}");
+}

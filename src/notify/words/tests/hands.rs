@@ -93,6 +93,36 @@ fn those_who_are_told_because_nobody_has_it_read_who_was_told_and_what_to_do() {
 }
 
 #[test]
+fn nobody_is_told_to_ask_a_hub_about_an_incident_that_it_never_had() {
+    let real = firewall();
+    let played = Event { incident: format!("exercise-{}", real.incident), ..real.clone() };
+    let refused: Vec<String> = (0..60).map(|n| format!("practice {n}")).collect();
+    let many = Hands {
+        told: (0..30).map(|_| told("chief@icb.example", "08:11", true)).collect(),
+        ..hands(Vec::new())
+    };
+    let mut commands = 0;
+    for event in [&real, &played] {
+        let estate = estate();
+        let context = Context { hands: Some(&many), refused: &refused, ..context(&estate, event) };
+        for kind in [NoticeKind::Opening, NoticeKind::Update, NoticeKind::Escalation, NoticeKind::Back] {
+            let notice = Notice { due: at("08:30"), ..notice(kind, Audience::Staff, event) };
+            let text = letter(&notice, &context, &Texts::shipped()).expect("templates render").text;
+            let is_asked = text.contains("Say that you have it") || text.contains("If you have it in hand");
+            if event.incident == played.incident {
+                let is_still_asked = is_asked || text.contains(": linewatch ") || text.contains(": see ");
+                assert!(!is_still_asked, "{kind:?}\n{text}");
+                let is_told_so = text.contains("This exercise has no link by which to say");
+                assert!(is_told_so || kind == NoticeKind::Back, "{kind:?}\n{text}");
+            } else {
+                commands += text.matches(": linewatch ").count() + text.matches(": see ").count();
+            }
+        }
+    }
+    assert!(commands > 8, "where it is real there are some: {commands}");
+}
+
+#[test]
 fn staff_read_whether_somebody_has_it_and_how_to_say_so() {
     let nobody = hands(Vec::new());
     let opening = write_with(NoticeKind::Opening, Audience::Staff, "08:12", Some(&nobody), Some(LINK));
