@@ -6,6 +6,7 @@
 //! When a server as a whole fails, it is left alone for a while, then one worker knocks; meanwhile its notices leave by
 //! the next outlet of the channel, where there is one. A notice that one way won't have leaves by the recipient's next. A mail that is put off or refused is that mail's affair alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,9 +26,9 @@ use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
-use super::words::{Context, Letter, digest, letter};
+use super::words::{Beside, Context, Letter, digest, letter};
 use crate::config::ExerciseSettings;
-use crate::incident::Event;
+use crate::incident::{Event, EventKind};
 use crate::store::Settlement;
 use crate::time::At;
 
@@ -120,7 +121,8 @@ impl Worker<'_> {
         let link = self.shared.link(&pending.notice, &pending.event, self.settings);
         let last_told = self.shared.last_told(&pending.notice).await;
         let fixes = self.shared.fixes(&pending.notice).await;
-        let before = Before { earlier: &earlier, last_told, fixes: &fixes };
+        let of_digest = self.shared.before_ends(&pending.notice).await;
+        let before = Before { earlier: &earlier, of_digest: &of_digest, last_told, fixes: &fixes };
         let done = match self.shared.letter_for(&pending, before, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
                 Carrier::Relay(relay) => self.mail(relay, &pending.notice, letter).await,
@@ -206,6 +208,8 @@ impl Worker<'_> {
 #[derive(Clone, Copy)]
 struct Before<'a> {
     earlier: &'a [Event],
+    /// The same of each incident that a digest tells the end of.
+    of_digest: &'a BTreeMap<String, Vec<Event>>,
     last_told: Option<At>,
     /// What was done about it, as far as the letter speaks of it.
     fixes: &'a [Fix],
@@ -223,6 +227,21 @@ impl Shared {
         }
     }
 
+    /// What was said of the incidents of a digest for people at practices before they ended; empty: it is none.
+    async fn before_ends(&self, notice: &Notice) -> BTreeMap<String, Vec<Event>> {
+        let mut before = BTreeMap::new();
+        if !matches!(notice.audience, Audience::Practices(_)) {
+            return before;
+        }
+        let told = self.ledger().digest(&notice.id).cloned().unwrap_or_default();
+        let ends = told.lines.into_iter().map(|line| line.event);
+        for end in ends.filter(|event| event.event == EventKind::Resolved) {
+            let earlier = self.earlier.than(&end, &self.store).await;
+            before.insert(end.incident.clone(), earlier.to_vec());
+        }
+        before
+    }
+
     /// What was done about a letter's incident. Managers' letters don't speak of it.
     async fn fixes(&self, notice: &Notice) -> Vec<Fix> {
         match notice.audience {
@@ -236,7 +255,7 @@ impl Shared {
     fn letter_for(
         &self,
         pending: &Pending,
-        Before { earlier, last_told, fixes }: Before<'_>,
+        Before { earlier, of_digest, last_told, fixes }: Before<'_>,
         link: Option<&str>,
         settings: &Settings,
     ) -> Result<Letter, String> {
@@ -271,7 +290,8 @@ impl Shared {
         let write = |texts: &Texts| match &told {
             Some(told) => {
                 let link = |line: &policy::Line| self.link_of(&line.event.incident, &line.person, settings);
-                digest(&pending.notice, told, link, &settings.estate, texts)
+                let beside = Beside { estate: &settings.estate, link, earlier: of_digest };
+                digest(&pending.notice, told, &beside, texts)
             }
             None => letter(&pending.notice, &context, texts),
         };

@@ -11,7 +11,7 @@ use super::link::LINK_PATH;
 use super::notice::{Audience, Notice, NoticeKind, NoticeState};
 use super::policy::{Ledger, Line, MayLeave, Paced, Rules, person};
 use super::words::texts::Texts;
-use super::words::{Context, Letter, digest, letter};
+use super::words::{Beside, Context, Letter, digest, letter};
 use crate::config::Deadline;
 use crate::incident::{Event, EventKind};
 use crate::time::At;
@@ -167,7 +167,17 @@ impl<'a> Rehearsal<'a> {
                 link: link.as_deref(),
             };
             let write = |texts: &Texts| match self.ledger.digest(&notice.id) {
-                Some(told) => digest(&notice, told, of_line, self.rules.estate, texts),
+                Some(told) => {
+                    let before = |line: &Line| {
+                        let other = |other: &&Event| {
+                            other.incident == line.event.incident && other.at < line.event.at
+                        };
+                        (line.event.incident.clone(), self.told.iter().filter(other).cloned().collect())
+                    };
+                    let earlier = told.lines.iter().map(before).collect();
+                    let beside = Beside { estate: self.rules.estate, link: of_line, earlier: &earlier };
+                    digest(&notice, told, &beside, texts)
+                }
                 None => letter(&notice, &context, texts),
             };
             // As the delivery does it: the shipped texts can always be filled.

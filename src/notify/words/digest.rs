@@ -1,10 +1,14 @@
-//! What was kept for later: each incident in a line, the ends of what the reader knows of first.
+//! What was kept for later: each incident in a line, the ends of what the reader knows of first; and, for people at practices, what to do
+//! meanwhile and what to catch up on.
+
+use std::collections::BTreeMap;
 
 use minijinja::value::Value;
 
 use super::part::{Block, Part};
+use super::reach::Service;
 use super::sentences::{self, Say};
-use super::{Draft, framed, phrases, plain, signature};
+use super::{Draft, framed, phrases, plain, reach, signature};
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::DIGEST_LINES_MAX;
@@ -15,13 +19,23 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
-pub(super) fn draft(
+/// What the words of a digest need besides what it tells.
+#[derive(Clone, Copy)]
+pub struct Beside<'a, L> {
+    pub estate: &'a Estate,
+    /// By which its reader says that they have one of its incidents, or have read of it.
+    pub link: L,
+    /// By incident: what was said of those that are over before their end.
+    pub earlier: &'a BTreeMap<String, Vec<Event>>,
+}
+
+pub(super) fn draft<L: Fn(&Line) -> Option<String>>(
     notice: &Notice,
     told: &Digest,
-    link: impl Fn(&Line) -> Option<String>,
-    estate: &Estate,
+    beside: &Beside<'_, L>,
     say: &Say<'_>,
 ) -> Draft {
+    let estate = beside.estate;
     let zone = &estate.icb.timezone;
     let all = told.lines.len() + usize::try_from(told.unnamed).unwrap_or(usize::MAX);
     let go_on = told.lines.iter().filter(|line| goes_on(line)).count();
@@ -46,6 +60,10 @@ pub(super) fn draft(
         let heading = say.plain(&sentences::MANAGER_MEANWHILE_HEADING);
         blocks.push(Block::list(Part::Meanwhile, heading, instead));
     }
+    let catch_up = catch_up(told, notice, estate, beside.earlier);
+    if !catch_up.is_empty() {
+        blocks.push(Block::list(Part::CatchUp, say.plain(&sentences::MANAGER_CATCH_UP_HEADING), catch_up));
+    }
     blocks.extend(told.lines.iter().filter(|line| goes_on(line)).filter_map(|line| {
         let incident = plain::name(&line.event.incident);
         let (text, label) = match &notice.audience {
@@ -63,7 +81,7 @@ pub(super) fn draft(
             }
         };
         let label = say.plain(label);
-        Some(Block::link(Part::Reply, text, label, &link(line)?))
+        Some(Block::link(Part::Reply, text, label, &(beside.link)(line)?))
     }));
     if go_on > 0 {
         let next = vec![say.plain(&sentences::DIGEST_NEXT_LETTER)];
@@ -127,18 +145,43 @@ fn instead(told: &Digest, notice: &Notice, estate: &Estate) -> Vec<String> {
     if !matches!(notice.audience, Audience::Practices(_)) {
         return Vec::new();
     }
-    let go_on = told.lines.iter().filter(|line| goes_on(line));
-    let mut items: Vec<String> = Vec::new();
-    for service in go_on.flat_map(|line| &line.event.services) {
-        let Some(ix) = estate.service(service) else { continue };
-        let service = &estate.services[ix.at()];
-        if let Some(instead) = &service.instead {
-            let item =
-                format!("{}: {}", plain::capital(&plain::name(&service.name)), plain::sentences(instead));
-            if !items.contains(&item) && items.len() < DIGEST_LINES_MAX {
-                items.push(item);
-            }
-        }
+    of_each(away(told, estate), |service| service.instead)
+}
+
+/// What people at practices catch up on now that services answer again: of all that was hit at theirs and isn't away with what goes on.
+fn catch_up(
+    told: &Digest,
+    notice: &Notice,
+    estate: &Estate,
+    earlier: &BTreeMap<String, Vec<Event>>,
+) -> Vec<String> {
+    if !matches!(notice.audience, Audience::Practices(_)) {
+        return Vec::new();
     }
+    let away: Vec<Service> = away(told, estate).collect();
+    let over = told.lines.iter().filter(|line| !goes_on(line));
+    let hit = over.flat_map(|line| {
+        let before = earlier.get(&line.event.incident).into_iter().flatten();
+        reach::ever_hit(estate, &line.practices, before.chain([&*line.event]))
+    });
+    of_each(hit.filter(|service| !away.contains(service)), |service| service.catch_up)
+}
+
+/// The services that what goes on keeps from answering.
+fn away<'a>(told: &'a Digest, estate: &'a Estate) -> impl Iterator<Item = Service> + use<'a> {
+    let go_on = told.lines.iter().filter(|line| goes_on(line));
+    let services = go_on.flat_map(|line| &line.event.services).filter_map(|id| estate.service(id));
+    services.map(|ix| reach::service(estate, ix))
+}
+
+/// A line of each service that there is something to say of, each once.
+fn of_each(services: impl Iterator<Item = Service>, says: impl Fn(Service) -> Option<String>) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for service in services {
+        let name = plain::capital(&service.name);
+        let item = says(service).map(|says| format!("{name}: {says}"));
+        items.extend(item.filter(|item| !items.contains(item)));
+    }
+    items.truncate(DIGEST_LINES_MAX);
     items
 }

@@ -46,6 +46,7 @@ use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind, is_of_exercise};
 use crate::time::At;
+pub use digest::Beside;
 use part::{Block, Part};
 use sentences::Say;
 use texts::{Reader, TextError, Texts};
@@ -147,21 +148,20 @@ pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<L
     finished(draft, notice, context.estate, say, texts)
 }
 
-/// Finds the words for a digest. `link`: by which its reader says that they have one of its incidents, or have read of it.
+/// Finds the words for a digest.
 ///
 /// # Errors
 ///
 /// As [`letter`]'s.
-pub fn digest(
+pub fn digest<L: Fn(&Line) -> Option<String>>(
     notice: &Notice,
     told: &Digest,
-    link: impl Fn(&Line) -> Option<String>,
-    estate: &Estate,
+    beside: &Beside<'_, L>,
     texts: &Texts,
 ) -> Result<Letter, TextError> {
     let say = texts.say();
-    let draft = digest::draft(notice, told, link, estate, &say);
-    finished(draft, notice, estate, say, texts)
+    let draft = digest::draft(notice, told, beside, &say);
+    finished(draft, notice, beside.estate, say, texts)
 }
 
 /// With the lines around it, laid out.

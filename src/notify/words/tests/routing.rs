@@ -1,5 +1,7 @@
 //! The letters to those who hear because of what they look after, and the digest.
 
+use std::collections::BTreeMap;
+
 use super::grade::{GRADE_MAX, grade};
 use super::*;
 use crate::notify::policy::{Became, Digest, Line};
@@ -64,7 +66,17 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
 fn written(digest_of: &Digest, audience: Audience) -> Letter {
     let mut notice = notice(NoticeKind::Digest, audience, &firewall());
     notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
-    digest(&notice, digest_of, |_| None, &estate(), &Texts::shipped()).expect("templates render")
+    written_for(&notice, digest_of, &estate(), &BTreeMap::new())
+}
+
+fn written_for(
+    notice: &Notice,
+    digest_of: &Digest,
+    estate: &Estate,
+    earlier: &BTreeMap<String, Vec<Event>>,
+) -> Letter {
+    let beside = Beside { estate, link: |_: &Line| None, earlier };
+    digest(notice, digest_of, &beside, &Texts::shipped()).expect("templates render")
 }
 
 fn said(digest_of: &Digest, audience: Audience) -> String {
@@ -108,6 +120,41 @@ fn a_digest_has_a_line_for_each_and_what_to_do() {
 }
 
 #[test]
+fn a_digest_says_what_to_catch_up_on_of_what_is_over_and_not_away_with_what_goes_on() {
+    let mut estate = estate();
+    estate.services[0].catch_up = Some("Look for replies.".to_owned());
+    estate.services[3].catch_up = Some("Enter the paper forms.".to_owned());
+    let [first, fourth] = [0, 3].map(|ix: usize| estate.services[ix].id.clone());
+    let notice = notice(NoticeKind::Digest, manager(), &firewall());
+    let hit = |number: u32, what: Became, services: &[&String]| {
+        let mut line = line(number, what, &["G82002"]);
+        let event =
+            Event { services: services.iter().map(|id| (*id).clone()).collect(), ..(*line.event).clone() };
+        line.event = Arc::new(event);
+        line
+    };
+    let said = |lines: Vec<Line>, earlier: &BTreeMap<String, Vec<Event>>| {
+        let told = Digest { lines, unnamed: 0, ..Digest::default() };
+        written_for(&notice, &told, &estate, earlier).text
+    };
+    // At its end nothing of it is hit; what was is known from before.
+    let end = hit(1, Became::Over, &[]);
+    assert!(!said(vec![end.clone()], &BTreeMap::new()).contains("CATCH UP"));
+    let before = Event { services: vec![first.clone(), fourth.clone()], ..firewall() };
+    let earlier = BTreeMap::from([(end.event.incident.clone(), vec![before])]);
+    let text = said(vec![end.clone()], &earlier);
+    assert!(text.contains("Look for replies.") && text.contains("Enter the paper forms."), "{text}");
+    let text = said(vec![end, hit(2, Became::New, &[&fourth])], &earlier);
+    assert!(text.contains("Look for replies.") && !text.contains("Enter the paper forms."), "{text}");
+    // What came and went while it was kept is to be caught up on as well, each once.
+    let went = [3, 4].map(|number| hit(number, Became::CameAndWent, &[]));
+    let before = || Event { services: vec![first.clone()], ..firewall() };
+    let earlier = went.iter().map(|line| (line.event.incident.clone(), vec![before()])).collect();
+    let text = said(went.to_vec(), &earlier);
+    assert_eq!(text.matches("Look for replies.").count(), 1, "{text}");
+}
+
+#[test]
 fn a_name_that_means_harm_means_none_in_any_of_them() {
     let mut estate = estate();
     estate.practices[0].name = "St James'\r\nBcc: everybody@b.example <script>alert(1)</script>".to_owned();
@@ -117,13 +164,7 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
         assert!(!letter.html.contains("<script>"), "{}", letter.html);
     }
     let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0, ..Digest::default() };
-    let letter = digest(
-        &notice(NoticeKind::Digest, manager(), &firewall()),
-        &told,
-        |_| None,
-        &estate,
-        &Texts::shipped(),
-    );
-    let letter = letter.expect("templates render");
+    let notice = notice(NoticeKind::Digest, manager(), &firewall());
+    let letter = written_for(&notice, &told, &estate, &BTreeMap::new());
     assert!(!letter.html.contains("<script>") && !letter.text.contains("\nBcc"), "{}", letter.text);
 }
