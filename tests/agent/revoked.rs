@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use linewatch::agent::clock;
 use linewatch::agent::workers::blank;
-use linewatch::correlate::{Correlator, Standing};
+use linewatch::correlate::{Away, Correlator, Standing};
 use linewatch::estate::Estate;
 use linewatch::observation::{BYE, Observation};
 use linewatch::segments::{Entry, Record};
@@ -75,8 +75,10 @@ async fn a_practice_whose_last_agent_was_revoked_is_unknown_for_hours_and_no_inc
     // The running hub says so at once.
     let practice = estate.practice("G82003").unwrap();
     let shown = picture.wait_for(|picture| {
-        let networks = picture.practices.get(practice.at()).map(|it| (it.last_heard, it.networks.clone()));
-        networks.is_some_and(|(heard, all)| heard.is_some() && all.iter().all(|it| *it == Standing::Unknown))
+        let own = picture.practices.get(practice.at());
+        own.is_some_and(|it| {
+            it.away == Some(Away::Goodbye) && it.networks.iter().all(|it| *it == Standing::Unknown)
+        })
     });
     drop(tokio::time::timeout(DEADLINE, shown).await.expect("it is unknown").unwrap());
     let status: Value =
