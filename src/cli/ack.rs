@@ -42,7 +42,7 @@ fn words(asked: &str, answer: &AckAnswer) -> String {
     };
     let others = match (answer.ended, answer.withdrawn) {
         (None, _) => "Nobody else will be asked to.".to_owned(),
-        (Some(ended), false) => format!("It is over since {ended}, so nobody is asked to any more."),
+        (Some(ended), false) => format!("It has been over since {ended}, so nobody is asked to any more."),
         (Some(ended), true) => {
             format!(
                 "It was withdrawn at {ended}: there was no such fault, and nobody is asked to do anything."

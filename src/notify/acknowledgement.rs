@@ -143,6 +143,7 @@ mod tests {
             ("<jo@icb.example>", "<j***@icb.example>"),
             ("Jo (jo@icb.example), on call", "Jo (j***@icb.example), on call"),
             ("a < b <c@d.example", "a < b <c***@d.example"),
+            ("Jo @ NHS Kent, @jo", "Jo @ NHS Kent, @jo"),
         ] {
             assert_eq!(name_of(written), Ok(Some(name.to_owned())), "{written}");
         }

@@ -322,7 +322,7 @@ pub fn anonymous(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in text.split_inclusive(is_edge) {
         let word = piece.trim_end_matches(is_edge);
-        if word.contains('@') {
+        if word.split_once('@').is_some_and(|(before, behind)| !before.is_empty() && !behind.is_empty()) {
             out.push_str(&masked(word));
         } else {
             out.push_str(word);

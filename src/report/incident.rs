@@ -118,6 +118,24 @@ pub struct Stretch {
     pub from_received: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_received: Option<Moment>,
+    /// It is cut off where the report's time begins, or ends: it began before, or goes on after it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub began_before: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub goes_on: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Stretch {
+    /// `began before, goes on`: what the report's time cuts off.
+    pub fn cut_off(&self) -> String {
+        let both = [(self.began_before, "began before"), (self.goes_on, "goes on")];
+        both.into_iter().filter(|(is_so, _)| *is_so).map(|(_, says)| says).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What changed, and who came back or was lost with it.
@@ -163,7 +181,7 @@ impl IncidentFigures {
                     named_ms: named.total_ms(),
                     services: costs
                         .iter()
-                        .map(|(of, cost)| service(ground, &story, (ix, *of), cost, &core, &work))
+                        .map(|(of, cost)| service(ground, &story, (ix, *of), (cost, cost), &core, &work))
                         .collect(),
                 }
             })
@@ -206,12 +224,12 @@ impl IncidentFigures {
     }
 }
 
-/// `work`: planned work that touches the practice.
+/// `whole`, `cost`: what it comes to, in all and in the report's time. `work`: planned work that touches the practice.
 pub(super) fn service(
     ground: &Ground<'_>,
     story: &Story<'_>,
     (practice, of): (PracticeIx, Measure),
-    cost: &Cost,
+    (whole, cost): (&Cost, &Cost),
     core: &Spans,
     work: &Spans,
 ) -> ServiceFigures {
@@ -228,10 +246,13 @@ pub(super) fn service(
         let received = ground.facts.received.get(&(practice, at));
         received.map(|received| Moment::new(*received, zone))
     };
-    let stretches = |spans: &Spans| -> Vec<Stretch> {
+    let stretches = |spans: &Spans, whole: &Spans| -> Vec<Stretch> {
+        let is_in = |at: At| !whole.clip(at, at.plus_millis(1)).is_empty();
         spans
             .iter()
             .map(|(from, to)| Stretch {
+                began_before: is_in(from.plus_millis(-1)),
+                goes_on: is_in(to) || story.state == State::Open && to >= story.to,
                 from: Moment::new(from, zone),
                 to: Moment::new(to, zone),
                 core_ms: core_of(&Spans::one(from, to)).total_ms(),
@@ -242,7 +263,8 @@ pub(super) fn service(
             .collect()
     };
     let hull = cost.no_answer.hull();
-    let goes_on = story.state == State::Open && hull.is_some_and(|(_, to)| to >= story.to);
+    let no_answer = stretches(&cost.no_answer, &whole.no_answer);
+    let goes_on = no_answer.last().is_some_and(|last| last.goes_on);
     ServiceFigures {
         id,
         name,
@@ -253,8 +275,8 @@ pub(super) fn service(
         no_answer_core_ms: core_of(&cost.no_answer).total_ms(),
         no_answer_planned_ms: cost.no_answer.and(work).total_ms(),
         not_measured_ms: cost.not_measured.total_ms(),
-        no_answer: stretches(&cost.no_answer),
-        not_measured: stretches(&cost.not_measured),
+        no_answer,
+        not_measured: stretches(&cost.not_measured, &whole.not_measured),
     }
 }
 

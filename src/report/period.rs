@@ -221,7 +221,7 @@ impl PeriodFigures {
             unmeasured: unmeasured_lines(ground, &window, filter),
             suppliers: suppliers(ground, &tolls, &window, filter),
             months: months(ground, &tolls, &window),
-            trend: of_period(ground, &tolls, filter, to),
+            trend: of_period(ground, &tolls, filter, (from, to)),
         }
     }
 }
@@ -278,13 +278,14 @@ fn practice_by_practice(
             }
             let mut any = Vec::new();
             for (measure, cost) in toll.story.costs(ground, named, &known, &gaps) {
-                let cost = cost.clip(window.from, window.to);
+                let whole = cost;
+                let cost = whole.clip(window.from, window.to);
                 if cost.no_answer.is_empty() && cost.not_measured.is_empty() {
                     continue;
                 }
                 if filter.practice.is_some() {
-                    let service =
-                        service(ground, &toll.story, (practice, measure), &cost, window.core, &work);
+                    let both = (&whole, &cost);
+                    let service = service(ground, &toll.story, (practice, measure), both, window.core, &work);
                     outages.push(OutageLine { incident: toll.story.first.incident.clone(), service });
                 }
                 let Cost { no_answer, not_measured: unknown } = cost;

@@ -79,31 +79,42 @@ impl<'a> Counts<'a> {
 }
 
 /// What came more than once, in the period or, where that is more, in the year until its end.
-pub(super) fn of_period(ground: &Ground<'_>, tolls: &[Toll<'_>], filter: &Filter, to: At) -> Vec<String> {
-    let causes = tolls.iter().filter_map(|toll| match toll.story.last.cause.as_slice() {
-        [one] => Some(one),
+pub(super) fn of_period(
+    ground: &Ground<'_>,
+    tolls: &[Toll<'_>],
+    filter: &Filter,
+    (from, to): (At, At),
+) -> Vec<String> {
+    let with_cause = tolls.iter().filter_map(|toll| match toll.story.last.cause.as_slice() {
+        [one] => Some((toll.story.first.at, one)),
         _ => None,
     });
-    let here = Counts::of(causes);
+    let here = Counts::of(with_cause.clone().map(|(_, cause)| cause));
+    // Which of the year one was that goes on from before, its own report says.
+    let begun = Counts::of(with_cause.filter(|(first, _)| *first >= from).map(|(_, cause)| cause));
     let year = to.plus_millis(-1).to_timestamp().to_zoned(ground.estate.icb.timezone.clone()).year();
-    // Of one practice alone, the year's others aren't its own.
-    let of_year = if filter.practice.is_none() { counted_in_year(ground, year, to) } else { Vec::new() };
+    // Of one practice or one supplier alone, the year's others aren't its own.
+    let is_of_all = filter.practice.is_none() && filter.supplier.is_none();
+    let of_year = if is_of_all { counted_in_year(ground, year, to) } else { Vec::new() };
     let so_far = Counts::of(of_year);
     let more = |of_year: Option<&usize>, count: usize| of_year.copied().filter(|of_year| *of_year > count);
     let kind_line = |(kind, count): (&&str, &usize)| match (*count, more(so_far.kinds.get(kind), *count)) {
         (1, None) => None,
-        (1, Some(n)) => Some(format!(
+        (1, Some(n)) if begun.kinds.contains_key(kind) => Some(format!(
             "1 incident had a {kind} as its cause, the {} of {year}, as far as the journal goes back.",
             ordinal(n)
         )),
         (count, None) => Some(format!("{count} incidents had a {kind} as their cause.")),
+        (1, Some(n)) => Some(format!(
+            "1 incident had a {kind} as its cause; in {year} it was {n} until then, as far as the journal goes back."
+        )),
         (count, Some(n)) => Some(format!(
             "{count} incidents had a {kind} as their cause; in {year} it was {n} until then, as far as the journal goes back."
         )),
     };
     let mut lines: Vec<String> = here.kinds.iter().filter_map(kind_line).collect();
     let with_year = here.same.iter().map(|(cause, count)| {
-        let of_year = more(so_far.same.get(cause), *count);
+        let of_year = more(so_far.same.get(cause), *count).filter(|_| begun.same.contains_key(cause));
         (*cause, *count, of_year)
     });
     let mut several: Vec<(&Cause, usize, Option<usize>)> =

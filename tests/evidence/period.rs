@@ -119,6 +119,14 @@ async fn of_one_practice_each_stretch_has_its_beginning_and_its_end() {
     let stretch = &cut.outages[0].service.no_answer[0];
     let times = (stretch.from.utc, stretch.to.utc);
     assert_eq!(times, (at("2026-03-16T12:08:00Z"), at("2026-03-16T12:09:00Z")));
+    // And what is cut off has neither begun nor ended there.
+    assert!(stretch.began_before && stretch.goes_on && cut.outages[0].service.to.is_none(), "{stretch:?}");
+    let csv = String::from_utf8(period_csv(&cut).expect("a table")).expect("text");
+    assert!(csv.contains("began before, goes on"), "{csv}");
+    let html = period_html(&year.ground(), &cut, &verified(year.folder.path(), None).await).expect("a page");
+    assert!(html.contains("<td>no answer (began before, goes on)</td>"), "{html}");
+    let whole = &march.outages[0].service.no_answer[0];
+    assert!(!whole.began_before && !whole.goes_on && march.outages[0].service.to.is_some(), "{whole:?}");
     // A report on everybody would have hundreds of thousands.
     let all = year.between(MARCH.0, MARCH.1, None);
     assert!(all.outages.is_empty());

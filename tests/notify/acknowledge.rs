@@ -442,7 +442,7 @@ async fn the_command_says_who_has_it() {
     let (exit, text) = bench.command(&["ack", id, "--as", "Al"]).await;
     assert_eq!(exit, 0);
     let said = format!(
-        "Al has taken 2026-03-16-1 on. It is over since {}, so nobody is asked to any more.",
+        "Al has taken 2026-03-16-1 on. It has been over since {}, so nobody is asked to any more.",
         ended.at
     );
     assert_eq!(text.trim(), said);

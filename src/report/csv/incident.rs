@@ -101,7 +101,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
                 service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
             let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
             for (what, span, goes_on) in no_answer.chain(unknown) {
-                let Stretch { from, to, core_ms, planned_ms, from_received, to_received } = span;
+                let Stretch { from, to, core_ms, planned_ms, from_received, to_received, .. } = span;
                 let row = Row {
                     practice: cell(&practice.id),
                     name: cell(&practice.name),

@@ -79,6 +79,7 @@ impl<'a> Row<'a> {
             incident: outage.incident.clone(),
             at: (span.from.utc.to_string(), &span.from.local),
             until: (span.to.utc.to_string(), &span.to.local),
+            detail: cell(&span.cut_off()),
             ..Self::default()
         };
         if what == NOT_MEASURED {

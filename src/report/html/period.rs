@@ -180,7 +180,10 @@ fn outage_lines(zone: &jiff::tz::TimeZone, outage: &OutageLine) -> Vec<Line> {
             local(span.to.utc, zone),
             span.to.utc.to_string(),
             outage.service.name.clone(),
-            what.to_owned(),
+            match span.cut_off() {
+                cut if cut.is_empty() => what.to_owned(),
+                cut => format!("{what} ({cut})"),
+            },
             outage.incident.clone(),
             minutes(span.to.utc.millis_since(span.from.utc)),
             minutes(span.core_ms),
