@@ -112,7 +112,7 @@ async fn a_digest_has_a_link_for_each_incident_that_goes_on() {
     config.acknowledgement.link = Some("https://linewatch.example/".parse().expect("a URL"));
     let (desk, _store, _dir) = desk(&config).await;
     // Beyond the hour's one message, which is the digest; so long ago that it is due as soon as all of this has been told.
-    let began = now().plus_millis(-1_800_000 + 5_000);
+    let began = now().plus_millis(-1_800_000 + 20_000);
     let earlier = |number: i64| {
         let at = began.plus_millis(number);
         Event { at, since: at, ..incident(number) }
