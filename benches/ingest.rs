@@ -265,6 +265,7 @@ async fn hub_process(folder: &Path) -> anyhow::Result<Child> {
 const STALL: Duration = Duration::from_millis(250);
 
 /// By how much a thread that only sleeps was late at worst: the machine itself stood still, and nobody's latency means anything.
+#[expect(clippy::disallowed_methods, reason = "what is measured is how late a plain thread wakes up")]
 fn watch_machine(stop: CancellationToken) -> std::thread::JoinHandle<Duration> {
     std::thread::spawn(move || {
         let tick = Duration::from_millis(10);

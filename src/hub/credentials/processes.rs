@@ -137,8 +137,8 @@ mod tests {
     fn a_word_that_was_overtaken_is_late() {
         let mut processes = Processes::default();
         let words = [("a", 0, 0), ("a", 2, 1), ("a", 1, 2), ("a", 2, 3), ("a", 3, 4)];
-        use Worth::{Late, New};
-        assert_eq!(worth(&mut processes, &words), [New, New, Late, New, New]);
+        let worth: Vec<bool> = worth(&mut processes, &words).iter().map(|it| *it == Worth::Late).collect();
+        assert_eq!(worth, [false, false, true, false, false]);
     }
 
     #[test]
@@ -233,8 +233,6 @@ mod tests {
 
     #[test]
     fn the_bounds_fit_how_often_agents_report() {
-        assert!(
-            AGENT_TWIN_HOLDS_FOR > Duration::from_secs(60) && AGENT_TWIN_SHOWN_FOR > AGENT_TWIN_HOLDS_FOR
-        );
+        assert!(AGENT_TWIN_HOLDS_FOR > Duration::from_mins(1) && AGENT_TWIN_SHOWN_FOR > AGENT_TWIN_HOLDS_FOR);
     }
 }
