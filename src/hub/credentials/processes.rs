@@ -20,6 +20,8 @@ pub struct Processes {
     /// Times that one of those was heard again since there was a new one, and when the last of them was.
     returns: u32,
     returned: At,
+    /// When the first of them was: whoever wasn't heard since has ended.
+    turns_since: At,
     /// The one that is let in, and when another was last refused.
     holder: Option<(String, At)>,
 }
@@ -74,6 +76,9 @@ impl Processes {
         } else {
             let is_apart = self.returned + AGENT_TWIN_SHOWN_FOR < at;
             (self.returns, self.returned) = (if is_apart { 1 } else { self.returns + 1 }, at);
+            if self.returns == 1 {
+                self.turns_since = at;
+            }
         }
         self.now = back;
         if self.returns < AGENT_TWIN_RETURNS {
@@ -81,7 +86,10 @@ impl Processes {
         }
         // Those that were heard in turns, of which the first stays.
         let all = self.now.iter().chain(&self.before);
-        let running = all.filter(|heard| at <= heard.last + AGENT_TWIN_HOLDS_FOR);
+        let running = all.filter(|heard| {
+            heard.id == process.id
+                || heard.last >= self.turns_since && at <= heard.last + AGENT_TWIN_HOLDS_FOR
+        });
         let first = running.min_by_key(|heard| heard.first).cloned();
         let Some(first) = first.filter(|first| first.id != process.id) else {
             self.holder = Some((process.id.clone(), at));
@@ -166,6 +174,18 @@ mod tests {
             [Worth::Twin, Worth::New]
         );
         assert_eq!(processes.twin(), None);
+    }
+
+    #[test]
+    fn one_that_has_ended_keeps_no_place_from_the_two_that_run() {
+        // It was stopped, its folder copied, and both started.
+        let mut processes = Processes::default();
+        let words = [("p", 0, 0), ("a", 0, 10), ("b", 0, 11), ("a", 1, 12), ("b", 1, 13)];
+        assert_eq!(worth(&mut processes, &words), [Worth::New; 5]);
+        assert_eq!(
+            worth(&mut processes, &[("a", 2, 14), ("b", 2, 15), ("a", 3, 16)]),
+            [Worth::New, Worth::Twin, Worth::New]
+        );
     }
 
     #[test]
