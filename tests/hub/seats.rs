@@ -82,6 +82,9 @@ async fn who_says_nothing_yields_and_a_request_of_somebody_known_never_does() {
     }
     let mut last = asks(address, "/").await;
     assert_eq!(answer(&mut last).await, "HTTP/1.1 200 OK");
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(DEADLINE, newcomers[0].read_to_end(&mut rest)).await;
+    drop(ended.expect("the first of them has been idle longest"));
     release.add_permits(2);
     for known in &mut known {
         assert_eq!(answer(known).await, "HTTP/1.1 200 OK", "it was never let go of");
