@@ -56,12 +56,12 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<String>,
     /// Asked again out of schedule.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reask: bool,
     /// Not the end of an asking: it has been silent for `ms`, several times as long as this check takes at its slowest, and so is
     /// the one that it was asked beside. What becomes of both follows. Until then nothing has failed, so `failure` is
     /// [`Failure::TooSlow`], and a reader who doesn't know this field takes it for no more than that.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
     /// Where packets of this check's kind stopped, traced while it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,11 +70,6 @@ pub struct Observation {
 
 fn yes() -> bool {
     true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl Observation {

@@ -2,8 +2,8 @@
 //!
 //! Whoever opens connections and says nothing would otherwise keep everybody out for as long as each of them may be idle. So the one over
 //! which nothing has happened for longest yields: first among those who haven't shown who they are, whatever they have begun to say, then
-//! among those who have and wait for nothing. A request of somebody who is known is never cut off by it. The same holds within the share of
-//! one source.
+//! among those who have and wait for nothing. A request of somebody who is known isn't cut off by it until its answer
+//! has begun to leave. The same holds within the share of one source.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -121,7 +121,7 @@ pub const REFUSAL_TOLD_CHARS_MAX: usize = 240;
 
 /// Times in turn that a process must be heard after another had taken its agent's place, until both are taken to run. One may be heard after
 /// it has ended, as what it said last can be under way for a while, and then the one that runs is heard again: that is two.
-pub const AGENT_TWIN_RETURNS: u32 = 3;
+pub const AGENT_TWIN_RETURNS: usize = 3;
 
 /// Of two processes with one identity, the first is waited for as long as this: four times as long as an agent may be silent. Then it has
 /// ended, and the other takes its place.

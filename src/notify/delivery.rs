@@ -6,7 +6,6 @@
 //! When a server as a whole fails, it is left alone for a while, then one worker knocks; meanwhile its notices leave by
 //! the next outlet of the channel, where there is one. A notice that one way won't have leaves by the recipient's next. A mail that is put off or refused is that mail's affair alone.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use super::queue::Pending;
 use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
-use super::words::{Beside, Context, Letter, digest, letter};
+use super::words::{Beside, Context, Histories, Letter, digest, letter};
 use crate::config::ExerciseSettings;
 use crate::incident::{Event, EventKind};
 use crate::store::Settlement;
@@ -209,7 +208,7 @@ impl Worker<'_> {
 struct Before<'a> {
     earlier: &'a [Event],
     /// The same of each incident that a digest tells the end of.
-    of_digest: &'a BTreeMap<String, Vec<Event>>,
+    of_digest: &'a Histories,
     last_told: Option<At>,
     /// What was done about it, as far as the letter speaks of it.
     fixes: &'a [Fix],
@@ -228,8 +227,8 @@ impl Shared {
     }
 
     /// What was said of the incidents of a digest for people at practices before they ended; empty: it is none.
-    async fn before_ends(&self, notice: &Notice) -> BTreeMap<String, Vec<Event>> {
-        let mut before = BTreeMap::new();
+    async fn before_ends(&self, notice: &Notice) -> Histories {
+        let mut before = Histories::new();
         if !matches!(notice.audience, Audience::Practices(_)) {
             return before;
         }
@@ -237,7 +236,7 @@ impl Shared {
         let ends = told.lines.into_iter().map(|line| line.event);
         for end in ends.filter(|event| event.event == EventKind::Resolved) {
             let earlier = self.earlier.than(&end, &self.store).await;
-            before.insert(end.incident.clone(), earlier.to_vec());
+            before.insert(end.incident.clone(), earlier);
         }
         before
     }

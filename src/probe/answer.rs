@@ -71,7 +71,7 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<String>,
     /// The DNS answer over UDP was cut short, so that TCP was used.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub over_tcp: bool,
     /// The flags of the DNS answer: `aa`, `ra`, `ad`, …
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -132,11 +132,6 @@ pub struct Facts {
     pub egress: Option<EgressFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtp: Option<RtpFacts>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A name server's answer to EDNS.
@@ -280,7 +275,7 @@ pub struct PortFacts {
     /// Whether this is what must be.
     pub as_it_must: bool,
     /// The reflector doesn't listen there, so nothing can be said about the firewall.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unserved: bool,
     /// The router that says that it is prohibited, or that there is no way.
     #[serde(skip_serializing_if = "Option::is_none")]

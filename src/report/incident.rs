@@ -119,15 +119,10 @@ pub struct Stretch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_received: Option<Moment>,
     /// It is cut off where the report's time begins, or ends: it began before, or goes on after it.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub began_before: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_on: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl Stretch {

@@ -57,7 +57,7 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathState>,
     /// Not a report over the way that is used: a look whether this one works. `uplink` says which it is.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_look: bool,
     /// Which process of the agent says this, and in which order; `None`: an agent of before that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,11 +109,6 @@ impl PathState {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_none(count: &u64) -> bool {
     *count == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A network's name, in characters: an id of the configuration, or what stands before `=` in an agent's `--hub`.

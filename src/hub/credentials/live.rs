@@ -65,18 +65,18 @@ impl Live {
     /// taken down.
     pub fn hear(&mut self, mut state: State, network: Option<&str>, now: At) -> Worth {
         let process = state.process.as_ref();
-        let word = process.map_or(Worth::New, |process| self.processes.hear(process, now));
-        if word == Worth::Twin {
-            return word;
+        let worth = process.map_or(Worth::New, |process| self.processes.hear(process, now));
+        if worth == Worth::Twin {
+            return worth;
         }
         self.heard = self.heard.max(Some(now));
-        if word == Worth::Late
+        if worth == Worth::Late
             && let Some((at, before)) = &mut self.said
         {
             // What was said after it stands; the way that it came works nevertheless.
             *at = (*at).max(now);
             before.heard(network, now);
-            return word;
+            return worth;
         }
         let ahead_ms = ahead_ms(&state, now);
         if is_off(ahead_ms) {
@@ -89,10 +89,10 @@ impl Live {
             // Reports go on over another.
             state.uplink.clone_from(&before.state.uplink);
         }
-        let mut word_now = Word { state, heard_on: before.heard_on, clock_ahead_ms: Some(ahead_ms) };
-        word_now.heard(network, now);
-        (self.said, self.is_ours) = (Some((now, word_now)), true);
-        word
+        let mut word = Word { state, heard_on: before.heard_on, clock_ahead_ms: Some(ahead_ms) };
+        word.heard(network, now);
+        (self.said, self.is_ours) = (Some((now, word)), true);
+        worth
     }
 }
 

@@ -14,16 +14,14 @@ use crate::uplink::message::Process;
 /// What has been heard of an agent's processes.
 #[derive(Debug, Clone, Default)]
 pub struct Processes {
+    /// The one that is let in.
     now: Option<Heard>,
     /// Whose place was taken, the last one last.
     before: Vec<Heard>,
-    /// Times that one of those was heard again since there was a new one, and when the last of them was.
-    returns: u32,
-    returned: At,
-    /// When the first of them was: whoever wasn't heard since has ended.
-    turns_since: At,
-    /// The one that is let in, and when another was last refused.
-    holder: Option<(String, At)>,
+    /// When one of those was heard again, since there was a new one.
+    returns: Vec<At>,
+    /// When another was last refused, if two run.
+    refused: Option<At>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,60 +46,63 @@ pub enum Worth {
 impl Processes {
     /// One more word of a process came at `at`.
     pub fn hear(&mut self, process: &Process, at: At) -> Worth {
-        if let Some((holder, refused)) = &mut self.holder {
-            if *holder == process.id {
-                if *refused + AGENT_TWIN_SHOWN_FOR < at {
-                    *self = Self { now: self.now.take(), ..Self::default() };
-                }
-                return self.newest(process, at);
-            }
-            if self.now.as_ref().is_some_and(|now| at <= now.last + AGENT_TWIN_HOLDS_FOR) {
-                *refused = at;
+        let is_let_in = self.now.as_ref().is_some_and(|now| now.id == process.id);
+        if let Some(refused) = self.refused {
+            let holds = self.now.as_ref().is_some_and(|now| at <= now.last + AGENT_TWIN_HOLDS_FOR);
+            if !is_let_in && holds {
+                self.refused = Some(at);
                 return Worth::Twin;
             }
-            // The one that was let in is gone.
-            *self = Self::default();
+            // Either is gone: the one that was let in, or the other.
+            if !is_let_in || refused + AGENT_TWIN_SHOWN_FOR < at {
+                *self = Self { now: self.now.take().filter(|_| is_let_in), ..Self::default() };
+            }
+        } else if !is_let_in {
+            self.take_place(process, at);
+            if self.returns.len() >= AGENT_TWIN_RETURNS {
+                return self.tell_apart(process, at);
+            }
         }
-        if self.now.as_ref().is_some_and(|now| now.id == process.id) {
-            return self.newest(process, at);
-        }
+        self.newest(process, at)
+    }
+
+    /// A process is heard that isn't the last one: a new one, or one again whose place was taken.
+    fn take_place(&mut self, process: &Process, at: At) {
         let back = self.before.iter().position(|before| before.id == process.id);
         let back = back.map(|place| self.before.remove(place));
         self.before.extend(self.now.take());
-        if back.is_none() {
-            // What came late of one that ended is no sign of one that runs beside this one.
-            self.returns = 0;
-            let surplus = self.before.len().saturating_sub(AGENT_PROCESSES_REMEMBERED);
-            self.before.drain(..surplus);
-        } else {
-            let is_apart = self.returned + AGENT_TWIN_SHOWN_FOR < at;
-            (self.returns, self.returned) = (if is_apart { 1 } else { self.returns + 1 }, at);
-            if self.returns == 1 {
-                self.turns_since = at;
-            }
+        let surplus = self.before.len().saturating_sub(AGENT_PROCESSES_REMEMBERED);
+        self.before.drain(..surplus);
+        // What came late of one that ended is no sign of one that runs beside a new one.
+        let is_apart = self.returns.last().is_some_and(|last| *last + AGENT_TWIN_SHOWN_FOR < at);
+        if back.is_none() || is_apart {
+            self.returns.clear();
+        }
+        if back.is_some() {
+            self.returns.push(at);
         }
         self.now = back;
-        if self.returns < AGENT_TWIN_RETURNS {
+    }
+
+    /// Of those that were heard in turns the first stays. Who wasn't heard since the turns began has ended.
+    fn tell_apart(&mut self, process: &Process, at: At) -> Worth {
+        self.refused = Some(at);
+        let turns_since = self.returns.first().copied().unwrap_or(at);
+        let others = self
+            .before
+            .iter()
+            .filter(|heard| heard.last >= turns_since && at <= heard.last + AGENT_TWIN_HOLDS_FOR);
+        let first = self.now.iter().chain(others).min_by_key(|heard| heard.first).cloned();
+        if first.as_ref().is_none_or(|first| first.id == process.id) {
             return self.newest(process, at);
         }
-        // Those that were heard in turns, of which the first stays.
-        let all = self.now.iter().chain(&self.before);
-        let running = all.filter(|heard| {
-            heard.id == process.id
-                || heard.last >= self.turns_since && at <= heard.last + AGENT_TWIN_HOLDS_FOR
-        });
-        let first = running.min_by_key(|heard| heard.first).cloned();
-        let Some(first) = first.filter(|first| first.id != process.id) else {
-            self.holder = Some((process.id.clone(), at));
-            return self.newest(process, at);
-        };
-        (self.holder, self.now) = (Some((first.id.clone(), at)), Some(first));
+        self.now = first;
         Worth::Twin
     }
 
     /// When another process was last refused; `None`: there is one alone, as far as is known.
     pub fn twin(&self) -> Option<At> {
-        self.holder.as_ref().map(|(_, refused)| *refused)
+        self.refused
     }
 
     /// A word of the process that is heard now, or of one that takes its place.
@@ -124,11 +125,10 @@ impl Processes {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::{HEARTBEAT_EVERY, UPLINK_REFUSED_WAIT};
 
     const NOW: At = At::from_millis(1_773_644_400_000);
 
@@ -252,7 +252,8 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_fit_how_often_agents_report() {
-        assert!(AGENT_TWIN_HOLDS_FOR > Duration::from_mins(1) && AGENT_TWIN_SHOWN_FOR > AGENT_TWIN_HOLDS_FOR);
+    fn whoever_runs_is_heard_within_the_bounds() {
+        assert!(AGENT_TWIN_HOLDS_FOR >= HEARTBEAT_EVERY * 4, "the one that is let in");
+        assert!(AGENT_TWIN_SHOWN_FOR >= UPLINK_REFUSED_WAIT * 2, "the one that is refused");
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
-//! | `doubt.rs` | what of a spool was had from an agent that was revoked |
+//! | `doubt.rs` | what of a spool was had from an agent that passes nothing on |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
@@ -122,8 +122,8 @@ impl Intake {
     }
 
     /// Takes in a batch that has been judged. To be run to its end even when whoever sent it has gone: what is on the disk is never
-    /// handed on by anybody else. `is_let_in`: whether an agent's key is good now; `passes_on`:
-    /// whether its spool may be taken over.
+    /// handed on by anybody else. `is_let_in`: whether an agent's key is good now; `passes_on`: whether its spool may be
+    /// taken over.
     pub async fn take(
         &self,
         (who, spool_id, state): (&Who, &str, &State),

@@ -30,7 +30,7 @@ pub struct Spool {
     agent: String,
     /// Places at which it was damaged, as far as the journal says so.
     damages: u64,
-    /// What agents that were revoked said of it; `None`: nobody has looked yet.
+    /// What agents that pass nothing on said of it; `None`: nobody has looked yet.
     doubts: Option<Doubts>,
 }
 
@@ -91,7 +91,7 @@ impl Spool {
         &self.kept
     }
 
-    /// What agents that were revoked said of it; `None`: that isn't known yet.
+    /// What agents that pass nothing on said of it; `None`: that isn't known yet.
     pub fn doubts(&self) -> Option<&Doubts> {
         self.doubts.as_ref()
     }

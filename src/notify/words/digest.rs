@@ -2,6 +2,7 @@
 //! meanwhile and what to catch up on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::value::Value;
 
@@ -19,14 +20,17 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
+/// By incident: what was said of it before its end.
+pub type Histories = BTreeMap<String, Arc<[Event]>>;
+
 /// What the words of a digest need besides what it tells.
 #[derive(Clone, Copy)]
 pub struct Beside<'a, L> {
     pub estate: &'a Estate,
     /// By which its reader says that they have one of its incidents, or have read of it.
     pub link: L,
-    /// By incident: what was said of those that are over before their end.
-    pub earlier: &'a BTreeMap<String, Vec<Event>>,
+    /// Of those that are over.
+    pub earlier: &'a Histories,
 }
 
 pub(super) fn draft<L: Fn(&Line) -> Option<String>>(
@@ -149,19 +153,14 @@ fn instead(told: &Digest, notice: &Notice, estate: &Estate) -> Vec<String> {
 }
 
 /// What people at practices catch up on now that services answer again: of all that was hit at theirs and isn't away with what goes on.
-fn catch_up(
-    told: &Digest,
-    notice: &Notice,
-    estate: &Estate,
-    earlier: &BTreeMap<String, Vec<Event>>,
-) -> Vec<String> {
+fn catch_up(told: &Digest, notice: &Notice, estate: &Estate, earlier: &Histories) -> Vec<String> {
     if !matches!(notice.audience, Audience::Practices(_)) {
         return Vec::new();
     }
     let away: Vec<Service> = away(told, estate).collect();
     let over = told.lines.iter().filter(|line| !goes_on(line));
     let hit = over.flat_map(|line| {
-        let before = earlier.get(&line.event.incident).into_iter().flatten();
+        let before = earlier.get(&line.event.incident).map(AsRef::as_ref).unwrap_or_default().iter();
         reach::ever_hit(estate, &line.practices, before.chain([&*line.event]))
     });
     of_each(hit.filter(|service| !away.contains(service)), |service| service.catch_up)

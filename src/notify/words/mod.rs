@@ -46,7 +46,7 @@ use crate::config::Deadline;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind, is_of_exercise};
 use crate::time::At;
-pub use digest::Beside;
+pub use digest::{Beside, Histories};
 use part::{Block, Part};
 use sentences::Say;
 use texts::{Reader, TextError, Texts};

@@ -95,10 +95,7 @@ pub fn incident_csv(figures: &IncidentFigures) -> Result<Vec<u8>, csv::Error> {
     }
     for practice in &figures.practices {
         for service in &practice.services {
-            let last = service.no_answer.len().checked_sub(1);
-            let goes_on = |place: usize| service.to.is_none() && Some(place) == last;
-            let no_answer =
-                service.no_answer.iter().enumerate().map(|(at, span)| ("no answer", span, goes_on(at)));
+            let no_answer = service.no_answer.iter().map(|span| ("no answer", span, span.goes_on));
             let unknown = service.not_measured.iter().map(|span| ("not measured", span, false));
             for (what, span, goes_on) in no_answer.chain(unknown) {
                 let Stretch { from, to, core_ms, planned_ms, from_received, to_received, .. } = span;

@@ -1,7 +1,5 @@
 //! The letters to those who hear because of what they look after, and the digest.
 
-use std::collections::BTreeMap;
-
 use super::grade::{GRADE_MAX, grade};
 use super::*;
 use crate::notify::policy::{Became, Digest, Line};
@@ -66,15 +64,10 @@ fn line(number: u32, what: Became, practices: &[&str]) -> Line {
 fn written(digest_of: &Digest, audience: Audience) -> Letter {
     let mut notice = notice(NoticeKind::Digest, audience, &firewall());
     notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
-    written_for(&notice, digest_of, &estate(), &BTreeMap::new())
+    written_for(&notice, digest_of, &estate(), &Histories::new())
 }
 
-fn written_for(
-    notice: &Notice,
-    digest_of: &Digest,
-    estate: &Estate,
-    earlier: &BTreeMap<String, Vec<Event>>,
-) -> Letter {
+fn written_for(notice: &Notice, digest_of: &Digest, estate: &Estate, earlier: &Histories) -> Letter {
     let beside = Beside { estate, link: |_: &Line| None, earlier };
     digest(notice, digest_of, &beside, &Texts::shipped()).expect("templates render")
 }
@@ -133,15 +126,15 @@ fn a_digest_says_what_to_catch_up_on_of_what_is_over_and_not_away_with_what_goes
         line.event = Arc::new(event);
         line
     };
-    let said = |lines: Vec<Line>, earlier: &BTreeMap<String, Vec<Event>>| {
+    let said = |lines: Vec<Line>, earlier: &Histories| {
         let told = Digest { lines, unnamed: 0, ..Digest::default() };
         written_for(&notice, &told, &estate, earlier).text
     };
     // At its end nothing of it is hit; what was is known from before.
     let end = hit(1, Became::Over, &[]);
-    assert!(!said(vec![end.clone()], &BTreeMap::new()).contains("CATCH UP"));
+    assert!(!said(vec![end.clone()], &Histories::new()).contains("CATCH UP"));
     let before = Event { services: vec![first.clone(), fourth.clone()], ..firewall() };
-    let earlier = BTreeMap::from([(end.event.incident.clone(), vec![before])]);
+    let earlier = Histories::from([(end.event.incident.clone(), Arc::from([before]))]);
     let text = said(vec![end.clone()], &earlier);
     assert!(text.contains("Look for replies.") && text.contains("Enter the paper forms."), "{text}");
     let text = said(vec![end, hit(2, Became::New, &[&fourth])], &earlier);
@@ -149,7 +142,7 @@ fn a_digest_says_what_to_catch_up_on_of_what_is_over_and_not_away_with_what_goes
     // What came and went while it was kept is to be caught up on as well, each once.
     let went = [3, 4].map(|number| hit(number, Became::CameAndWent, &[]));
     let before = || Event { services: vec![first.clone()], ..firewall() };
-    let earlier = went.iter().map(|line| (line.event.incident.clone(), vec![before()])).collect();
+    let earlier = went.iter().map(|line| (line.event.incident.clone(), Arc::from([before()]))).collect();
     let text = said(went.to_vec(), &earlier);
     assert_eq!(text.matches("Look for replies.").count(), 1, "{text}");
 }
@@ -165,6 +158,6 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
     }
     let told = Digest { lines: vec![line(1, Became::New, &["G82002"])], unnamed: 0, ..Digest::default() };
     let notice = notice(NoticeKind::Digest, manager(), &firewall());
-    let letter = written_for(&notice, &told, &estate, &BTreeMap::new());
+    let letter = written_for(&notice, &told, &estate, &Histories::new());
     assert!(!letter.html.contains("<script>") && !letter.text.contains("\nBcc"), "{}", letter.text);
 }

@@ -48,7 +48,7 @@ fn every_letter(texts: &Texts, event: &Event) -> Vec<Letter> {
 fn a_digest(texts: &Texts) -> Letter {
     let told = Digest { lines: Vec::new(), ends: Vec::new(), unnamed: 3 };
     let notice = notice(NoticeKind::Digest, Audience::Staff, &firewall());
-    let (estate, earlier) = (estate(), BTreeMap::new());
+    let (estate, earlier) = (estate(), Histories::new());
     let beside = Beside { estate: &estate, link: |_: &Line| None, earlier: &earlier };
     digest(&notice, &told, &beside, texts).expect("templates render")
 }
