@@ -2,19 +2,23 @@
 //!
 //! Whoever opens connections and says nothing would otherwise keep everybody out for as long as each of them may be idle. So the one over
 //! which nothing has happened for longest yields: first among those who haven't shown who they are, whatever they have begun to say, then
-//! among those who have and wait for nothing. A request of somebody who is known isn't cut off by it until its answer
-//! has begun to leave. The same holds within the share of one source.
+//! among those who have and wait for nothing. A request of somebody who is known is under way until the last piece of its
+//! answer was taken, and isn't cut off by it until then. The same holds within the share of one source.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Extensions;
+use hyper::body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::HTTP_REQUEST_TIMEOUT;
+use crate::limits::{HTTP_REQUEST_TIMEOUT, HTTP_SEND_BYTES_MAX};
 use crate::reflector::limiter::{Held, one_household};
 
 /// How many connections there may be.
@@ -51,6 +55,16 @@ pub struct Sitter {
 /// A request under way; over when it is dropped.
 #[derive(Debug)]
 pub struct UnderWay(Sitter);
+
+/// An answer whose request is under way until its last piece was taken. It leaves in pieces that wait for the peer to take them: of a
+/// page in one piece the server would be rid at once, however long its peer reads.
+#[derive(Debug)]
+pub struct Answer {
+    body: Body,
+    /// Of the body, what was taken out of it and hasn't left.
+    next: Bytes,
+    _under_way: UnderWay,
+}
 
 #[derive(Debug, Default)]
 struct Book {
@@ -198,6 +212,49 @@ impl Sitter {
     }
 }
 
+impl UnderWay {
+    pub fn with(self, body: Body) -> Answer {
+        Answer { body, next: Bytes::new(), _under_way: self }
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.next.is_empty() {
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                ended => return Poll::Ready(ended),
+            };
+            match frame.into_data() {
+                Ok(data) => self.next = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let most = self.next.len().min(HTTP_SEND_BYTES_MAX);
+        Poll::Ready(Some(Ok(Frame::data(self.next.split_to(most)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (left, next) = (self.body.size_hint(), self.next.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(left.lower() + next);
+        if let Some(upper) = left.upper() {
+            hint.set_upper(upper + next);
+        }
+        hint
+    }
+}
+
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.note(|place| place.under_way = place.under_way.saturating_sub(1));
@@ -215,6 +272,8 @@ pub fn is_known(of_request: &Extensions) {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use http_body_util::BodyExt as _;
 
     use super::*;
 
@@ -309,6 +368,28 @@ mod tests {
         let fourth = fourth.await.expect("seated");
         drop((busy, third, fourth));
         assert!(seats.lock().taken.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_request_is_under_way_until_the_last_piece_of_its_answer_was_taken() {
+        let seats = Seats::new(MOST);
+        let seat = seats.seat(from(1)).await.expect("room");
+        let under_way = || seats.lock().taken[&0].under_way;
+        let page: Vec<u8> = (0..=u8::MAX).cycle().take(2 * HTTP_SEND_BYTES_MAX + 100).collect();
+        let mut answer = seat.sitter().begin().with(Body::from(page.clone()));
+        let mut taken = Vec::new();
+        for piece in [HTTP_SEND_BYTES_MAX, HTTP_SEND_BYTES_MAX, 100] {
+            assert!(!answer.is_end_stream());
+            assert_eq!(answer.size_hint().exact(), Some((page.len() - taken.len()) as u64));
+            let frame = answer.frame().await.expect("a piece").expect("no error");
+            let data = frame.into_data().expect("data");
+            assert_eq!((data.len(), under_way()), (piece, 1));
+            taken.extend_from_slice(&data);
+        }
+        assert!(answer.is_end_stream() && answer.frame().await.is_none());
+        assert_eq!(taken, page);
+        drop(answer);
+        assert_eq!(under_way(), 0);
     }
 
     #[tokio::test(start_paused = true)]

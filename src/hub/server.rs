@@ -206,8 +206,7 @@ async fn speak(
         let busy = of_service.begin();
         async move {
             let answer = answer.await.unwrap_or_else(|never| match never {});
-            drop(busy);
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| busy.with(body)))
         }
     });
     let stream = TokioIo::new(stream);
