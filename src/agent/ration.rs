@@ -1,9 +1,12 @@
 //! How often checks may be asked beside the schedule: so many a second for each target, and so many for the whole
 //! process. Pure: the time comes in.
 //!
-//! Each limit is a token bucket, kept as the one moment at which it would be full again (the virtual scheduling of the
-//! generic cell rate algorithm, ITU-T I.371). A place that isn't free yet can be had in advance; whoever doesn't use it
-//! gives it back.
+//! A place that isn't free yet can be had in advance; whoever doesn't use it gives it back.
+//!
+//! A target's limit is a token bucket, kept as the one moment at which it would be full again (the virtual scheduling of the
+//! generic cell rate algorithm, ITU-T I.371). Such a bucket knows no gaps: a place far ahead takes all before it. For the whole process
+//! that would be wrong, since one target that everybody waits for would keep everybody from all others. So its places are counted for
+//! each second apart, in a calendar.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,18 +15,18 @@ use super::load::target_rates;
 use crate::config::ScheduleSettings;
 use crate::estate::{Estate, ProbeIx};
 use crate::limits::{
-    REASK_BURST_SECONDS, REASK_ESTATE_SHARE, REASK_PER_SECOND_MIN, REASK_TARGET_BURST, REASK_TARGET_SHARE,
+    REASK_COUNTED_BY, REASK_ESTATE_SHARE, REASK_PER_SECOND_MIN, REASK_PUT_OFF_MAX, REASK_TARGET_BURST,
+    REASK_TARGET_SHARE,
 };
-use crate::time::At;
+use crate::time::{At, whole_millis};
 
 /// What may be asked beside the schedule.
 #[derive(Debug)]
 pub struct Ration {
-    estate: Bucket,
+    estate: Calendar,
     targets: Vec<Bucket>,
     /// By probe: its target's position.
     target_of: Vec<usize>,
-    per_second: f64,
 }
 
 impl Ration {
@@ -47,13 +50,12 @@ impl Ration {
                 Bucket::new(wanted.min(left), REASK_TARGET_BURST)
             })
             .collect();
-        let estate = Bucket::new(per_second, per_second * REASK_BURST_SECONDS);
-        Self { estate, targets, target_of, per_second }
+        Self { estate: Calendar::new(per_second), targets, target_of }
     }
 
     /// Checks a second, over all targets.
     pub const fn per_second(&self) -> f64 {
-        self.per_second
+        self.estate.per_second
     }
 
     /// When one more may be asked of this probe's target, from `now` on; `None`: never, or not within `patience`. The
@@ -61,34 +63,95 @@ impl Ration {
     pub fn reserve(&mut self, probe: ProbeIx, now: At, patience: Duration) -> Option<At> {
         let target = self.target_of.get(probe.at()).and_then(|target| self.targets.get_mut(*target))?;
         let now_us = now.as_millis().saturating_mul(1_000);
-        let free_us = self.estate.free_from(now_us).max(target.free_from(now_us));
-        let patience_us = i64::try_from(patience.as_micros()).unwrap_or(i64::MAX);
-        if free_us.saturating_sub(now_us) > patience_us {
-            return None;
-        }
-        self.estate.take(free_us);
-        target.take(free_us);
         // Rounded up: a place is never used before it is free.
-        Some(At::from_millis(free_us.saturating_add(999).div_euclid(1_000)))
+        let from = At::from_millis(target.free_from(now_us).saturating_add(999).div_euclid(1_000));
+        let free = self.estate.free_from(now, from, now + patience.min(REASK_PUT_OFF_MAX))?;
+        self.estate.take(free);
+        target.take(free.as_millis().saturating_mul(1_000));
+        Some(free)
     }
 
-    /// A place that was reserved isn't used.
-    pub fn give_back(&mut self, probe: ProbeIx) {
+    /// A place that was reserved for `at` isn't used.
+    pub fn give_back(&mut self, probe: ProbeIx, at: At) {
         if let Some(target) = self.target_of.get(probe.at()).and_then(|target| self.targets.get_mut(*target))
         {
-            self.estate.give_back();
+            self.estate.give_back(at);
             target.give_back();
         }
     }
 
     /// The clock was set: nothing is owed.
     pub fn forget(&mut self) {
-        self.estate.full_us = i64::MIN;
+        self.estate.taken.clear();
         self.targets.iter_mut().for_each(|target| target.full_us = i64::MIN);
     }
 }
 
-/// One limit.
+/// The limit of the whole process.
+#[derive(Debug)]
+struct Calendar {
+    per_second: f64,
+    /// How many places are taken, by the stretch of [`REASK_COUNTED_BY`] that they are in; of the present one and what may be reserved
+    /// ahead, those of which any is.
+    taken: BTreeMap<i64, u32>,
+}
+
+impl Calendar {
+    const fn new(per_second: f64) -> Self {
+        Self { per_second, taken: BTreeMap::new() }
+    }
+
+    /// The first place from `from` on, and until `last`.
+    fn free_from(&mut self, now: At, from: At, last: At) -> Option<At> {
+        self.taken = self.taken.split_off(&stretch(now));
+        let stretch_ms = whole_millis(REASK_COUNTED_BY);
+        let mut at = from;
+        while at <= last {
+            let (taken, places) = (self.taken_in(at), self.places(stretch(at)));
+            if taken < places {
+                // Who had to wait for the next stretch doesn't begin it together with all others.
+                let waited = if at > from { stretch_ms * i64::from(taken) / i64::from(places) } else { 0 };
+                return Some(at.plus_millis(waited)).filter(|at| *at <= last);
+            }
+            at = At::from_millis((stretch(at) + 1) * stretch_ms);
+        }
+        None
+    }
+
+    fn taken_in(&self, at: At) -> u32 {
+        self.taken.get(&stretch(at)).copied().unwrap_or(0)
+    }
+
+    /// So many are in a stretch: of 4.5 a second, four and five by turns.
+    fn places(&self, stretch: i64) -> u32 {
+        let until =
+            |stretch: i64| (stretch as f64 * REASK_COUNTED_BY.as_secs_f64() * self.per_second).floor();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small number of checks"
+        )]
+        let places = (until(stretch + 1) - until(stretch)) as u32;
+        places
+    }
+
+    fn take(&mut self, at: At) {
+        *self.taken.entry(stretch(at)).or_default() += 1;
+    }
+
+    fn give_back(&mut self, at: At) {
+        if let Some(taken) = self.taken.get_mut(&stretch(at)) {
+            *taken = taken.saturating_sub(1);
+        }
+    }
+}
+
+/// The number of the stretch that it is in.
+fn stretch(at: At) -> i64 {
+    at.as_millis().div_euclid(whole_millis(REASK_COUNTED_BY))
+}
+
+/// The limit of one target.
 #[expect(clippy::struct_field_names, reason = "it says the unit")]
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -127,8 +190,12 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
     use crate::agent::schedule::tests::estate;
+    use crate::estate::Ask;
 
     const NOW: At = At::from_millis(1_700_000_000_123);
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -168,11 +235,57 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_everybody_waits_for_keeps_nobody_from_another() {
+        // Twice 300 askers every 10 s: 30 a second are asked again, of each target 30.
+        let mut two = estate(299, &[10, 10]);
+        let Ask::Tcp(other) = &mut two.probes[1].ask else { panic!("as it is made") };
+        other.target.host = "127.0.0.2".into();
+        let mut ration = Ration::new(&two, &settings(Some(36.0)));
+        let waiting = places(&mut ration, 1_000);
+        assert!(
+            waiting.len() > 50 && waiting.iter().any(|ms| *ms > 9_000),
+            "6 a second, 10 s ahead: {waiting:?}"
+        );
+        assert_eq!(ration.reserve(ProbeIx(1), NOW, PATIENCE), Some(NOW));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
+
+        /// Whoever wants places of which target when, and gives some back: none is before it is wanted or after patience ends, and no
+        /// second has more of them than two seconds' worth.
+        #[test]
+        fn the_rate_of_all_holds_whatever_is_wanted(
+            wanted in prop::collection::vec((0_u32..3, 0_i64..400, 0_u64..12, any::<bool>()), 1..400)
+        ) {
+            let mut three = estate(60, &[10, 10, 10]);
+            for (n, probe) in three.probes.iter_mut().enumerate() {
+                let Ask::Tcp(ask) = &mut probe.ask else { panic!("as it is made") };
+                ask.target.host = format!("127.0.0.{n}");
+            }
+            let mut ration = Ration::new(&three, &settings(None));
+            let (mut now, mut kept) = (NOW, Vec::new());
+            for (probe, later, patience, is_used) in wanted {
+                now = now.plus_millis(later);
+                let patience = Duration::from_secs(patience);
+                let Some(at) = ration.reserve(ProbeIx(probe), now, patience) else { continue };
+                prop_assert!(now <= at && at <= now + patience.min(REASK_PUT_OFF_MAX));
+                if is_used { kept.push(at) } else { ration.give_back(ProbeIx(probe), at) }
+            }
+            kept.sort_unstable();
+            for (n, first) in kept.iter().enumerate() {
+                let within = kept[n..].iter().take_while(|at| at.millis_since(*first) < 1_000).count();
+                prop_assert!(within as f64 <= 2.0 * ration.per_second() + 2.0, "{within} in a second");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_given_back_can_be_had_again() {
         let mut ration = Ration::new(&estate(10, &[10]), &settings(None));
         let taken = places(&mut ration, 8);
         let next = ration.reserve(ProbeIx(0), NOW, PATIENCE);
-        ration.give_back(ProbeIx(0));
+        ration.give_back(ProbeIx(0), next.expect("within patience"));
         assert_eq!(ration.reserve(ProbeIx(0), NOW, PATIENCE), next);
         assert_eq!(taken.len(), 8);
         ration.forget();

@@ -118,8 +118,8 @@ struct Entry {
     /// Times that it was asked again since it was last settled.
     tries: u8,
     due: Option<At>,
-    /// It has its place in the ration.
-    has_place: bool,
+    /// Its place in the ration.
+    place: Option<At>,
     /// It is to be asked beside itself, since it is late.
     is_late: bool,
 }
@@ -211,7 +211,7 @@ impl Reasks {
         if was_known_fine || !is_failing && entry.is_settled() {
             self.entries.remove(&key);
         } else {
-            self.entries.insert(key, Entry { due: None, has_place: false, ..entry });
+            self.entries.insert(key, Entry { due: None, place: None, ..entry });
         }
         match (is_failing, run) {
             (true, 1) => self.ask_neighbours(key, now),
@@ -234,7 +234,7 @@ impl Reasks {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             entry.due = None;
             let (probe, from) = key;
-            if !entry.has_place {
+            if entry.place.is_none() {
                 let slot = slot(&self.estate, key, now);
                 let spare_ms = slot.millis_since(now) - whole_millis(REASK_SPARE);
                 let patience = Duration::from_millis(u64::try_from(spare_ms).unwrap_or(0));
@@ -254,7 +254,7 @@ impl Reasks {
                         continue;
                     }
                     Some(Some(free)) => {
-                        entry.has_place = true;
+                        entry.place = Some(free);
                         if free > now {
                             self.counts.put_off += 1;
                             self.set_due(key, free);
@@ -272,7 +272,7 @@ impl Reasks {
                         self.counts.early += 1;
                     }
                     if let Some(entry) = self.entries.get_mut(&key) {
-                        entry.has_place = false;
+                        entry.place = None;
                         entry.is_late = false;
                         entry.tries = entry.tries.saturating_add(1);
                     }
@@ -395,8 +395,8 @@ impl Reasks {
             self.due.remove(&(due, key));
         }
         entry.is_late = false;
-        if std::mem::take(&mut entry.has_place) {
-            self.ration.give_back(key.0);
+        if let Some(place) = entry.place.take() {
+            self.ration.give_back(key.0, place);
         }
         self.end_visit(key);
     }

@@ -33,8 +33,8 @@ pub const REASK_ESTATE_SHARE: f64 = 0.5;
 /// But this many a second in any case: of an estate of three checks a minute, half is nothing.
 pub const REASK_PER_SECOND_MIN: f64 = 4.0;
 
-/// So many seconds' worth may go out at once, when nothing did before.
-pub const REASK_BURST_SECONDS: f64 = 1.0;
+/// Its places are counted by stretches of this length: as much may go out at once, when nothing did before.
+pub const REASK_COUNTED_BY: Duration = Duration::from_secs(1);
 
 /// The same for one target: as much again as the schedule asks of it, and no more than `[schedule] target_rate` leaves.
 pub const REASK_TARGET_SHARE: f64 = 1.0;
