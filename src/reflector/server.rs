@@ -83,7 +83,7 @@ counted! {
     forged: "that were not signed with the secret: told so over TCP, no answer over UDP",
     untimely: "whose clock is too far from ours: told so over TCP, no answer over UDP",
     repeated: "that had been asked before, word for word: no answer",
-    limited: "above the rate: told so over TCP, no answer over UDP",
+    limited: "above the rate: told so, over UDP as long as there are no more of them than of answers",
     crowded: "connections above what is taken: told so, and closed",
     slow: "connections that did not ask, or did not take their answer, in time",
     unsent: "answers that could not be sent",
@@ -109,6 +109,8 @@ pub(super) struct Shared {
     /// Who may be answered; and who may open connections, which is asked before it is known who they are.
     answers: Mutex<Limiter>,
     doors: Mutex<Limiter>,
+    /// Who may be told, over UDP, that they aren't answered: as many again.
+    refusals: Mutex<Limiter>,
     nonces: Mutex<Nonces>,
     untimely: Mutex<Nonces>,
     /// How many trains may begin; and what has arrived of those that have.
@@ -228,6 +230,7 @@ impl Shared {
             counters: Arc::default(),
             answers: Mutex::new(limiter(per_second)),
             doors: Mutex::new(limiter(per_second)),
+            refusals: Mutex::new(limiter(per_second)),
             nonces: Mutex::default(),
             untimely: Mutex::default(),
             departures: Mutex::new(limiter(per_second * REFLECTOR_TRAINS_SHARE)),
@@ -263,9 +266,9 @@ impl Shared {
         let allowed = lock(&self.answers).allows(source.ip(), now);
         let frame = if !allowed {
             count(&counters.limited);
-            // Told to who has proved its source, so that no firewall is convicted of our being busy. Connections
-            // have a rate of their own.
-            if transport == Transport::Udp {
+            // Told, so that no firewall is convicted of our being busy: it is no longer than the question. Connections have a rate of
+            // their own.
+            if transport == Transport::Udp && !lock(&self.refusals).allows(source.ip(), now) {
                 return None;
             }
             self.key.answer_busy(&question, clock)
@@ -376,17 +379,20 @@ async fn datagrams(socket: UdpSocket, shared: Arc<Shared>) {
         };
         let arrived = Instant::now();
         let frame = buffer.get(..bytes).unwrap_or_default();
-        let (answer, counter) = if is_packet(frame) {
-            (shared.answer_packet(frame, source, arrived), &shared.counters.answered_rtp)
+        let counters = &shared.counters;
+        let (answer, answered) = if is_packet(frame) {
+            (shared.answer_packet(frame, source, arrived), Some(&counters.answered_rtp))
         } else {
             let said = shared.answer(frame, source, Transport::Udp);
-            (said.map(|said| said.frame), &shared.counters.answered_udp)
+            let answered = said.as_ref().is_some_and(|said| said.keep).then_some(&counters.answered_udp);
+            (said.map(|said| said.frame), answered)
         };
         let Some(answer) = answer else { continue };
         // Never waits: a queue that is full is the network's own rate limit.
-        match socket.try_send_to(&answer, source) {
-            Ok(_) => count(counter),
-            Err(_) => count(&shared.counters.unsent),
+        match (socket.try_send_to(&answer, source), answered) {
+            (Ok(_), Some(answered)) => count(answered),
+            (Ok(_), None) => {}
+            (Err(_), _) => count(&counters.unsent),
         }
     }
 }

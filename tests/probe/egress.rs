@@ -173,6 +173,14 @@ async fn the_reflectors_own_rate_convicts_nobody() {
     let answer = ask(Ask::Egress(of(&server)), LONG).await;
     assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
     assert!(detail(&answer).contains("--max-per-second"), "{answer:?}");
+
+    let server = start([127, 0, 5, 14], 1, 2, 1).await;
+    let mut over_udp = of(&server);
+    over_udp.tcp_open.clear();
+    let answer = ask(Ask::Egress(over_udp), LONG).await;
+    assert_eq!(answer.failure, Some(Failure::Local), "{answer:?}");
+    let found: Vec<&str> = ports(&answer).iter().map(|port| port.found).collect();
+    assert!(found.contains(&"passes") && found.contains(&"busy"), "{answer:?}");
 }
 
 #[tokio::test]

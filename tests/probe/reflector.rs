@@ -235,8 +235,16 @@ async fn answers_have_a_rate() {
     }
     let counted = server.counted(|counted| counted.limited + counted.answered_udp == 50).await;
     assert!((1..=5).contains(&counted.answered_udp), "{counted}");
+    // As many again are told that it is busy, and the rest nothing.
+    let mut told = 0;
+    let mut frame = [0; 9000];
+    while told == 0 {
+        let bytes = tokio::time::timeout(LONG, socket.recv(&mut frame)).await.expect("told").expect("bytes");
+        let answer = key().read_answer(&frame[..bytes]).expect("an answer of ours");
+        told += u64::from(answer.says == Says::Busy);
+    }
 
-    // Over TCP, where the source is proved, it says so.
+    // Over TCP all are.
     let server = start([127, 0, 0, 1], 1, 0, 1).await;
     let mut stream = TcpStream::connect(server.tcp_at()).await.expect("connected");
     assert!(matches!(asked_over(&mut stream, &question(100, now())).await.says, Says::Saw(_)));
