@@ -18,7 +18,7 @@ use super::book::Book;
 use super::record::{Record, Staff};
 use super::routing::Routing;
 use super::staff::inherited;
-use super::{Plan, Rules, covered_from, key, notice, timed};
+use super::{Plan, Rules, blind, covered_from, key, notice, timed};
 use crate::config::EscalationStep;
 use crate::incident::{Event, Signature};
 use crate::notify::acknowledgement::Acknowledgement;
@@ -113,7 +113,9 @@ fn steps<'r>(
     // Whether staff have been told by the time of a step is certain: it comes after.
     // Where the hour was full, staff would know since then: the clock runs on.
     let since = told_since(record, book, At::from_millis(i64::MAX)).or_else(|| beyond_the_hour(record, book));
-    let since = since.filter(|_| record.taken_on.is_empty());
+    // Once nobody is hit any more nobody has to come. Whoever is hit again has the steps that came meanwhile before them at once.
+    let is_felt = blind(&record.event) || !record.event.practices.is_empty();
+    let since = since.filter(|_| record.taken_on.is_empty() && is_felt);
     let (steps, routing) = (rules.escalation, rules.routing);
     // Where staff are written to anew, since their mail was refused, the clock doesn't begin anew: nobody is told twice for one step.
     let since = since.map(|since| begun_by(record, steps, routing).fold(since, At::min));

@@ -74,6 +74,16 @@ fn each_step_tells_its_people_once() {
 }
 
 #[test]
+fn while_everything_answers_again_nobody_is_called_and_whoever_is_hit_again_calls_at_once() {
+    let mut story = story();
+    story.tell(&event("1", 0, &["A"]));
+    story.tell(&changed("1", 10, &[]));
+    assert!(escalated(&mut story, 20).is_empty());
+    story.tell(&changed("1", 25, &["A"]));
+    assert_eq!(to(&escalated(&mut story, 25)), [BOSS]);
+}
+
+#[test]
 fn once_somebody_has_it_nobody_else_is_told() {
     let mut story = story();
     story.tell(&event("1", 0, &["A"]));
