@@ -68,6 +68,18 @@ pub struct Cause {
 /// With what the ids of an exercise's incidents begin: what really fails has none of these, so that nobody takes the one for the other.
 pub const OF_EXERCISE: &str = "exercise-";
 
+/// Of what was said of an incident, oldest first: when it was said first that nobody is hit, if that was never taken back. An incident is
+/// resolved only when it has been so for a while, and that while is no part of the fault. `None`: somebody is hit, or nobody ever
+/// was, as when linewatch itself is cut off.
+pub fn nobody_hit_since<'e>(events: impl IntoIterator<Item = &'e Event>) -> Option<At> {
+    let (mut was_hit, mut since) = (false, None);
+    for event in events {
+        was_hit |= !event.practices.is_empty();
+        since = if event.practices.is_empty() { since.or(Some(event.at)) } else { None };
+    }
+    since.filter(|_| was_hit)
+}
+
 /// Whether an incident was made up for an exercise, by its id.
 pub fn is_of_exercise(incident: &str) -> bool {
     incident.starts_with(OF_EXERCISE)

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::estate::Estate;
 pub use crate::estate::splitter::capital;
 use crate::incident::{Cause, Event, Reason, Signature};
+use crate::time::At;
 
 use super::decay::Decayed;
 use super::rhythm::Rhythm;
@@ -210,8 +211,8 @@ pub fn sentence(estate: &Estate, event: &Event, kept: &[u32], strays: &[&str]) -
     text
 }
 
-/// The sentence with which an incident ends.
-pub fn ended(estate: &Estate, event: &Event) -> String {
+/// The sentence with which an incident ends. `well_since`: since when what failed answers again, which it is waited for before it is said.
+pub fn ended(estate: &Estate, event: &Event, well_since: At) -> String {
     let subject = capital(&names(estate, &event.cause));
     match event.reason {
         Some(Reason::Merged) => format!(
@@ -220,7 +221,7 @@ pub fn ended(estate: &Estate, event: &Event) -> String {
         ),
         Some(Reason::Withdrawn) => format!("{subject} is no longer suspected."),
         Some(Reason::Recovered) | None => {
-            let lasted = event.at.millis_since(event.since) / 1000;
+            let lasted = well_since.millis_since(event.since).max(0) / 1000;
             format!("{subject}: what failed answers again, {} after it began.", length(lasted))
         }
     }

@@ -506,8 +506,8 @@ impl LifeCycle {
         let mut event = event(facts, EventKind::Resolved, id, &verdict);
         event.reason = Some(reason);
         event.into = into;
-        event.sentence = explain::ended(facts.estate, &event);
         let ended = incident.quiet_since.unwrap_or(facts.now);
+        event.sentence = explain::ended(facts.estate, &event, ended);
         incident.closed = Some(facts.now);
         incident.last_said = facts.now;
         if reason == Reason::Recovered {

@@ -33,12 +33,15 @@ pub struct IncidentFigures {
     /// When the fault began, by the correlator's best estimate, and when it said so.
     pub since: Moment,
     pub opened: Moment,
-    /// `None`: it is open.
+    /// When the last of those that it hit was said to be well again; `None`: that wasn't said.
+    #[serde(default)]
+    pub well_since: Option<Moment>,
+    /// When that had lasted for long enough to say that it is over; `None`: it is open.
     pub resolved: Option<Moment>,
     /// It may have been over, and begun anew: from each beginning to its end.
     #[serde(default)]
     pub runs: Vec<RunFigures>,
-    /// Of those together.
+    /// Of those together, each until nobody was hit.
     pub length_ms: i64,
     pub core_ms: i64,
     /// Of that, when nobody measured.
@@ -193,12 +196,13 @@ impl IncidentFigures {
             sentence: story.last.sentence.clone(),
             since: moment(story.from),
             opened: moment(story.first.at),
+            well_since: story.well_since().map(moment),
             resolved: (story.state != State::Open).then(|| moment(story.to)),
             runs: story.runs.iter().map(|run| RunFigures::new(run, zone)).collect(),
-            length_ms: story.open.total_ms(),
-            core_ms: story.open.common_ms(&core),
-            planned_ms: of_work(&planned).and(&story.open).total_ms(),
-            unmeasured_ms: facts.not_measured(story.from, story.to).common_ms(&story.open),
+            length_ms: story.lasted.total_ms(),
+            core_ms: story.lasted.common_ms(&core),
+            planned_ms: of_work(&planned).and(&story.lasted).total_ms(),
+            unmeasured_ms: facts.not_measured(story.from, story.to).common_ms(&story.lasted),
             practices_affected: practices.len(),
             patients: practices.iter().filter_map(|p| p.patients).map(u64::from).sum(),
             practices_without_list_size: practices.iter().filter(|p| p.patients.is_none()).count(),

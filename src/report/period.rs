@@ -70,6 +70,8 @@ pub struct IncidentLine {
     pub cause: Vec<NamedCause>,
     pub signature: String,
     pub since: Moment,
+    #[serde(default)]
+    pub well_since: Option<Moment>,
     pub resolved: Option<Moment>,
     /// As in [`super::IncidentFigures`].
     #[serde(default)]
@@ -356,9 +358,10 @@ fn line(ground: &Ground<'_>, toll: &Toll<'_>, core: &Spans) -> IncidentLine {
         cause: story.causes(ground),
         signature: story.last.signature.as_str().to_owned(),
         since: Moment::new(story.from, zone),
+        well_since: story.well_since().map(|at| Moment::new(at, zone)),
         resolved: (story.state != State::Open).then(|| Moment::new(story.to, zone)),
         runs: story.runs.iter().map(|run| RunFigures::new(run, zone)).collect(),
-        length_ms: story.open.total_ms(),
+        length_ms: story.lasted.total_ms(),
         practices: practices.len(),
         patients: sizes.map(u64::from).sum(),
         practice_no_answer_ms: practices.iter().map(|(_, spans)| spans.total_ms()).sum(),

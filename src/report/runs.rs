@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use super::incident::State;
 use super::names::Moment;
-use crate::incident::{Event, EventKind, Reason};
+use crate::incident::{Event, EventKind, Reason, nobody_hit_since};
 use crate::limits::{FIX_BEFORE_MAX, MERGERS_FOLLOWED_MAX};
 use crate::time::At;
 
@@ -29,6 +29,11 @@ impl<'a> Run<'a> {
         state(self.last)
     }
 
+    /// When the last of those that it hit was said to be well again.
+    pub fn well_since(&self) -> Option<At> {
+        nobody_hit_since(self.events)
+    }
+
     /// From when to when each of its events was the last word; the first one from the beginning. `now`: what goes on does until then.
     pub fn pieces(&self, now: At) -> impl Iterator<Item = (&'a Event, At, At)> + use<'a> {
         let (from, events) = (self.from, self.events);
@@ -45,14 +50,27 @@ pub struct RunFigures {
     /// When it began, by the correlator's best estimate, and when it said so.
     pub since: Moment,
     pub opened: Moment,
-    /// `None`: it goes on.
+    /// When the last of those that it hit was said to be well again; `None`: that wasn't said.
+    #[serde(default)]
+    pub well_since: Option<Moment>,
+    /// When that had lasted for long enough to say that it is over; `None`: it goes on.
     pub resolved: Option<Moment>,
 }
 
 impl RunFigures {
     pub(super) fn new(run: &Run<'_>, zone: &TimeZone) -> Self {
         let moment = |at: At| Moment::new(at, zone);
-        Self { since: moment(run.from), opened: moment(run.first.at), resolved: run.to.map(moment) }
+        Self {
+            since: moment(run.from),
+            opened: moment(run.first.at),
+            well_since: run.well_since().map(moment),
+            resolved: run.to.map(moment),
+        }
+    }
+
+    /// When it ended; `None`: it goes on, or that hasn't been said.
+    pub fn ended(&self) -> Option<&Moment> {
+        self.well_since.as_ref().filter(|_| self.resolved.is_some()).or(self.resolved.as_ref())
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Story<'a> {
     pub to: At,
     /// When it was open: it may have been over, and begun anew.
     pub open: Spans,
+    /// How long it lasted: of each run until nobody was hit, and not what was waited for before it was said to be over.
+    pub lasted: Spans,
     pub named: BTreeMap<PracticeIx, Spans>,
     /// By probe: what it speaks for; `None`: the incident isn't about it.
     about: Vec<Option<Measure>>,
@@ -101,11 +103,25 @@ impl<'a> Story<'a> {
                 named.entry(*practice).or_default().push((begins, ends));
             }
         }
+        let lasted = runs.iter().map(|run| (run.from, run.well_since().or(run.to).unwrap_or(to)));
+        let lasted = Spans::new(lasted.collect());
         let named = named.into_iter().map(|(practice, all)| (practice, Spans::new(all))).collect();
         let about = ground.estate.probes.iter();
         let about = about.map(|probe| is_about(ground, &runs, probe.network, probe.service)).collect();
         let (first, last, from) = (first.first, last.last, first.from);
-        Some(Self { events, runs, first, last, state, from, to, open: Spans::new(open), named, about })
+        Some(Self {
+            events,
+            runs,
+            first,
+            last,
+            state,
+            from,
+            to,
+            open: Spans::new(open),
+            lasted,
+            named,
+            about,
+        })
     }
 
     /// Whether any of it lies between two moments; while it was over, none does.
@@ -120,6 +136,11 @@ impl<'a> Story<'a> {
             Some((_, to)) => to <= at && (self.state != State::Open || to < self.to),
             None => self.open.is_empty() && self.to <= at,
         }
+    }
+
+    /// When the last of those that it hit was said to be well again, if nobody was hit since.
+    pub fn well_since(&self) -> Option<At> {
+        self.runs.last()?.well_since()
     }
 
     pub fn counts(&self) -> bool {

@@ -79,6 +79,34 @@ async fn the_hours_between_two_beginnings_are_no_part_of_its_length() {
     assert_eq!(day.incidents[0].length_ms, incident.length_ms);
 }
 
+/// Everybody is well again at ten, comes down once more and is well again at a quarter past; it is said to be over when that has lasted.
+#[tokio::test]
+async fn what_is_waited_for_before_it_is_said_to_be_over_is_no_part_of_its_length() {
+    let of = |word, text: &str, is_hit: bool| {
+        let event = event(ID, word, at(text));
+        let practices = if is_hit { event.practices.clone() } else { Vec::new() };
+        let reason = (word == EventKind::Resolved).then_some(Reason::Recovered);
+        Event { since: at("2026-03-16T09:00:00Z"), practices, reason, ..event }
+    };
+    let mut events = vec![
+        of(EventKind::Opened, "2026-03-16T09:00:10Z", true),
+        of(EventKind::Changed, "2026-03-16T10:00:00Z", false),
+        of(EventKind::Changed, "2026-03-16T10:10:00Z", true),
+        of(EventKind::Changed, "2026-03-16T10:15:00Z", false),
+        of(EventKind::Resolved, "2026-03-16T11:00:00Z", false),
+    ];
+    let (incident, day) = report(&events).await;
+    let ended = (incident.well_since.map(|at| at.utc), incident.resolved.map(|at| at.utc));
+    assert_eq!(ended, (Some(at("2026-03-16T10:15:00Z")), Some(at("2026-03-16T11:00:00Z"))));
+    assert_eq!((incident.length_ms, incident.core_ms), (75 * 60_000, 75 * 60_000));
+    assert_eq!(day.incidents[0].length_ms, 75 * 60_000);
+    assert_eq!(incident.runs[0].ended().map(|at| at.utc), Some(at("2026-03-16T10:15:00Z")));
+
+    events.truncate(3);
+    let (incident, _) = report(&events).await;
+    assert_eq!((incident.well_since, incident.runs[0].ended()), (None, None), "somebody is hit");
+}
+
 /// One incident and the day on which it was, by what a store has.
 struct Day {
     config: linewatch::config::Config,

@@ -184,7 +184,14 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
         Fact { name: "Network", value: figures.network.clone().unwrap_or_else(|| "both".to_owned()) },
         Fact { name: "Began", value: both(&figures.since) },
         Fact { name: "Said by linewatch", value: both(&figures.opened) },
-        Fact { name: "Over", value: figures.resolved.as_ref().map_or_else(|| "not yet".to_owned(), both) },
+        Fact {
+            name: "Well again",
+            value: figures.well_since.as_ref().map_or_else(|| "not said".to_owned(), both),
+        },
+        Fact {
+            name: "Said to be over",
+            value: figures.resolved.as_ref().map_or_else(|| "not yet".to_owned(), both),
+        },
         Fact {
             name: "Length",
             value: format!("{} minutes ({})", minutes(figures.length_ms), length(figures.length_ms)),
@@ -195,7 +202,7 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
         Fact { name: "Registered patients there", value: patients },
     ];
     if figures.runs.len() > 1 {
-        let over = facts.iter().position(|fact| fact.name == "Over").unwrap_or(facts.len());
+        let over = facts.iter().position(|fact| fact.name == "Well again").unwrap_or(facts.len());
         facts.insert(
             over,
             Fact { name: "Over in between, and begun anew", value: between(zone, &figures.runs) },
@@ -207,7 +214,7 @@ fn incident_facts(ground: &Ground<'_>, figures: &IncidentFigures) -> Vec<Fact> {
 /// When an incident was over until it began anew.
 fn between(zone: &jiff::tz::TimeZone, runs: &[RunFigures]) -> String {
     let pairs = runs.iter().zip(runs.iter().skip(1));
-    let over = pairs.filter_map(|(run, next)| Some((run.resolved.as_ref()?.utc, next.since.utc)));
+    let over = pairs.filter_map(|(run, next)| Some((run.ended()?.utc, next.since.utc)));
     let over: Vec<String> =
         over.map(|(from, to)| format!("{} to {}", local(from, zone), local(to, zone))).collect();
     over.join("; ")

@@ -230,7 +230,10 @@ fn incident_line(zone: &jiff::tz::TimeZone, line: &IncidentLine) -> Line {
             line.incident.clone(),
             causes(&line.cause),
             local(line.since.utc, zone),
-            line.resolved.as_ref().map_or_else(|| "goes on".to_owned(), |at| local(at.utc, zone)),
+            line.runs
+                .last()
+                .and_then(RunFigures::ended)
+                .map_or_else(|| "goes on".to_owned(), |at| local(at.utc, zone)),
             state.to_owned(),
             line.practices.to_string(),
             thousands(line.patients),
