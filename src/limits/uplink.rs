@@ -87,6 +87,15 @@ pub const SPOOLS_PER_AGENT_MAX: usize = 8;
 /// clock is wrong has its times placed anew with each report, by seconds more or less.
 pub const AGAIN_WITHIN: Duration = Duration::from_mins(1);
 
+/// Observations of each spool that are remembered as they were, so that what comes again from a process that was started anew is recognised
+/// without a look into the archive. An agent that is killed sends again what twenty answers of the hub acknowledged, a few in each. 6,200
+/// agents take some ten megabytes.
+pub const RECENT_PRINTS: usize = 64;
+
+/// Looks into the archive at once for what comes again, each some 30 ms and two open volumes' memory. While others look, an agent
+/// waits ([`INTAKE_ROOM_WAIT`]), or comes again later.
+pub const DOUBTS_AT_ONCE: usize = 2;
+
 /// Stretches of numbers without a gap that are remembered of one spool. What an agent reports now is one, the backlog behind it
 /// another; what lies below the oldest that it still has counts as one, however many it thinned out.
 pub const STRETCHES_MAX: usize = 1_024;

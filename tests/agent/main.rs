@@ -7,6 +7,7 @@ mod again;
 mod appends;
 mod asked;
 mod commands;
+mod copies;
 mod exactly_once;
 mod expired;
 mod five_days;

@@ -405,5 +405,6 @@ async fn a_copy_of_an_agent_is_refused_told_of_and_once_it_enrols_by_itself_noth
     hub.stop().await;
     let kept = stage.archived(Some(practice));
     let of = |place: &str| kept.iter().filter(|seen| seen.detail.as_deref() == Some(place)).count();
-    assert_eq!((of("here"), of("there")), (4, 2), "{kept:?}");
+    // Before the copy was found out, two of its reports had been taken: under numbers that the first had used.
+    assert_eq!((of("here"), of("there")), (4, 4), "{kept:?}");
 }
