@@ -83,8 +83,8 @@ pub const SPOOL_ID_CHARS_MAX: usize = 64;
 /// forgotten one sent again would count twice.
 pub const SPOOLS_PER_AGENT_MAX: usize = 8;
 
-/// Two observations with one number and the same result, that began closer together than this, are one that was sent twice: an agent whose
-/// clock is wrong has its times placed anew with each report, by seconds more or less.
+/// Two observations with one number and the same result, of the same length to the microsecond, that began closer together than this, are one
+/// that was sent twice: an agent whose clock is wrong has its times placed anew with each report, by seconds more or less.
 pub const AGAIN_WITHIN: Duration = Duration::from_mins(1);
 
 /// Observations of each spool that are remembered as they were, so that what comes again from a process that was started anew is recognised
@@ -144,6 +144,10 @@ pub const AGENT_PROCESSES_REMEMBERED: usize = 4;
 
 /// The id of a process, in characters.
 pub const PROCESS_ID_CHARS_MAX: usize = 32;
+
+/// Times that an agent's clock was set, as far as observations wait from before: as many as it remembers and tells the hub. A machine sets its
+/// clock once after its start. Of more, the two oldest count as one.
+pub const CLOCK_STEPS_MAX: usize = 8;
 
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 mod again;
 mod appends;
 mod asked;
+mod clocks;
 mod commands;
 mod copies;
 mod exactly_once;
