@@ -1,5 +1,5 @@
 //! What each operating system does in its own way, as far as an agent needs it to run: how a service is told to end, files and folders
-//! of their owner alone, positions in files, a lock that dies with its process, how many descriptors there are. This is Unix's; a Windows
+//! of their owner alone, positions in files, a lock that dies with its process, a clock that nobody sets, how many descriptors there are. This is Unix's; a Windows
 //! service needs these few once more, and nothing else of the agent. What a check asks of the system beyond ordinary sockets (the errors
 //! that packets come back with, whether an interface has a link) stands in the files of `probe` that `tests/architecture.rs` names.
 
@@ -116,6 +116,14 @@ pub fn be_nice(by: i32) -> io::Result<i32> {
     Ok(rustix::process::nice(by)?)
 }
 
+// Time.
+
+/// Milliseconds since the machine was started, in which it slept or not. Nobody sets this clock; it begins anew with the machine.
+pub fn since_boot_ms() -> i64 {
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    since.tv_sec.saturating_mul(1_000).saturating_add(since.tv_nsec / 1_000_000)
+}
+
 // Descriptors.
 
 /// Raises the soft limit on open files to the hard one, as the system allows without asking anybody. Returns how many may be open.
@@ -159,6 +167,12 @@ mod tests {
         drop(lock);
         Lock::take(&dir.path().join("lock")).expect("it was let go of");
         assert!(matches!(Lock::take(&dir.path().join("nowhere/lock")), Err(NoLock::Disk(_))));
+    }
+
+    #[test]
+    fn the_clock_since_boot_goes_on() {
+        let before = since_boot_ms();
+        assert!(before > 0 && since_boot_ms() >= before);
     }
 
     #[test]

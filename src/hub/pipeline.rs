@@ -291,8 +291,9 @@ impl Pipeline {
             self.dirty = false;
             let picture = Arc::new(self.correlator.picture());
             self.view = Arc::new(self.view.with(picture.clone()));
-            self.outlets.picture.send_replace(picture);
+            // Whoever waited for the picture finds it on the pages.
             self.outlets.view.send_replace(self.view.clone());
+            self.outlets.picture.send_replace(picture);
         }
     }
 
@@ -331,8 +332,8 @@ impl Pipeline {
                 self.generation = generation;
                 self.view =
                     Arc::new(View::new(estate, Arc::new(self.correlator.picture()), ledger, generation));
-                self.outlets.picture.send_replace(self.view.picture.clone());
                 self.outlets.view.send_replace(self.view.clone());
+                self.outlets.picture.send_replace(self.view.picture.clone());
                 self.dirty = true;
                 // Whoever asked may have gone away.
                 let _gone = done.send(());

@@ -24,6 +24,10 @@ pub const REPLAY_BROKEN_LINES_SHOWN_MAX: u64 = 100;
 /// counts as a jump. Time daemons slew by milliseconds; two seconds is somebody setting the clock, or sleep.
 pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
 
+/// What an agent is told of so soon after its clock was set may have ended before: results wait a tenth of a second for the disk, and a disk
+/// that is busy takes seconds.
+pub const CLOCK_SET_LATELY: Duration = Duration::from_secs(5);
+
 /// How often the clocks are compared, so that a jump is noticed before it is taken for silence.
 pub const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -83,9 +83,18 @@ pub const SPOOL_ID_CHARS_MAX: usize = 64;
 /// forgotten one sent again would count twice.
 pub const SPOOLS_PER_AGENT_MAX: usize = 8;
 
-/// Two observations with one number and the same result, that began closer together than this, are one that was sent twice: an agent whose
-/// clock is wrong has its times placed anew with each report, by seconds more or less.
+/// Two observations with one number and the same result, of the same length to the microsecond, that began closer together than this, are one
+/// that was sent twice: an agent whose clock is wrong has its times placed anew with each report, by seconds more or less.
 pub const AGAIN_WITHIN: Duration = Duration::from_mins(1);
+
+/// Observations of each spool that are remembered as they were, so that what comes again from a process that was started anew is recognised
+/// without a look into the archive. An agent that is killed sends again what twenty answers of the hub acknowledged, a few in each. 6,200
+/// agents take some ten megabytes.
+pub const RECENT_PRINTS: usize = 64;
+
+/// Looks into the archive at once for what comes again, each some 30 ms and two open volumes' memory. While others look, an agent
+/// waits ([`INTAKE_ROOM_WAIT`]), or comes again later.
+pub const DOUBTS_AT_ONCE: usize = 2;
 
 /// Stretches of numbers without a gap that are remembered of one spool. What an agent reports now is one, the backlog behind it
 /// another; what lies below the oldest that it still has counts as one, however many it thinned out.
@@ -135,6 +144,10 @@ pub const AGENT_PROCESSES_REMEMBERED: usize = 4;
 
 /// The id of a process, in characters.
 pub const PROCESS_ID_CHARS_MAX: usize = 32;
+
+/// Times that an agent's clock was set, as far as observations wait from before: as many as it remembers and tells the hub. A machine sets its
+/// clock once after its start. Of more, the two oldest count as one.
+pub const CLOCK_STEPS_MAX: usize = 8;
 
 /// An agent's clock that is off by this is flagged.
 pub const CLOCK_FLAGGED: Duration = Duration::from_secs(5);

@@ -54,6 +54,9 @@ pub struct SpoolRow {
     pub agent: String,
     pub spool: String,
     pub taken: Ranges,
+    /// The agent's process that reported last, and what of that it reported itself, from the spool's floor on.
+    pub process: String,
+    pub own: Ranges,
     pub last_heard: At,
     /// Places at which it was damaged, as far as the journal says so.
     pub damages: u64,
@@ -110,9 +113,11 @@ impl Store {
             )
             .fetch_all(readers)
             .await?;
-            let spools = sqlx::query("SELECT agent, spool, taken, last_heard, damages FROM agent_spools")
-                .fetch_all(readers)
-                .await?;
+            let spools = sqlx::query(
+                "SELECT agent, spool, taken, process, own, last_heard, damages FROM agent_spools",
+            )
+            .fetch_all(readers)
+            .await?;
             // What an earlier version wrote, of all agents of a practice, stands as it is.
             let coverage = sqlx::query("SELECT agent, base, measured, told FROM coverage WHERE agent <> ''");
             let coverage = coverage.fetch_all(readers).await?;
@@ -262,12 +267,12 @@ async fn put_spools(tx: &mut Tx, rows: impl Iterator<Item = &SpoolRow>) -> Resul
         return Ok(());
     }
     let mut insert = QueryBuilder::<Sqlite>::new(
-        "INSERT OR REPLACE INTO agent_spools (agent, spool, taken, last_heard, damages) ",
+        "INSERT OR REPLACE INTO agent_spools (agent, spool, taken, process, own, last_heard, damages) ",
     );
     insert.push_values(latest.values(), |mut values, row| {
         values.push_bind(&row.agent).push_bind(&row.spool);
-        values.push_bind(row.taken.to_string()).push_bind(row.last_heard.as_millis());
-        values.push_bind(row.damages.cast_signed());
+        values.push_bind(row.taken.to_string()).push_bind(&row.process).push_bind(row.own.to_string());
+        values.push_bind(row.last_heard.as_millis()).push_bind(row.damages.cast_signed());
     });
     insert.build().persistent(false).execute(&mut **tx).await.map(drop)
 }
@@ -360,11 +365,16 @@ fn agent(row: &SqliteRow) -> Result<AgentRow, sqlx::Error> {
 }
 
 fn spool(row: &SqliteRow) -> Result<SpoolRow, sqlx::Error> {
-    let taken: String = row.try_get("taken")?;
+    let numbers = |column| -> Result<Ranges, sqlx::Error> {
+        let text: String = row.try_get(column)?;
+        text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    };
     Ok(SpoolRow {
         agent: row.try_get("agent")?,
         spool: row.try_get("spool")?,
-        taken: taken.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        taken: numbers("taken")?,
+        process: row.try_get("process")?,
+        own: numbers("own")?,
         last_heard: At::from_millis(row.try_get("last_heard")?),
         damages: row.try_get::<i64, _>("damages")?.cast_unsigned(),
     })
@@ -402,6 +412,8 @@ mod tests {
                     agent,
                     spool,
                     taken: [n as u64].into_iter().collect(),
+                    process: format!("process{n}"),
+                    own: [n as u64 + 1].into_iter().collect(),
                     last_heard: at,
                     damages: n as u64,
                 };
@@ -424,6 +436,8 @@ mod tests {
         assert!(kept.iter().all(|row| row.last_heard >= At::from_millis(3)), "{kept:?}");
         assert!(kept.iter().all(|row| row.spool == format!("spool{}", row.last_heard.as_millis())));
         assert!(kept.iter().all(|row| row.spool == format!("spool{}", row.damages)));
+        assert!(kept.iter().all(|row| row.process == format!("process{}", row.damages)));
+        assert!(kept.iter().all(|row| row.own.last().is_some_and(|own| own == row.damages + 1)));
         assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 1, bytes: 4 }));
         store.record_batches(&[], Position { volume: 2, bytes: 9 }).await.expect("a disk");
         assert_eq!(store.archive_position().await.expect("a disk"), Some(Position { volume: 2, bytes: 9 }));

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
 use crate::limits::{
-    ID_BYTES_MAX, PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, PROCESS_ID_CHARS_MAX, STATE_BYTES_MAX,
-    TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
+    CLOCK_STEPS_MAX, ID_BYTES_MAX, PATH_HUB_CHARS_MAX, PATH_WHY_CHARS_MAX, PROCESS_ID_CHARS_MAX,
+    STATE_BYTES_MAX, TROUBLE_CHARS_MAX, UPLINK_HUBS_MAX,
 };
 use crate::observation::harmless;
 use crate::time::At;
@@ -62,6 +62,31 @@ pub struct State {
     /// Which process of the agent says this, and in which order; `None`: an agent of before that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+    /// When its clock was set, in order, as far as there is something from before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<ClockStep>,
+}
+
+/// An agent's clock was set. `[first, by_ms]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, i64)", into = "(u64, i64)")]
+pub struct ClockStep {
+    /// The first observation that may have its time from the clock as it was then: all with lower numbers have theirs from before.
+    pub first: u64,
+    /// How far it was set forward, in milliseconds; back when it is negative.
+    pub by_ms: i64,
+}
+
+impl From<(u64, i64)> for ClockStep {
+    fn from((first, by_ms): (u64, i64)) -> Self {
+        Self { first, by_ms }
+    }
+}
+
+impl From<ClockStep> for (u64, i64) {
+    fn from(ClockStep { first, by_ms }: ClockStep) -> Self {
+        (first, by_ms)
+    }
 }
 
 /// One process of an agent, from its start to its end. Several requests may be under way at once, so the order in which they come isn't that
@@ -135,6 +160,7 @@ impl State {
         };
         self.uplink.iter_mut().for_each(|network| tidy(network, NETWORK_CHARS_MAX));
         self.paths.truncate(UPLINK_HUBS_MAX);
+        self.steps.truncate(CLOCK_STEPS_MAX);
         for path in &mut self.paths {
             path.network.iter_mut().for_each(|network| tidy(network, NETWORK_CHARS_MAX));
             tidy(&mut path.hub, PATH_HUB_CHARS_MAX);
@@ -327,6 +353,7 @@ mod tests {
         let state = |letter: &str| State {
             trouble: Some(letter.repeat(TROUBLE_CHARS_MAX)),
             paths: vec![path(letter); UPLINK_HUBS_MAX],
+            steps: vec![ClockStep { first: u64::MAX / 2, by_ms: -3_600_000 }; CLOCK_STEPS_MAX],
             ..State::default()
         };
         let header = state("x").header().expect("JSON");
@@ -355,9 +382,11 @@ mod tests {
             uplink: Some(long.clone()),
             trouble: Some(long),
             paths: vec![path; 100],
+            steps: vec![ClockStep { first: 7, by_ms: i64::MIN }; 100],
             ..State::default()
         };
         state.clean();
+        assert_eq!(state.steps, vec![ClockStep { first: 7, by_ms: i64::MIN }; CLOCK_STEPS_MAX]);
         for network in [&state.uplink, &state.paths[0].network, &state.paths[UPLINK_HUBS_MAX - 1].network] {
             let network = network.as_deref().expect("one");
             assert!(network.starts_with(" x x") && network.len() == NETWORK_CHARS_MAX, "{network}");
@@ -373,5 +402,6 @@ mod tests {
         let state: State =
             serde_json::from_str(r#"{"version":"0.1.0","at":"2026-03-16T07:12:03Z"}"#).expect("a state");
         assert!(state.paths.is_empty() && !state.is_look && state.damages == 0 && state.refused == 0);
+        assert!(state.steps.is_empty() && !state.header().expect("JSON").contains("steps"));
     }
 }

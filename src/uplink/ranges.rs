@@ -80,6 +80,16 @@ impl Ranges {
         self.0.splice(from..to.max(from), [(first, last)]);
     }
 
+    /// Takes out all up to `last`, included.
+    pub fn remove_up_to(&mut self, last: u64) {
+        let gone = self.0.partition_point(|(_, end)| *end <= last);
+        self.0.drain(..gone);
+        if let Some((first, _)) = self.0.first_mut() {
+            // What ends after it isn't the last number.
+            *first = (*first).max(last.saturating_add(1));
+        }
+    }
+
     pub fn insert_all(&mut self, others: &Self) {
         for (first, last) in others.iter() {
             self.insert_stretch(first, last);
@@ -158,12 +168,18 @@ mod tests {
         assert_eq!((ranges.last(), Ranges::new().last()), (Some(u64::MAX), None));
         assert_eq!(ranges.stretch_of(5), Some((0, 7)));
         assert_eq!(ranges.count(), 10);
+        let mut all = ranges.clone();
+        all.remove_up_to(u64::MAX);
+        assert!(all.is_empty());
         assert!("5-3".parse::<Ranges>().is_err() && "1-3,4-5".parse::<Ranges>().is_err());
     }
 
     proptest! {
         #[test]
-        fn it_holds_what_a_plain_set_holds(pieces in prop::collection::vec((0_u64..200, 0_u64..12), 0..60)) {
+        fn it_holds_what_a_plain_set_holds(
+            pieces in prop::collection::vec((0_u64..200, 0_u64..12), 0..60),
+            last in 0_u64..220,
+        ) {
             let (mut ranges, mut plain) = (Ranges::new(), BTreeSet::new());
             for (first, more) in pieces {
                 ranges.insert_stretch(first, first + more);
@@ -172,7 +188,9 @@ mod tests {
             prop_assert_eq!(ranges.numbers().collect::<Vec<_>>(), plain.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(ranges.count(), plain.len() as u64);
             prop_assert!((0..220).all(|n| ranges.contains(n) == plain.contains(&n)));
-            prop_assert_eq!(ranges.to_string().parse::<Ranges>(), Ok(ranges));
+            prop_assert_eq!(ranges.to_string().parse::<Ranges>(), Ok(ranges.clone()));
+            ranges.remove_up_to(last);
+            prop_assert_eq!(ranges.numbers().collect::<Vec<_>>(), plain.range(last + 1..).copied().collect::<Vec<_>>());
         }
     }
 }

@@ -6,7 +6,9 @@
 mod again;
 mod appends;
 mod asked;
+mod clocks;
 mod commands;
+mod copies;
 mod exactly_once;
 mod expired;
 mod five_days;

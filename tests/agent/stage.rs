@@ -2,7 +2,7 @@
 //! between them that can be cut.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,6 +254,20 @@ impl Line {
 
     pub fn mend(&self) {
         self.up.send_replace(true);
+    }
+}
+
+/// A folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let (file, to) = (file.path(), to.join(file.file_name()));
+        if file.is_dir() {
+            copy(&file, &to);
+        } else {
+            std::fs::copy(file, to).unwrap();
+        }
     }
 }
 

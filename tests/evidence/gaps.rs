@@ -58,6 +58,8 @@ impl<'s> Agent<'s> {
             agent: self.id.to_owned(),
             spool: "spool".to_owned(),
             taken: (1..=self.taken).collect(),
+            process: String::new(),
+            own: (1..=self.taken).collect(),
             last_heard: received,
             damages: 0,
         };

@@ -44,11 +44,13 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use crate::agent::clock::{Clocks, SetWatch};
 use crate::folder::{Files, Folder, FolderError, Nowhere};
 use crate::limits;
 use crate::observation::Observation;
 use crate::segments::{Entry, Record, frame_bytes};
 use crate::time::At;
+use crate::uplink::message::ClockStep;
 
 pub use error::SpoolError;
 pub use status::{Disk, Opened, Status};
@@ -128,6 +130,9 @@ pub struct Spool {
     damages: u64,
     lost: u64,
     refused: u64,
+    /// Whether the clock is set, and when it was.
+    watch: SetWatch,
+    steps: Vec<ClockStep>,
     disk: Disk,
     /// Until when the disk is left alone.
     rests: Option<At>,
@@ -183,6 +188,8 @@ impl Spool {
             damages: 0,
             lost: 0,
             refused: 0,
+            watch: SetWatch::default(),
+            steps: Vec::new(),
             disk: Disk::Fine,
             rests: None,
             remarks: Vec::new(),
@@ -299,6 +306,37 @@ impl Spool {
         self.unsaved = true;
     }
 
+    /// To be called before anything is appended or handed out: has the spool know whether the clock was set since the last call.
+    pub fn look_at_clocks(&mut self, clocks: Clocks) {
+        let Some(by_ms) = self.watch.look(clocks) else { return };
+        self.steps = self.steps_that_matter();
+        self.steps.push(ClockStep { first: self.next, by_ms });
+        if self.steps.len() > limits::CLOCK_STEPS_MAX {
+            // What lies between the two is placed as what is before them.
+            let oldest = self.steps.remove(0);
+            if let Some(second) = self.steps.first_mut() {
+                second.by_ms = second.by_ms.saturating_add(oldest.by_ms);
+            }
+        }
+        self.stale = true;
+        self.remark(format!(
+            "the clock was set by {} s: what was seen before has its times from before",
+            by_ms / 1_000
+        ));
+    }
+
+    /// An observation of just now, by the clock as it is now: it may have ended just before that was set.
+    pub fn by_this_clock(&self, seen: Observation, clocks: Clocks) -> Observation {
+        let by_ms = self.watch.set_since(seen.ended(), clocks);
+        Observation { at: seen.at.plus_millis(by_ms), ..seen }
+    }
+
+    /// Those of which there is something from before.
+    fn steps_that_matter(&self) -> Vec<ClockStep> {
+        let floor = self.floor();
+        self.steps.iter().filter(|step| floor < step.first).copied().collect()
+    }
+
     /// How it is now.
     pub fn status(&self) -> Status {
         let on_disk: u64 = self.segments.iter().map(|segment| segment.wanted(&self.acked)).sum();
@@ -316,6 +354,7 @@ impl Spool {
             damages: self.damages,
             lost: self.lost,
             refused: self.refused,
+            steps: self.steps_that_matter(),
             disk: self.disk.clone(),
         }
     }

@@ -66,7 +66,7 @@ impl Spool {
         let state = state.unwrap_or_default();
         missing(&state, &found, &mut opened);
         opened.new = !has_state && found.is_empty();
-        (spool.generation, spool.acked) = (state.generation, state.acked);
+        (spool.generation, spool.acked, spool.steps) = (state.generation, state.acked, state.steps);
         let highest = found.iter().map(|seen| {
             let after = seen.index.last().unwrap_or(seen.id).saturating_add(1);
             after.max(seen.index.reserved).max(seen.id.saturating_add(NOTES))

@@ -7,7 +7,8 @@
 use super::intervals::Intervals;
 use crate::limits;
 use crate::segments::frame::{self, Found, Frames};
-use crate::segments::wire::{Reader, Unreadable, put_number};
+use crate::segments::wire::{Reader, Unreadable, put_difference, put_number};
+use crate::uplink::message::ClockStep;
 
 /// The two files.
 pub(super) const SLOTS: [&str; 2] = ["state-a", "state-b"];
@@ -28,6 +29,8 @@ pub(super) struct State {
     pub damages: u64,
     pub lost: u64,
     pub refused: u64,
+    /// Times that the clock was set.
+    pub steps: Vec<ClockStep>,
     pub acked: Intervals,
     /// Id, highest number and unacknowledged records of each segment.
     pub segments: Vec<(u64, u64, u64)>,
@@ -56,6 +59,11 @@ impl State {
             put_number(&mut payload, *records);
         }
         put_number(&mut payload, self.refused);
+        put_number(&mut payload, self.steps.len() as u64);
+        for ClockStep { first, by_ms } in &self.steps {
+            put_number(&mut payload, *first);
+            put_difference(&mut payload, *by_ms, 0);
+        }
         let mut bytes = Vec::new();
         frame::put(KIND, &payload, &mut bytes);
         bytes.resize(bytes.len().next_multiple_of(ROUND), 0);
@@ -96,6 +104,10 @@ impl State {
         }
         // One that was written before refusals were counted ends here.
         state.refused = if reader.0.is_empty() { 0 } else { reader.number()? };
+        // And here one that was written before clocks were watched.
+        for _ in 0..if reader.0.is_empty() { 0 } else { reader.number()? } {
+            state.steps.push(ClockStep { first: reader.number()?, by_ms: reader.difference(0)? });
+        }
         Ok(state)
     }
 }
@@ -117,6 +129,10 @@ mod tests {
             damages: 2,
             lost: 1,
             refused: 300,
+            steps: vec![
+                ClockStep { first: 41, by_ms: -3_600_000 },
+                ClockStep { first: 1 << 40, by_ms: 2_000 },
+            ],
             acked,
             segments,
         }
@@ -131,14 +147,19 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_written_before_refusals_were_counted_is_read() {
-        let bytes = some().to_bytes();
+    fn one_that_was_written_before_refusals_were_counted_or_clocks_watched_is_read() {
+        let bytes = State { steps: Vec::new(), ..some() }.to_bytes();
         let Some(Found::Frame { payload, .. }) = Frames::of(&bytes).next() else { panic!("a frame") };
         let mut refused = Vec::new();
         put_number(&mut refused, some().refused);
-        let mut older = Vec::new();
-        frame::put(KIND, &payload[..payload.len() - refused.len()], &mut older);
-        assert_eq!(State::from_bytes(&older), Ok(State { refused: 0, ..some() }));
+        let cut = |by: usize| {
+            let mut older = Vec::new();
+            frame::put(KIND, &payload[..payload.len() - by], &mut older);
+            State::from_bytes(&older)
+        };
+        let no_steps = || State { steps: Vec::new(), ..some() };
+        assert_eq!(cut(1), Ok(no_steps()), "how many steps there are is one byte");
+        assert_eq!(cut(1 + refused.len()), Ok(State { refused: 0, ..no_steps() }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::At;
+use crate::uplink::message::ClockStep;
 
 /// A spool at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Status {
     /// Observations that the hub would never take, since the spool was made.
     #[serde(default)]
     pub refused: u64,
+    /// When the clock was set, as far as some of `records` have their times from before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<ClockStep>,
     pub disk: Disk,
 }
 

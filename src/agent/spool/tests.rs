@@ -1,5 +1,6 @@
 //! The spool as a whole, on a disk that can be stopped at any operation.
 
+mod clocks;
 mod crashes;
 mod damage;
 mod days;

@@ -169,6 +169,7 @@ impl Spool {
             damages: self.damages,
             lost: self.lost,
             refused: self.refused,
+            steps: self.steps_that_matter(),
             segments: wanted
                 .map(|segment| (segment.id, segment.last(), segment.wanted(&self.acked)))
                 .collect(),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::agent::clock;
+use crate::agent::clock::{self, Clocks};
 use crate::agent::site::Site;
 use crate::agent::spool::Spool;
 use crate::agent::workers::Report;
@@ -52,8 +52,11 @@ pub async fn keep(
         }
         let reports = std::mem::take(&mut batch);
         let sendable = with(&spool, move |spool| {
+            let clocks = Clocks::read();
+            spool.look_at_clocks(clocks);
             for report in reports {
-                spool.append(report.seen);
+                let seen = spool.by_this_clock(report.seen, clocks);
+                spool.append(seen);
             }
             spool.sync(clock::now());
             for remark in spool.remarks() {

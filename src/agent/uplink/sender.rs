@@ -16,9 +16,9 @@ use super::keeper::{SharedSpool, with};
 use super::link::{Link, jitter, share};
 use super::talk::{NoAnswer, Talk};
 use super::word;
-use crate::agent::clock;
+use crate::agent::clock::{self, Clocks};
 use crate::agent::site::{LastWord, Site};
-use crate::agent::spool::{Disk, Status};
+use crate::agent::spool::{Disk, Spool, Status};
 use crate::chance::draw;
 use crate::config::Config;
 use crate::limits::{
@@ -76,6 +76,19 @@ enum Part {
 struct Look {
     place: usize,
     why_not: Option<String>,
+}
+
+/// What is said of the spool: by this clock, and by no other that may be set before the request leaves.
+struct Told {
+    floor: u64,
+    status: Status,
+    clocks: Clocks,
+}
+
+fn told(spool: &mut Spool) -> Told {
+    let clocks = Clocks::read();
+    spool.look_at_clocks(clocks);
+    Told { floor: spool.floor(), status: spool.status(), clocks }
 }
 
 impl Sender {
@@ -162,11 +175,8 @@ impl Sender {
     /// known of all, as with a report.
     async fn look(&mut self, looked: &mpsc::Sender<Look>) {
         for place in self.addresses.due(self.link.current(), clock::now(), draw()) {
-            let Some((floor, status)) = with(&self.spool, |spool| (spool.floor(), spool.status())).await
-            else {
-                return;
-            };
-            let state = State { is_look: true, ..self.state(place, floor, &status, 0) };
+            let Some(told) = with(&self.spool, told).await else { return };
+            let state = State { is_look: true, ..self.state(place, told, 0) };
             let (talk, bearer, spool) = (self.talk.clone(), self.identity.bearer(), self.spool_id.clone());
             let looked = looked.clone();
             tokio::spawn(async move {
@@ -220,7 +230,7 @@ impl Sender {
     }
 
     /// How this agent is. `to`: the address that it says so to; `sent`: records that go with it.
-    fn state(&mut self, to: usize, floor: u64, status: &Status, sent: usize) -> State {
+    fn state(&mut self, to: usize, Told { floor, status, clocks }: Told, sent: usize) -> State {
         let process = self.process.clone();
         self.process.said += 1;
         let trouble = match &status.disk {
@@ -231,7 +241,7 @@ impl Sender {
         let sent = u64::try_from(sent).unwrap_or(u64::MAX);
         State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            at: clock::now(),
+            at: clocks.now(),
             round_trip_ms: u32::try_from(self.round_trip.as_millis()).unwrap_or(u32::MAX),
             uplink: self.talk.addresses().get(to).and_then(|address| address.network.clone()),
             floor,
@@ -243,6 +253,7 @@ impl Sender {
             paths: self.paths(),
             is_look: false,
             process: Some(process),
+            steps: status.steps,
         }
     }
 
@@ -250,13 +261,14 @@ impl Sender {
         let (live, (after, to), items_max) =
             (self.cursor.live(), self.cursor.back(), self.cursor.items_max());
         let handed = with(&self.spool, move |spool| {
+            let told = told(spool);
             let records = match part {
                 Part::New => spool.live(live, items_max, BATCH_ITEMS_BYTES),
                 Part::Backlog => spool.backlog(after, to, items_max, BATCH_ITEMS_BYTES),
             };
-            (records, spool.floor(), spool.sendable(), spool.status())
+            (records, spool.sendable(), told)
         });
-        let Some((records, floor, sendable, status)) = handed.await else { return };
+        let Some((records, sendable, told)) = handed.await else { return };
         let Some(last) = records.last().map(|record| record.seq) else {
             match part {
                 Part::New => {
@@ -271,7 +283,7 @@ impl Sender {
             return;
         };
         let to = self.link.current();
-        let state = self.state(to, floor, &status, records.len());
+        let state = self.state(to, told, records.len());
         let begun = Instant::now();
         let answer = match pack(records.clone()).await {
             Ok(packed) => self.talk.batch(to, &self.identity.bearer(), &self.spool_id, &state, packed).await,

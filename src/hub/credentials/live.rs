@@ -34,6 +34,7 @@ impl Live {
     pub fn recall(&mut self, at: At, word: Word) {
         self.heard = self.heard.max(Some(at));
         self.kept = Some((at, News::of(&word.state)));
+        self.processes = word.state.process.as_ref().map(|it| Processes::recall(it, at)).unwrap_or_default();
         self.said = Some((at, word));
     }
 

@@ -1,9 +1,10 @@
 //! Which processes report as one agent: whether what one of them says is older than what it said before, and whether there are two. Pure.
 //!
 //! One after the other is an agent that was started again. When the first is heard after the second, and the second after that, both run:
-//! somebody copied an agent's folder, or the disk that it is on. Their observations have the same numbers, so of each number only the first
-//! to come would be kept. The one that was there first stays, the other is refused until it enrols by itself; it keeps what it sees
-//! until then.
+//! somebody copied an agent's folder, or the disk that it is on. Their observations have the same numbers and are kept all the same
+//! (`intake::doubt`), but two computers that report as one would be taken for one that contradicts itself, and each report would have to be
+//! compared with what the other said. The one that was there first stays, the other is refused until it enrols by itself; it keeps what it
+//! sees until then.
 
 use crate::limits::{
     AGENT_PROCESSES_REMEMBERED, AGENT_TWIN_HOLDS_FOR, AGENT_TWIN_RETURNS, AGENT_TWIN_SHOWN_FOR,
@@ -44,6 +45,12 @@ pub enum Worth {
 }
 
 impl Processes {
+    /// The one that was let in said so at `at`, to the process of the hub before this one. It was there before any that comes now.
+    pub fn recall(process: &Process, at: At) -> Self {
+        let heard = Heard { id: process.id.clone(), first: at, last: at, said: process.said };
+        Self { now: Some(heard), ..Self::default() }
+    }
+
     /// One more word of a process came at `at`.
     pub fn hear(&mut self, process: &Process, at: At) -> Worth {
         let is_let_in = self.now.as_ref().is_some_and(|now| now.id == process.id);
@@ -174,6 +181,20 @@ mod tests {
             [Worth::Twin, Worth::New]
         );
         assert_eq!(processes.twin(), None);
+    }
+
+    #[test]
+    fn after_a_restart_of_the_hub_the_one_that_was_let_in_before_stays() {
+        let process = Process { id: "a".to_owned(), said: 70 };
+        let words = [("b", 0, 0), ("a", 71, 10), ("b", 1, 20), ("a", 72, 30), ("b", 2, 40), ("a", 73, 50)];
+        let mut forgotten = Processes::default();
+        let last = worth(&mut forgotten, &words)[3..].to_vec();
+        assert_eq!(last, [Worth::New, Worth::New, Worth::Twin], "by who came first");
+        let mut recalled = Processes::recall(&process, NOW.plus_millis(-600_000));
+        let last = worth(&mut recalled, &words)[3..].to_vec();
+        assert_eq!(last, [Worth::New, Worth::Twin, Worth::New]);
+        // What it had said was under way while the hub was started again.
+        assert_eq!(worth(&mut Processes::recall(&process, NOW), &[("a", 69, 1)]), [Worth::Late]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`spool`] | what the hub has of one agent's spool. Pure |
 //! | `shelf.rs` | where each agent's spools are found |
-//! | `doubt.rs` | what of a spool was had from an agent that passes nothing on |
+//! | `doubt.rs` | what the archive has already, where the numbers don't tell |
 //! | `correction.rs` | times of clocks that are wrong. Pure |
 //! | `gaps.rs` | what an agent let go of, for the journal. Pure |
 //! | [`refusal`] | why a batch is refused |
@@ -30,19 +30,18 @@ mod shelf;
 pub mod spool;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::doubt::Doubts;
 use self::keeper::Job;
 use self::refusal::Refusal;
 use self::shelf::Shelf;
-use self::spool::Spool;
+use self::spool::{Own, Spool};
 use self::told::Told;
 use super::credentials::book::Denied;
 use super::credentials::{CredentialError, Who};
@@ -50,7 +49,7 @@ use super::view::View;
 use crate::agent::workers::{Report, blank};
 use crate::estate::{Estate, NetworkIx, Vantage};
 use crate::journal::coverage::Coverage;
-use crate::limits::{INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK};
+use crate::limits::{DOUBTS_AT_ONCE, INTAKE_ROOM_WAIT, SLOWER, SLOWER_DISK};
 use crate::observation::BYE;
 use crate::segments::{Entry, Record};
 use crate::store::{BatchRow, SpoolRow};
@@ -64,8 +63,9 @@ pub struct Intake {
     /// By agent: when it measured.
     coverage: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Coverage>>>>,
     keeper: mpsc::Sender<Job>,
-    /// Where the archive is, which is looked into once at a time.
-    archive: tokio::sync::Mutex<PathBuf>,
+    /// Where the archive is, and how many may look into it for what comes again.
+    archive: PathBuf,
+    looks: Semaphore,
     reports: mpsc::WeakSender<Report>,
     told: Told,
 }
@@ -102,7 +102,8 @@ impl Intake {
         let mut spools = Shelf::default();
         for row in kept {
             let practice = practices.get(&row.agent).map(String::as_str).unwrap_or_default();
-            let spool = Spool::new(row.taken, row.damages);
+            let own = Own { agent: row.agent.clone(), process: row.process, numbers: row.own };
+            let spool = Spool::new(row.taken, own, row.damages);
             spools.put(practice, &row.agent, &row.spool, row.last_heard, spool);
         }
         let coverage = coverage.into_iter().map(|(id, it)| (id, Arc::new(tokio::sync::Mutex::new(it))));
@@ -110,7 +111,8 @@ impl Intake {
             spools: Mutex::new(spools),
             coverage: Mutex::new(coverage.collect()),
             keeper,
-            archive: tokio::sync::Mutex::new(archive),
+            archive,
+            looks: Semaphore::new(DOUBTS_AT_ONCE),
             reports,
             told: Told::new(Instant::now()),
         }
@@ -148,7 +150,11 @@ impl Intake {
         if !is_let_in(&who.agent) {
             return Err(CredentialError::Denied(Denied::Revoked).into());
         }
-        spool.is_of(&who.agent);
+        // Whoever brings nothing takes nobody's place.
+        if !batch.is_empty() {
+            let process = state.process.as_ref().map_or("", |process| process.id.as_str());
+            spool.is_of(&who.agent, process);
+        }
         self.settle_doubts(&mut spool, (who, spool_id), &batch, passes_on).await?;
         let apart = view.estate.measured_apart();
         let mut plan = spool.plan(batch, state.floor, apart, |probe| is_asked(&view.estate, probe))?;
@@ -174,6 +180,8 @@ impl Intake {
                 agent: who.agent.clone(),
                 spool: spool_id.to_owned(),
                 taken: plan.kept.clone(),
+                process: plan.own.process.clone(),
+                own: plan.own.numbers.clone(),
                 last_heard: now,
                 damages: state.damages,
             };
@@ -237,7 +245,7 @@ impl Intake {
         })
     }
 
-    /// Has the spool know what of a batch the archive has from an agent that passes nothing on. `Busy`: it can't be read.
+    /// Has the spool know what of a batch the archive has, where the numbers don't tell. `Busy`: it can't be read, or not now.
     async fn settle_doubts(
         &self,
         spool: &mut Spool,
@@ -245,23 +253,24 @@ impl Intake {
         batch: &[Record],
         passes_on: impl Fn(&str) -> bool,
     ) -> Result<(), Refusal> {
-        if spool.doubts().is_none() {
-            let left = self.spools.lock().unwrap_or_else(PoisonError::into_inner).left(who, id, passes_on);
-            let mut doubts = Doubts::default();
-            for (agent, shared) in left {
-                doubts.add(agent, shared.lock().await.kept());
+        let shelf = || self.spools.lock().unwrap_or_else(PoisonError::into_inner);
+        if !spool.knows_what_was_left() {
+            let left = shelf().left(who, id, &passes_on);
+            let mut numbers = Ranges::new();
+            for shared in left {
+                numbers.insert_all(shared.lock().await.kept());
             }
-            spool.doubt(doubts);
+            spool.was_left(numbers);
         }
-        let Some(doubts) = spool.doubts() else { return Ok(()) };
-        let doubtful = doubts.among(batch, spool.kept());
+        let doubtful = spool.doubtful(batch);
         if doubtful.is_empty() {
             return Ok(());
         }
-        let doubts = doubts.clone();
-        let archive = self.archive.lock().await;
-        let dir = archive.clone();
-        let settled = tokio::task::spawn_blocking(move || doubts.settle(&dir, doubtful)).await;
+        let agents: BTreeSet<String> = shelf().with(who, id, &passes_on);
+        let look = tokio::time::timeout(INTAKE_ROOM_WAIT, self.looks.acquire()).await;
+        let Ok(Ok(_look)) = look else { return Err(Refusal::Busy) };
+        let dir = self.archive.clone();
+        let settled = tokio::task::spawn_blocking(move || doubt::settle(&dir, &agents, &doubtful)).await;
         let had = settled.map_err(|_| Refusal::Busy)?.map_err(|error| {
             tracing::warn!(%error, agent = who.agent, "what an agent sends again can't be looked up in the archive");
             Refusal::Busy

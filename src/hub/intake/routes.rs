@@ -96,7 +96,7 @@ async fn take(hub: &Arc<Hub>, asked: &Parts, pieces: &mut BodyDataStream) -> Res
     let network = state.uplink.as_deref().filter(|id| view.estate.network(id).is_some());
     hub.credentials.heard(&who, state.clone(), network, now)?;
     let mut records = batch::read(&text)?;
-    correct(&mut records, ahead_ms(&state, now), now);
+    correct(&mut records, ahead_ms(&state, now), &state.steps, now);
     judge(&records, &who.practice, now)?;
     let task = {
         let (hub, who, view) = (hub.clone(), who.clone(), view.clone());

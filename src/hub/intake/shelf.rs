@@ -1,7 +1,7 @@
 //! Where each agent's spools are found: by practice, and there by agent. So an agent that shows a spool for the first time costs a look at
 //! the few agents of its own practice, and not at all of the estate's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::spool::Spool;
@@ -32,14 +32,27 @@ impl Shelf {
 
     /// What agents of the same practice that pass nothing on left of a spool with this id: those that were revoked, and one whose folder was
     /// copied.
-    pub fn left(&self, who: &Who, id: &str, passes_on: impl Fn(&str) -> bool) -> Vec<(String, Shared)> {
+    pub fn left(&self, who: &Who, id: &str, passes_on: impl Fn(&str) -> bool) -> Vec<Shared> {
         let of_practice = self.practices.get(&who.practice);
         let own = of_practice.and_then(|all| all.get(&who.agent)?.get(id));
         // One that was taken over while its agent was good is this agent's own.
         let is_own = |shared: &Shared| own.is_some_and(|(_, own)| Arc::ptr_eq(own, shared));
         let others = of_practice.into_iter().flatten().filter(|(agent, _)| !passes_on(agent));
-        let left = others.filter_map(|(agent, own)| Some((agent.clone(), own.get(id)?.1.clone())));
-        left.filter(|(_, shared)| !is_own(shared)).collect()
+        let left = others.filter_map(|(_, own)| Some(own.get(id)?.1.clone()));
+        left.filter(|shared| !is_own(shared)).collect()
+    }
+
+    /// Whose reports from a spool with this id may be the same as what `who` reports from it: its own, those of agents that it follows, and
+    /// of those that pass nothing on.
+    pub fn with(&self, who: &Who, id: &str, passes_on: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let of_practice = self.practices.get(&who.practice);
+        let own = of_practice.and_then(|all| Some(&all.get(&who.agent)?.get(id)?.1));
+        let found = of_practice.into_iter().flatten().filter_map(|(agent, spools)| {
+            let (heard, shared) = spools.get(id)?;
+            let is_followed = *heard <= who.enrolled || own.is_some_and(|own| Arc::ptr_eq(own, shared));
+            (is_followed || !passes_on(agent)).then(|| agent.clone())
+        });
+        found.collect()
     }
 
     /// All that these agents of a practice report from.
@@ -119,10 +132,16 @@ mod tests {
         assert!(Arc::ptr_eq(&find(&mut shelf, "new"), &found), "and it goes on with that");
         let left = |shelf: &Shelf, agent: &str| {
             let left = shelf.left(&who("G82002", agent, at(30)), "s", |agent| agent == "new");
-            left.into_iter().map(|(agent, _)| agent).collect::<Vec<_>>()
+            left.iter().map(|shared| Arc::ptr_eq(shared, &revoked)).collect::<Vec<_>>()
         };
-        assert_eq!(left(&shelf, "new"), ["revoked"], "the other one's is its own by now");
-        assert_eq!(left(&shelf, "newer"), ["good", "revoked"]);
+        assert_eq!(left(&shelf, "new"), [true], "the other one's is its own by now");
+        assert_eq!(left(&shelf, "newer"), [false, true]);
+        let with = |shelf: &Shelf, agent: &str, enrolled: i64| {
+            let with = shelf.with(&who("G82002", agent, at(enrolled)), "s", |agent| agent != "revoked");
+            with.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(with(&shelf, "new", 30), "good new revoked");
+        assert_eq!(with(&shelf, "copy", 4), "revoked", "the good one was heard since");
     }
 
     #[test]

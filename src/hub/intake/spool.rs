@@ -4,6 +4,9 @@
 //! of a batch is new. In good days the first two are the same. While the disk fails, what an agent reports is taken and not kept:
 //! the correlator sees it, the agent isn't told that the hub has it, and when it sends it again it isn't taken twice.
 //!
+//! By its number an observation is known as far as the process that sends it has reported that number *itself*. What another reported under
+//! it may be another observation: see [`super::doubt`].
+//!
 //! What is kept of an observation is itself, in the archive, and whether it changed its check's state. Numbers come in order within a stretch, and stretches in
 //! any order (what is reported now comes before the backlog). So the state of each check is remembered at the *frontier* of each
 //! stretch; where there is none, as after a restart of the hub, the first result of each check is recorded as well, changed or not.
@@ -12,9 +15,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::doubt::Doubts;
+use super::doubt::{Print, Recent};
 use super::gaps::Gaps;
-use crate::limits::{FRONTIERS_MAX, STRETCHES_MAX};
+use crate::limits::{FRONTIERS_MAX, RECENT_PRINTS, STRETCHES_MAX};
 use crate::observation::{Failure, Observation};
 use crate::segments::{Entry, Framer, Record};
 use crate::store::Transition;
@@ -25,13 +28,24 @@ use crate::uplink::ranges::Ranges;
 pub struct Spool {
     taken: Ranges,
     kept: Ranges,
+    /// Of what is kept, what it said itself that reports from it now, or was found to be the same.
+    own: Own,
     frontiers: Vec<Frontier>,
-    /// The agent whose states those are.
-    agent: String,
+    /// What came last, whoever reported it.
+    recent: Recent,
     /// Places at which it was damaged, as far as the journal says so.
     damages: u64,
-    /// What agents that pass nothing on said of it; `None`: nobody has looked yet.
-    doubts: Option<Doubts>,
+    /// Numbers of which agents that pass nothing on said something; `None`: nobody has looked yet.
+    left: Option<Ranges>,
+}
+
+/// A process of an agent, and the numbers from the floor of its spool on that it has reported.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Own {
+    pub agent: String,
+    /// Empty: an agent of before that was said, all of whose processes are one.
+    pub process: String,
+    pub numbers: Ranges,
 }
 
 /// The checks' states at the end of a stretch.
@@ -49,8 +63,9 @@ struct Frontier {
 pub struct Plan {
     /// For the correlator, in order.
     pub fresh: Vec<Observation>,
-    /// All that will be kept, this batch included.
+    /// All that will be kept, this batch included; and what of that its process will have reported.
     pub kept: Ranges,
+    pub own: Own,
     pub transitions: Vec<Transition>,
     /// What isn't kept yet, as it goes into the archive.
     pub frames: Vec<u8>,
@@ -64,6 +79,7 @@ pub struct Plan {
     pub is_known: bool,
     numbers: Ranges,
     frontiers: Vec<Frontier>,
+    prints: Vec<Print>,
 }
 
 /// Its numbers have too many gaps.
@@ -72,17 +88,18 @@ pub struct Plan {
 pub struct TooManyGaps;
 
 impl Spool {
-    /// `kept`, `damages`: what an earlier process left.
-    pub fn new(kept: Ranges, damages: u64) -> Self {
-        Self { taken: kept.clone(), kept, damages, ..Self::default() }
+    /// `kept`, `own`, `damages`: what an earlier process of the hub left.
+    pub fn new(kept: Ranges, own: Own, damages: u64) -> Self {
+        Self { taken: kept.clone(), kept, own, damages, ..Self::default() }
     }
 
-    /// What comes now is this agent's. Of one that took another's place, by enrolling again, each check's first result is recorded, whatever
-    /// it is: changes are told apart by agent.
-    pub fn is_of(&mut self, agent: &str) {
-        if self.agent != agent {
+    /// What comes now is of this process of this agent. Of one that took another's place each check's first result is recorded, whatever
+    /// it is: another agent's changes are told apart, and another process may be of another computer, which sees other things.
+    pub fn is_of(&mut self, agent: &str, process: &str) {
+        if self.own.agent != agent || self.own.process != process {
             self.frontiers.clear();
-            agent.clone_into(&mut self.agent);
+            let (agent, process) = (agent.to_owned(), process.to_owned());
+            self.own = Own { agent, process, numbers: Ranges::new() };
         }
     }
 
@@ -91,17 +108,36 @@ impl Spool {
         &self.kept
     }
 
-    /// What agents that pass nothing on said of it; `None`: that isn't known yet.
-    pub fn doubts(&self) -> Option<&Doubts> {
-        self.doubts.as_ref()
+    /// What it reported itself that reports now.
+    pub fn own(&self) -> &Own {
+        &self.own
     }
 
-    pub fn doubt(&mut self, doubts: Doubts) {
-        self.doubts = Some(doubts);
+    /// Whether it is known what agents that pass nothing on said of it.
+    pub fn knows_what_was_left(&self) -> bool {
+        self.left.is_some()
     }
 
-    /// These came before, from such an agent, and are on the disk.
+    /// What those said.
+    pub fn was_left(&mut self, numbers: Ranges) {
+        self.left = Some(numbers);
+    }
+
+    /// What of a batch comes under a number that is known, not from this process, and not from what came last: it may be on the disk
+    /// already, or be something else.
+    pub fn doubtful(&mut self, batch: &[Record]) -> Vec<Record> {
+        let is_left = |seq| self.left.as_ref().is_some_and(|left| left.contains(seq));
+        let is_known = |seq| self.kept.contains(seq) || is_left(seq);
+        let others =
+            batch.iter().filter(|record| is_known(record.seq) && !self.own.numbers.contains(record.seq));
+        let (again, doubtful): (Vec<_>, Vec<_>) = others.partition(|record| self.recent.has(record));
+        self.had(&again.iter().map(|record| record.seq).collect());
+        doubtful.into_iter().cloned().collect()
+    }
+
+    /// These came before, and are on the disk.
     pub fn had(&mut self, numbers: &Ranges) {
+        self.own.numbers.insert_all(numbers);
         self.kept.insert_all(numbers);
         self.taken.insert_all(numbers);
     }
@@ -121,8 +157,8 @@ impl Spool {
         self.kept.is_empty()
     }
 
-    /// What a batch would change. `floor`: the agent has nothing below any more; passed over where it is above all that it has shown.
-    /// Records are in order.
+    /// What a batch would change, once nothing of it is doubtful. `floor`: the agent has nothing below any more; passed over where it is above
+    /// all that it has shown. Records are in order.
     /// `apart`: as long as this without a result, and nobody measured; then the next result of each check is recorded whatever it is.
     /// `asks`: whether a probe is one that agents ask; of others no state is kept, whatever somebody with a key makes up.
     pub fn plan(
@@ -135,6 +171,7 @@ impl Spool {
         let mut plan = Plan {
             fresh: Vec::new(),
             kept: self.kept.clone(),
+            own: self.own.clone(),
             transitions: Vec::new(),
             frames: Vec::new(),
             measured: Vec::new(),
@@ -143,20 +180,26 @@ impl Spool {
             is_known: true,
             numbers: batch.iter().map(|record| record.seq).collect(),
             frontiers: self.frontiers.clone(),
+            prints: Vec::new(),
         };
         // It can't have done with numbers that nobody has seen any of; what comes with them later must be kept, and is new till then.
         let highest = [&self.kept, &self.taken, &plan.numbers].into_iter().filter_map(Ranges::last).max();
         let below = floor.checked_sub(1).filter(|below| highest.is_some_and(|highest| *below <= highest));
         if let Some(below) = below {
             plan.kept.insert_stretch(0, below);
+            plan.own.numbers.remove_up_to(below);
         }
         let mut front = Frontier::default();
         let mut before: Option<u64> = None;
         let mut framer = Framer::default();
         let mut gaps = Gaps::default();
-        for record in batch {
-            let is_kept = self.kept.contains(record.seq);
+        let printed = batch.len().saturating_sub(RECENT_PRINTS);
+        for (place, record) in batch.into_iter().enumerate() {
+            // Where another has this number, what came under it was something else.
+            let is_kept = self.own.numbers.contains(record.seq);
+            let is_taken = is_kept || self.taken.contains(record.seq) && !self.kept.contains(record.seq);
             if !is_kept {
+                plan.prints.extend((place >= printed).then(|| Print::of(&record)));
                 framer.put_cut(&record, &mut plan.frames);
             }
             let Record { seq, entry } = record;
@@ -175,7 +218,7 @@ impl Spool {
                         plan.measured.push(seen.at);
                         plan.transitions.extend(front.see(&seen, apart));
                     }
-                    if self.taken.contains(seq) {
+                    if is_taken {
                         plan.again += 1;
                     } else {
                         plan.fresh.push(seen);
@@ -187,12 +230,19 @@ impl Spool {
         }
         plan.remember(front);
         plan.journal.extend(gaps.entry());
+        plan.own.numbers.insert_all(&plan.numbers);
+        if plan.own.numbers.stretches() > STRETCHES_MAX {
+            // What is forgotten is looked up when it comes again.
+            plan.own.numbers.clone_from(&plan.numbers);
+        }
         if plan.kept.stretches() > STRETCHES_MAX { Err(TooManyGaps) } else { Ok(plan) }
     }
 
     /// The batch is on the disk.
     pub fn keep(&mut self, plan: &Plan) {
         self.kept.insert_all(&plan.kept);
+        self.own.clone_from(&plan.own);
+        self.recent.extend(&plan.prints);
         self.frontiers.clone_from(&plan.frontiers);
     }
 
@@ -204,7 +254,7 @@ impl Spool {
 
     /// Which of the batch's numbers are on the disk.
     pub fn acked(&self, plan: &Plan) -> Ranges {
-        plan.numbers.numbers().filter(|number| self.kept.contains(*number)).collect()
+        plan.numbers.numbers().filter(|number| self.own.numbers.contains(*number)).collect()
     }
 }
 
@@ -329,7 +379,7 @@ mod tests {
     fn one_that_enrolled_again_says_of_each_check_how_it_is() {
         let mut spool = Spool::default();
         let rows = |spool: &mut Spool, agent: &str, seq: u64| {
-            spool.is_of(agent);
+            spool.is_of(agent, "");
             both(spool, vec![record(seq, true)], 0).transitions.len()
         };
         assert_eq!(rows(&mut spool, "a", 1), 1);
@@ -399,7 +449,7 @@ mod tests {
                 rows.extend(plan.transitions.iter().map(|row| (row.at, row.ok)));
                 fresh.extend(plan.fresh.into_iter().map(|seen| seen.seq.expect("numbered")));
                 if restarts >> (n % 16) & 1 == 1 {
-                    spool = Spool::new(spool.kept, 0);
+                    spool = Spool::new(spool.kept, spool.own, 0);
                 }
             }
             fresh.sort_unstable();
