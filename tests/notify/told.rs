@@ -188,6 +188,7 @@ async fn what_was_let_go_of_is_counted_until_a_digest_has_left_that_counts_it() 
     let ids = |rows: &[Row]| rows.iter().map(|row| row.notice.id.clone()).collect::<Vec<_>>();
     assert_eq!(
         (ids(&left.let_go), ids(&left.recent)),
+        wanted: event.at,
         (vec!["gone".to_owned()], vec!["digest.1.0".to_owned()])
     );
     let accepted = Settlement::untried(&digest, now(), Outcome::Accepted);
