@@ -18,6 +18,7 @@ use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
 use crate::limits::ROWS_PER_STATEMENT;
 use crate::notify::bounce::Returned;
+use crate::notify::masked::anonymous;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{Acknowledgement, Audience, Channel, Fix, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::observation::Failure;
@@ -259,8 +260,8 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .bind(&notice.recipient)
     .bind(&notice.thread)
     .bind(notice.due.as_millis())
-    .bind(notice.state.as_str())
     .bind(notice.wanted.as_millis())
+    .bind(notice.state.as_str())
     .bind(why)
     .bind(at.as_millis())
     .execute(&mut **tx)
@@ -371,7 +372,7 @@ async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sq
     .bind(incident)
     .execute(&mut **tx)
     .await?;
-    let body = json!({ "by": by, "released": released.rows_affected() }).to_string();
+    let body = json!({ "by": anonymous(by), "released": released.rows_affected() }).to_string();
     journal(tx, at, body::APPROVAL, incident, &body).await.map(drop)
 }
 
