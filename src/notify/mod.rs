@@ -65,4 +65,4 @@ pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;
-pub use shared::Tally;
+pub use shared::{Clock, Tally};
