@@ -17,7 +17,7 @@ use crate::notify::rehearsal::{Mailing, Rehearsal, gathered};
 use crate::notify::words::texts::SHIPPED;
 use crate::notify::{Audience, NoticeKind};
 use crate::world::scenario::{self, Scenario};
-use crate::world::verdicts::told;
+use crate::world::verdicts::told_by;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,7 +45,7 @@ struct PreviewArgs {
     /// Scenario files, or names of shipped ones such as kent-2023
     #[arg(required_unless_present = "all")]
     scenarios: Vec<PathBuf>,
-    /// Every shipped scenario; a year among them takes minutes
+    /// Every shipped scenario; days among them take minutes, and stderr says how far they are
     #[arg(long, conflicts_with = "scenarios")]
     all: bool,
     /// Play them on this estate, with its staff, planned work and rules, instead of one that the scenario makes up
@@ -110,7 +110,8 @@ fn preview(scenario: &Scenario, args: &PreviewArgs) -> anyhow::Result<Result<(),
         Ok(made) => made,
         Err(exit) => return Ok(Err(exit)),
     };
-    let events = told(scenario, &world);
+    let mut progress = story::Progress::of(scenario);
+    let events = told_by(scenario, &world, |at| progress.passes(at));
     // Who hears where no configuration says it.
     let mut cast = Cast::of(world.estate(), &events);
     if let Some(config) = &config {

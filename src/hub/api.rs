@@ -34,9 +34,9 @@ use super::state::Hub;
 use super::status::{AckLine, PracticeStatus, Status};
 use crate::correlate::Explanation;
 use crate::incident::{Alternative, Event};
-use crate::limits::{APPROVER_BYTES_MAX, FIXES_SHOWN, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
+use crate::limits::{FIXES_SHOWN, HTTP_BODY_BYTES_MAX, HTTP_REQUEST_TIMEOUT};
 use crate::notify::Fix;
-use crate::notify::acknowledgement::UNNAMED;
+use crate::notify::acknowledgement::{UNNAMED, name_of};
 use crate::store::StoreError;
 
 /// `/api/v1/incidents/{id}`
@@ -287,12 +287,11 @@ async fn approve(State(hub): State<Arc<Hub>>, Path(id): Path<String>, _: Changer
         Ok(request) => request,
         Err(why) => return problem(StatusCode::BAD_REQUEST, why),
     };
-    let by: String = request.by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-    if by.len() > APPROVER_BYTES_MAX {
-        return problem(StatusCode::BAD_REQUEST, "`by` is too long: a name will do");
-    }
-    let by = if by.trim().is_empty() { UNNAMED } else { by.trim() };
-    match hub.desk.approve(&id, by).await {
+    let by = match name_of(request.by.as_deref().unwrap_or_default()) {
+        Ok(by) => by,
+        Err(long) => return problem(StatusCode::BAD_REQUEST, long.to_string()),
+    };
+    match hub.desk.approve(&id, by.as_deref().unwrap_or(UNNAMED)).await {
         Ok(approved) => Json(ApproveAnswer {
             incident: approved.incident,
             released: approved.released,

@@ -17,6 +17,7 @@ use crate::agent::clock;
 use crate::limits::FIXES_PER_INCIDENT_MAX;
 use crate::notify::acknowledgement::{UNNAMED, name_of};
 use crate::notify::fix::{self, Fix};
+use crate::notify::masked::anonymous;
 use crate::store::StoreError;
 use crate::time::At;
 
@@ -129,7 +130,7 @@ async fn take(hub: &Hub, id: &str, body: &[u8]) -> Result<FixAnswer, (StatusCode
         );
         return Err((StatusCode::CONFLICT, why));
     }
-    tracing::info!(incident, by = fix.by, what = fix.what, at = %fix.at, "a fix was recorded");
+    tracing::info!(incident, by = fix.by, what = anonymous(&fix.what), at = %fix.at, "a fix was recorded");
     let line = FixLine::from(&fix);
     // An error is the store's to report; it keeps what it couldn't write.
     drop(hub.store.record_fix(fix).await);

@@ -15,9 +15,8 @@ use super::server::{Peer, source};
 use super::state::Hub;
 use crate::config::Tokens;
 use crate::estate::SharedSecret;
-use crate::limits::{
-    APPROVER_BYTES_MAX, WRONG_TOKEN_ALL_PER_SECOND, WRONG_TOKEN_BURST, WRONG_TOKEN_PER_SECOND,
-};
+use crate::limits::{WRONG_TOKEN_ALL_PER_SECOND, WRONG_TOKEN_BURST, WRONG_TOKEN_PER_SECOND};
+use crate::notify::acknowledgement::name_of;
 use crate::reflector::limiter::{Limiter, Rate};
 use crate::uplink::key::same_secret;
 
@@ -159,13 +158,12 @@ pub struct Changer {
 }
 
 impl Changer {
-    /// Who it is, for the journal: by the name that the request gives, and from where.
+    /// Who it is, for the journal: by the name that the request gives, without an address, and from where.
     pub fn named(&self, by: Option<&str>) -> Result<String, Refused> {
-        let name: String = by.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-        if name.len() > APPROVER_BYTES_MAX {
-            return Err(Refused { status: StatusCode::BAD_REQUEST, why: "`by` is too long: a name will do" });
-        }
-        let name = if name.trim().is_empty() { "somebody" } else { name.trim() };
+        let too_long =
+            |_| Refused { status: StatusCode::BAD_REQUEST, why: "`by` is too long: a name will do" };
+        let name = name_of(by.unwrap_or_default()).map_err(too_long)?;
+        let name = name.as_deref().unwrap_or("somebody");
         let from = self.from.map_or_else(|| "the hub".to_owned(), |from| from.to_string());
         Ok(format!("{name}, from {from}"))
     }
@@ -234,6 +232,21 @@ mod tests {
     }
 
     const LOOPBACK: &str = "127.0.0.1:9460";
+
+    #[test]
+    fn whoever_changes_something_is_known_by_a_name_and_never_by_an_address() {
+        let from = |from: Option<&str>| Changer { from: from.map(|ip| ip.parse().expect("an address")) };
+        for (by, name) in [
+            (Some("Jo Bloggs <jo@icb.example>"), "Jo Bloggs, from the hub"),
+            (Some("jo@icb.example, 01622 000123"), "j***@icb.example, ***123, from the hub"),
+            (Some(" \n"), "somebody, from the hub"),
+            (None, "somebody, from the hub"),
+        ] {
+            assert_eq!(from(None).named(by).as_deref(), Ok(name));
+        }
+        assert_eq!(from(Some("fd00::1")).named(Some("Jo")).as_deref(), Ok("Jo, from fd00::1"));
+        assert!(from(None).named(Some(&"a".repeat(1000))).is_err());
+    }
 
     fn access(tokens: Tokens) -> Access {
         let (numbers, _) = Numbers::new().expect("each name once");

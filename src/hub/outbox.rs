@@ -13,7 +13,7 @@ use super::api::problem;
 use super::state::Hub;
 use crate::agent::clock;
 use crate::notify::channel::hook_of;
-use crate::notify::notice::masked;
+use crate::notify::masked::masked;
 use crate::notify::{NoticeKind, NoticeState, OutletStats, RelayHealth};
 use crate::store::{Fate, RefusalRow, TryRow};
 use crate::time::At;

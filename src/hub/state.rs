@@ -23,7 +23,7 @@ use crate::agent::workers::Report;
 use crate::config::Handout;
 use crate::correlate::Explanation;
 use crate::limits::{BOUNCING_NAMED, EXPLAIN_TIMEOUT, PIPELINE_PULSE_MAX};
-use crate::notify::notice::masked;
+use crate::notify::masked::masked;
 use crate::notify::{Desk, OutletStats, RelayHealth};
 use crate::store::{Store, StoreHealth};
 use crate::uplink::message::AgentLine;

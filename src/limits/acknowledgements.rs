@@ -6,7 +6,8 @@ use std::time::Duration;
 /// the report has it. Later, nobody waits for it, and an old mailbox shall open nothing.
 pub const ACK_LINK_AFTER_END: Duration = Duration::from_hours(24);
 
-/// Longest name and note of an acknowledgement, in characters. Both are written into the journal and into letters.
+/// Longest name of anybody who does something at the hub, and longest note of an acknowledgement, in characters. Both are written into the
+/// journal and into letters.
 pub const ACK_NAME_CHARS_MAX: usize = 120;
 pub const ACK_NOTE_CHARS_MAX: usize = 500;
 

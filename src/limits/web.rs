@@ -40,9 +40,6 @@ pub const HTTP_FAREWELL: Duration = Duration::from_secs(2);
 /// After a connection couldn't be taken: long enough not to spin, short enough for nobody to notice.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Longest name that `linewatch approve --by` may give, in bytes. It is written into the journal.
-pub const APPROVER_BYTES_MAX: usize = 200;
-
 /// How long the API waits for the pipeline to explain an incident.
 pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(5);
 

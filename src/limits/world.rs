@@ -54,6 +54,9 @@ pub const COUNTY_MAIL_QUEUE: usize = 4096;
 /// How often a drill looks whether there is something to tell: often enough to read like live.
 pub const DRILL_TELL_EVERY: Duration = Duration::from_millis(200);
 
+/// How often a long story says how far it has gone: whoever waits for minutes wants to know that something happens, and how long it will be.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
 /// How often a drill tells where practices stand, at most: forty practices lost at once are a line or two, not
 /// forty.
 pub const DRILL_LINES_EVERY: Duration = Duration::from_secs(1);

@@ -10,7 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notice::{Audience, anonymous};
+use super::masked::anonymous;
+use super::notice::Audience;
 use super::words::plain;
 use crate::limits::{ACK_NAME_CHARS_MAX, ACK_NOTE_CHARS_MAX};
 use crate::time::At;
@@ -116,7 +117,7 @@ fn without_bracketed(text: &str) -> String {
     out
 }
 
-/// The same of a note.
+/// The same of a note. It is told as it was written, telephone numbers and all, to those who have to act; the journal masks them.
 pub fn note_of(text: &str) -> Result<Option<String>, TooLong> {
     let fits = text.trim().chars().count() <= ACK_NOTE_CHARS_MAX;
     if fits { Ok(some(plain::sentences(text))) } else { Err(TooLong::Note) }
@@ -144,6 +145,7 @@ mod tests {
             ("Jo (jo@icb.example), on call", "Jo (j***@icb.example), on call"),
             ("a < b <c@d.example", "a < b <c***@d.example"),
             ("Jo @ NHS Kent, @jo", "Jo @ NHS Kent, @jo"),
+            ("Jo Bloggs, 01622 000123", "Jo Bloggs, ***123"),
         ] {
             assert_eq!(name_of(written), Ok(Some(name.to_owned())), "{written}");
         }

@@ -17,12 +17,13 @@ use super::exercise;
 use super::fix::Fix;
 use super::hook::{Hook, Message};
 use super::mail::mail;
-use super::notice::{Audience, Notice, Outcome, Try, TryOutcome, masked};
+use super::masked::masked;
+use super::notice::{Audience, Notice, Outcome, Try, TryOutcome};
 use super::outlet::News;
 use super::policy::severity::Severity;
 use super::policy::{self, Hands, Paced, Unread};
 use super::queue::Pending;
-use super::shared::{Carrier, OutletSettings, Settings, Shared, now};
+use super::shared::{Carrier, OutletSettings, Settings, Shared};
 use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
 use super::words::{Beside, Context, Histories, Letter, digest, letter};
@@ -156,7 +157,7 @@ impl Worker<'_> {
         let severity = Severity::of_all(earlier.iter().chain([event]), &self.settings.estate);
         let is_exercise = self.settings.exercise.is_on;
         let message = Message { notice, event, letter, severity, mobile, is_exercise, link };
-        hook.post(&message, now()).await
+        hook.post(&message, self.shared.now()).await
     }
 
     async fn connect(&self, relay: &Relay) -> Result<Line, Trouble> {
@@ -262,7 +263,7 @@ impl Shared {
             let ledger = self.ledger();
             let open: Vec<_> = ledger.open().cloned().collect();
             let incident = &pending.notice.incident;
-            let hands = ledger.hands(incident, now(), &settings.rules());
+            let hands = ledger.hands(incident, self.now(), &settings.rules());
             let told = ledger.digest(&pending.notice.id).cloned();
             let next = ledger.promise(&pending.notice, &pending.event, &settings.rules());
             let told_again = ledger.is_told_again(&pending.notice);
@@ -317,7 +318,7 @@ impl Shared {
         settings: &Settings,
         done: Result<String, Trouble>,
     ) {
-        let now = now();
+        let now = self.now();
         let notice = &pending.notice;
         // The address may be in the server's answer; the journal and the log have no addresses.
         let scrub = |why: &str| without_address(why, &notice.recipient);
@@ -371,7 +372,7 @@ impl Shared {
         outcome: Outcome,
     ) {
         let settlement = Settlement {
-            at: now(),
+            at: self.now(),
             notice: notice.id.clone(),
             incident: notice.incident.clone(),
             kind: notice.kind,

@@ -22,7 +22,7 @@ use super::patience::Patience;
 use super::policy::mute::{Mute, Muted};
 use super::policy::{Ledger, Left, Letters, Paced, Rules};
 use super::queue::Pending;
-use super::shared::{Shared, Tally, now};
+use super::shared::{Clock, Shared, Tally, system_clock};
 use crate::config::Config;
 use crate::incident::Event;
 use crate::store::{Settlement, Snapshot, Store, StoreError, Unsent};
@@ -114,23 +114,35 @@ impl Desk {
         cancel: CancellationToken,
         patience: Patience,
     ) -> Self {
+        Self::start_by(system_clock(), config, store, cancel, patience).await
+    }
+
+    /// The same by another clock than the system's. How long an outlet is left alone, and how often chores are done, real time decides.
+    pub async fn start_by(
+        clock: Clock,
+        config: &Config,
+        store: Store,
+        cancel: CancellationToken,
+        patience: Patience,
+    ) -> Self {
+        let now = clock();
         let left = store.snapshot().await.unwrap_or_else(|error| {
             tracing::error!("starting without what an earlier run left: {error}");
             Snapshot::default()
         });
-        let sent_before = store.accepted_since(now() - DAY).await.unwrap_or_else(|error| {
+        let sent_before = store.accepted_since(now - DAY).await.unwrap_or_else(|error| {
             tracing::error!("what left in the last day does not count towards the relays' limits: {error}");
             BTreeMap::new()
         });
-        let routing = store.routing_left(now()).await.unwrap_or_else(|error| {
+        let routing = store.routing_left(now).await.unwrap_or_else(|error| {
             tracing::error!("what was kept for later is not told, and mutes are forgotten: {error}");
             Left::default()
         });
         let mut ledger = Ledger::restore(&left.open, routing);
         if !left.open.is_empty() {
-            ledger.rest_until(now() + limits::ESCALATION_REST_AFTER_START);
+            ledger.rest_until(now + limits::ESCALATION_REST_AFTER_START);
         }
-        let shared = Arc::new(Shared::new(config, store, patience, ledger, &sent_before));
+        let shared = Arc::new(Shared::new(config, (store, clock), patience, ledger, &sent_before));
         if shared.settings().outlets.is_empty() {
             tracing::warn!("there is no [mail] section and no [[channel]]: nobody will be told of anything");
         }
@@ -198,10 +210,11 @@ impl Desk {
     /// Fails with [`StoreError::UnknownIncident`] only; when the disk fails, the notices leave all the same.
     pub async fn approve(&self, incident: &str, by: &str) -> Result<Approved, StoreError> {
         let _turn = self.turn.lock().await;
-        let recorded = self.shared.store.approve(incident, by, now()).await;
+        let now = self.shared.now();
+        let recorded = self.shared.store.approve(incident, by, now).await;
         let (known, released) = {
             let (mut ledger, mut dispatch) = (self.shared.ledger(), self.shared.dispatch());
-            (ledger.approve(incident, now()), dispatch.queue.release(incident))
+            (ledger.approve(incident, now), dispatch.queue.release(incident))
         };
         let kept = keep_released(&self.shared, &self.overflow, &released).await;
         self.shared.wake.notify_waiters();
@@ -272,7 +285,7 @@ impl Desk {
         let of_ledger = self.shared.ledger().mutes().iter().map(|mute| mute.number).max().unwrap_or(0);
         let number = self.shared.store.last_mute().await?.max(of_ledger).saturating_add(1);
         let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
-        let mute = Mute { number, muted, from: now(), until, by, reason };
+        let mute = Mute { number, muted, from: self.shared.now(), until, by, reason };
         if self.shared.ledger().mute(mute.clone()).is_none() {
             return Ok(None);
         }
@@ -285,16 +298,17 @@ impl Desk {
     /// Ends a mute before its time, and tells what still goes on. `None`: none of that number stands.
     pub async fn end_mute(&self, number: u32, by: &str) -> Option<Mute> {
         let _turn = self.turn.lock().await;
-        let mute = self.shared.ledger().end_mute(number, now())?;
+        let now = self.shared.now();
+        let mute = self.shared.ledger().end_mute(number, now)?;
         drop(self.shared.store.end_mute(&mute, by).await);
         tracing::info!(number, muted = %mute.muted, by, "the mute was ended");
-        plan(&self.shared, &self.overflow, |ledger, rules| ledger.tick(now(), rules)).await;
+        plan(&self.shared, &self.overflow, |ledger, rules| ledger.tick(now, rules)).await;
         Some(mute)
     }
 
     /// The mutes that stand now.
     pub fn mutes(&self) -> Vec<Mute> {
-        let now = now();
+        let now = self.shared.now();
         self.shared.ledger().mutes().iter().filter(|mute| mute.until > now).cloned().collect()
     }
 }
@@ -330,8 +344,8 @@ async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
     let mut withdrawn = Vec::new();
     for (notice, why) in settled {
         let outcome = Outcome::Withheld { why };
-        withdrawn.push(Settlement::untried(&notice, now(), outcome.clone()));
-        shared.publish(&notice, None, now(), outcome);
+        withdrawn.push(Settlement::untried(&notice, shared.now(), outcome.clone()));
+        shared.publish(&notice, None, shared.now(), outcome);
     }
     // First the outbox, then the delivery: nothing leaves that a crash would forget. When the disk fails the
     // store says so and keeps it in memory, and the mails leave all the same.
@@ -339,7 +353,7 @@ async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
     for notice in notices {
         if let NoticeState::Withheld { why } = &notice.state {
             let why = why.clone();
-            shared.publish(&notice, None, now(), Outcome::Withheld { why });
+            shared.publish(&notice, None, shared.now(), Outcome::Withheld { why });
         } else {
             push(shared, overflow, Unsent { notice, event: Arc::clone(&event), attempts: 0 });
         }
@@ -351,7 +365,7 @@ async fn carry_out(shared: &Shared, overflow: &AtomicBool, paced: Paced) {
 async fn keep_aside(shared: &Shared, overflow: &AtomicBool) {
     plan(shared, overflow, |ledger, rules| {
         let aside = shared.dispatch().queue.take_aside();
-        aside.iter().flat_map(|(by, letters)| ledger.keep(letters, *by, now(), rules)).collect()
+        aside.iter().flat_map(|(by, letters)| ledger.keep(letters, *by, shared.now(), rules)).collect()
     })
     .await;
 }
@@ -361,11 +375,12 @@ async fn keep_aside(shared: &Shared, overflow: &AtomicBool) {
 async fn keep_released(shared: &Shared, overflow: &AtomicBool, released: &Letters) -> usize {
     let mut kept = 0;
     plan(shared, overflow, |ledger, rules| {
-        let muted =
-            released.iter().filter(|(letter, event)| ledger.is_muted(letter, event, letter.due.max(now())));
+        let muted = released
+            .iter()
+            .filter(|(letter, event)| ledger.is_muted(letter, event, letter.due.max(shared.now())));
         let muted: Vec<_> = muted.cloned().collect();
         kept = muted.len();
-        muted.into_iter().flat_map(|one| ledger.keep(&vec![one], Keep::Mute, now(), rules)).collect()
+        muted.into_iter().flat_map(|one| ledger.keep(&vec![one], Keep::Mute, shared.now(), rules)).collect()
     })
     .await;
     kept
@@ -395,9 +410,9 @@ async fn chores((shared, overflow, turn): AtWork, cancel: CancellationToken) {
         let is_written = shared.store.flush().await.is_ok();
         let _turn = turn.lock().await;
         keep_aside(&shared, &overflow).await;
-        plan(&shared, &overflow, |ledger, rules| ledger.replan(now(), rules)).await;
-        plan(&shared, &overflow, |ledger, rules| ledger.remind(now(), rules)).await;
-        plan(&shared, &overflow, |ledger, rules| ledger.tick(now(), rules)).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.replan(shared.now(), rules)).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.remind(shared.now(), rules)).await;
+        plan(&shared, &overflow, |ledger, rules| ledger.tick(shared.now(), rules)).await;
         give_up(&shared).await;
         // What the disk doesn't know yet would be taken up as it stood before.
         if is_written && overflow.load(Ordering::Relaxed) && shared.dispatch().queue.is_drained() {
@@ -420,7 +435,7 @@ fn push(shared: &Shared, overflow: &AtomicBool, unsent: Unsent) {
 
 /// Gives up what couldn't be delivered for too long.
 async fn give_up(shared: &Shared) {
-    let too_old = shared.dispatch().queue.take_due_before(now() - shared.patience.give_up);
+    let too_old = shared.dispatch().queue.take_due_before(shared.now() - shared.patience.give_up);
     for pending in too_old {
         let days = shared.patience.give_up.as_secs() / 86_400;
         let why = format!("given up: the mail server could not be used for {days} days");

@@ -7,6 +7,7 @@
 //! | file | what lives there |
 //! |---|---|
 //! | [`notice`] | one message to one recipient: the type, and what became of it; pure |
+//! | [`masked`] | addresses in the log and in the journal; pure |
 //! | [`acknowledgement`] | somebody's word that they have an incident in hand; pure |
 //! | [`fix`] | what somebody did about an incident; pure |
 //! | [`policy`] | who is told what, when; pure |
@@ -45,6 +46,7 @@ pub mod fix;
 mod hook;
 mod link;
 mod mail;
+pub mod masked;
 pub mod notice;
 mod outlet;
 pub mod patience;
@@ -63,4 +65,4 @@ pub use link::{LINK_PATH, LinkKey};
 pub use notice::{Audience, Delivery, Keep, Notice, NoticeKind, NoticeState, Outcome, Try, TryOutcome};
 pub use outlet::RelayHealth;
 pub use patience::Patience;
-pub use shared::Tally;
+pub use shared::{Clock, Tally};

@@ -27,6 +27,8 @@ pub struct Notice {
     pub thread: Option<String>,
     /// Not to be sent before.
     pub due: At,
+    /// When it would be due if there were no planned work; not later.
+    pub wanted: At,
     pub state: NoticeState,
 }
 
@@ -305,42 +307,5 @@ impl TryOutcome {
             Self::Unknown => "unknown",
             Self::Unsendable => "unsendable",
         }
-    }
-}
-
-/// Enough of an address to recognise it by in a log, and no more: `m***@g82002.example`.
-pub fn masked(address: &str) -> String {
-    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
-    let first: String = local.chars().take(1).filter(|c| !c.is_control()).collect();
-    let domain: String = domain.chars().filter(|c| !c.is_control()).collect();
-    format!("{first}***@{domain}")
-}
-
-/// A text with whatever looks like an address masked: the journal and the log have none, and a report names others' too.
-pub fn anonymous(text: &str) -> String {
-    let is_edge = |c: char| c.is_whitespace() || "<>()[]{}\"'`,;:=".contains(c);
-    let mut out = String::with_capacity(text.len());
-    for piece in text.split_inclusive(is_edge) {
-        let word = piece.trim_end_matches(is_edge);
-        if word.split_once('@').is_some_and(|(before, behind)| !before.is_empty() && !behind.is_empty()) {
-            out.push_str(&masked(word));
-        } else {
-            out.push_str(word);
-        }
-        out.push_str(&piece[word.len()..]);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_masked_address_keeps_the_first_letter_and_the_domain() {
-        assert_eq!(masked("manager@g82002.example"), "m***@g82002.example");
-        assert_eq!(masked("no-at-sign"), "n***@");
-        assert_eq!(masked("m@a\r\nb.example"), "m***@ab.example");
-        assert_eq!(masked(""), "***@");
     }
 }

@@ -15,7 +15,8 @@ use super::dispatch::{Dispatch, Turn};
 use super::earlier::Earlier;
 use super::hook::Hook;
 use super::link::LinkKey;
-use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try, masked};
+use super::masked::masked;
+use super::notice::{Delivery, Notice, NoticeKind, Outcome, Try};
 use super::outlet::{Moment, News, Plate, RelayHealth, Turned};
 use super::patience::Patience;
 use super::policy::escalation::Told;
@@ -34,6 +35,7 @@ use crate::store::Store;
 use crate::time::At;
 
 pub(super) struct Shared {
+    clock: Clock,
     pub store: Store,
     pub patience: Patience,
     /// Something may be due sooner than it seemed.
@@ -101,9 +103,12 @@ pub struct Tally {
     pub withheld: u64,
 }
 
-/// The edge of the pure core: where the desk reads the clock.
-pub(super) fn now() -> At {
-    At::from(jiff::Timestamp::now())
+/// The edge of the pure core: where the desk reads the time. The system's clock, unless a test has time pass by itself.
+pub type Clock = Arc<dyn Fn() -> At + Send + Sync>;
+
+/// The system's.
+pub(super) fn system_clock() -> Clock {
+    Arc::new(|| At::from(jiff::Timestamp::now()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -245,7 +250,7 @@ fn hooks(ways: &WaySettings) -> impl Iterator<Item = OutletSettings> {
 impl Shared {
     pub(super) fn new(
         config: &Config,
-        store: Store,
+        (store, clock): (Store, Clock),
         patience: Patience,
         ledger: Ledger,
         sent_before: &BTreeMap<String, u32>,
@@ -254,6 +259,7 @@ impl Shared {
         let mut dispatch = Dispatch::default();
         dispatch.put_up(settings.number, settings.plates(), sent_before);
         Self {
+            clock,
             store,
             patience,
             wake: Notify::new(),
@@ -268,6 +274,10 @@ impl Shared {
             earlier: Earlier::default(),
             bouncing: Mutex::default(),
         }
+    }
+
+    pub(super) fn now(&self) -> At {
+        (self.clock)()
     }
 
     pub(super) fn settings(&self) -> Arc<Settings> {
@@ -295,13 +305,13 @@ impl Shared {
     pub(super) fn ways(&self, notice: &Notice) -> Vec<Way> {
         let settings = self.settings();
         let service = settings.mail_service.as_deref();
-        let comes_back = self.bouncing().is_likely(&notice.recipient, now());
+        let comes_back = self.bouncing().is_likely(&notice.recipient, self.now());
         ways_of(notice, &settings.contacts, service, comes_back, self.ledger().open())
     }
 
     /// Those whose mails come back at present, the latest first. An address that nobody is written to any more has been mended.
     pub(super) fn come_back(&self) -> Vec<BouncingAddress> {
-        let (settings, all) = (self.settings(), self.bouncing().list(now()));
+        let (settings, all) = (self.settings(), self.bouncing().list(self.now()));
         all.into_iter().filter(|standing| settings.knows(&standing.address)).collect()
     }
 
@@ -327,7 +337,7 @@ impl Shared {
     }
 
     fn moment(&self) -> Moment {
-        Moment { at: now(), since_start: self.started.elapsed() }
+        Moment { at: self.now(), since_start: self.started.elapsed() }
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Delivery> {
@@ -431,7 +441,7 @@ impl Shared {
                 health: outlet.health(),
             };
             let outlets: Vec<_> = dispatch.outlets().iter().zip(&settings.outlets).map(stats).collect();
-            (dispatch.queue.counts(now()), outlets)
+            (dispatch.queue.counts(self.now()), outlets)
         };
         let tallies = lock(&self.tally).clone();
         let sum = |of: fn(&Tally) -> u64| tallies.values().map(of).sum();

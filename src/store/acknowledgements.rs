@@ -8,6 +8,7 @@ use super::read::{audience, word};
 use super::write::{Tx, Write, audience_columns};
 use super::{Store, StoreError};
 use crate::journal::body::{self, Acknowledged};
+use crate::notify::masked::anonymous;
 use crate::notify::policy::Addressee;
 use crate::notify::{Acknowledgement, Audience};
 use crate::time::At;
@@ -99,10 +100,10 @@ pub(super) async fn acknowledge(tx: &mut Tx, said: &Acknowledgement) -> Result<(
         return Ok(());
     }
     let body = Acknowledged {
-        by: said.by.clone(),
+        by: anonymous(&said.by),
         way: said.way.as_str().to_owned(),
         whom: said.audience.label(),
-        note: said.note.clone(),
+        note: said.note.as_deref().map(anonymous),
     };
     let body = serde_json::to_string(&body).map_err(|error| sqlx::Error::Encode(error.into()))?;
     journal(tx, said.at, body::ACKNOWLEDGEMENT, &said.incident, &body).await.map(drop)

@@ -10,6 +10,7 @@ use super::write::{Tx, Write};
 use super::{Store, StoreError};
 use crate::journal::body::{self, Fixed};
 use crate::notify::Fix;
+use crate::notify::masked::anonymous;
 use crate::time::At;
 
 /// Fixes by the incident that they are told with (`root`): the one that they were said of, and each that this goes on as. From the few fixes
@@ -107,7 +108,7 @@ pub(super) async fn record(tx: &mut Tx, fix: &Fix) -> Result<(), sqlx::Error> {
     if added.rows_affected() == 0 {
         return Ok(());
     }
-    let body = Fixed { at: fix.at, by: fix.by.clone(), what: fix.what.clone() };
+    let body = Fixed { at: fix.at, by: anonymous(&fix.by), what: anonymous(&fix.what) };
     let body = serde_json::to_string(&body).map_err(|error| sqlx::Error::Encode(error.into()))?;
     journal(tx, fix.said_at, body::FIX, &fix.incident, &body).await.map(drop)
 }

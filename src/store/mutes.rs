@@ -12,6 +12,7 @@ use super::{Store, StoreError};
 use crate::incident::Event;
 use crate::journal::body::{MUTE, MuteTurn, Muting};
 use crate::limits::{MERGERS_FOLLOWED_MAX, NOTICE_REMEMBERED, NOTICES_HOUR, OUTBOX_LOADED_MAX};
+use crate::notify::masked::anonymous;
 use crate::notify::policy::mute::{Mute, Muted};
 use crate::notify::policy::{LET_GO, Left, Row};
 use crate::time::At;
@@ -56,8 +57,8 @@ impl Store {
             number: mute.number,
             muted: mute.muted.to_string(),
             until: mute.until,
-            by: by.to_owned(),
-            reason: mute.reason.clone(),
+            by: anonymous(by),
+            reason: mute.reason.as_deref().map(anonymous),
         };
         self.write(super::write::Write::Mute { at, mute: mute.clone().into(), turn: turn.into() }).await
     }

@@ -18,6 +18,7 @@ use crate::incident::{Event, EventKind};
 use crate::journal::body::{self, Muting, NoticeFate, Planned, PlannedNotice, Turn};
 use crate::limits::ROWS_PER_STATEMENT;
 use crate::notify::bounce::Returned;
+use crate::notify::masked::anonymous;
 use crate::notify::policy::mute::Mute;
 use crate::notify::{Acknowledgement, Audience, Channel, Fix, Notice, NoticeKind, NoticeState, Outcome, Try};
 use crate::observation::Failure;
@@ -246,8 +247,8 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     };
     let added = sqlx::query(
         "INSERT INTO notices (id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due,
-                              state, why, changed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                              wanted, state, why, changed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(&notice.id)
     .bind(&notice.incident)
@@ -259,6 +260,7 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .bind(&notice.recipient)
     .bind(&notice.thread)
     .bind(notice.due.as_millis())
+    .bind(notice.wanted.as_millis())
     .bind(notice.state.as_str())
     .bind(why)
     .bind(at.as_millis())
@@ -370,7 +372,7 @@ async fn approve(tx: &mut Tx, incident: &str, by: &str, at: At) -> Result<(), sq
     .bind(incident)
     .execute(&mut **tx)
     .await?;
-    let body = json!({ "by": by, "released": released.rows_affected() }).to_string();
+    let body = json!({ "by": anonymous(by), "released": released.rows_affected() }).to_string();
     journal(tx, at, body::APPROVAL, incident, &body).await.map(drop)
 }
 

@@ -23,12 +23,18 @@ pub struct Judged {
 
 /// All that is said in the course of a scenario, of which nobody hears anything back.
 pub fn told(scenario: &Scenario, world: &World) -> Vec<Event> {
+    told_by(scenario, world, |_| {})
+}
+
+/// The same; `passes` hears how far the story has gone.
+pub fn told_by(scenario: &Scenario, world: &World, mut passes: impl FnMut(At)) -> Vec<Event> {
     let mut correlator = Correlator::new(Arc::clone(world.estate()));
     let mut stream = VirtualTime::new(world, scenario);
     let (mut seen, mut events) = (blank(), Vec::new());
     while let Some(arrival) = stream.fill(&mut seen) {
         correlator.advance(arrival);
         correlator.observe(arrival, &seen);
+        passes(arrival);
         events.extend(std::iter::from_fn(|| correlator.poll_event()));
     }
     correlator.advance(stream.end());

@@ -1,7 +1,10 @@
 //! What a period's report has for whoever claims with it: from when to when at one practice, what each supplier kept of its promise, and which
 //! incident of the year it was.
 
-use linewatch::incident::EventKind;
+use std::path::Path;
+
+use linewatch::config::parse;
+use linewatch::incident::{Cause, EventKind};
 use linewatch::journal::body::Turn;
 use linewatch::report::{
     Facts, Filter, Ground, IncidentFigures, PeriodFigures, incident_html, period_csv, period_html,
@@ -9,7 +12,7 @@ use linewatch::report::{
 use linewatch::store::Store;
 use linewatch::time::At;
 
-use super::restart::{at, config, facts};
+use super::restart::{ESTATE, at, config, facts};
 use super::{change, event, verified};
 
 /// The firewall fails for ten minutes at noon of each of these days, at one practice; for five of the last ones linewatch doesn't run.
@@ -203,4 +206,51 @@ async fn a_short_incidents_chart_has_times_on_it() {
     for minute in ["12:00", "12:01", "12:09"] {
         assert!(html.contains(&format!(">{minute}</text>")), "{minute} is missing in {html}");
     }
+}
+
+#[tokio::test]
+async fn all_of_an_incident_counts_against_what_its_cause_proved_to_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).await.expect("a store");
+    let noon = |minute: i64| at("2026-03-16T12:00:00Z").plus_millis(minute * 60_000);
+    store.record_measuring(at("2026-03-16T00:00:00Z"), Turn::Started).await.expect("written");
+    store.record_transitions(noon(0), &[change(noon(0), "G82002", false)]).await.expect("written");
+    // For eight of its ten minutes the firewall is thought to have failed. It was the carrier from the beginning.
+    let carrier = Cause { kind: "carrier".to_owned(), id: "bt".to_owned() };
+    let proved = |kind, at| linewatch::incident::Event {
+        cause: vec![carrier.clone()],
+        since: noon(0),
+        ..event("2026-03-16-1", kind, at)
+    };
+    store.record(&event("2026-03-16-1", EventKind::Opened, noon(0)), &[]).await.expect("written");
+    store.record(&proved(EventKind::Changed, noon(8)), &[]).await.expect("written");
+    store.record_transitions(noon(10), &[change(noon(10), "G82002", true)]).await.expect("written");
+    store.record(&proved(EventKind::Resolved, noon(10)), &[]).await.expect("written");
+    store.close().await;
+    let bt = "[[component]]\nid = \"bt\"\nkind = \"carrier\"\nname = \"BT\"\nowner = \"BT\"\n[[network]]";
+    let estate = ESTATE
+        .replacen("[[network]]", bt, 1)
+        .replace("through = [\"firewall\"]", "through = [\"carrier\", \"firewall\"]")
+        .replace("via = { firewall", "via = { carrier = \"bt\", firewall");
+    let config = parse("probes.toml", &estate, Path::new("")).expect("a sound configuration");
+    let now = at("2026-03-17T00:00:00Z");
+    let mut facts = facts(folder.path(), &config, now).await;
+    facts.gaps.clear();
+    let (estate, hours) = (&config.estate, &config.core_hours);
+    let ground = Ground { estate, facts: &facts, hours, planned: &[], now };
+    let figures = PeriodFigures::new(
+        &ground,
+        at("2026-03-16T00:00:00Z"),
+        now,
+        &Filter { practice: None, supplier: None },
+    );
+    let lost: Vec<(&str, usize, i64)> = figures
+        .suppliers
+        .iter()
+        .filter(|line| line.incidents > 0 || line.practice_no_answer_ms > 0)
+        .map(|line| (line.id.as_str(), line.incidents, line.practice_no_answer_ms))
+        .collect();
+    assert_eq!(lost, [("bt", 1, 600_000)]);
+    let html = period_html(&ground, &figures, &verified(folder.path(), None).await).expect("a page");
+    assert!(html.contains("all of its minutes count against what it proved to be"), "{html}");
 }

@@ -26,6 +26,7 @@ fn notice(event: &Event, practice: usize) -> Notice {
         recipient: manager(practice),
         thread: None,
         due: event.at,
+        wanted: event.at,
         state: NoticeState::Queued,
     }
 }

@@ -1,10 +1,13 @@
 //! Who is really told, and when: approvals beyond an hour's messages and during a mute, and the links in a digest.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use linewatch::config::{Config, PracticeNotices};
 use linewatch::incident::{Event, EventKind, Reason};
 use linewatch::notify::policy::mute::Muted;
 use linewatch::notify::policy::{LET_GO, Row};
-use linewatch::notify::{Audience, Desk, Keep, Notice, NoticeKind, NoticeState, Outcome};
+use linewatch::notify::{Audience, Clock, Desk, Keep, Notice, NoticeKind, NoticeState, Outcome};
 use linewatch::store::{Settlement, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -110,18 +113,25 @@ async fn a_digest_has_a_link_for_each_incident_that_goes_on() {
     config.notices.practices = PracticeNotices::Auto;
     config.notices.per_hour = Some(1);
     config.acknowledgement.link = Some("https://linewatch.example/".parse().expect("a URL"));
-    let (desk, _store, _dir) = desk(&config).await;
-    // Beyond the hour's one message, which is the digest; so long ago that it is due as soon as all of this has been told.
-    let began = now().plus_millis(-1_800_000 + 20_000);
-    let earlier = |number: i64| {
-        let at = began.plus_millis(number);
-        Event { at, since: at, ..incident(number) }
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path()).await.expect("a store");
+    // Time passes when the test says so.
+    let began = now();
+    let passed = Arc::new(AtomicI64::new(0));
+    let clock: Clock = {
+        let passed = Arc::clone(&passed);
+        Arc::new(move || began.plus_millis(passed.load(Ordering::SeqCst)))
     };
-    let (goes_on, also, over) = (earlier(1), earlier(2), earlier(3));
+    let desk = Desk::start_by(clock, &config, store, CancellationToken::new(), impatient()).await;
+    // Beyond the hour's one message, which is the digest.
+    let at_once = |number: i64| Event { at: began, since: began, ..incident(number) };
+    let (goes_on, also, over) = (at_once(1), at_once(2), at_once(3));
     for event in [&goes_on, &also, &over] {
         desk.tell(event).await;
     }
     desk.tell(&resolved(&over)).await;
+    assert_eq!(relay.rest(), [], "it gathers, however long all of this took");
+    passed.store(3_600_000, Ordering::SeqCst);
     let digest = relay.next().await;
     let text = digest.data.replace("=\r\n", "").replace("=3D", "=");
     for (event, links) in [(&goes_on, 2), (&also, 2), (&over, 0)] {
@@ -178,6 +188,7 @@ async fn what_was_let_go_of_is_counted_until_a_digest_has_left_that_counts_it() 
         recipient: manager(0),
         thread: None,
         due: event.at,
+        wanted: event.at,
         state,
     };
     let let_go = NoticeState::Withheld { why: LET_GO.to_owned() };

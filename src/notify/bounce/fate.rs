@@ -1,7 +1,7 @@
 //! What a report means for the mail that it is about, in words that can be shown: no address of anybody stands in them.
 
 use super::{Recipient, ReturnOutcome};
-use crate::notify::notice::anonymous;
+use crate::notify::masked::anonymous;
 use crate::notify::policy::key;
 
 /// What became of a mail, as far as one recipient of a report says.

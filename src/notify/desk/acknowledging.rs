@@ -7,7 +7,6 @@ use crate::notify::acknowledgement::{AckWay, Acknowledgement, named_person};
 use crate::notify::channel::hook_of;
 use crate::notify::notice::{Audience, Notice, Outcome};
 use crate::notify::policy::{Addressee, Hands};
-use crate::notify::shared::now;
 use crate::store::{Settlement, StoreError};
 use crate::time::At;
 
@@ -69,7 +68,7 @@ impl Desk {
         }
         let acknowledgement = Acknowledgement {
             incident,
-            at: now(),
+            at: self.shared.now(),
             person,
             by: said.by,
             way: said.way,
@@ -172,12 +171,12 @@ impl Desk {
     /// Whether somebody has an incident in hand; `None`: it isn't open.
     pub fn hands(&self, incident: &str) -> Option<Hands> {
         let settings = self.shared.settings();
-        self.shared.ledger().hands(incident, now(), &settings.rules())
+        self.shared.ledger().hands(incident, self.shared.now(), &settings.rules())
     }
 
     /// The same of each open incident.
     pub fn all_hands(&self) -> Vec<Hands> {
-        let (settings, now) = (self.shared.settings(), now());
+        let (settings, now) = (self.shared.settings(), self.shared.now());
         let ledger = self.shared.ledger();
         let open: Vec<String> = ledger.open().map(|event| event.incident.clone()).collect();
         open.iter().filter_map(|incident| ledger.hands(incident, now, &settings.rules())).collect()

@@ -7,7 +7,6 @@ use crate::notify::bounce::{BouncingAddress, Fate, Report, ReturnOutcome, Return
 use crate::notify::channel::{Channel, Way};
 use crate::notify::notice::{Notice, NoticeKind, NoticeState, Outcome};
 use crate::notify::queue::Pending;
-use crate::notify::shared::now;
 use crate::store::{Sent, StoreError};
 use crate::time::At;
 
@@ -70,7 +69,7 @@ impl Desk {
 
     async fn returned(&self, sent: Sent, fate: Fate) -> Result<Came, StoreError> {
         let shared = &self.shared;
-        let (notice, at) = (&sent.notice, now());
+        let (notice, at) = (&sent.notice, shared.now());
         // What it told is of no other process any more: it was taken.
         let is_unread = fate.outcome == ReturnOutcome::Bounced && notice.state == NoticeState::Accepted;
         let told = if is_unread && notice.kind == NoticeKind::Digest {
@@ -169,7 +168,7 @@ impl Desk {
 
     /// Takes up what an earlier process knew of mails that come back.
     pub(super) async fn recall_bouncing(&self) {
-        match self.shared.store.refusals(now()).await {
+        match self.shared.store.refusals(self.shared.now()).await {
             Ok(refusals) => {
                 let mut bouncing = self.shared.bouncing();
                 for row in refusals.into_iter().filter(|row| row.bounced) {

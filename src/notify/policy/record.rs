@@ -56,6 +56,7 @@ impl OpenIncident {
 }
 
 /// Where a practice manager stands with the incident.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Manager {
     /// They are to hear, as this opening says.
@@ -102,7 +103,8 @@ impl Record {
         Self { had_both, ..Self::new(event) }
     }
 
-    pub(super) fn restore(open: &OpenIncident) -> Self {
+    /// `refused`: digests that were refused.
+    pub(super) fn restore(open: &OpenIncident, refused: &BTreeSet<String>) -> Self {
         let mut record = Self::new(&open.event);
         (record.approved, record.run) = (open.approved, open.run.clone());
         for said in &open.taken_on {
@@ -111,7 +113,7 @@ impl Record {
         let mut escalated: BTreeSet<String> = BTreeSet::new();
         for row in open.notices.iter().filter(|row| row.notice.event_at >= open.run.remembered) {
             let recipient = key(&row.notice.recipient);
-            record.had_both.hear(&row.notice, escalated.contains(&recipient));
+            record.had_both.hear(&row.notice, escalated.contains(&recipient), refused);
             if is_step_done(&row.notice) {
                 escalated.insert(recipient);
             }
@@ -155,7 +157,7 @@ impl Record {
     pub(super) fn take_note(&mut self, planned: &[Notice]) {
         for notice in planned.iter().filter(|notice| notice.incident == self.event.incident) {
             let is_escalated = self.escalated.contains_key(&key(&notice.recipient));
-            self.had_both.hear(notice, is_escalated);
+            self.had_both.hear(notice, is_escalated, &BTreeSet::new());
         }
     }
 

@@ -353,3 +353,43 @@ fn a_digest_that_came_back_says_what_still_holds() {
     let said = story.ledger.digest(&digest).expect("it is known again");
     assert_eq!(said.lines.len(), 1, "{said:?}");
 }
+
+#[test]
+fn whoever_can_have_read_neither_is_told_when_it_begins_anew_and_whoever_had_one_of_both_is_not_told_twice() {
+    const A: &str = "a@a.example";
+    let anew = MONDAY_TEN + 100;
+    // What is refused, of an incident that begins at ten and is over two minutes later.
+    let hears_anew = |what: &str, restarts: bool| {
+        let mut story = if what == "a digest" { with_an_end_in_a_digest().0 } else { to_managers() };
+        if what != "a digest" {
+            story.paper.is_cut_off = what == "the beginning";
+            story.tell(&event("1", MONDAY_TEN, &["A"]));
+            if what == "the end" {
+                story.paper.refuses.insert(A.to_owned());
+            }
+            story.tell(&resolved("1", MONDAY_TEN + 2, Reason::Recovered));
+        }
+        if what != "nothing" {
+            story.paper.refuses.insert(A.to_owned());
+        }
+        story.paper.is_cut_off = false;
+        story.ticks(at(MONDAY_TEN + 13));
+        story.paper.refuses.clear();
+        if restarts {
+            story.restart(at(MONDAY_TEN + 14));
+        }
+        for minutes in (15..100).step_by(5) {
+            story.ticks(at(MONDAY_TEN + minutes));
+        }
+        story.tell(&event("1", anew, &["A"]));
+        left_to(&story, A).contains(&format!("opening 1 {anew}"))
+    };
+    // The end in a digest is told once more.
+    for (refused, is_told) in
+        [("nothing", false), ("the beginning", true), ("the end", false), ("a digest", false)]
+    {
+        for restarts in [false, true] {
+            assert_eq!(hears_anew(refused, restarts), is_told, "{refused} is refused, restarts: {restarts}");
+        }
+    }
+}
