@@ -122,8 +122,8 @@ pub struct OwnFault {
 #[derive(Debug, Default)]
 pub struct Known {
     pub failed: Vec<KnownFailed>,
-    /// They answer again, but not for long yet.
-    pub recovering: Vec<NodeIx>,
+    /// By incident: they answer again, but not for long yet.
+    pub recovering: Vec<Vec<NodeIx>>,
     /// Practices of which people were told that they have failed on their own, in order.
     pub rows: Vec<Row>,
 }
