@@ -16,7 +16,7 @@ mod restart;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::estate::Estate;
-use crate::incident::{Cause, Event, EventKind, Reason, Signature};
+use crate::incident::{Alternative, Cause, Event, EventKind, Reason, Signature};
 use crate::time::At;
 
 use super::explain;
@@ -261,7 +261,7 @@ impl LifeCycle {
                 let settled = (lasted_ms / (SETTLED_ROUNDS * round_ms as f64) - 0.5).clamp(0.0, 1.0);
                 known.failed.extend(nodes.map(|node| KnownFailed { node, latest, settled }));
             } else {
-                known.recovering.extend(nodes);
+                known.recovering.push(nodes.collect());
             }
         }
         known.rows.sort_unstable();
@@ -282,7 +282,7 @@ impl LifeCycle {
                 continue;
             }
             let carries = |verdict: &Verdict| match incident.quiet_since {
-                Some(_) => verdict.probability >= OPEN_PROBABILITY_MIN && !verdict.is_early,
+                Some(_) => told_probability(incident, verdict) >= OPEN_PROBABILITY_MIN && !verdict.is_early,
                 None => verdict.probability >= CARRY_PROBABILITY_MIN,
             };
             let found =
@@ -526,6 +526,14 @@ pub fn is_sure(verdict: &Verdict) -> bool {
         Scope::SharedPartly | Scope::Practice | Scope::PracticeSilent => true,
     };
     surely && verdict.probability >= OPEN_PROBABILITY_MIN
+}
+
+/// P(one of what an incident names has failed), as a verdict has it: of several that couldn't be told apart, what was said
+/// of them holds as long as it is one of them.
+fn told_probability(incident: &Incident, verdict: &Verdict) -> f64 {
+    let told = |other: &&Alternative| other.cause.iter().all(|cause| incident.verdict.causes.contains(cause));
+    let others: f64 = verdict.alternatives.iter().filter(told).map(|other| other.probability).sum();
+    verdict.probability + others
 }
 
 /// The same fault: they share a cause. Two practices that each could be the only one behind what failed are not the same

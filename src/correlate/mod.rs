@@ -496,7 +496,7 @@ impl Correlator {
         let mut known = self.life.known_nodes(now, self.round_ms);
         // That its sites fall one after the other says nothing about what fails at one moment.
         known.failed.retain(|failed| !self.series.is_of(&[failed.node]));
-        known.recovering.retain(|node| !self.series.is_of(&[*node]));
+        known.recovering.retain(|nodes| !self.series.is_of(nodes));
         let look = search::look(&self.topology, &mut self.evidence, now, &known);
         self.findings = Search::new(&self.topology, &self.evidence, look, now, &known).run();
         let Self {

@@ -58,6 +58,10 @@ impl Verdict {
 /// fails by itself now and then, and it is within the same instant of a fault that several do.
 const FAILED_MIN: u32 = 2;
 
+/// Above this probability that a far end lets, or let, nobody through, it may be away for a moment only. What answers some
+/// meanwhile isn't away.
+const BLIP_MAX: f64 = 0.1;
+
 /// How far a verdict reaches, which decides how long it is held before people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -229,7 +233,11 @@ impl<'a> View<'a> {
             network,
             since,
             kept: self.kept(&rows),
-            lasts_ms_min: if failures.reach * 2 > failures.total() { self.blip_ms(node.kind) } else { 0 },
+            lasts_ms_min: if failures.reach * 2 > failures.total() && fault.whole > BLIP_MAX {
+                self.blip_ms(node.kind)
+            } else {
+                0
+            },
             rows,
             services,
             counts,

@@ -96,6 +96,8 @@ pub struct Fault {
     pub probability: f64,
     /// P(anything that was worth trying has failed).
     pub something: f64,
+    /// P(it lets nobody through, or did so for a while): of what lets some through, the rest is more.
+    pub whole: f64,
     /// (nodes, posterior), most probable first.
     pub alternatives: Vec<(Vec<NodeIx>, f64)>,
     /// Rows behind it that are hit, the hub left out.
@@ -120,8 +122,8 @@ pub struct OwnFault {
 #[derive(Debug, Default)]
 pub struct Known {
     pub failed: Vec<KnownFailed>,
-    /// They answer again, but not for long yet.
-    pub recovering: Vec<NodeIx>,
+    /// By incident: they answer again, but not for long yet.
+    pub recovering: Vec<Vec<NodeIx>>,
     /// Practices of which people were told that they have failed on their own, in order.
     pub rows: Vec<Row>,
 }

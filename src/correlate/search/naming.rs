@@ -58,8 +58,14 @@ impl Search<'_> {
             .filter(|(nodes, _)| *nodes != group && named(nodes[0]))
             .take(ALTERNATIVES_MAX)
             .collect();
-        let something = 1.0 - (-log_total(slot)).exp();
-        Fault { best, group, probability, something, alternatives, rows: self.hit_rows(&best) }
+        let total = log_total(slot);
+        let something = 1.0 - (-total).exp();
+        let of_group = |candidate: &&Candidate| {
+            group.contains(&candidate.node) || self.is_target_of(candidate.node, &group)
+        };
+        let whole = slot.iter().filter(|candidate| candidate.mode.uniform()).filter(of_group);
+        let whole = whole.map(|candidate| (candidate.score - total).exp()).sum();
+        Fault { best, group, probability, something, whole, alternatives, rows: self.hit_rows(&best) }
     }
 
     /// They stand before the same bad results: equal gains alone could be those of two faults.

@@ -37,8 +37,8 @@ impl Search<'_> {
         let usual = usual(kind_of);
         let kind: f64 = match goes_on {
             Some(open) => usual.powf(1.0 - open.settled) * GOES_ON.powf(open.settled),
-            None if open.is_some() || self.known.recovering.contains(&node) => usual.max(AGAIN),
-            None => usual,
+            None if open.is_some() => usual.max(AGAIN),
+            None => usual.max(self.again(node)),
         };
         // What people were told of goes on unless much speaks for its end; and of what they weren't, what is over
         // already is a blip of a far end, and seldom anything else.
@@ -77,14 +77,17 @@ impl Search<'_> {
 
     /// At least as much as [`Self::prior`] says of any way in which this fails.
     pub fn prior_at_most(&self, node: NodeIx) -> f64 {
-        let kind = if self.known.has(node) {
-            GOES_ON
-        } else if self.known.recovering.contains(&node) {
-            AGAIN
-        } else {
-            0.0
-        };
+        let kind = if self.known.has(node) { GOES_ON } else { self.again(node) };
         (kind.max(usual(self.topology.nodes[node].kind)) * LIKELIEST_MODE).ln()
+    }
+
+    /// P(what answers again fails again); 0: it hadn't failed. Where one of several had, each has its share of that, since which of
+    /// them it was is no better known than before.
+    fn again(&self, node: NodeIx) -> f64 {
+        let usually = |node: &NodeIx| usual(self.topology.nodes[*node].kind);
+        let groups = self.known.recovering.iter().filter(|nodes| nodes.contains(&node));
+        let shares = groups.map(|nodes| usually(&node) / nodes.iter().map(usually).sum::<f64>());
+        AGAIN * shares.fold(0.0, f64::max)
     }
 
     fn unmapped_chance(&self, share: f64) -> f64 {
