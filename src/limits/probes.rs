@@ -93,6 +93,10 @@ pub const PROBE_DNS_RANDOM_BYTES: usize = 10;
 /// Reasons (RFC 8914) of one DNS answer that are read. Servers give one or two.
 pub const PROBE_DNS_REASONS_MAX: usize = 4;
 
+/// Aliases of aliases that are followed from a name to its records. Unbound and BIND stop after 11 themselves, older
+/// ones of BIND after 16, so an honest answer has no more; a made up one of 64 KiB has thousands.
+pub const PROBE_DNS_ALIASES_MAX: usize = 16;
+
 /// Answers of one name server that are told in a detail: it is one line.
 pub const PROBE_DNS_TOLD_MAX: usize = 3;
 

@@ -122,7 +122,7 @@ impl Lookup {
             if let Some(fault) = dns::refusal(reply.message.metadata.response_code, name) {
                 return Err(fault);
             }
-            found.extend(dns::owned(&reply.message, name, record).iter().filter_map(|answer| {
+            found.extend(reply.own()?.iter().filter_map(|answer| {
                 match &answer.data {
                     RData::A(address) => Some(IpAddr::V4(address.0)),
                     RData::AAAA(address) => Some(IpAddr::V6(address.0)),

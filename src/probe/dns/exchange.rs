@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::message::{Manner, Question, Reading};
+use super::reply::Reply;
 use crate::estate::{DnsTransport, TlsPeer};
 use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX};
 use crate::observation::{Failure, Phase};
@@ -21,13 +22,6 @@ use crate::probe::trail::Trail;
 
 /// The media type of DNS over HTTPS, for question and answer.
 const MEDIA_TYPE: &str = "application/dns-message";
-
-/// A name server's answer, whatever it says.
-#[derive(Debug)]
-pub(in crate::probe) struct Reply {
-    pub(in crate::probe) message: Message,
-    pub(in crate::probe) over_tcp: bool,
-}
 
 /// The way to one name server.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +66,7 @@ pub(super) async fn put(question: &Question, way: &Way<'_>, trail: &Trail) -> Re
         DnsTransport::Tls(tls) => Box::pin(over_tls(question, way, tls, trail)).await?,
         DnsTransport::Https { tls, path } => Box::pin(posted(question, way, tls, path, trail)).await?,
     };
-    Ok(Reply { message, over_tcp: false })
+    Ok(Reply::new(message, false, &question.query))
 }
 
 async fn datagram_first(
@@ -82,7 +76,7 @@ async fn datagram_first(
     trail: &Trail,
 ) -> Result<Reply, Fault> {
     if let Some(message) = over_udp(question, server, source, trail).await? {
-        return Ok(Reply { message, over_tcp: false });
+        return Ok(Reply::new(message, false, &question.query));
     }
     // Many firewalls let the one through and not the other.
     let cut = format!("the answer of {server} over UDP was cut short, and over TCP");
@@ -93,7 +87,7 @@ async fn datagram_first(
         framed(question, stream, server, "TCP").await
     };
     match over_tcp.await {
-        Ok(message) => Ok(Reply { message, over_tcp: true }),
+        Ok(message) => Ok(Reply::new(message, true, &question.query)),
         Err(fault) => Err(Fault { detail: one_line(&format!("{cut}: {}", fault.detail)), ..fault }),
     }
 }
@@ -217,6 +211,11 @@ async fn posted(
     let stream = encrypted(way, tls, HTTP_ANY, trail).await?;
     let host = authority(tls.name_or(way.host), way.server.port());
     let answer = http::post(stream, &host, path, MEDIA_TYPE, question.bytes.clone(), trail).await?;
+    // What is longer is no message (its length has 16 bits elsewhere), and would only take time to read.
+    if answer.body.len() > usize::from(u16::MAX) {
+        let said = format!("the answer of https://{host}{path} is longer than any DNS message");
+        return Err(Fault::new(Failure::Protocol, said).in_phase(Phase::Dns));
+    }
     if answer.status != StatusCode::OK {
         let said = format!("the name server at https://{host}{path} answers {}", answer.status);
         return Err(Fault::new(Failure::Status, said).in_phase(Phase::FirstByte));
