@@ -38,6 +38,7 @@ mod lookup;
 mod nonce;
 mod ntp;
 pub mod path;
+mod resolver;
 mod rtp;
 mod rule;
 mod sip;
