@@ -179,7 +179,10 @@ impl Drop for Asking {
 }
 
 fn system(name: &str) -> Outcome {
-    let found = (name, 0).to_socket_addrs().map_err(|error| unresolved(&error, name))?;
+    let found = (name, 0).to_socket_addrs().map_err(|error| {
+        // The resolver's own words don't say that it could open no socket and no file.
+        Fault::no_descriptors().unwrap_or_else(|| unresolved(&error, name))
+    })?;
     let mut addresses: Vec<IpAddr> = found.take(PROBE_LISTED_MAX).map(|address| address.ip()).collect();
     addresses.dedup();
     Ok(addresses)
