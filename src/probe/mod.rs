@@ -35,6 +35,7 @@ mod icmp;
 mod interception;
 mod ldap;
 mod lookup;
+mod name_servers;
 mod nonce;
 mod ntp;
 pub mod path;
