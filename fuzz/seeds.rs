@@ -292,6 +292,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("sip", "refuses", sip("SIP/2.0 401 Unauthorized", "User-Agent: x\r\nContent-Length: 99999\r\n").into()),
         ("sip", "asks-itself", b"OPTIONS sip:linewatch SIP/2.0\r\n\r\n".to_vec()),
         ("sip", "other-call", b"SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n".to_vec()),
+        ("sip", "kept-open", ("\r\n\r\n".to_owned() + &sip("SIP/2.0 100 Trying", "") + "\r\n" + &sip("SIP/2.0 200 OK", "")).into()),
         ("sip", "http", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("sip", "v6", sip("SIP/2.0 503 Busy", "v: x;received=[2001:db8::1];rport=5060\r\n").into()),
         ("ntp", "good", ntp(0x24, 1)),

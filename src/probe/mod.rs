@@ -46,6 +46,7 @@ mod sip;
 mod smtp;
 mod socket;
 mod stragglers;
+mod strays;
 mod talk;
 mod tcp;
 mod tls;

@@ -16,6 +16,7 @@ use crate::observation::{Failure, Phase};
 use crate::probe::fault::{Fault, one_line};
 use crate::probe::http;
 use crate::probe::socket;
+use crate::probe::strays::Strays;
 use crate::probe::talk::Tools;
 use crate::probe::tls::{self, HTTP_ANY, Hello, TlsOverTcp};
 use crate::probe::trail::Trail;
@@ -103,17 +104,10 @@ async fn over_udp(
     let socket = socket::datagrams(server, source).await?;
     socket.send(&question.bytes).await.map_err(|error| Fault::io(&error, &asking()))?;
     let mut buffer = vec![0; PROBE_DNS_UDP_BYTES_MAX];
-    let mut strays = 0_u32;
-    let mut last_stray = "";
+    let mut strays = Strays::up_to(PROBE_DNS_STRAYS_MAX);
     loop {
-        // With strays to tell of, this gives up just before the deadline does, so that they are told.
-        let received = if strays == 0 {
-            socket.recv(&mut buffer).await
-        } else {
-            match tokio::time::timeout_at(trail.last_call(), socket.recv(&mut buffer)).await {
-                Ok(received) => received,
-                Err(_) => return Err(strays_only(Failure::Timeout, server, strays, last_stray)),
-            }
+        let Some(received) = strays.or_next(&socket, &mut buffer, trail).await else {
+            return Err(strays.only(Failure::Timeout, server));
         };
         let length = received.map_err(|error| Fault::io(&error, &asking()))?;
         match question.read(buffer.get(..length).unwrap_or_default()) {
@@ -126,19 +120,12 @@ async fn over_udp(
                 ));
             }
             Reading::Stray(why) => {
-                strays += 1;
-                last_stray = why;
-                if strays == PROBE_DNS_STRAYS_MAX {
-                    return Err(strays_only(Failure::Protocol, server, strays, last_stray));
+                if strays.pass(why) {
+                    return Err(strays.only(Failure::Protocol, server));
                 }
             }
         }
     }
-}
-
-fn strays_only(failure: Failure, server: SocketAddr, strays: u32, last: &str) -> Fault {
-    let answers = if strays == 1 { "answer" } else { "answers" };
-    Fault::new(failure, format!("{server} sent {strays} bad {answers} and no good one; the last: {last}"))
 }
 
 /// Over a connection that stands, each message behind its length. `over` is what people call the connection.
