@@ -191,6 +191,8 @@ fn an_egress_check_names_the_router_that_prohibits_a_port() {
     assert_eq!((&port["found"], &port["by"]), (&"prohibited".into(), &"10.20.0.2".into()), "{said}");
     let (_, said) = county.linewatch(&["probe", "egress", "--practice", "G82002"]);
     assert!(said.contains("says 10.20.0.2") || said.contains("dropped"), "{said}");
+    // Whichever port fails, it isn't said of that one.
+    assert!(said.contains("This is the way over TCP to port 4433; what goes to the other ports"), "{said}");
 }
 
 #[test]
