@@ -37,6 +37,30 @@ fn dns(flags: u16, records: &[(u16, u32, Vec<u8>)], opt: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The longest answer that fits behind 16 bits of length: aliases of aliases, the last of them first, under a name of a hundred labels
+/// that is written once.
+fn aliases() -> Vec<u8> {
+    const COUNT: u16 = 2_500;
+    let mut bytes = vec![0, 0, 0x81, 0x80, 0, 1];
+    bytes.extend(COUNT.to_be_bytes());
+    bytes.extend([0, 0, 0, 0]);
+    bytes.extend(name("accurx.example"));
+    bytes.extend([0, 1, 0, 1]);
+    let label = |nth: u16| [&[5][..], format!("a{nth:04}").as_bytes()].concat();
+    let under = u16::try_from(bytes.len() + 6).expect("near the beginning");
+    let pointer = |to: u16| (0xc000 | to).to_be_bytes();
+    for nth in (0..COUNT).rev() {
+        match nth {
+            0 => bytes.extend(pointer(12)),
+            nth if nth == COUNT - 1 => bytes.extend([label(nth), name(&"a.".repeat(100))].concat()),
+            nth => bytes.extend([label(nth), pointer(under).to_vec()].concat()),
+        }
+        bytes.extend([0, 5, 0, 1, 0, 0, 0, 60, 0, 8]);
+        bytes.extend([label(nth + 1), pointer(under).to_vec()].concat());
+    }
+    bytes
+}
+
 /// A mail server's report of a mail of ours.
 fn bounce(sample: &str) -> Vec<u8> {
     let id = "2026-03-16-1.o1773645132000.0123456789abcdef.00112233445566778899aabbccddeeff@icb.example";
@@ -260,6 +284,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("dns", "truncated", with(0, dns(0x8380, &[address(1)], &[]))),
         ("dns", "loop", with(0, loops)),
         ("dns", "formerr-bare", with(0x80, [0, 0, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0])),
+        ("dns", "aliases-64-kib", with(0, aliases())),
         ("dns", "none-of-these", with(6, dns(ok, &[address(9)], &[]))),
         ("dns", "pattern", with(7, dns(ok, &[address(1)], &[]))),
         ("sip", "ok", sip("SIP/2.0 200 OK", "Via: SIP/2.0/UDP 127.0.0.1;received=192.0.2.9;rport=1025\r\nServer: PBX 1\r\nContent-Length: 0\r\n").into()),
@@ -267,6 +292,7 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("sip", "refuses", sip("SIP/2.0 401 Unauthorized", "User-Agent: x\r\nContent-Length: 99999\r\n").into()),
         ("sip", "asks-itself", b"OPTIONS sip:linewatch SIP/2.0\r\n\r\n".to_vec()),
         ("sip", "other-call", b"SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n".to_vec()),
+        ("sip", "kept-open", ("\r\n\r\n".to_owned() + &sip("SIP/2.0 100 Trying", "") + "\r\n" + &sip("SIP/2.0 200 OK", "")).into()),
         ("sip", "http", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("sip", "v6", sip("SIP/2.0 503 Busy", "v: x;received=[2001:db8::1];rport=5060\r\n").into()),
         ("ntp", "good", ntp(0x24, 1)),

@@ -28,9 +28,14 @@ pub const PROBE_ISSUERS_MAX: usize = 64;
 /// patience with the first one shorter.
 pub const PROBE_ADDRESSES_MAX: usize = 3;
 
-/// Look-ups by the system's resolver under way at once. Each holds a thread that nothing can stop; when the
-/// resolver hangs, further checks wait for a place (and time out in phase `dns`, which is the truth).
+/// Names that the system's resolver is asked about at once: one look-up each, shared by all checks that want the name. Each holds
+/// a thread that nothing can stop, for ten seconds and more while the name's own servers hang. An estate has some dozens
+/// of names; a check that gets no place before its time is up is `local`.
 pub const PROBE_SYSTEM_LOOKUPS_MAX: usize = 64;
+
+/// The same of names that redirects led to. A server can lead each check to another, which hangs; a county's services lead to a
+/// few hosts.
+pub const PROBE_LED_LOOKUPS_MAX: usize = 8;
 
 /// Sets of given roots (`trust_pem`) kept parsed. Estates have one or two; beyond this each check parses its own.
 pub const PROBE_TRUST_SETS_MAX: usize = 64;
@@ -92,6 +97,10 @@ pub const PROBE_DNS_RANDOM_BYTES: usize = 10;
 
 /// Reasons (RFC 8914) of one DNS answer that are read. Servers give one or two.
 pub const PROBE_DNS_REASONS_MAX: usize = 4;
+
+/// Aliases of aliases that are followed from a name to its records. Unbound and BIND stop after 11 themselves, older
+/// ones of BIND after 16, so an honest answer has no more; a made up one of 64 KiB has thousands.
+pub const PROBE_DNS_ALIASES_MAX: usize = 16;
 
 /// Answers of one name server that are told in a detail: it is one line.
 pub const PROBE_DNS_TOLD_MAX: usize = 3;

@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use surge_ping::{IcmpPacket, Icmpv4Packet, Icmpv6Packet};
 use tokio::net::UdpSocket;
 
+use super::nonce::nonce;
 use crate::limits::{PROBE_ECHO_BYTES, PROBE_ECHO_HEARD_BYTES_MAX};
 
 /// Opens sockets for echoes: an unprivileged one where the machine permits it, else a raw one.
@@ -50,6 +51,7 @@ struct EchoSocket {
     raw: bool,
     host: IpAddr,
     id: u16,
+    token: Token,
 }
 
 impl OpenEcho for Sockets {
@@ -59,7 +61,13 @@ impl OpenEcho for Sockets {
             // Being connected, it is told when somebody on the way says that there is no way.
             socket.connect(&SocketAddr::new(host, 0).into())?;
         }
-        Ok(Arc::new(EchoSocket { socket: UdpSocket::from_std(socket.into())?, raw, host, id }))
+        Ok(Arc::new(EchoSocket {
+            socket: UdpSocket::from_std(socket.into())?,
+            raw,
+            host,
+            id,
+            token: nonce().to_be_bytes(),
+        }))
     }
 }
 
@@ -85,7 +93,7 @@ pub(super) fn bound(host: IpAddr, source: Option<IpAddr>, id: u16) -> io::Result
 impl Echo for EchoSocket {
     fn send(&self, sequence: u16) -> BoxFuture<'_, io::Result<()>> {
         Box::pin(async move {
-            let packet = question(self.host, self.id, sequence, self.raw);
+            let packet = question(self.host, self.id, sequence, self.token, self.raw);
             let sent = if self.raw {
                 self.socket.send_to(&packet, SocketAddr::new(self.host, 0)).await
             } else {
@@ -106,7 +114,7 @@ impl Echo for EchoSocket {
                 };
                 let packet = buffer.get(..length).unwrap_or_default();
                 // A raw socket hears everything that comes to this machine.
-                if let Some(heard) = answer(packet, self.host, self.raw.then_some(self.id)) {
+                if let Some(heard) = answer(packet, self.host, self.raw.then_some(self.id), self.token) {
                     return Ok(heard);
                 }
             }
@@ -129,12 +137,23 @@ fn says_unreachable(error: &io::Error) -> bool {
     )
 }
 
+/// What the echoes of one check begin with, and their answers. Another agent behind the same address may have the same id and
+/// sequence number by chance, and its answers come to both where a firewall keeps them apart by those alone.
+pub(super) type Token = [u8; 8];
+
 /// An echo request. The kernel sets the id and the checksum where the socket isn't raw, and the checksum of ICMPv6.
-pub(super) fn question(host: IpAddr, id: u16, sequence: u16, raw: bool) -> [u8; 8 + PROBE_ECHO_BYTES] {
+pub(super) fn question(
+    host: IpAddr,
+    id: u16,
+    sequence: u16,
+    token: Token,
+    raw: bool,
+) -> [u8; 8 + PROBE_ECHO_BYTES] {
     let mut packet = [0x6c; 8 + PROBE_ECHO_BYTES];
     let kind = if host.is_ipv4() { 8 } else { 128 };
     let ([id_high, id_low], [high, low]) = (id.to_be_bytes(), sequence.to_be_bytes());
     packet[..8].copy_from_slice(&[kind, 0, 0, 0, id_high, id_low, high, low]);
+    packet[8..16].copy_from_slice(&token);
     if raw && host.is_ipv4() {
         let [high, low] = checksum(&packet).to_be_bytes();
         (packet[2], packet[3]) = (high, low);
@@ -155,8 +174,10 @@ fn checksum(packet: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap_or(0)
 }
 
-/// `id`: whose answers alone count, where the kernel doesn't sort them. `None`: it is none of them.
-pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Heard> {
+/// `id`: whose answers alone count, where the kernel doesn't sort them. `None`: it is none of them. A router quotes no more of an
+/// echo than it likes, and seldom its token.
+pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>, token: Token) -> Option<Heard> {
+    let bears_token = icmp_of(packet, host).get(8..16) == Some(token.as_slice());
     let packet = match host {
         IpAddr::V4(host) => {
             // The decoder takes a header that says that it is shorter than any for the shortest.
@@ -175,7 +196,20 @@ pub(super) fn answer(packet: &[u8], host: IpAddr, id: Option<u16>) -> Option<Hea
         IcmpPacket::V6(packet) => packet.get_icmpv6_type().0 == 129,
     };
     let sequence = packet.get_sequence().0;
-    ours.then_some(if is_reply { Heard::Reply(sequence) } else { Heard::Unreachable(Some(sequence)) })
+    match is_reply {
+        _ if !ours => None,
+        true => bears_token.then_some(Heard::Reply(sequence)),
+        false => Some(Heard::Unreachable(Some(sequence))),
+    }
+}
+
+/// What stands behind the header of IPv4, which a raw socket hears. No answer to an echo begins like one.
+fn icmp_of(packet: &[u8], host: IpAddr) -> &[u8] {
+    let header = match packet.first() {
+        Some(first) if host.is_ipv4() && first >> 4 == 4 => usize::from(first & 15) * 4,
+        _ => 0,
+    };
+    packet.get(header..).unwrap_or_default()
 }
 
 /// The fuzz target: packets as each kind of socket hears them. The first byte chooses the kind.
@@ -185,13 +219,10 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     let raw = how & 1 != 0;
     let six = how & 2 != 0;
     let host = if six { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)) };
-    let Some(Heard::Reply(sequence)) = answer(packet, host, raw.then_some(7)) else { return };
-    // Behind the header of IPv4, which only a raw socket hears, stand kind, code, checksum, id and sequence number.
-    let header = match packet.first() {
-        Some(first) if raw && !six => usize::from(first & 15) * 4,
-        _ => 0,
-    };
-    let icmp = packet.get(header..).unwrap_or_default();
+    let Some(Heard::Reply(sequence)) = answer(packet, host, raw.then_some(7), [0x6c; 8]) else { return };
+    // Kind, code, checksum, id, sequence number, and what the check put in.
+    let icmp = icmp_of(packet, host);
+    assert_eq!(icmp.get(8..16), Some([0x6c; 8].as_slice()), "another's: {packet:?}");
     assert_eq!(icmp.first(), Some(if six { &129 } else { &0 }), "no answer to an echo: {packet:?}");
     assert_eq!(icmp.get(6..8), Some(sequence.to_be_bytes().as_slice()), "{packet:?}");
     if raw {
@@ -207,6 +238,14 @@ mod tests {
 
     const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
+    const TOKEN: Token = *b"linewatc";
+
+    fn reply_with(id: u16, sequence: u16, token: Token) -> [u8; 8 + PROBE_ECHO_BYTES] {
+        let mut packet = question(HOST, id, sequence, token, true);
+        packet[0] = 0;
+        packet
+    }
+
     /// As a raw socket hears it: behind a header of IPv4.
     fn from(source: [u8; 4], icmp: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
@@ -220,42 +259,50 @@ mod tests {
 
     #[test]
     fn a_raw_socket_knows_its_own_answers() {
-        let reply = |id: u16, sequence: u16| {
-            let mut packet = question(HOST, id, sequence, true);
-            packet[0] = 0;
-            packet
-        };
-        let hear = |packet: &[u8]| answer(packet, HOST, Some(7));
+        let reply = |id: u16, sequence: u16| reply_with(id, sequence, TOKEN);
+        let hear = |packet: &[u8]| answer(packet, HOST, Some(7), TOKEN);
         assert_eq!(hear(&from([192, 0, 2, 1], &reply(7, 300))), Some(Heard::Reply(300)));
         assert_eq!(hear(&from([192, 0, 2, 1], &reply(8, 300))), None, "another's");
         assert_eq!(hear(&from([192, 0, 2, 9], &reply(7, 300))), None, "from elsewhere");
-        assert_eq!(hear(&from([127, 0, 0, 1], &question(HOST, 7, 300, true))), None, "a question");
+        assert_eq!(hear(&from([127, 0, 0, 1], &question(HOST, 7, 300, TOKEN, true))), None, "a question");
+        let of_another = reply_with(7, 300, *b"somebody");
+        assert_eq!(hear(&from([192, 0, 2, 1], &of_another)), None, "another agent's, with the same numbers");
+        assert_eq!(hear(&from([192, 0, 2, 1], &of_another[..12])), None, "cut short");
+    }
+
+    #[test]
+    fn a_socket_whose_answers_the_kernel_sorts_hears_no_other_agents_either() {
+        for (host, kind) in [(HOST, 0), (IpAddr::V6(Ipv6Addr::LOCALHOST), 129)] {
+            let mut reply = question(host, 7, 300, TOKEN, false);
+            reply[0] = kind;
+            assert_eq!(answer(&reply, host, None, TOKEN), Some(Heard::Reply(300)));
+            assert_eq!(answer(&reply, host, None, *b"somebody"), None);
+        }
     }
 
     #[test]
     fn a_header_that_is_none_has_nothing_behind_it() {
-        let mut reply = question(HOST, 7, 300, true);
-        reply[0] = 0;
+        let reply = reply_with(7, 300, TOKEN);
         for first in [0x01, 0x41, 0x44, 0x65] {
             let mut packet = from([192, 0, 2, 1], &reply);
             packet[0] = first;
-            assert_eq!(answer(&packet, HOST, Some(7)), None, "{first:#x}");
+            assert_eq!(answer(&packet, HOST, Some(7), TOKEN), None, "{first:#x}");
         }
     }
 
     #[test]
     fn a_router_that_says_no_quotes_the_question() {
-        let mut quoted = from([127, 0, 0, 1], &question(HOST, 7, 300, true));
+        let mut quoted = from([127, 0, 0, 1], &question(HOST, 7, 300, TOKEN, true));
         quoted[16..20].copy_from_slice(&[192, 0, 2, 1]);
         let mut no = vec![3, 1, 0, 0, 0, 0, 0, 0];
         no.extend(quoted);
-        let heard = answer(&from([198, 51, 100, 1], &no), HOST, Some(7));
+        let heard = answer(&from([198, 51, 100, 1], &no), HOST, Some(7), TOKEN);
         assert_eq!(heard, Some(Heard::Unreachable(Some(300))));
     }
 
     #[test]
     fn a_packet_with_its_checksum_sums_to_nothing() {
-        let packet = question(HOST, 7, 300, true);
+        let packet = question(HOST, 7, 300, TOKEN, true);
         assert_eq!(checksum(&packet), 0);
         assert_ne!(packet[2..4], [0, 0]);
     }
@@ -268,7 +315,7 @@ mod tests {
             six: bool,
         ) {
             let host = if six { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { HOST };
-            let _: Option<Heard> = answer(&bytes, host, raw.then_some(7));
+            let _: Option<Heard> = answer(&bytes, host, raw.then_some(7), TOKEN);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use nix::errno::Errno;
 
@@ -65,6 +65,13 @@ impl Fault {
             )),
             _ => Self::local(format!("opening a socket: {}", judge(error).1)),
         }
+    }
+
+    /// That this process or this machine has no descriptor left: for who learns no more of an error than that there was one.
+    pub(super) fn no_descriptors() -> Option<Self> {
+        let error = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).err()?;
+        let is_so = matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE));
+        is_so.then(|| Self::bind(&error, None))
     }
 
     /// The target and the source belong to different families of addresses.

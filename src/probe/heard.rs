@@ -35,6 +35,17 @@ impl Heard {
         self.take(from + found? + end.len())
     }
 
+    /// Lets go of ends of lines before all else; gives their number.
+    pub(super) fn skip_line_ends(&mut self) -> usize {
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let count = self.bytes.iter().position(|byte| !is_end(byte)).unwrap_or(self.bytes.len());
+        if count > 0 {
+            self.bytes.drain(..count);
+            self.searched = 0;
+        }
+        count
+    }
+
     /// Exactly so many bytes; `None`: there aren't as many yet.
     pub(super) fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         let rest = if count <= self.bytes.len() { self.bytes.split_off(count) } else { return None };
@@ -80,6 +91,18 @@ mod tests {
         assert_eq!((heard.bytes().len(), heard.room()), (PROBE_TALK_BYTES_MAX, 0));
         heard.add(b"more");
         assert_eq!(heard.bytes().len(), PROBE_TALK_BYTES_MAX);
+    }
+
+    #[test]
+    fn ends_of_lines_before_a_head_are_let_go_of_and_those_in_it_are_not() {
+        let mut heard = Heard::default();
+        heard.add(b"\r\n\r");
+        assert_eq!((heard.skip_line_ends(), heard.take_to(b"\r\n\r\n")), (3, None));
+        heard.add(b"\nSIP/2.0 200 OK\r\n\r");
+        assert_eq!((heard.skip_line_ends(), heard.take_to(b"\r\n\r\n")), (1, None));
+        heard.add(b"\n\r\n");
+        assert_eq!(heard.skip_line_ends(), 0);
+        assert_eq!(heard.take_to(b"\r\n\r\n").as_deref(), Some(&b"SIP/2.0 200 OK\r\n\r\n"[..]));
     }
 
     #[test]

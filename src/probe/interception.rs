@@ -114,7 +114,10 @@ pub(super) fn judge(seen: &Evidence<'_>) -> Option<Rule> {
         // An authority that everybody trusts is no stranger, unless the operator says that only others will do.
         Standing::Trusted => return (seen.is_pinned == Some(false)).then_some(Rule::NotPinned),
         // Who decrypts on the machines of a practice has its root put into their stores first.
-        Standing::TrustedHere => {
+        // And what it makes for expired certificates or other names is wrong in these ways as well. One that signed itself
+        // is the server's own slip.
+        Standing::Amiss if seen.is_self_signed => return None,
+        Standing::TrustedHere | Standing::Amiss => {
             return match (seen.is_pinned, product(seen.issuers)) {
                 (Some(true), _) | (None, None) => None,
                 (_, Some(product)) => Some(Rule::Product(product)),
@@ -185,6 +188,8 @@ pub(super) enum Standing {
     TrustedHere,
     /// Nothing is wrong with it but who signed it.
     UnknownIssuer,
+    /// Something else is: expired, not valid yet, revoked, for another name. Who signed it may be anybody.
+    Amiss,
 }
 
 /// Looks at a chain, its own certificate first. Gives who issued it, for a person, and the fault when somebody
@@ -363,6 +368,7 @@ mod tests {
         };
         let trusted = Evidence { standing: Standing::Trusted, ..base };
         let here = Evidence { standing: Standing::TrustedHere, ..base };
+        let amiss = Evidence { standing: Standing::Amiss, ..base };
         for (what, seen, rule) in [
             ("trusted, no pins", trusted, None),
             ("trusted and as pinned", Evidence { is_pinned: Some(true), ..trusted }, None),
@@ -401,6 +407,27 @@ mod tests {
                 None,
             ),
             ("a firewall's own page", Evidence { issuers: &firewall, is_self_signed: true, ..base }, None),
+            ("expired or for another name, of anybody", Evidence { age_ms: HOUR, others: 2, ..amiss }, None),
+            (
+                "the same, and not as pinned",
+                Evidence { is_pinned: Some(false), ..amiss },
+                Some(Rule::NotPinned),
+            ),
+            (
+                "the same, and as pinned",
+                Evidence { is_pinned: Some(true), issuers: &firewall, ..amiss },
+                None,
+            ),
+            (
+                "a product's, for another name",
+                Evidence { issuers: &firewall, is_for_the_name: false, ..amiss },
+                Some(Rule::Product("Fortinet")),
+            ),
+            (
+                "a server's own, long expired",
+                Evidence { is_pinned: Some(false), is_self_signed: true, ..amiss },
+                None,
+            ),
             ("made just now", Evidence { age_ms: HOUR, ..base }, Some(Rule::Young)),
             ("made just now, by itself", Evidence { age_ms: HOUR, is_self_signed: true, ..base }, None),
             (

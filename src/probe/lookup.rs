@@ -4,29 +4,38 @@
 //! The system's resolver asks from this machine's own address, not from the practice's, and may answer from a
 //! cache; a probe that must see what a practice sees names its `name_server`.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use hickory_proto::rr::{RData, RecordType};
-use tokio::sync::Semaphore;
 
 use super::dns;
 use super::fault::Fault;
+use super::resolver::Resolver;
 use super::trail::Trail;
 use crate::estate::{Family, HostPort};
-use crate::limits::{PROBE_ADDRESSES_MAX, PROBE_SYSTEM_LOOKUPS_MAX};
+use crate::limits::{PROBE_ADDRESSES_MAX, PROBE_LED_LOOKUPS_MAX, PROBE_SYSTEM_LOOKUPS_MAX};
 use crate::observation::{Failure, Phase};
 
 /// Where names are looked up. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Lookup {
-    places: Arc<Semaphore>,
+    system: Resolver,
+    /// For names that a server led to.
+    led: Resolver,
 }
 
 impl Lookup {
     pub(super) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(PROBE_SYSTEM_LOOKUPS_MAX)) }
+        Self {
+            system: Resolver::of_system(PROBE_SYSTEM_LOOKUPS_MAX),
+            led: Resolver::of_system(PROBE_LED_LOOKUPS_MAX),
+        }
+    }
+
+    /// The same for names that a server chose, and not the operator: they have places of their own. A server that leads each
+    /// check to another name that hangs must not keep the others from being looked up.
+    pub(super) fn where_led(&self) -> Self {
+        Self { system: self.led.clone(), led: self.led.clone() }
     }
 
     /// The first address of a host, for checks that ask one.
@@ -75,7 +84,7 @@ impl Lookup {
         trail.enter(Phase::Dns);
         let mut found = match name_server {
             Some(server) => self.at(server, &host.host, wanted, source, trail).await?,
-            None => self.at_system(&host.host).await?,
+            None => self.system.addresses(&host.host, trail).await?,
         };
         trail.rest();
         if let Some(family) = wanted {
@@ -106,7 +115,7 @@ impl Lookup {
         // A name server given by name would have to be looked up first; once, at the system's resolver.
         let server = match server.host.parse::<IpAddr>() {
             Ok(address) => SocketAddr::new(address, server.port),
-            Err(_) => match self.at_system(&server.host).await?.first() {
+            Err(_) => match self.system.addresses(&server.host, trail).await?.first() {
                 Some(&address) => SocketAddr::new(address, server.port),
                 None => return Err(Fault::new(Failure::NoAnswer, format!("{} has no address", server.host))),
             },
@@ -122,38 +131,15 @@ impl Lookup {
             if let Some(fault) = dns::refusal(reply.message.metadata.response_code, name) {
                 return Err(fault);
             }
-            found.extend(dns::owned(&reply.message, name, record).iter().filter_map(|answer| {
-                match &answer.data {
-                    RData::A(address) => Some(IpAddr::V4(address.0)),
-                    RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-                    _ => None,
-                }
+            found.extend(reply.own()?.iter().filter_map(|answer| match &answer.data {
+                RData::A(address) => Some(IpAddr::V4(address.0)),
+                RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+                _ => None,
             }));
             if !found.is_empty() {
                 break;
             }
         }
-        Ok(found)
-    }
-
-    /// Asks the system's resolver. Its thread can't be stopped when the check's time is up, so it keeps its place
-    /// until it ends by itself.
-    async fn at_system(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .map_err(|_| Fault::local("this program is stopping"))?;
-        let asked = name.to_owned();
-        let looked_up = tokio::spawn(async move {
-            let found = tokio::net::lookup_host((asked.as_str(), 0)).await;
-            drop(place);
-            found.map(|addresses| addresses.take(32).map(|address| address.ip()).collect::<Vec<_>>())
-        });
-        let mut found = looked_up
-            .await
-            .map_err(|_| Fault::local("the look-up was stopped"))?
-            .map_err(|error| unresolved(&error, name))?;
-        found.dedup();
         Ok(found)
     }
 }
@@ -171,35 +157,14 @@ fn family_of(family: Option<Family>, source: Option<IpAddr>) -> Result<Option<Fa
     }
 }
 
-/// `getaddrinfo` has its own numbers, of which Rust keeps only the words. Those of glibc and musl are known; for the
-/// rest, a resolver that can't say is `servfail`.
-fn unresolved(error: &io::Error, name: &str) -> Fault {
-    let words = error.to_string();
-    let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
-    let failure = if says(&["Name or service not known", "Name does not resolve"]) {
-        Failure::Nxdomain
-    } else if says(&["No address associated", "Name has no usable address"]) {
-        Failure::NoAnswer
-    } else if error.raw_os_error().is_some() {
-        return Fault::io(error, &format!("looking up {name}"));
-    } else {
-        Failure::Servfail
-    };
-    Fault::new(failure, format!("looking up {name} at the system's resolver: {words}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_resolvers_words_have_the_contracts_words() {
-        for (words, failure) in [
-            ("failed to lookup address information: Name or service not known", Failure::Nxdomain),
-            ("failed to lookup address information: Temporary failure in name resolution", Failure::Servfail),
-            ("failed to lookup address information: No address associated with hostname", Failure::NoAnswer),
-        ] {
-            assert_eq!(unresolved(&io::Error::other(words), "accurx.example").failure, failure);
-        }
+    fn where_a_server_leads_takes_no_place_of_the_operators_names() {
+        let lookup = Lookup::new();
+        let led = lookup.where_led();
+        assert!(led.system.shares_places(&lookup.led) && !led.system.shares_places(&lookup.system));
     }
 }

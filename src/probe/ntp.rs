@@ -11,6 +11,7 @@ use super::lookup::Lookup;
 use super::nonce::nonce;
 use super::rule::Rule;
 use super::socket;
+use super::strays::Strays;
 use super::trail::{Trail, millis};
 use crate::estate::NtpAsk;
 use crate::limits::PROBE_STRAYS_MAX;
@@ -45,17 +46,24 @@ pub(super) async fn ask(
     socket.send(&question(token)).await.map_err(|error| failed(&error))?;
     trail.enter(Phase::FirstByte);
     let mut buffer = [0; 512];
-    for _ in 0..PROBE_STRAYS_MAX {
-        let length = socket.recv(&mut buffer).await.map_err(|error| failed(&error))?;
-        let Some(reply) = Reply::read(buffer.get(..length).unwrap_or_default(), token) else { continue };
-        trail.rest();
-        let round_trip = millis(begun.elapsed());
-        reply.is_possible(round_trip)?;
-        let clock = reply.clock(sent, round_trip);
-        trail.note(|facts| facts.clock = Some(clock.clone()));
-        return judge(ask, &reply, &clock);
-    }
-    Err(Fault::new(Failure::Protocol, format!("{address} sent {PROBE_STRAYS_MAX} answers to something else")))
+    let mut strays = Strays::up_to(PROBE_STRAYS_MAX);
+    let reply = loop {
+        let Some(received) = strays.or_next(&socket, &mut buffer, trail).await else {
+            return Err(strays.only(Failure::Protocol, address));
+        };
+        let length = received.map_err(|error| failed(&error))?;
+        match Reply::read(buffer.get(..length).unwrap_or_default(), token) {
+            Ok(reply) => break reply,
+            Err(why) if strays.pass(why) => return Err(strays.only(Failure::Protocol, address)),
+            Err(_) => {}
+        }
+    };
+    trail.rest();
+    let round_trip = millis(begun.elapsed());
+    reply.is_possible(round_trip)?;
+    let clock = reply.clock(sent, round_trip);
+    trail.note(|facts| facts.clock = Some(clock.clone()));
+    judge(ask, &reply, &clock)
 }
 
 pub(super) fn question(token: u64) -> [u8; PACKET_BYTES] {
@@ -84,15 +92,23 @@ struct Reply {
 }
 
 impl Reply {
-    /// `None`: it answers something else.
-    fn read(bytes: &[u8], token: u64) -> Option<Self> {
-        let packet: &[u8; PACKET_BYTES] = bytes.get(..PACKET_BYTES)?.try_into().ok()?;
-        let at = |from: usize| packet.get(from..from + 8).and_then(|bytes| bytes.try_into().ok());
-        let server = packet[0] & 7 == 4;
-        if !server || at(24).map(u64::from_be_bytes) != Some(token) {
-            return None;
+    /// The error: why it is no answer to this question.
+    fn read(bytes: &[u8], token: u64) -> Result<Self, &'static str> {
+        const SHORT: &str = "shorter than an NTP packet";
+        let packet =
+            bytes.get(..PACKET_BYTES).and_then(|packet| <&[u8; PACKET_BYTES]>::try_from(packet).ok());
+        let packet = packet.ok_or(SHORT)?;
+        let at = |from: usize| {
+            let bytes = packet.get(from..from + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+            bytes.ok_or(SHORT)
+        };
+        if packet[0] & 7 != 4 {
+            return Err("not a server's answer");
         }
-        Some(Self {
+        if u64::from_be_bytes(at(24)?) != token {
+            return Err("an answer to another question");
+        }
+        Ok(Self {
             leap: packet[0] >> 6,
             stratum: packet[1],
             reference: [packet[12], packet[13], packet[14], packet[15]],
@@ -204,7 +220,7 @@ fn unix_ms_of(bytes: [u8; 8]) -> f64 {
 #[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(bytes: &[u8]) {
     const TOKEN: u64 = 0x0123_4567_89ab_cdef;
-    let Some(reply) = Reply::read(bytes, TOKEN) else { return };
+    let Ok(reply) = Reply::read(bytes, TOKEN) else { return };
     let repeated = bytes.get(24..32) == Some(TOKEN.to_be_bytes().as_slice());
     assert!(repeated && bytes.first().is_some_and(|first| first & 7 == 4), "an answer to something else");
     let clock = reply.clock(1_773_644_400_000.0, 50.0);
@@ -321,10 +337,10 @@ mod tests {
     #[test]
     fn answers_to_something_else_are_passed_over() {
         let good = answer(7, 0x24, 1, ASKED_MS, ASKED_MS);
-        assert!(Reply::read(&good, 7).is_some());
-        assert!(Reply::read(&good, 8).is_none(), "another question");
-        assert!(Reply::read(&good[..47], 7).is_none(), "too short");
-        assert!(Reply::read(&answer(7, CLIENT, 1, ASKED_MS, ASKED_MS), 7).is_none(), "a question");
+        assert!(Reply::read(&good, 7).is_ok());
+        assert!(Reply::read(&good, 8).is_err(), "another question");
+        assert!(Reply::read(&good[..47], 7).is_err(), "too short");
+        assert!(Reply::read(&answer(7, CLIENT, 1, ASKED_MS, ASKED_MS), 7).is_err(), "a question");
     }
 
     #[test]
@@ -339,7 +355,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), token: u64) {
-            if let Some(reply) = Reply::read(&bytes, token) {
+            if let Ok(reply) = Reply::read(&bytes, token) {
                 let clock = reply.clock(ASKED_MS, 1.0);
                 drop(judge(&ask(Some(1)), &reply, &clock));
             }

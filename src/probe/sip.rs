@@ -11,6 +11,7 @@ use super::fault::{Fault, one_line};
 use super::heard::Heard;
 use super::nonce::nonce;
 use super::socket;
+use super::strays::Strays;
 use super::talk::{Talk, Tools};
 use super::tls;
 use super::trail::Trail;
@@ -74,16 +75,28 @@ async fn over_udp(
     socket.send(question.text.as_bytes()).await.map_err(|error| failed(&error))?;
     trail.enter(Phase::FirstByte);
     let mut buffer = vec![0; PROBE_TALK_BYTES_MAX];
-    for _ in 0..PROBE_STRAYS_MAX {
-        let length = socket.recv(&mut buffer).await.map_err(|error| failed(&error))?;
-        match question.read(buffer.get(..length).unwrap_or_default()) {
+    let mut strays = Strays::up_to(PROBE_STRAYS_MAX);
+    let mut tries = false;
+    loop {
+        let Some(received) = strays.or_next(&socket, &mut buffer, trail).await else {
+            // Who said that it tries is there; what else it said doesn't count.
+            return Err(if tries { trail.too_late() } else { strays.only(Failure::Protocol, address) });
+        };
+        let length = received.map_err(|error| failed(&error))?;
+        let passed_over = match question.read(buffer.get(..length).unwrap_or_default()) {
             Reading::Final(answer) => return Ok(answer),
-            Reading::Provisional => trail.awaits(TRYING),
-            Reading::Stray => {}
+            Reading::Provisional => {
+                trail.awaits(TRYING);
+                tries = true;
+                "a provisional answer"
+            }
+            Reading::Stray(why) => why,
             Reading::Broken => return Err(no_sip()),
+        };
+        if strays.pass(passed_over) {
+            return Err(strays.only(Failure::Protocol, address));
         }
     }
-    Err(Fault::new(Failure::Protocol, format!("{address} sent {PROBE_STRAYS_MAX} answers and no final one")))
 }
 
 async fn over_stream(
@@ -101,7 +114,7 @@ async fn over_stream(
     talk.say(question.text.as_bytes()).await?;
     trail.enter(Phase::FirstByte);
     for _ in 0..PROBE_STRAYS_MAX {
-        let head = talk.hear_to(b"\r\n\r\n").await?;
+        let head = talk.hear_head(b"\r\n\r\n").await?;
         let reading = question.read(&head);
         if let Reading::Final(answer) = reading {
             return Ok((answer, talk.days_left));
@@ -109,7 +122,7 @@ async fn over_stream(
         match reading {
             Reading::Broken => return Err(no_sip()),
             Reading::Provisional => trail.awaits(TRYING),
-            Reading::Stray | Reading::Final(_) => {}
+            Reading::Stray(_) | Reading::Final(_) => {}
         }
         // What it says besides must not be taken for the next head.
         let body = content_length(&String::from_utf8_lossy(&head));
@@ -146,8 +159,8 @@ enum Reading {
     Final(Answer),
     /// "Trying" and the like: go on listening.
     Provisional,
-    /// An answer to something else, or a question of the server's own.
-    Stray,
+    /// An answer to something else, or a question of the server's own: which it is.
+    Stray(&'static str),
     Broken,
 }
 
@@ -176,16 +189,21 @@ impl Question {
     fn read(&self, bytes: &[u8]) -> Reading {
         let text = String::from_utf8_lossy(bytes);
         let first = text.lines().next().unwrap_or_default();
+        // What keeps a firewall's or a router's door open (RFC 5626, 3.5.1).
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return Reading::Stray("nothing but the ends of lines, as to keep a way open");
+        }
         let Some(rest) = first.strip_prefix("SIP/2.0 ") else {
             // A server may ask something itself.
-            return if first.ends_with(" SIP/2.0") { Reading::Stray } else { Reading::Broken };
+            let asks = first.ends_with(" SIP/2.0");
+            return if asks { Reading::Stray("a question of its own") } else { Reading::Broken };
         };
         let (status, reason) = rest.split_once(' ').unwrap_or((rest, ""));
         let Some(status) = status.parse::<u16>().ok().filter(|status| (100..700).contains(status)) else {
             return Reading::Broken;
         };
         if header(&text, "call-id", "i") != Some(self.call_id.as_str()) {
-            return Reading::Stray;
+            return Reading::Stray("an answer to another question");
         }
         if status < 200 {
             return Reading::Provisional;
@@ -244,11 +262,13 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     let mut heard = Heard::default();
     for piece in bytes.chunks(7) {
         heard.add(piece);
+        heard.skip_line_ends();
         while let Some(head) = heard.take_to(b"\r\n\r\n") {
             see(&head);
             if heard.take(content_length(&String::from_utf8_lossy(&head))).is_none() {
                 return;
             }
+            heard.skip_line_ends();
         }
     }
 }
@@ -292,8 +312,10 @@ mod tests {
         assert_eq!(read("SIP/2.0 100 Trying"), Reading::Provisional);
         assert_eq!(read("HTTP/1.1 400 Bad Request"), Reading::Broken);
         assert_eq!(read("SIP/2.0 9999 Odd"), Reading::Broken);
-        assert_eq!(read("OPTIONS sip:linewatch SIP/2.0"), Reading::Stray);
-        assert_eq!(question.read(b"SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n"), Reading::Stray);
+        let is_stray = |reading| matches!(reading, Reading::Stray(_));
+        assert!(is_stray(read("OPTIONS sip:linewatch SIP/2.0")));
+        assert!(is_stray(question.read(b"SIP/2.0 200 OK\r\nCall-ID: other\r\n\r\n")));
+        assert!(is_stray(question.read(b"\r\n\r\n")) && is_stray(question.read(b"")), "kept open");
     }
 
     #[test]

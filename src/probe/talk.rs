@@ -133,6 +133,22 @@ impl Talk {
         self.hear_until(|heard| heard.take_to(end)).await
     }
 
+    /// The same, without ends of lines in front: between messages they mean nothing (RFC 3261, 7.5).
+    pub(super) async fn hear_head(&mut self, end: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut skipped = 0;
+        loop {
+            skipped += self.heard.skip_line_ends();
+            if skipped > PROBE_TALK_BYTES_MAX {
+                let what = format!("{} says nothing but the ends of lines", self.peer());
+                return Err(Fault::new(Failure::Protocol, what));
+            }
+            if let Some(head) = self.heard.take_to(end) {
+                return Ok(head);
+            }
+            self.hear().await?;
+        }
+    }
+
     /// Exactly so many bytes.
     pub(super) async fn hear_exactly(&mut self, count: usize) -> Result<Vec<u8>, Fault> {
         self.hear_until(|heard| heard.take(count)).await

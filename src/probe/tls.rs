@@ -161,8 +161,8 @@ fn examined(
         }
         None => Standing::Trusted,
         Some(CertificateError::UnknownIssuer | CertificateError::BadSignature) => Standing::UnknownIssuer,
-        // Expired, revoked, for another name: it says by itself what is wrong with it.
-        Some(_) => return (None, None),
+        // Expired, revoked, for another name. It says by itself what is wrong with it; but not, who made it.
+        Some(_) => Standing::Amiss,
     };
     let now = At::from(jiff::Timestamp::now());
     let examined = interception::examine(&seen.chain, standing, hello.host, hello.pins, tools.issuers, now);

@@ -13,11 +13,17 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 
 use super::fault::Fault;
+use super::name_servers;
 use super::rule::Rule;
 use crate::observation::{Failure, Phase};
 
+/// Where name servers are asked. For a route any port would do.
+const DNS_PORT: u16 = 53;
+/// As many as glibc asks of those that are listed.
+const NAMED_MAX: usize = 3;
+
 /// The fault of a check that asked this address from this source: this machine's own, where it has no way there. `to`:
-/// `None` where the system's resolver was asked, whose servers aren't known here.
+/// `None` where the system's resolver was asked, which asks the servers of `resolv.conf`.
 pub(super) fn judge(
     fault: Fault,
     to: Option<SocketAddr>,
@@ -26,7 +32,9 @@ pub(super) fn judge(
 ) -> Fault {
     let missing = match (fault.failure, to) {
         (Failure::Unreachable | Failure::Timeout, Some(to)) => missing(to, source),
-        (Failure::Servfail | Failure::Timeout, None) if phase == Some(Phase::Dns) => unplugged(None),
+        (Failure::Servfail | Failure::Timeout, None) if phase == Some(Phase::Dns) => {
+            unplugged(None).or_else(|| unroutable(&name_servers::of_system()))
+        }
         _ => None,
     };
     match missing {
@@ -41,6 +49,19 @@ pub(super) fn judge(
 pub(super) fn no_route(to: SocketAddr, source: Option<IpAddr>) -> Option<Fault> {
     let missing = route(to, source).err()?;
     Some(Fault { rule: Rule::HasWay, ..Fault::local(missing) })
+}
+
+/// That there is no route to any of these name servers; `None`: to one there is, or none is known.
+fn unroutable(servers: &[IpAddr]) -> Option<String> {
+    let has_route = |server: &IpAddr| route(SocketAddr::new(*server, DNS_PORT), None).is_ok();
+    if servers.is_empty() || servers.iter().any(has_route) {
+        return None;
+    }
+    let listed: Vec<String> = servers.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    Some(format!(
+        "this machine has no route to any of its name servers ({}): its own cable, address or default route is missing",
+        listed.join(", ")
+    ))
 }
 
 fn missing(to: SocketAddr, source: Option<IpAddr>) -> Option<String> {
@@ -137,6 +158,16 @@ mod tests {
         );
         assert_eq!(without_cable(&[out.clone(), inside], None), None);
         assert!(without_cable(&[out], None).is_some_and(|said| said.contains("no interface")));
+    }
+
+    #[test]
+    fn a_resolver_with_one_server_that_can_be_reached_has_a_way() {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(unroutable(&[]), None, "it asks this machine");
+        assert_eq!(unroutable(&[here]), None);
+        // What is written to everybody has no way anywhere, on any machine.
+        let nowhere = IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1));
+        assert_eq!(unroutable(&[nowhere, here]), None);
     }
 
     #[test]

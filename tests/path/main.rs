@@ -191,6 +191,8 @@ fn an_egress_check_names_the_router_that_prohibits_a_port() {
     assert_eq!((&port["found"], &port["by"]), (&"prohibited".into(), &"10.20.0.2".into()), "{said}");
     let (_, said) = county.linewatch(&["probe", "egress", "--practice", "G82002"]);
     assert!(said.contains("says 10.20.0.2") || said.contains("dropped"), "{said}");
+    // Whichever port fails, it isn't said of that one.
+    assert!(said.contains("This is the way over TCP to port 4433; what goes to the other ports"), "{said}");
 }
 
 #[test]
@@ -350,4 +352,30 @@ fn a_path_can_be_a_check_of_its_own() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FAILS: timeout in phase echo"), "{said}");
     assert!(said.contains("the path stops at 10.1.0.1: nothing answers beyond"), "{said}");
+}
+
+/// A name, which has to be looked up at the machine's own resolver.
+const BY_NAME: &str = r#"
+[[probe]]
+id = "named"
+kind = "tcp"
+network = "internet"
+target = "accurx.example:443"
+every = "30s"
+timeout = "20s"
+"#;
+
+#[test]
+fn a_name_that_is_not_found_for_want_of_a_route_is_this_machines_own_fault() {
+    let Some(county) = County::new() else { return };
+    county.estate(BY_NAME);
+    // Nobody listens there, which the target says at once.
+    county.name_server("10.9.0.2");
+    let (code, said) = county.linewatch(&["probe", "named"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("FAILS: servfail in phase dns"), "{said}");
+    county.ip("client", "route del default");
+    let (_, said) = county.linewatch(&["probe", "named"]);
+    assert!(said.contains("COULD NOT ASK"), "{said}");
+    assert!(said.contains("no route to any of its name servers (10.9.0.2)"), "{said}");
 }

@@ -157,6 +157,16 @@ impl County {
         assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Lets the machine's resolver ask this server alone.
+    pub fn name_server(&self, address: &str) {
+        let file = self.folder.path().join("resolv.conf");
+        std::fs::write(&file, format!("nameserver {address}\n")).expect("written");
+        let mounted =
+            self.command("client", "mount").arg("--bind").arg(file).arg("/etc/resolv.conf").output();
+        let output = mounted.expect("it ran");
+        assert!(output.status.success(), "mount: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Runs `linewatch` at the client.
     pub fn linewatch(&self, words: &[&str]) -> (Option<i32>, String) {
         let file = self.folder.path().join("probes.toml");

@@ -190,6 +190,34 @@ timeout = "20s"
     );
 }
 
+/// A resolver that can open no file and no socket says that the name isn't there.
+#[tokio::test]
+async fn a_name_is_not_missing_because_this_process_has_no_descriptors() {
+    let open = servers::http("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well").await;
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = configuration(dir.path(), open.port(), 1, "127.0.0.3");
+    let text = std::fs::read_to_string(&config).expect("the file");
+    std::fs::write(&config, text.replace("http://127.0.0.1:", "http://localhost:")).expect("written");
+    let mut said_so = 0;
+    // At which number only the look-up finds none left isn't ours to say.
+    for limit in 5..=20 {
+        let Output { stdout, stderr, .. } = tokio::process::Command::new("sh")
+            .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" probe open --config \"$1\"")])
+            .arg(env!("CARGO_BIN_EXE_linewatch"))
+            .arg(&config)
+            .output()
+            .await
+            .expect("it ran");
+        let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+        for wrong in ["nxdomain", "servfail", "no_answer"] {
+            assert!(!said.contains(wrong), "{limit}: {said}");
+        }
+        let is_local = said.contains("COULD NOT ASK") && said.contains("no file descriptors left");
+        said_so += usize::from(is_local);
+    }
+    assert!(said_so > 0, "no number left the look-up without");
+}
+
 #[tokio::test]
 async fn a_broken_configuration_asks_nothing() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -102,6 +102,39 @@ async fn a_servers_own_bad_certificate_is_not_interception() {
     }
 }
 
+/// What a firewall makes of a certificate that is expired, or for another name, is so as well.
+#[tokio::test]
+async fn who_made_it_comes_before_what_is_wrong_with_it() {
+    let (public, firewall) = (Authority::new(), Authority::named("FortiGate CA"));
+    for (what, credentials) in [
+        ("expired", firewall.issue("accurx.example", -3)),
+        ("trusted here, for another name", firewall.issue("docman.example", 90)),
+    ] {
+        let asked = HttpAsk { trust_pem: Some(firewall.pem()), ..question(&public, credentials).await };
+        let answer = put(asked.clone()).await;
+        assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::Tls)), "{what}: {answer:?}");
+        assert!(
+            detail(&answer).contains("FortiGate CA") && detail(&answer).contains("Fortinet"),
+            "{answer:?}"
+        );
+        let meant = put(HttpAsk { issuers: named("FortiGate CA"), ..asked }).await;
+        assert!(matches!(meant.failure, Some(Failure::Expired | Failure::Untrusted)), "{what}: {meant:?}");
+        assert_eq!(meant.facts.issuer.and_then(|issuer| issuer.is_pinned), Some(true), "{what}");
+    }
+    for (what, credentials, failure) in [
+        ("expired", public.issue("accurx.example", -3), Failure::Expired),
+        ("for another name", public.issue("docman.example", 90), Failure::Untrusted),
+    ] {
+        let asked = question(&public, credentials).await;
+        let answer = put(asked.clone()).await;
+        assert_eq!(answer.failure, Some(failure), "{what}: {answer:?}");
+        assert!(answer.facts.issuer.is_some_and(|issuer| issuer.name.contains("County Test Root")), "{what}");
+        let answer = put(HttpAsk { issuers: named("DigiCert"), ..asked }).await;
+        assert_eq!(failed(&answer), (Some(Failure::Intercepted), Some(Phase::Tls)), "{what}: {answer:?}");
+        assert!(detail(&answer).contains("not by the pinned DigiCert"), "{what}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn one_unknown_issuer_of_many_hosts_is_interception() {
     let (public, firewall) = (Authority::new(), Authority::named("Box in the cellar"));

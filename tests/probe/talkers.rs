@@ -197,10 +197,46 @@ async fn a_telephony_server_that_can_not_is_a_status_over_tcp_too() {
 }
 
 #[tokio::test]
-async fn a_telephony_port_that_only_echoes_never_answers() {
-    let server = servers::udp(|asked, _| vec![asked.to_vec()]).await;
+async fn what_answers_something_else_is_told_and_is_no_silence() {
+    let echoes = servers::udp(|asked, _| vec![asked.to_vec()]).await;
+    let answer = ask(sip(echoes, false), SHORT).await;
+    assert_eq!(failed(&answer), (Some(Failure::Protocol), Some(Phase::FirstByte)));
+    assert!(detail(&answer).contains("sent 1 bad answer and no good one; the last: a question of its own"));
+    let answer = ask(ntp(echoes, None), SHORT).await;
+    assert_eq!(failed(&answer), (Some(Failure::Protocol), Some(Phase::FirstByte)));
+    assert!(detail(&answer).contains("the last: not a server's answer"), "{answer:?}");
+    let keeps_open = servers::udp(|_, _| vec![b"\r\n\r\n".to_vec()]).await;
+    let answer = ask(sip(keeps_open, false), SHORT).await;
+    assert!(detail(&answer).contains("nothing but the ends of lines"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_telephony_server_that_only_tries_is_late_whatever_it_says_besides() {
+    let server = servers::udp(|asked, peer| {
+        let question = String::from_utf8_lossy(asked);
+        let tries = answered(&question, peer, "200 OK").remove(0).into_bytes();
+        vec![tries, b"\r\n\r\n".to_vec()]
+    })
+    .await;
     let answer = ask(sip(server, false), SHORT).await;
     assert_eq!(failed(&answer), (Some(Failure::Timeout), Some(Phase::FirstByte)));
+    assert!(detail(&answer).contains("only \"Trying\""), "{answer:?}");
+}
+
+/// RFC 3261, 7.5: ends of lines before a message mean nothing; RFC 5626 keeps ways open with them.
+#[tokio::test]
+async fn a_way_that_is_kept_open_says_nothing_of_the_server() {
+    let server = servers::tcp(|mut stream, peer| async move {
+        let question = servers::read_head(&mut stream).await;
+        for part in answered(&question, peer, "200 OK") {
+            servers::say(&mut stream, "\r\n\r\n").await;
+            servers::say(&mut stream, &part).await;
+        }
+        servers::hold(stream).await;
+    })
+    .await;
+    let answer = ask(sip(server, true), LONG).await;
+    assert!(answer.ok && answer.facts.status == Some(200), "{answer:?}");
 }
 
 fn ldap(address: SocketAddr) -> Ask {
@@ -232,6 +268,10 @@ async fn a_directory_that_lets_nobody_in_is_there_and_a_busy_one_is_not() {
     assert_eq!(ask(ldap(web), LONG).await.failure, Some(Failure::Protocol));
 }
 
+fn ntp(address: SocketAddr, offset_max: Option<Duration>) -> Ask {
+    Ask::Ntp(NtpAsk { target: host_port(address), offset_max, stratum_max: 15 })
+}
+
 /// A time server whose clock is this far ahead.
 async fn time_server(ahead_s: u32) -> SocketAddr {
     servers::udp(move |asked, _| {
@@ -251,8 +291,6 @@ async fn time_server(ahead_s: u32) -> SocketAddr {
 
 #[tokio::test]
 async fn a_time_server_says_how_far_the_clocks_are_apart() {
-    let ntp =
-        |address, offset_max| Ask::Ntp(NtpAsk { target: host_port(address), offset_max, stratum_max: 15 });
     let right = time_server(0).await;
     let answer = ask(ntp(right, Some(Duration::from_secs(30))), LONG).await;
     assert!(answer.ok, "{answer:?}");

@@ -15,7 +15,8 @@ type Book = Paths<u32, u32>;
 
 fn trace(end: End) -> Trace {
     let target = IpAddr::from([10, 9, 0, 2]);
-    Trace { way: Way::Tcp, target, hops: vec![Hop { ttl: 1, address: Some(target), ms: Some(1.0) }], end }
+    let hops = vec![Hop { ttl: 1, address: Some(target), ms: Some(1.0) }];
+    Trace { way: Way::Tcp, target, port_of_many: None, hops, end }
 }
 
 fn judged(trace: &Trace, good: Option<&Trace>) -> PathSeen {

@@ -46,7 +46,7 @@ impl Field for World {
         } else {
             (vec![hop(1, 1), hop(2, 2), target], End::Reached)
         };
-        Some(Ok(Trace { way: Way::Tcp, target: TARGET, hops, end }))
+        Some(Ok(Trace { way: Way::Tcp, target: TARGET, port_of_many: None, hops, end }))
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::exchange::{Reply, Way, put};
+use super::exchange::{Way, put};
 use super::message::Question;
+use super::reply::Reply;
 use crate::probe::fault::Fault;
 use crate::probe::trail::Trail;
 

@@ -9,25 +9,20 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::message::{Manner, Question, Reading};
+use super::reply::Reply;
 use crate::estate::{DnsTransport, TlsPeer};
 use crate::limits::{PROBE_DNS_STRAYS_MAX, PROBE_DNS_UDP_BYTES_MAX};
 use crate::observation::{Failure, Phase};
 use crate::probe::fault::{Fault, one_line};
 use crate::probe::http;
 use crate::probe::socket;
+use crate::probe::strays::Strays;
 use crate::probe::talk::Tools;
 use crate::probe::tls::{self, HTTP_ANY, Hello, TlsOverTcp};
 use crate::probe::trail::Trail;
 
 /// The media type of DNS over HTTPS, for question and answer.
 const MEDIA_TYPE: &str = "application/dns-message";
-
-/// A name server's answer, whatever it says.
-#[derive(Debug)]
-pub(in crate::probe) struct Reply {
-    pub(in crate::probe) message: Message,
-    pub(in crate::probe) over_tcp: bool,
-}
 
 /// The way to one name server.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +67,7 @@ pub(super) async fn put(question: &Question, way: &Way<'_>, trail: &Trail) -> Re
         DnsTransport::Tls(tls) => Box::pin(over_tls(question, way, tls, trail)).await?,
         DnsTransport::Https { tls, path } => Box::pin(posted(question, way, tls, path, trail)).await?,
     };
-    Ok(Reply { message, over_tcp: false })
+    Ok(Reply::new(message, false, &question.query))
 }
 
 async fn datagram_first(
@@ -82,7 +77,7 @@ async fn datagram_first(
     trail: &Trail,
 ) -> Result<Reply, Fault> {
     if let Some(message) = over_udp(question, server, source, trail).await? {
-        return Ok(Reply { message, over_tcp: false });
+        return Ok(Reply::new(message, false, &question.query));
     }
     // Many firewalls let the one through and not the other.
     let cut = format!("the answer of {server} over UDP was cut short, and over TCP");
@@ -93,7 +88,7 @@ async fn datagram_first(
         framed(question, stream, server, "TCP").await
     };
     match over_tcp.await {
-        Ok(message) => Ok(Reply { message, over_tcp: true }),
+        Ok(message) => Ok(Reply::new(message, true, &question.query)),
         Err(fault) => Err(Fault { detail: one_line(&format!("{cut}: {}", fault.detail)), ..fault }),
     }
 }
@@ -109,17 +104,10 @@ async fn over_udp(
     let socket = socket::datagrams(server, source).await?;
     socket.send(&question.bytes).await.map_err(|error| Fault::io(&error, &asking()))?;
     let mut buffer = vec![0; PROBE_DNS_UDP_BYTES_MAX];
-    let mut strays = 0_u32;
-    let mut last_stray = "";
+    let mut strays = Strays::up_to(PROBE_DNS_STRAYS_MAX);
     loop {
-        // With strays to tell of, this gives up just before the deadline does, so that they are told.
-        let received = if strays == 0 {
-            socket.recv(&mut buffer).await
-        } else {
-            match tokio::time::timeout_at(trail.last_call(), socket.recv(&mut buffer)).await {
-                Ok(received) => received,
-                Err(_) => return Err(strays_only(Failure::Timeout, server, strays, last_stray)),
-            }
+        let Some(received) = strays.or_next(&socket, &mut buffer, trail).await else {
+            return Err(strays.only(Failure::Timeout, server));
         };
         let length = received.map_err(|error| Fault::io(&error, &asking()))?;
         match question.read(buffer.get(..length).unwrap_or_default()) {
@@ -132,19 +120,12 @@ async fn over_udp(
                 ));
             }
             Reading::Stray(why) => {
-                strays += 1;
-                last_stray = why;
-                if strays == PROBE_DNS_STRAYS_MAX {
-                    return Err(strays_only(Failure::Protocol, server, strays, last_stray));
+                if strays.pass(why) {
+                    return Err(strays.only(Failure::Protocol, server));
                 }
             }
         }
     }
-}
-
-fn strays_only(failure: Failure, server: SocketAddr, strays: u32, last: &str) -> Fault {
-    let answers = if strays == 1 { "answer" } else { "answers" };
-    Fault::new(failure, format!("{server} sent {strays} bad {answers} and no good one; the last: {last}"))
 }
 
 /// Over a connection that stands, each message behind its length. `over` is what people call the connection.
@@ -217,6 +198,11 @@ async fn posted(
     let stream = encrypted(way, tls, HTTP_ANY, trail).await?;
     let host = authority(tls.name_or(way.host), way.server.port());
     let answer = http::post(stream, &host, path, MEDIA_TYPE, question.bytes.clone(), trail).await?;
+    // What is longer is no message (its length has 16 bits elsewhere), and would only take time to read.
+    if answer.body.len() > usize::from(u16::MAX) {
+        let said = format!("the answer of https://{host}{path} is longer than any DNS message");
+        return Err(Fault::new(Failure::Protocol, said).in_phase(Phase::Dns));
+    }
     if answer.status != StatusCode::OK {
         let said = format!("the name server at https://{host}{path} answers {}", answer.status);
         return Err(Fault::new(Failure::Status, said).in_phase(Phase::FirstByte));

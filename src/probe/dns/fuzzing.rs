@@ -36,9 +36,9 @@ pub(crate) fn dns(bytes: &[u8]) {
     assert!(echoed && message.queries.len() <= 1, "{message:?}");
 
     let trail = trail();
-    let reply = Reply { message: *message, over_tcp: false };
-    note(&ask, RecordType::A, &reply, &trail);
-    let verdict = judge::judge(&ask, RecordType::A, &reply.message);
+    let reply = Reply::new(*message, false, &question.query);
+    note(&ask, &reply, &trail);
+    let verdict = judge::judge(&ask, RecordType::A, &reply);
     let _: bool = reason::explains(&reason::all(&reply.message));
     if verdict.is_ok() {
         accepted(&ask, &reply, expects);

@@ -6,9 +6,10 @@ use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 
 use super::aside;
-use super::exchange::{Reply, Way};
+use super::exchange::Way;
 use super::judge::{rcode_word, refusal};
 use super::message::{Manner, Question};
+use super::reply::Reply;
 use super::written;
 use crate::limits::{PROBE_DNS_RANDOM_BYTES, PROBE_DNS_TOLD_MAX};
 use crate::observation::Failure;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use hickory_proto::op::{Message, Metadata, ResponseCode};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::RecordType;
 
+use super::reply::Reply;
 use super::{glob, reason};
 use crate::estate::{DnsAsk, DnsFlag, Matching};
 use crate::observation::Failure;
@@ -13,14 +14,15 @@ use crate::probe::fault::Fault;
 use crate::probe::rule::Rule;
 
 /// Judges the answer to the probe's own question.
-pub(super) fn judge(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
-    content(ask, record, message).map_err(|fault| match reason::told(&reason::all(message)) {
+pub(super) fn judge(ask: &DnsAsk, record: RecordType, reply: &Reply) -> Result<(), Fault> {
+    content(ask, record, reply).map_err(|fault| match reason::told(&reason::all(&reply.message)) {
         Some(told) => fault.also(&told),
         None => fault,
     })
 }
 
-fn content(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
+fn content(ask: &DnsAsk, record: RecordType, reply: &Reply) -> Result<(), Fault> {
+    let message = &reply.message;
     let rcode = message.metadata.response_code;
     if !rcode_word(rcode).eq_ignore_ascii_case(&ask.expect_rcode) {
         return Err(without_edns(ask, message).unwrap_or_else(|| {
@@ -32,13 +34,13 @@ fn content(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fa
         }));
     }
     if rcode == ResponseCode::NoError {
-        let found = found(message, &ask.name, record);
+        let found = found(reply)?;
         if found.is_empty() {
             return Err(Fault::new(Failure::NoAnswer, format!("{} has no {record} record", ask.name))
                 .by(Rule::Record));
         }
         matches(ask, record, &found)?;
-        lives(ask, record, message)?;
+        lives(ask, record, reply)?;
     }
     bears(ask, &message.metadata)
 }
@@ -47,33 +49,9 @@ fn wrong(detail: impl AsRef<str>) -> Fault {
     Fault::new(Failure::WrongAnswer, detail)
 }
 
-/// The answers of a type for a name, comparable.
-pub(super) fn found(message: &Message, name: &str, record: RecordType) -> Vec<String> {
-    owned(message, name, record).iter().map(|answer| comparable(&answer.data.to_string())).collect()
-}
-
-/// The records of a type that are the name's own, or that of one which it is an alias of. What a name server tells of others
-/// besides is no answer.
-pub(in crate::probe) fn owned<'m>(message: &'m Message, name: &str, record: RecordType) -> Vec<&'m Record> {
-    let Ok(mut owner) = Name::from_utf8(name) else { return Vec::new() };
-    owner.set_fqdn(true);
-    // As long as the longest chain that there is room for, so that aliases in a circle end.
-    for _ in 0..=message.answers.len() {
-        let own = || message.answers.iter().filter(|answer| answer.name == owner);
-        let found: Vec<&Record> = own().filter(|answer| answer.record_type() == record).collect();
-        if !found.is_empty() {
-            return found;
-        }
-        let alias = own().find_map(|answer| match &answer.data {
-            RData::CNAME(alias) => Some(alias.0.clone()),
-            _ => None,
-        });
-        match alias {
-            Some(next) => owner = next,
-            None => break,
-        }
-    }
-    Vec::new()
+/// What was asked for, comparable.
+pub(super) fn found(reply: &Reply) -> Result<Vec<String>, Fault> {
+    Ok(reply.own()?.iter().map(|answer| comparable(&answer.data.to_string())).collect())
 }
 
 fn matches(ask: &DnsAsk, record: RecordType, found: &[String]) -> Result<(), Fault> {
@@ -115,13 +93,13 @@ fn matches(ask: &DnsAsk, record: RecordType, found: &[String]) -> Result<(), Fau
 }
 
 /// The fewest and the most seconds that answers of this type have to live.
-pub(super) fn ttls(message: &Message, name: &str, record: RecordType) -> Option<(u32, u32)> {
-    let ttls: Vec<u32> = owned(message, name, record).iter().map(|answer| answer.ttl).collect();
+pub(super) fn ttls(reply: &Reply) -> Option<(u32, u32)> {
+    let ttls: Vec<u32> = reply.own().ok()?.iter().map(|answer| answer.ttl).collect();
     Some((*ttls.iter().min()?, *ttls.iter().max()?))
 }
 
-fn lives(ask: &DnsAsk, record: RecordType, message: &Message) -> Result<(), Fault> {
-    let Some((fewest, most)) = ttls(message, &ask.name, record) else { return Ok(()) };
+fn lives(ask: &DnsAsk, record: RecordType, reply: &Reply) -> Result<(), Fault> {
+    let Some((fewest, most)) = ttls(reply) else { return Ok(()) };
     let of = format!("{record} of {}", ask.name);
     if let Some(min) = ask.ttl_min.filter(|min| fewest < *min) {
         return Err(
@@ -229,9 +207,9 @@ fn comparable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hickory_proto::op::{Edns, OpCode};
-    use hickory_proto::rr::rdata;
+    use hickory_proto::op::{Edns, OpCode, Query};
     use hickory_proto::rr::rdata::opt::EdnsOption;
+    use hickory_proto::rr::{Name, RData, Record, rdata};
 
     use super::*;
     use crate::estate::HostPort;
@@ -265,8 +243,14 @@ mod tests {
         message
     }
 
+    /// To the question that all of these ask.
+    fn reply(message: Message) -> Reply {
+        let name = Name::from_ascii("accurx.example.").expect("a name");
+        Reply::new(message, false, &Query::query(name, RecordType::A))
+    }
+
     fn failure(ask: &DnsAsk, rcode: ResponseCode, answers: &[Record]) -> Option<Failure> {
-        judge(ask, RecordType::A, &message(rcode, answers)).err().map(|fault| fault.failure)
+        judge(ask, RecordType::A, &reply(message(rcode, answers))).err().map(|fault| fault.failure)
     }
 
     #[test]
@@ -281,7 +265,7 @@ mod tests {
 
     #[test]
     fn answers_match_in_four_ways() {
-        let two = message(ResponseCode::NoError, &addresses(&[1, 2]));
+        let two = reply(message(ResponseCode::NoError, &addresses(&[1, 2])));
         for (matching, expected, says) in [
             (Matching::Any, &["192.0.2.9", "192.0.2.2"][..], None),
             (Matching::All, &["192.0.2.1", "192.0.2.2"], None),
@@ -322,11 +306,11 @@ mod tests {
         let flagged = DnsAsk { expect_flags: DnsFlag::ALL.to_vec(), ..ask("noerror", &[]) };
         let mut answer = message(ResponseCode::NoError, &addresses(&[1]));
         answer.metadata.authoritative = true;
-        let fault = judge(&flagged, RecordType::A, &answer).expect_err("two are missing");
+        let fault = judge(&flagged, RecordType::A, &reply(answer.clone())).expect_err("two are missing");
         assert!(fault.detail.contains("the flag ra (the server does not look further for us); it has aa"));
         answer.metadata.recursion_available = true;
         answer.metadata.authentic_data = true;
-        assert_eq!(judge(&flagged, RecordType::A, &answer), Ok(()));
+        assert_eq!(judge(&flagged, RecordType::A, &reply(answer)), Ok(()));
     }
 
     #[test]
@@ -375,7 +359,9 @@ mod tests {
     fn a_server_that_does_not_do_edns_is_told_apart_from_one_that_finds_fault_with_the_question() {
         let ask = DnsAsk { edns_size: Some(1232), ..ask("noerror", &[]) };
         let mut answer = message(ResponseCode::FormErr, &[]);
-        let detail = |answer: &Message| judge(&ask, RecordType::A, answer).expect_err("an error").detail;
+        let detail = |answer: &Message| {
+            judge(&ask, RecordType::A, &reply(answer.clone())).expect_err("an error").detail
+        };
         assert!(detail(&answer).contains("does not do EDNS") && detail(&answer).contains("`edns_size`"));
         answer.set_edns(Edns::new());
         assert_eq!(detail(&answer), "the name server answers formerr for accurx.example");
@@ -387,7 +373,7 @@ mod tests {
         edns.options_mut().insert(EdnsOption::Unknown(15, b"\0\x16".to_vec()));
         let mut answer = message(ResponseCode::ServFail, &[]);
         answer.set_edns(edns);
-        let fault = judge(&ask("noerror", &[]), RecordType::A, &answer).expect_err("a failure");
+        let fault = judge(&ask("noerror", &[]), RecordType::A, &reply(answer)).expect_err("a failure");
         assert_eq!(fault.failure, Failure::Servfail);
         assert!(fault.detail.contains("no reachable authority (22)"), "{}", fault.detail);
     }

@@ -9,8 +9,9 @@ use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 
 use super::aside;
-use super::exchange::{Reply, Way};
+use super::exchange::Way;
 use super::message::{Manner, Question};
+use super::reply::Reply;
 use crate::estate::DnsTransport;
 use crate::limits::{PROBE_DNS_FURTHER_MAX, PROBE_DNS_FURTHER_MIN};
 use crate::observation::Phase;

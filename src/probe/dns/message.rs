@@ -10,7 +10,7 @@ use crate::probe::fault::Fault;
 #[derive(Debug)]
 pub(super) struct Question {
     id: u16,
-    query: Query,
+    pub(super) query: Query,
     /// As it goes over the wire.
     pub(super) bytes: Vec<u8>,
 }

@@ -18,6 +18,7 @@ mod judge;
 mod life;
 mod message;
 mod reason;
+mod reply;
 mod second;
 
 use std::net::IpAddr;
@@ -28,10 +29,11 @@ use hickory_proto::rr::{Record, RecordType};
 use tokio::time::Instant;
 
 pub(super) use exchange::query;
-pub(super) use judge::{owned, refusal};
+pub(super) use judge::refusal;
 
-use self::exchange::{Reply, Way};
+use self::exchange::Way;
 use self::message::{Manner, Question};
+use self::reply::Reply;
 use super::answer::Edns;
 use super::fault::{Fault, one_line};
 use super::talk::Tools;
@@ -80,7 +82,7 @@ pub(super) async fn ask(
     let second = ask.compare.as_ref().zip(second);
 
     if let Ok(reply) = &first {
-        note(ask, record, reply, trail);
+        note(ask, reply, trail);
     }
     trail.note(|facts| {
         facts.random_name = decoy.as_ref().map(|decoy| one_line(&decoy.told()));
@@ -98,7 +100,7 @@ pub(super) async fn ask(
         return hijacked;
     }
     let verdict = match &first {
-        Ok(reply) => judge::judge(ask, record, &reply.message).map_err(|fault| fault.in_phase(Phase::Dns)),
+        Ok(reply) => judge::judge(ask, record, reply).map_err(|fault| fault.in_phase(Phase::Dns)),
         Err(fault) => Err(fault.clone()),
     };
     if let Err(mut fault) = verdict {
@@ -107,14 +109,15 @@ pub(super) async fn ask(
             fault = life::after_servfail(fault, &way, trail).await;
         }
         return Err(match second {
-            Some((compare, came)) => fault.also(&second::beside_failure(ask, compare, record, &came)),
+            Some((compare, came)) => fault.also(&second::beside_failure(ask, compare, &came)),
             None => fault,
         });
     }
     hijacked?;
     match (first, second) {
-        (Ok(first), Some((compare, came))) => second::judge(ask, compare, record, &first.message, &came)
-            .map_err(|fault| fault.in_phase(Phase::Dns)),
+        (Ok(first), Some((compare, came))) => {
+            second::judge(ask, compare, record, &first, &came).map_err(|fault| fault.in_phase(Phase::Dns))
+        }
         _ => Ok(()),
     }
 }
@@ -139,7 +142,7 @@ async fn with_second<T>(
     (done, came)
 }
 
-fn note(ask: &DnsAsk, record: RecordType, reply: &Reply, trail: &Trail) {
+fn note(ask: &DnsAsk, reply: &Reply, trail: &Trail) {
     let message = &reply.message;
     let edns = ask.edns_size.map(|_| Edns { size: message.edns.as_ref().map(op::Edns::max_payload) });
     trail.note(|facts| {
@@ -147,7 +150,7 @@ fn note(ask: &DnsAsk, record: RecordType, reply: &Reply, trail: &Trail) {
         facts.answers = listed(message);
         facts.over_tcp = reply.over_tcp;
         facts.flags = judge::flags(&message.metadata);
-        facts.ttl = judge::ttls(message, &ask.name, record).map(|(fewest, _)| fewest);
+        facts.ttl = judge::ttls(reply).map(|(fewest, _)| fewest);
         facts.edns = edns;
         facts.reasons = reason::all(message).iter().map(|reason| one_line(&reason.words())).collect();
     });

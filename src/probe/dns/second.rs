@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use super::exchange::{Reply, Way};
+use super::exchange::Way;
 use super::judge::{found, rcode_word, refusal};
 use super::message::Question;
+use super::reply::Reply;
 use super::{aside, listed};
 use crate::estate::{DnsAsk, DnsCompare};
 use crate::limits::{PROBE_DNS_TOLD_CHARS_MAX, PROBE_DNS_TOLD_MAX};
@@ -58,25 +59,17 @@ pub(super) fn fact(compare: &DnsCompare, asked: &str, came: &Result<Reply, Fault
 fn no_answer(reply: &Reply, asked: &str) -> Option<Fault> {
     match reply.message.metadata.response_code {
         ResponseCode::NXDomain => None,
-        rcode => refusal(rcode, asked),
+        rcode => refusal(rcode, asked).or_else(|| reply.own().err()),
     }
 }
 
 /// What to add to the first one's failure: how the second one fares.
-pub(super) fn beside_failure(
-    ask: &DnsAsk,
-    compare: &DnsCompare,
-    record: RecordType,
-    came: &Result<Reply, Fault>,
-) -> String {
+pub(super) fn beside_failure(ask: &DnsAsk, compare: &DnsCompare, came: &Result<Reply, Fault>) -> String {
     let server = &compare.server;
     let fault = match came {
         Ok(reply) => match no_answer(reply, &ask.name) {
             None => {
-                return format!(
-                    "the second name server, {server}, answers: {}",
-                    told(&reply.message, &ask.name, record)
-                );
+                return format!("the second name server, {server}, answers: {}", told(reply));
             }
             Some(fault) => fault,
         },
@@ -90,47 +83,46 @@ pub(super) fn judge(
     ask: &DnsAsk,
     compare: &DnsCompare,
     record: RecordType,
-    first: &Message,
+    first: &Reply,
     came: &Result<Reply, Fault>,
 ) -> Result<(), Fault> {
     let Ok(reply) = came else { return Ok(()) };
-    let second = &reply.message;
-    let alike = first.metadata.response_code == second.metadata.response_code;
+    let rcode = |reply: &Reply| reply.message.metadata.response_code;
+    let alike = rcode(first) == rcode(reply);
     if !alike && no_answer(reply, &ask.name).is_some() {
         return Ok(());
     }
-    let set = |message| found(message, &ask.name, record).into_iter().collect::<BTreeSet<_>>();
-    let is_same = alike && set(first) == set(second);
+    let (Ok(ones), Ok(others)) = (set(first), set(reply)) else { return Ok(()) };
+    let is_same = alike && ones == others;
     if is_same == compare.same {
         return Ok(());
     }
     let of = format!("{record} of {}", ask.name);
     let (one, other) = (&ask.server, &compare.server);
     let said = if compare.same {
-        format!(
-            "{of} is {} at {one}, but {} at {other}",
-            told(first, &ask.name, record),
-            told(second, &ask.name, record)
-        )
+        format!("{of} is {} at {one}, but {} at {other}", told(first), told(reply))
     } else {
-        format!(
-            "{of} is {} at {one} and {other} alike, where they should differ",
-            told(first, &ask.name, record)
-        )
+        format!("{of} is {} at {one} and {other} alike, where they should differ", told(first))
     };
     Err(Fault::new(Failure::WrongAnswer, said).by(Rule::Compare))
 }
 
+/// The answers, in no order.
+fn set(reply: &Reply) -> Result<BTreeSet<String>, Fault> {
+    Ok(found(reply)?.into_iter().collect())
+}
+
 /// The answers of a message in a few words.
-fn told(message: &Message, name: &str, record: RecordType) -> String {
-    let rcode = message.metadata.response_code;
+fn told(reply: &Reply) -> String {
+    let rcode = reply.message.metadata.response_code;
     if rcode != ResponseCode::NoError {
         return rcode_word(rcode).into_owned();
     }
-    let answers: BTreeSet<String> = found(message, name, record).into_iter().collect();
-    if answers.is_empty() {
-        return "no such record".to_owned();
-    }
+    let answers = match set(reply) {
+        Ok(answers) if answers.is_empty() => return "no such record".to_owned(),
+        Ok(answers) => answers,
+        Err(fault) => return fault.detail,
+    };
     let short = |answer: &String| -> String {
         let mut short: String = answer.chars().take(PROBE_DNS_TOLD_CHARS_MAX).collect();
         if short.len() < answer.len() {

@@ -143,7 +143,9 @@ async fn connect(
         way.arrived(depth_of_host(&target.host));
         return Ok(stream);
     }
-    let addresses = tools.lookup.addresses_of(ask.family, target, name_server, source, trail).await?;
+    let led = (!is_first).then(|| tools.lookup.where_led());
+    let lookup = led.as_ref().unwrap_or(tools.lookup);
+    let addresses = lookup.addresses_of(ask.family, target, name_server, source, trail).await?;
     let addresses = way.permitted(ask, addresses)?;
     trail.enter(Phase::Connect);
     let stream = socket::connect(&addresses, source, trail).await?;

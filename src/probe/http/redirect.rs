@@ -2,9 +2,10 @@
 //! than the service itself stands, unless the operator permits it: from a public service into no private network, and
 //! from a private one not to this machine (whoever answers for the service must not make agents knock on the doors of
 //! practices, nor on their own). Nor to another organisation, which is what a captive portal does, unless the operator names it
-//! or expects a body that only the service itself has.
+//! or expects a body that only the service itself has. A body proves nothing before it is read, so that it opens no private network:
+//! there the other organisation has to be named.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::StatusCode;
 use reqwest::Url;
@@ -74,8 +75,10 @@ impl Way {
             );
         }
         // Further inside than is permitted is refused where it is connected to, in words of its own.
-        let is_held = to.host_str().is_some_and(|host| self.is_held(ask, depth_of_host(host)));
-        if ask.expect_body.is_none() && !is_held && !leads_home(ask, self.first(), &to) {
+        let to_depth = to.host_str().map_or(Depth::Public, depth_of_host);
+        let proves_itself = ask.expect_body.is_some() && to_depth == Depth::Public;
+        let is_held = self.is_further_inside(to_depth) && !ask.redirects_private;
+        if !proves_itself && !is_held && !leads_home(ask, self.first(), &to) {
             return Err(led_away(&to, status));
         }
         self.past.push(std::mem::replace(&mut self.here, to));
@@ -118,7 +121,8 @@ impl Way {
         ask: &HttpAsk,
         addresses: Vec<SocketAddr>,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        match addresses.iter().map(SocketAddr::ip).find(|&address| self.is_held(ask, depth(address))) {
+        let is_held = |address: &IpAddr| self.is_held(ask, depth(*address));
+        match addresses.iter().map(SocketAddr::ip).find(is_held) {
             Some(address) => Err(self.held_back(&format!("at the address {address}"), depth(address))),
             None => Ok(addresses),
         }
@@ -130,19 +134,31 @@ impl Way {
         if self.is_held(ask, to) { Err(self.held_back("by its name", to)) } else { Ok(()) }
     }
 
+    /// Whether the place under way, which stands so far inside, is one that a redirect must not lead to.
     fn is_held(&self, ask: &HttpAsk, to: Depth) -> bool {
-        self.from.is_some_and(|from| to > from) && !ask.redirects_private
+        let is_strange = to > Depth::Public && !leads_home(ask, self.first(), &self.here);
+        (self.is_further_inside(to) || is_strange) && !ask.redirects_private
+    }
+
+    fn is_further_inside(&self, to: Depth) -> bool {
+        self.from.is_some_and(|from| to > from)
     }
 
     /// A captive portal does this, and so does a hostile server; neither is the service.
     fn held_back(&self, how: &str, to: Depth) -> Fault {
         let service = if self.is_from_public() { "public" } else { "private" };
         let whereto = if to == Depth::Own { "this machine itself" } else { "a private network" };
+        let (rule, leave) = if self.is_further_inside(to) {
+            (Rule::RedirectsPrivate, "`redirects_private = true`".to_owned())
+        } else {
+            let host = self.here.host_str().unwrap_or_default();
+            (Rule::OwnPage, format!("redirects_to = \"{host}\""))
+        };
         let words = format!(
-            "a redirect from a {service} service to {whereto} ({how}): a captive portal, or worse; refused unless `redirects_private = true`; it leads to {}",
+            "a redirect from a {service} service to {whereto} ({how}): a captive portal, or worse; refused unless {leave}; it leads to {}",
             self.here
         );
-        Fault::new(Failure::BlockedPage, words).by(Rule::RedirectsPrivate).in_phase(Phase::FirstByte)
+        Fault::new(Failure::BlockedPage, words).by(rule).in_phase(Phase::FirstByte)
     }
 }
 
@@ -235,6 +251,11 @@ mod tests {
         assert_eq!(to(&ask(3), "http://10.0.0.1/login"), Err(Failure::BlockedPage));
         let proven = HttpAsk { expect_body: Some("Accurx".to_owned()), ..ask(3) };
         assert_eq!(to(&proven, portal), Ok(true), "the body will tell");
+        for inside in ["http://10.0.0.1/login", "http://127.0.0.1/", "http://[::1]/", "http://localhost/"] {
+            assert_eq!(to(&proven, inside), Err(Failure::BlockedPage), "{inside}: only when it is too late");
+        }
+        let named = HttpAsk { expect_body: Some("Accurx".to_owned()), ..named(&["10.0.0.1"]) };
+        assert_eq!(to(&named, "http://10.0.0.1/login"), Ok(true));
         let by_name = HttpAsk { host: Some("guest.test:8443".to_owned()), ..ask(3) };
         assert_eq!(to(&by_name, portal), Ok(true), "asked by that name");
     }
@@ -324,6 +345,29 @@ mod tests {
             let fault = from_private.permitted(&ask_from_public, vec![own]).expect_err("this machine");
             assert!(fault.detail.contains("from a private service to this machine"), "{}", fault.detail);
         }
+    }
+
+    /// A name, whose address is known only when it was looked up.
+    #[test]
+    fn a_body_opens_no_private_network_of_others() {
+        let proven = HttpAsk { expect_body: Some("Accurx".to_owned()), ..ask(3) };
+        let inside = || vec![SocketAddr::from(([10, 1, 2, 3], 443))];
+        let after = |ask: &HttpAsk, location: &str| {
+            let mut way = way();
+            way.permitted(ask, inside()).expect("the operator's own choice");
+            way.arrived(Depth::Private);
+            way.next(ask, StatusCode::FOUND, Some(location)).expect("a public name");
+            way.permitted(ask, inside()).map(drop)
+        };
+        let fault = after(&proven, "http://portal.guest.test/").expect_err("somebody else's");
+        assert_eq!(fault.failure, Failure::BlockedPage);
+        let leave = "refused unless redirects_to = \"portal.guest.test\"";
+        assert!(fault.rule == Rule::OwnPage && fault.detail.contains(leave), "{}", fault.detail);
+        assert_eq!(after(&proven, "http://id.accurx.example/"), Ok(()), "the service's own");
+        let named = HttpAsk { redirects_to: vec!["guest.test".to_owned()], ..proven.clone() };
+        assert_eq!(after(&named, "http://portal.guest.test/"), Ok(()));
+        let open = HttpAsk { redirects_private: true, ..proven };
+        assert_eq!(after(&open, "http://portal.guest.test/"), Ok(()));
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
     fn trace(hops: &[Option<u8>], end: End) -> Trace {
         let address = |n: u8| IpAddr::from([10, 20, 0, n]);
         let hops = hops.iter().zip(1..).map(|(n, ttl)| Hop { ttl, address: n.map(address), ms: Some(1.0) });
-        Trace { way: Way::Icmp, target: address(9), hops: hops.collect(), end }
+        Trace { way: Way::Icmp, target: address(9), port_of_many: None, hops: hops.collect(), end }
     }
 
     fn failure(trace: &Trace, through: Option<u8>) -> Option<Failure> {

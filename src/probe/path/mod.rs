@@ -56,7 +56,8 @@ pub(super) async fn trace(
     pings: &Pings,
 ) -> Result<Trace, Fault> {
     let target = target(ask, source, lookup).await?;
-    follow(ask, target, source, pings, Instant::now() + PATH_TIME_MAX).await
+    let trace = follow(ask, target, source, pings, Instant::now() + PATH_TIME_MAX).await?;
+    Ok(Trace { port_of_many: trace::port_of_many(ask), ..trace })
 }
 
 /// Traces the way to a target until this moment at most.

@@ -124,7 +124,7 @@ impl Progress {
         while hops.last().is_some_and(|hop| hop.address.is_none()) {
             hops.pop();
         }
-        Trace { way: self.way, target: self.target, hops, end }
+        Trace { way: self.way, target: self.target, port_of_many: None, hops, end }
     }
 
     /// How far packets are of use.

@@ -95,11 +95,12 @@ impl Shooter<'_> {
             Ok(socket) => socket,
             Err(error) => return Ok((self.without_message(&error)?, 0.0)),
         };
-        let packet = echo::question(host, id, u16::from(ttl), raw);
+        let token = nonce().to_be_bytes();
+        let packet = echo::question(host, id, u16::from(ttl), token, raw);
         // A raw socket hears of all echoes to the host.
         let is_ours = |message: &Message| message.is_about(id);
         let is_answer = |packet: &[u8]| {
-            matches!(echo::answer(packet, host, raw.then_some(id)), Some(echo::Heard::Reply(_)))
+            matches!(echo::answer(packet, host, raw.then_some(id), token), Some(echo::Heard::Reply(_)))
         };
         let here = socket.local_addr().ok().map(|here| here.ip());
         self.converse(&socket, &packet, here, is_ours, is_answer).await

@@ -52,9 +52,19 @@ impl Way {
 pub struct Trace {
     pub way: Way,
     pub target: IpAddr,
+    /// Of a check that asks many ports, the one that was traced. Where others stop isn't known from it.
+    pub port_of_many: Option<u16>,
     /// By distance from 1, without gaps, up to the last that answered.
     pub hops: Vec<Hop>,
     pub end: End,
+}
+
+/// The port to which the packets go, where the check asks others as well.
+pub(super) fn port_of_many(ask: &Ask) -> Option<u16> {
+    match ask {
+        Ask::Egress(egress) => Some(egress.target.port),
+        _ => None,
+    }
 }
 
 /// How it ended.

@@ -23,7 +23,7 @@ pub fn judge(trace: &Trace, good: Option<&Trace>, estate: &Estate) -> PathSeen {
         End::Looping => Stopped::Looping,
         End::Silent => Stopped::Silent,
     };
-    let sentences = [Some(words.end()), words.by_policy(), words.another_way()];
+    let sentences = [Some(words.end()), words.by_policy(), words.another_way(), words.only_one_port()];
     PathSeen {
         hops: trace.hops.clone(),
         last: trace.last().and_then(|hop| hop.address),
@@ -163,6 +163,15 @@ impl Words<'_> {
         // One that refuses in the target's name has been told of.
         (now.1 != self.trace.target)
             .then(|| format!("The route has changed: hop {} was {}.", now.0, self.named(was)))
+    }
+
+    /// A firewall lets ports through one by one, and the one that was traced may be none of those that fail.
+    fn only_one_port(&self) -> Option<String> {
+        let port = self.trace.port_of_many?;
+        let way = self.trace.way.as_str();
+        Some(format!(
+            "This is the way over {way} to port {port}; what goes to the other ports of this check may be stopped elsewhere."
+        ))
     }
 
     fn let_through(&self, by: IpAddr) -> &'static str {

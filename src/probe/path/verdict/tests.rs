@@ -48,11 +48,21 @@ fn trace(hops: &[u8], end: End) -> Trace {
     };
     let hops =
         hops.iter().zip(1..).map(|(n, ttl)| Hop { ttl, address: address(*n), ms: address(*n).map(|_| 1.0) });
-    Trace { way: Way::Tcp, target: TARGET, hops: hops.collect(), end }
+    Trace { way: Way::Tcp, target: TARGET, port_of_many: None, hops: hops.collect(), end }
 }
 
 fn good(hops: &[u8]) -> Trace {
     trace(hops, End::Reached)
+}
+
+#[test]
+fn a_way_to_one_port_of_many_says_so() {
+    let trace = Trace { port_of_many: Some(8443), ..trace(&[1, 99], End::Reached) };
+    assert_eq!(
+        says(&trace, None),
+        "Reaches 10.9.0.2 over 2 hops. This is the way over TCP to port 8443; what goes to the other ports of this check may be \
+         stopped elsewhere."
+    );
 }
 
 fn says(now: &Trace, good: Option<&Trace>) -> String {
