@@ -6,6 +6,7 @@ mod hands;
 mod routing;
 mod subjects;
 mod told_again;
+mod truth;
 
 use std::time::Duration;
 
