@@ -30,6 +30,9 @@ pub struct Event {
     pub practices: Vec<String>,
     /// Ids of the services affected now, in the estate's order.
     pub services: Vec<String>,
+    /// Of a fault that is partial as a whole: ids of the practices affected that have lost all of it, in the estate's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
     pub evidence: Evidence,
     /// Why it was resolved; `None` unless it was.
     pub reason: Option<Reason>,
@@ -156,6 +159,9 @@ pub struct Evidence {
     pub behind: u32,
     /// Of those, how many fail.
     pub failing: u32,
+    /// Of those, how many have answered since it began, and don't fail; `None`: it isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fine: Option<u32>,
     /// Practices not behind the cause.
     pub elsewhere: u32,
     /// Of those, how many fail.

@@ -108,6 +108,7 @@ impl Shape {
                     evidence: Evidence::default(),
                     reason: (event == EventKind::Resolved).then_some(Reason::Recovered),
                     into: None,
+                    lost: Vec::new(),
                     sentence: "Everything was dropped.".to_owned(),
                 });
             }

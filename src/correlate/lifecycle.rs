@@ -586,6 +586,7 @@ fn event(facts: &Facts<'_>, kind: EventKind, incident: String, verdict: &Verdict
         since: verdict.since,
         practices: practice_ids(estate, &verdict.rows),
         services: service_ids(estate, &verdict.services),
+        lost: practice_ids(estate, &verdict.lost.intersection(&verdict.rows).copied().collect()),
         evidence: verdict.counts,
         reason: None,
         into: None,

@@ -20,6 +20,7 @@ mod hearing;
 mod hold;
 mod hours;
 mod lifecycle;
+mod lost;
 mod model;
 mod next_probe;
 mod own;

@@ -8,6 +8,7 @@ use crate::observation::Failure;
 use crate::time::At;
 
 use super::evidence::{Check, Class, Evidence};
+use super::lost;
 use super::model::{Mode, Own, Shape};
 use super::search::{Candidate, Fault, OwnFault};
 use super::series::Rolling;
@@ -28,6 +29,8 @@ pub struct Verdict {
     pub since: At,
     /// Practices affected.
     pub rows: BTreeSet<Row>,
+    /// Of a partial fault: those of them that have lost all of it.
+    pub lost: BTreeSet<Row>,
     pub services: BTreeSet<usize>,
     pub counts: Counts,
     pub scope: Scope,
@@ -149,6 +152,7 @@ impl<'a> View<'a> {
         let members = self.members(best);
         let rows: BTreeSet<Row> = fault.rows.iter().copied().collect();
         let mut counts = Counts::default();
+        let mut fine = 0;
         let mut behind = BTreeSet::new();
         let mut failing_networks = BTreeSet::new();
         let mut services = BTreeSet::new();
@@ -195,9 +199,11 @@ impl<'a> View<'a> {
             let failing = rows.contains(&member.row)
                 && (bad > 0 && (bad >= good || !best.mode.uniform()) || hearing.late);
             counts.failing += u32::from(failing);
+            fine += u32::from(!failing && good > 0);
         }
         behind.remove(&self.topology.hub());
         counts.behind = count(behind.len());
+        counts.fine = Some(fine);
         (counts.elsewhere, counts.elsewhere_failing) = self.elsewhere(&behind, &failing_networks);
         if let NodeKind::Target(probe) = node.kind {
             services.extend(self.topology.probes[probe].service);
@@ -223,12 +229,13 @@ impl<'a> View<'a> {
             .map(|hearing| hearing.last)
             .max();
         let since = last_heard.map_or(best.span.since, |last| last.min(best.span.since));
+        let signature = signature(node.kind, best.mode, &failures);
         Verdict {
             causes: self.causes(&fault.group),
             probability: rounded(fault.probability),
             something: fault.something,
             alternatives: self.alternatives(&fault.alternatives),
-            signature: signature(node.kind, best.mode, &failures),
+            signature,
             is_early: !best.mode.slow() && overdue.is_all(),
             network,
             since,
@@ -238,6 +245,7 @@ impl<'a> View<'a> {
             } else {
                 0
             },
+            lost: lost::of_shared(self, node.kind, signature, network, &rows),
             rows,
             services,
             counts,
@@ -320,6 +328,7 @@ impl<'a> View<'a> {
                 0
             },
             rows,
+            lost: BTreeSet::new(),
             services,
             counts,
             scope: match (hub, silent) {
@@ -360,6 +369,7 @@ impl<'a> View<'a> {
             scope: Scope::SharedPartly,
             kept: self.kept(&rows),
             rows,
+            lost: lost::of_rolling(down),
             lasts_ms_min: 0,
             is_early: false,
             nodes: vec![series.node],

@@ -28,7 +28,7 @@ use super::smtp::{Line, Relay, Trouble};
 use super::words::texts::Texts;
 use super::words::{Beside, Context, Histories, Letter, digest, letter};
 use crate::config::ExerciseSettings;
-use crate::incident::{Event, EventKind};
+use crate::incident::Event;
 use crate::store::Settlement;
 use crate::time::At;
 
@@ -121,7 +121,7 @@ impl Worker<'_> {
         let link = self.shared.link(&pending.notice, &pending.event, self.settings);
         let last_told = self.shared.last_told(&pending.notice).await;
         let fixes = self.shared.fixes(&pending.notice).await;
-        let of_digest = self.shared.before_ends(&pending.notice).await;
+        let of_digest = self.shared.said_before(&pending.notice).await;
         let before = Before { earlier: &earlier, of_digest: &of_digest, last_told, fixes: &fixes };
         let done = match self.shared.letter_for(&pending, before, link.as_deref(), self.settings) {
             Ok(letter) => match self.carrier {
@@ -227,17 +227,16 @@ impl Shared {
         }
     }
 
-    /// What was said of the incidents of a digest for people at practices before they ended; empty: it is none.
-    async fn before_ends(&self, notice: &Notice) -> Histories {
+    /// What was said before of the incidents of a digest for people at practices; empty: it is none.
+    async fn said_before(&self, notice: &Notice) -> Histories {
         let mut before = Histories::new();
         if !matches!(notice.audience, Audience::Practices(_)) {
             return before;
         }
         let told = self.ledger().digest(&notice.id).cloned().unwrap_or_default();
-        let ends = told.lines.into_iter().map(|line| line.event);
-        for end in ends.filter(|event| event.event == EventKind::Resolved) {
-            let earlier = self.earlier.than(&end, &self.store).await;
-            before.insert(end.incident.clone(), earlier);
+        for event in told.lines.into_iter().map(|line| line.event) {
+            let earlier = self.earlier.than(&event, &self.store).await;
+            before.insert(event.incident.clone(), earlier);
         }
         before
     }

@@ -190,6 +190,7 @@ mod tests {
             evidence: Evidence::default(),
             reason: end.map(|(reason, _)| reason),
             into: end.and_then(|(_, into)| into).map(str::to_owned),
+            lost: Vec::new(),
             sentence: String::new(),
         };
         let first = vec![

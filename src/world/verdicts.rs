@@ -298,6 +298,7 @@ mod tests {
             evidence: Evidence::default(),
             reason: (kind == EventKind::Resolved).then_some(Reason::Recovered),
             into: None,
+            lost: Vec::new(),
             sentence: String::new(),
         }
     }

@@ -43,6 +43,7 @@ fn event(incident: &str, kind: EventKind, at: At) -> Event {
         evidence: Evidence::default(),
         reason: (kind == EventKind::Resolved).then_some(Reason::Recovered),
         into: None,
+        lost: Vec::new(),
         sentence: "The firewall dropped everything.".to_owned(),
     }
 }

@@ -97,9 +97,10 @@ pub fn opened(practices: usize) -> Event {
         since: now(),
         practices: (0..practices).map(|n| format!("P{n}")).collect(),
         services: Vec::new(),
-        evidence: Evidence { behind: 2, failing: 2, elsewhere: 0, elsewhere_failing: 0 },
+        evidence: Evidence { behind: 2, failing: 2, fine: None, elsewhere: 0, elsewhere_failing: 0 },
         reason: None,
         into: None,
+        lost: Vec::new(),
         sentence: "The firewall has failed.".to_owned(),
     }
 }

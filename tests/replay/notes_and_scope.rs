@@ -150,3 +150,44 @@ fn the_evidence_has_its_denominators() {
     // What it says when it opens is what it had seen by then.
     assert!(counts["failing"].as_u64().is_some_and(|failing| (1..=18).contains(&failing)), "{counts}");
 }
+
+/// A firewall is mended for some of those behind it, and in part for others: who still has nothing is known by name.
+#[test]
+fn who_has_lost_all_of_a_partial_fault_is_named() {
+    let county = County::of(24);
+    let behind = county.ids(|site| site.firewall == "fw-maidstone");
+    let (nothing, rest) = behind.split_at(6);
+    let (some, _) = rest.split_at(4);
+    let lines = stream(&county, USUAL, 3600, |asked| {
+        let among = |ids: &[String]| ids.iter().any(|id| asked.at(id));
+        let still = among(nothing) || among(some) && (asked.of("accurx") || asked.of("docman"));
+        let hit =
+            asked.on("internet") && asked.s > 600.5 && if asked.s < 1500.0 { among(&behind) } else { still };
+        if hit { TIMED_OUT } else { Answer::Well }
+    });
+    let heard = told(&county.estate(), &lines, 3600);
+    let last = heard.last().expect("an event");
+    assert_eq!((cause(last).as_str(), &last["signature"]), ("firewall fw-maidstone", &"partial".into()));
+    assert_eq!(names(&last["lost"]), nothing, "{}", brief(&heard));
+    let of_some = names(&last["practices"]).into_iter().filter(|id| some.contains(id)).count();
+    assert_eq!(of_some, some.len(), "they are hit as well: {}", brief(&heard));
+    // What takes everything from everybody needn't say so of each.
+    assert!(heard[0].get("lost").is_none(), "{}", heard[0]);
+}
+
+/// A carrier comes back for some: the others aren't heard at all, which is how a practice looks that has lost every network.
+#[test]
+fn who_is_not_heard_has_lost_all_of_what_takes_every_network() {
+    let county = County::of(24);
+    let behind = county.ids(|site| site.carrier == "bt");
+    let (nothing, _) = behind.split_at(6);
+    let mut lines = stream(&county, USUAL, 3600, |_| Answer::Well);
+    lines.retain(|line| {
+        let hit = if line.at < at(1500.0) { &behind[..] } else { nothing };
+        line.at < at(600.5) || !hit.contains(&line.practice)
+    });
+    let heard = told(&county.estate(), &lines, 3600);
+    let last = heard.last().expect("an event");
+    assert_eq!((cause(last).as_str(), &last["signature"]), ("carrier bt", &"partial".into()));
+    assert_eq!((names(&last["lost"]), names(&last["practices"])), (nothing.to_vec(), nothing.to_vec()));
+}

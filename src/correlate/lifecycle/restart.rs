@@ -54,6 +54,7 @@ impl LifeCycle {
                     Scope::Shared
                 },
                 kept: vec![0; facts.topology.networks],
+                lost: event.lost.iter().filter_map(|id| facts.topology.row(id)).collect(),
                 lasts_ms_min: 0,
                 is_early: false,
                 rows,

@@ -39,6 +39,7 @@ pub(crate) fn event(incident: &str, minutes: i64, practices: &[&str]) -> Event {
         evidence: Evidence::default(),
         reason: None,
         into: None,
+        lost: Vec::new(),
         sentence: "The firewall has failed.".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use minijinja::value::Value;
 use super::part::{Block, Part};
 use super::reach::Service;
 use super::sentences::{self, Say};
-use super::{Draft, framed, phrases, plain, reach, signature};
+use super::{Draft, framed, phrases, plain, reach, signature, theirs};
 use crate::estate::Estate;
 use crate::incident::Event;
 use crate::limits::DIGEST_LINES_MAX;
@@ -20,7 +20,7 @@ use crate::time::At;
 /// Practices named in one line.
 const NAMED_MAX: usize = 3;
 
-/// By incident: what was said of it before its end.
+/// By incident: what was said of it before.
 pub type Histories = BTreeMap<String, Arc<[Event]>>;
 
 /// What the words of a digest need besides what it tells.
@@ -29,7 +29,7 @@ pub struct Beside<'a, L> {
     pub estate: &'a Estate,
     /// By which its reader says that they have one of its incidents, or have read of it.
     pub link: L,
-    /// Of those that are over.
+    /// Of those at the reader's practices.
     pub earlier: &'a Histories,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn draft<L: Fn(&Line) -> Option<String>>(
         (Became::CameAndWent, &sentences::DIGEST_CAME_AND_WENT_HEADING),
     ] {
         let of = told.lines.iter().filter(|line| line.what == what);
-        let mut items: Vec<String> = of.map(|line| item(line, notice, estate, say)).collect();
+        let mut items: Vec<String> = of.map(|line| item(line, notice, estate, beside.earlier, say)).collect();
         if what == Became::CameAndWent && told.unnamed > 0 {
             items.push(format!("and {} more: see the status page", told.unnamed));
         }
@@ -102,11 +102,13 @@ pub(super) fn draft<L: Fn(&Line) -> Option<String>>(
 }
 
 /// `The internet does not answer at Practice A since 07:12: ICB internet firewall. (2026-03-16-1)`
-fn item(line: &Line, notice: &Notice, estate: &Estate, say: &Say<'_>) -> String {
-    let event = &line.event;
+fn item(line: &Line, notice: &Notice, estate: &Estate, earlier: &Histories, say: &Say<'_>) -> String {
+    let before = earlier.get(&line.event.incident).map(AsRef::as_ref).unwrap_or_default();
+    let event = &*theirs::event(&line.practices, &line.event, before);
+    let began = theirs::since(&line.practices, event, before);
     let clock = |at: At| plain::clock(at, notice.due, &estate.icb.timezone);
-    let (since, until) = (clock(event.since), clock(event.at));
-    let lasted = plain::length(event.since, event.at);
+    let (since, until) = (clock(began), clock(event.at));
+    let lasted = plain::length(began, event.at);
     let place = place(line, event, estate);
     let incident = plain::name(&event.incident);
     let causes: Vec<String> = event.cause.iter().map(|cause| phrases::name_of(cause, estate)).collect();
@@ -158,7 +160,8 @@ fn catch_up(told: &Digest, notice: &Notice, estate: &Estate, earlier: &Histories
         return Vec::new();
     }
     let away: Vec<Service> = away(told, estate).collect();
-    let over = told.lines.iter().filter(|line| !goes_on(line));
+    // Where nothing was heard of them, it isn't known that anything was away.
+    let over = told.lines.iter().filter(|line| !goes_on(line) && !phrases::is_unheard(&line.event));
     let hit = over.flat_map(|line| {
         let before = earlier.get(&line.event.incident).map(AsRef::as_ref).unwrap_or_default().iter();
         reach::ever_hit(estate, &line.practices, before.chain([&*line.event]))
@@ -168,7 +171,7 @@ fn catch_up(told: &Digest, notice: &Notice, estate: &Estate, earlier: &Histories
 
 /// The services that what goes on keeps from answering.
 fn away<'a>(told: &'a Digest, estate: &'a Estate) -> impl Iterator<Item = Service> + use<'a> {
-    let go_on = told.lines.iter().filter(|line| goes_on(line));
+    let go_on = told.lines.iter().filter(|line| goes_on(line) && !phrases::is_unheard(&line.event));
     let services = go_on.flat_map(|line| &line.event.services).filter_map(|id| estate.service(id));
     services.map(|ix| reach::service(estate, ix))
 }

@@ -174,6 +174,7 @@ fn escalation(
         &sentences::ESCALATION_TAKE_IT_ON
     };
     let mut todo = vec![say.plain(&sentences::ESCALATION_ASK_THOSE_WHO_WERE_TOLD), say.plain(take_it_on)];
+    todo.extend(phrases::whom_to_call(context.event, context.estate, say));
     if context.link.is_some() || !context.is_of_exercise() {
         todo.push(say.plain(&sentences::ESCALATION_SAY_THAT_YOU_HAVE_IT));
     }

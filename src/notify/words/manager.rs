@@ -10,7 +10,6 @@ use super::reach::{self, Reach};
 use super::sentences::{self, Say, Sentence};
 use super::{Context, Draft, hands, phrases, plain, signature, subject_of};
 use crate::config::Deadline;
-use crate::estate::NetworkIx;
 use crate::incident::{Event, EventKind};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::time::At;
@@ -65,46 +64,24 @@ impl Letter<'_> {
         self.fault(&sentences::MANAGER_SUBJECT_AGAIN, &sentences::MANAGER_TITLE_AGAIN, began)
     }
 
-    /// What is the matter, and what to do.
+    /// What is the matter, and what to do. `first`: since when, and who else.
     fn fault(&self, subject: &Sentence<3>, title: &Sentence<2>, first: String) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
         let say = self.say;
         let since = self.clock(self.since());
-        let reach =
-            Reach::of(estate, self.practices, self.context.open.iter().map(AsRef::as_ref).chain([event]));
-        let mut blocks =
-            vec![Block::list(Part::Down, phrases::heading(event.signature, say), still_down(&reach))];
-        blocks.extend(up(&reach, say));
-        let means = say.plain(&sentences::MANAGER_ANSWERS_MEANS);
-        if !means.is_empty() {
-            blocks.push(Block::paragraph(Part::Means, means));
-        }
-        blocks.push(Block::paragraph(Part::Began, first));
-        let whose = phrases::whose_fault(event, self.practices, estate, say);
-        blocks.push(Block::section(Part::Where, say.plain(&sentences::MANAGER_WHERE_HEADING), whose));
+        let reach = Reach::of(estate, self.practices, self.open().chain([event]));
         let own = event.cause.iter().any(|cause| phrases::is_own(cause, self.practices));
         let call = if own { self.whom_to_call(&since) } else { None };
         let is_theirs_to_report = call.is_some();
-        blocks.extend(call);
-        let router = own.then(|| say.plain(&sentences::MANAGER_CHECK_YOUR_ROUTER));
-        let instead = reach
-            .services_down
-            .iter()
-            .chain(reach.reduced.iter().map(|reduced| &reduced.service))
-            .filter_map(|service| {
-                service
-                    .instead
-                    .as_ref()
-                    .map(|instead| format!("{}: {instead}", plain::capital(&service.name)))
-            });
-        let instead: Vec<String> = router.into_iter().chain(instead).collect();
-        if !instead.is_empty() {
-            let heading = say.plain(&sentences::MANAGER_MEANWHILE_HEADING);
-            blocks.push(Block::list(Part::Meanwhile, heading, instead));
-        }
+        let mut blocks = if phrases::is_unheard(event) {
+            self.unheard(&since, &reach, call)
+        } else {
+            self.answers(first, &reach, own, call)
+        };
         let ahead = &sentences::MANAGER_DEADLINES_HEADING;
-        blocks.extend(self.deadlines(ahead, event.at, event.at + DEADLINES_AHEAD));
+        // What is ahead of the reader: the last event may be days old.
+        blocks.extend(self.deadlines(ahead, self.notice.due, self.notice.due + DEADLINES_AHEAD));
         let mut next = Vec::new();
         if self.context.staff_told {
             let told = if is_theirs_to_report {
@@ -132,6 +109,70 @@ impl Letter<'_> {
         }
     }
 
+    /// What doesn't answer and what does, whose fault that is, and what to do. `reach`: with all that is open.
+    fn answers(&self, first: String, reach: &Reach, own: bool, call: Option<Block>) -> Vec<Block> {
+        let (event, say) = (self.context.event, self.say);
+        let heading = phrases::heading(event.signature, say);
+        let mut blocks = vec![Block::list(Part::Down, heading, still_down(&self.of_this()))];
+        blocks.extend(self.of_others(reach));
+        blocks.extend(up(reach, say));
+        let means = say.plain(&sentences::MANAGER_ANSWERS_MEANS);
+        if !means.is_empty() {
+            blocks.push(Block::paragraph(Part::Means, means));
+        }
+        blocks.push(Block::paragraph(Part::Began, first));
+        blocks.push(self.whose());
+        blocks.extend(call);
+        let router = own.then(|| say.plain(&sentences::MANAGER_CHECK_YOUR_ROUTER));
+        let todo = router.into_iter().chain(instead(reach)).collect();
+        blocks.extend(list_of(Part::Meanwhile, &sentences::MANAGER_MEANWHILE_HEADING, todo, say));
+        blocks
+    }
+
+    /// The same where nothing is heard of the practice: what that may mean, which the people there can see, and what to do in each case.
+    fn unheard(&self, since: &str, reach: &Reach, call: Option<Block>) -> Vec<Block> {
+        let say = self.say;
+        let icb = plain::name(&self.context.estate.icb.name);
+        let first = say.with(&sentences::MANAGER_UNHEARD, [self.place.as_str().into(), since.into()]);
+        let mut blocks = vec![Block::paragraph(Part::Began, first)];
+        blocks.extend(self.of_others(reach));
+        blocks.push(self.whose());
+        let look = vec![
+            say.with(&sentences::MANAGER_UNHEARD_SCREENS_WORK, [icb.into()]),
+            say.plain(&sentences::MANAGER_UNHEARD_SCREENS_DO_NOT),
+        ];
+        let heading = say.plain(&sentences::MANAGER_UNHEARD_LOOK_HEADING);
+        blocks.push(Block::list(Part::Meanwhile, heading, look));
+        blocks.extend(call);
+        let heading = &sentences::MANAGER_UNHEARD_MEANWHILE_HEADING;
+        blocks.extend(list_of(Part::Meanwhile, heading, instead(reach), say));
+        blocks
+    }
+
+    fn whose(&self) -> Block {
+        let whose = phrases::whose_fault(self.context.event, self.practices, self.context.estate, self.say);
+        Block::section(Part::Where, self.say.plain(&sentences::MANAGER_WHERE_HEADING), whose)
+    }
+
+    /// The last events of all that is open.
+    fn open(&self) -> impl Iterator<Item = &Event> {
+        self.context.open.iter().map(AsRef::as_ref)
+    }
+
+    /// What this incident alone has hit.
+    fn of_this(&self) -> Reach {
+        let event = self.context.event;
+        let this = self.open().filter(|open| open.incident == event.incident);
+        Reach::of(self.context.estate, self.practices, this.chain([event]))
+    }
+
+    /// What it hasn't, of all that is hit: that fails in another way, and is another's fault.
+    fn of_others(&self, reach: &Reach) -> Option<Block> {
+        let this = still_down(&self.of_this());
+        let others = still_down(reach).into_iter().filter(|hit| !this.contains(hit)).collect();
+        list_of(Part::Still, &sentences::MANAGER_OTHER_FAULT_HEADING, others, self.say)
+    }
+
     fn back(&self) -> Draft {
         let event = self.context.event;
         let estate = self.context.estate;
@@ -146,24 +187,22 @@ impl Letter<'_> {
             say.with(&sentences::MANAGER_IS_OVER, [since, until, lasted])
         };
         let mut blocks = vec![Block::paragraph(Part::Began, began)];
-        let open = self.context.open.iter().map(AsRef::as_ref);
-        let others = open.filter(|other: &&Event| other.incident != event.incident);
+        let others = self.open().filter(|other| other.incident != event.incident);
         let reach = Reach::of(estate, self.practices, others);
-        let still: Vec<String> = still_down(&reach);
-        if !still.is_empty() {
-            let heading = say.plain(&sentences::MANAGER_STILL_DOWN_HEADING);
-            blocks.push(Block::list(Part::Still, heading, still));
-        }
-        let now = vec![
-            say.plain(&sentences::MANAGER_NOW_LOG_IN_AGAIN),
-            say.plain(&sentences::MANAGER_NOW_REPORT_WHAT_IS_LEFT),
-        ];
+        let still = still_down(&reach);
+        blocks.extend(list_of(Part::Still, &sentences::MANAGER_STILL_DOWN_HEADING, still, say));
+        // Whether their programs had anything to do with it isn't known.
+        let unheard = phrases::is_unheard(event);
+        let hung = (!unheard).then(|| say.plain(&sentences::MANAGER_NOW_LOG_IN_AGAIN));
+        let left = say.plain(&sentences::MANAGER_NOW_REPORT_WHAT_IS_LEFT);
+        let now = hung.into_iter().chain([left]).collect();
         blocks.push(Block::list(Part::Now, say.plain(&sentences::MANAGER_NOW_HEADING), now));
-        let catch_up = self.catch_up(&reach);
-        if !catch_up.is_empty() {
-            let heading = say.plain(&sentences::MANAGER_CATCH_UP_HEADING);
-            blocks.push(Block::list(Part::CatchUp, heading, catch_up));
-        }
+        let heading = if unheard {
+            &sentences::MANAGER_UNHEARD_CATCH_UP_HEADING
+        } else {
+            &sentences::MANAGER_CATCH_UP_HEADING
+        };
+        blocks.extend(list_of(Part::CatchUp, heading, self.catch_up(&reach), say));
         let passed = &sentences::MANAGER_DEADLINES_PASSED_HEADING;
         blocks.extend(self.deadlines(passed, hit, event.at));
         let next = match event.event {
@@ -237,34 +276,31 @@ impl Letter<'_> {
                 }
             })
             .collect();
-        (!items.is_empty()).then(|| Block::list(Part::Deadlines, self.say.plain(heading), items))
+        list_of(Part::Deadlines, heading, items, self.say)
     }
 
     /// Nobody else has this fault, so somebody has to report it; whoever mends the line is asked for what is said here.
     fn whom_to_call(&self, since: &str) -> Option<Block> {
         let (estate, event) = (self.context.estate, self.context.event);
         let [id] = self.practices else { return None };
-        let practice = &estate.practices[estate.practice(id)?.at()];
-        // Roles stand from the practice outwards: the nearest that anybody answers for is the likeliest to be theirs to mend.
-        let network = event.network.as_ref().and_then(|id| estate.network(id)).unwrap_or(NetworkIx(0));
-        let roles = estate.networks.get(network.at())?.through.iter();
-        let mut used = roles
-            .flat_map(|role| practice.via.iter().filter(move |used| used.role == *role))
-            .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
+        let practice = plain::name(&estate.practices[estate.practice(id)?.at()].name);
         let say = self.say;
-        let call = match used.find_map(|one| Some((one, one.contact.as_ref()?))) {
-            Some((component, contact)) => {
-                let who = plain::name(component.owner.as_ref().unwrap_or(&component.name));
-                say.with(&sentences::MANAGER_CALL, [who.into(), plain::name(contact).into()])
-            }
+        let call = match phrases::mender_of(id, event, estate) {
+            Some(mender) => say.with(&sentences::MANAGER_CALL, <[String; 2]>::from(mender).map(Value::from)),
             // Nobody said who mends this line.
             None => say.with(&sentences::MANAGER_CALL_THE_ICB, [plain::name(&estate.icb.name).into()]),
         };
-        let fault = phrases::one(event.signature, say);
-        let names =
-            [since, &plain::name(&practice.name), &plain::name(id), &fault, &plain::name(&event.incident)];
-        let what = vec![call, say.with(&sentences::MANAGER_CALL_AND_SAY, names.map(Value::from))];
-        Some(Block::section(Part::Call, say.plain(&sentences::MANAGER_CALL_HEADING), what))
+        let (ods, incident) = (plain::name(id), plain::name(&event.incident));
+        let (heading, what) = if phrases::is_unheard(event) {
+            let names = [since, &practice, &ods, &incident].map(Value::from);
+            let what = say.with(&sentences::MANAGER_CALL_AND_SAY_UNHEARD, names);
+            (&sentences::MANAGER_UNHEARD_CALL_HEADING, what)
+        } else {
+            let fault = phrases::one(event.signature, say);
+            let names = [since, &practice, &ods, &fault, &incident].map(Value::from);
+            (&sentences::MANAGER_CALL_HEADING, say.with(&sentences::MANAGER_CALL_AND_SAY, names))
+        };
+        Some(Block::section(Part::Call, say.plain(heading), vec![call, what]))
     }
 
     /// Since when the reader is hit, or was.
@@ -291,6 +327,21 @@ impl Letter<'_> {
         let about = format!("Incident {}, {when}", plain::name(&self.notice.incident));
         signature(vec![about], estate, self.say)
     }
+}
+
+/// A list under its heading; nothing where it would be empty.
+fn list_of(part: Part, heading: &Sentence<0>, items: Vec<String>, say: &Say<'_>) -> Option<Block> {
+    (!items.is_empty()).then(|| Block::list(part, say.plain(heading), items))
+}
+
+/// What can be done while services are away, or lack something.
+fn instead(reach: &Reach) -> Vec<String> {
+    let services = reach.services_down.iter().chain(reach.reduced.iter().map(|reduced| &reduced.service));
+    let instead = services.filter_map(|service| {
+        let instead = service.instead.as_ref()?;
+        Some(format!("{}: {instead}", plain::capital(&service.name)))
+    });
+    instead.collect()
 }
 
 fn still_down(reach: &Reach) -> Vec<String> {

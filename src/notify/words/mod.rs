@@ -10,6 +10,7 @@
 //! | `owner.rs` | what whoever looks after a component reads, fit to open a ticket with |
 //! | `digest.rs` | what was kept for later, in a line each |
 //! | `phrases.rs` | a fault in plain English: what is down, how, whose it is |
+//! | `theirs.rs` | a fault as it is at the reader's practices: how it shows there, and since when |
 //! | `reach.rs` | what answers and what doesn't, as far as one practice is concerned |
 //! | `plain.rs` | names made harmless, lists, local times |
 //! | `part.rs` | what a letter is made of |
@@ -34,6 +35,7 @@ mod staff;
 #[cfg(test)]
 mod tests;
 pub mod texts;
+mod theirs;
 
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
-use crate::incident::{Event, EventKind, is_of_exercise};
+use crate::incident::{Event, is_of_exercise};
 use crate::time::At;
 pub use digest::{Beside, Histories};
 use part::{Block, Part};
@@ -97,31 +99,9 @@ impl Context<'_> {
         is_of_exercise(&self.event.incident)
     }
 
-    /// Since when these practices are hit, or were until the event. Where they had been told that it was over, not since when the
-    /// incident goes on: that others were hit meanwhile is nothing to them.
+    /// Since when these practices are hit, or were until the event.
     fn since(&self, practices: &[String]) -> At {
-        let whole = self.event.since;
-        // Without the beginning nothing is known of anybody's own.
-        let begins = self.earlier.first().unwrap_or(self.event);
-        if !self.told_again || begins.event != EventKind::Opened {
-            return whole;
-        }
-        let mut hit: Option<&Event> = None;
-        for event in self.earlier.iter().chain([self.event]) {
-            let is_hit = event.event != EventKind::Resolved
-                && event.practices.iter().any(|practice| practices.contains(practice));
-            match hit {
-                None if is_hit => hit = Some(event),
-                Some(_) if !is_hit && event.at < self.event.at => hit = None,
-                _ => {}
-            }
-        }
-        match hit {
-            // They were hit from its beginning, of which more is known by now.
-            Some(event) if event.event == EventKind::Opened => whole,
-            Some(event) => event.at,
-            None => whole,
-        }
+        theirs::since(practices, self.event, self.earlier)
     }
 
     /// What a letter has no room for, and where it is: `3 earlier ones: see linewatch why`.
@@ -137,6 +117,12 @@ impl Context<'_> {
 /// A text that an operator made can't be filled, though it could be when it was read; the shipped ones always can.
 pub fn letter(notice: &Notice, context: &Context<'_>, texts: &Texts) -> Result<Letter, TextError> {
     let say = texts.say();
+    let theirs = match &notice.audience {
+        Audience::Practices(practices) | Audience::Pcn { practices, .. } => practices.as_slice(),
+        Audience::Staff | Audience::Role { .. } | Audience::Owner { .. } => &[],
+    };
+    let event = theirs::event(theirs, context.event, context.earlier);
+    let context = &Context { event: &event, ..*context };
     let draft = match &notice.audience {
         Audience::Practices(practices) => manager::draft(notice, practices, context, &say),
         Audience::Staff => staff::draft(notice, context, &say),

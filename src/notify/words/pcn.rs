@@ -58,7 +58,11 @@ pub(super) fn draft(notice: &Notice, practices: &[String], context: &Context<'_>
             let began = if context.told_again { &sentences::PCN_BEGAN_AGAIN } else { &sentences::PCN_BEGAN };
             let mut blocks = vec![
                 Block::paragraph(Part::Sentence, say.with(began, [since.as_str().into()])),
-                list(&sentences::PCN_HIT_HEADING),
+                list(if phrases::is_unheard(event) {
+                    &sentences::PCN_UNHEARD_HEADING
+                } else {
+                    &sentences::PCN_HIT_HEADING
+                }),
                 Block::section(
                     Part::Where,
                     say.plain(&sentences::MANAGER_WHERE_HEADING),

@@ -1,9 +1,11 @@
 //! A fault in plain English: what is down, how, and whose it is.
 
+use minijinja::value::Value;
+
 use super::plain;
 use super::sentences::{self, Say, Sentence};
 use super::texts::Texts;
-use crate::estate::{Component, Estate};
+use crate::estate::{Component, Estate, NetworkIx};
 use crate::incident::{Cause, Event, Signature};
 
 /// How a fault shows, in words that follow the name of what it hit.
@@ -31,7 +33,7 @@ const DOWN: Phrase = Phrase {
 
 const fn phrase(signature: Signature) -> Phrase {
     match signature {
-        Signature::Down | Signature::Dropped | Signature::Refused | Signature::Silent => DOWN,
+        Signature::Down | Signature::Dropped | Signature::Refused => DOWN,
         Signature::Dns => Phrase {
             short: &sentences::FAULT_DNS_SHORT,
             one: &sentences::FAULT_DNS_ONE,
@@ -88,6 +90,14 @@ const fn phrase(signature: Signature) -> Phrase {
             one_again: &sentences::FAULT_POLICY_ONE_AGAIN,
             several_again: &sentences::FAULT_POLICY_SEVERAL_AGAIN,
         },
+        Signature::Silent => Phrase {
+            short: &sentences::FAULT_SILENT_SHORT,
+            one: &sentences::FAULT_SILENT_ONE,
+            several: &sentences::FAULT_SILENT_SEVERAL,
+            heading: &sentences::FAULT_SILENT_HEADING,
+            one_again: &sentences::FAULT_SILENT_ONE_AGAIN,
+            several_again: &sentences::FAULT_SILENT_SEVERAL_AGAIN,
+        },
     }
 }
 
@@ -111,8 +121,17 @@ pub(super) fn heading(signature: Signature, say: &Say<'_>) -> String {
     say.plain(phrase(signature).heading)
 }
 
-/// What was hit, with articles: the services that are their own cause, or the networks.
+/// Nothing is heard of one practice: that is all that is known, and nothing of its line, nor of what staff use.
+pub(super) fn is_unheard(event: &Event) -> bool {
+    event.signature == Signature::Silent && event.cause.iter().any(|cause| cause.kind == Cause::PRACTICE)
+}
+
+/// What was hit, with articles: the services that are their own cause, or the networks; of what is silent, what would speak.
 pub(super) fn hit(event: &Event, estate: &Estate) -> Vec<String> {
+    if event.signature == Signature::Silent {
+        let ours = if is_unheard(event) { "our computer" } else { "our computers" };
+        return vec![ours.to_owned()];
+    }
     if !super::reach::hits_networks(event) {
         return event.cause.iter().map(|cause| name_of(cause, estate)).collect();
     }
@@ -140,22 +159,33 @@ pub(super) fn short(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
 /// `The internet does not answer`.
 pub(super) fn says(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
     let phrase = phrase(event.signature);
-    said_of(&hit(event, estate), phrase.one, phrase.several, say)
+    said_of(event, estate, phrase.one, phrase.several, say)
 }
 
 /// `The internet answers again`.
 pub(super) fn says_again(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
     let phrase = phrase(event.signature);
-    said_of(&hit(event, estate), phrase.one_again, phrase.several_again, say)
+    said_of(event, estate, phrase.one_again, phrase.several_again, say)
 }
 
-fn said_of(hit: &[String], one: &Sentence<0>, several: &Sentence<0>, say: &Say<'_>) -> String {
-    let verb = say.plain(if hit.len() == 1 { one } else { several });
-    format!("{} {verb}", plain::capital(&plain::and(hit)))
+fn said_of(
+    event: &Event,
+    estate: &Estate,
+    one: &Sentence<0>,
+    several: &Sentence<0>,
+    say: &Say<'_>,
+) -> String {
+    let hit = hit(event, estate);
+    let is_one = hit.len() == 1 && (event.signature != Signature::Silent || is_unheard(event));
+    let verb = say.plain(if is_one { one } else { several });
+    format!("{} {verb}", plain::capital(&plain::and(&hit)))
 }
 
 /// The network that is hit.
 pub(super) fn network(event: &Event, estate: &Estate) -> String {
+    if is_unheard(event) {
+        return "not known".to_owned();
+    }
     let Some(id) = &event.network else { return "every network".to_owned() };
     plain::name(estate.network(id).map_or(id, |ix| &estate.networks[ix.at()].name))
 }
@@ -210,6 +240,7 @@ pub(super) fn whose_fault(
 ) -> Vec<String> {
     let all_elsewhere = event.cause.iter().all(|cause| is_elsewhere(cause, estate));
     let mut said = match event.cause.as_slice() {
+        _ if is_unheard(event) => vec![say.plain(&sentences::MANAGER_UNHEARD_WHERE)],
         [cause] if is_own(cause, practices) => {
             vec![say.plain(&sentences::MANAGER_OWN_LINE)]
         }
@@ -223,11 +254,31 @@ pub(super) fn whose_fault(
 
 /// Where the fault is and whose it is, in one sentence for anybody.
 pub(super) fn where_it_is(event: &Event, estate: &Estate, say: &Say<'_>) -> String {
-    let places: Vec<String> = event.cause.iter().map(|cause| place(cause, estate, say)).collect();
+    let places: Vec<String> = event.cause.iter().map(|cause| place(cause, event, estate, say)).collect();
     match places.as_slice() {
         [place] => format!("{place}."),
         places => say.with(&sentences::WHERE_ONE_OF, [plain::or(places).into()]),
     }
+}
+
+/// Who mends a practice's line, as far as the configuration says: by name, and how they are reached.
+pub(super) fn mender_of(id: &str, event: &Event, estate: &Estate) -> Option<(String, String)> {
+    let practice = &estate.practices[estate.practice(id)?.at()];
+    // Roles stand from the practice outwards: the nearest that anybody answers for is the likeliest to be theirs to mend.
+    let network = event.network.as_ref().and_then(|id| estate.network(id)).unwrap_or(NetworkIx(0));
+    let roles = estate.networks.get(network.at())?.through.iter();
+    let mut used = roles
+        .flat_map(|role| practice.via.iter().filter(move |used| used.role == *role))
+        .flat_map(|used| used.any.iter().map(|ix| &estate.components[ix.at()]));
+    let (component, contact) = used.find_map(|one| Some((one, one.contact.as_ref()?)))?;
+    Some((plain::name(component.owner.as_ref().unwrap_or(&component.name)), plain::name(contact)))
+}
+
+/// The same for those who know of many practices; nothing where the fault isn't one practice's own.
+pub(super) fn whom_to_call(event: &Event, estate: &Estate, say: &Say<'_>) -> Option<String> {
+    let cause = event.cause.iter().find(|cause| cause.kind == Cause::PRACTICE)?;
+    let (who, contact) = mender_of(&cause.id, event, estate)?;
+    Some(say.with(&sentences::STAFF_CALL, [name_of(cause, estate), who, contact].map(Value::from)))
 }
 
 /// Whether the cause is the one practice that is spoken to.
@@ -236,9 +287,10 @@ pub(super) fn is_own(cause: &Cause, practices: &[String]) -> bool {
 }
 
 /// `ICB internet firewall, Maidstone (looked after by: ICB network team)`.
-fn place(cause: &Cause, estate: &Estate, say: &Say<'_>) -> String {
+fn place(cause: &Cause, event: &Event, estate: &Estate, say: &Say<'_>) -> String {
     let name = plain::capital(&name_of(cause, estate));
     match cause.kind.as_str() {
+        Cause::PRACTICE if is_unheard(event) => say.with(&sentences::WHERE_PRACTICE_UNHEARD, [name.into()]),
         Cause::PRACTICE => say.with(&sentences::WHERE_PRACTICE, [name.into()]),
         Cause::NETWORK | Cause::SERVICE => say.with(&sentences::WHERE_ITSELF, [name.into()]),
         _ => match component(cause, estate).and_then(|component| component.owner.as_deref()) {

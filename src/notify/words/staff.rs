@@ -5,7 +5,7 @@ use minijinja::value::Value;
 use super::part::{Block, Part};
 use super::sentences::{self, Say, Sentence};
 use super::{Context, Draft, changes, hands, phrases, plain, signature, subject_of};
-use crate::incident::{Cause, Event, EventKind};
+use crate::incident::{Cause, Event, EventKind, Evidence, Signature};
 use crate::notify::notice::{Notice, NoticeKind};
 use crate::notify::policy::blind;
 use crate::notify::policy::severity::Severity;
@@ -29,17 +29,22 @@ pub(super) fn draft(notice: &Notice, context: &Context<'_>, say: &Say<'_>) -> Dr
     let zone = &context.estate.icb.timezone;
     let mut blocks = vec![Block::paragraph(Part::Sentence, plain::sentences(&event.sentence))];
     blocks.extend(remark(notice, context, say).map(|remark| Block::paragraph(Part::Remark, remark)));
+    // Who is escalated to reads it among what there is to do.
+    if notice.kind != NoticeKind::Escalation && event.event != EventKind::Resolved {
+        let call = phrases::whom_to_call(event, context.estate, say);
+        blocks.extend(call.map(|call| Block::paragraph(Part::Remark, call)));
+    }
     blocks.extend(hands::for_staff(notice, context, say));
     blocks.push(Block::facts(
         Part::Verdict,
         say.plain(&sentences::STAFF_VERDICT_HEADING),
         verdict(context, say),
     ));
-    blocks.push(Block::facts(
-        Part::Evidence,
-        say.plain(&sentences::STAFF_EVIDENCE_HEADING),
-        evidence(event, say),
-    ));
+    // Who sees nobody has counted nobody.
+    if !blind(event) {
+        let heading = say.plain(&sentences::STAFF_EVIDENCE_HEADING);
+        blocks.push(Block::facts(Part::Evidence, heading, evidence(event, say)));
+    }
     if !event.alternatives.is_empty() {
         let rows = event
             .alternatives
@@ -159,13 +164,22 @@ fn patients(context: &Context<'_>) -> Option<String> {
 }
 
 pub(super) fn evidence(event: &Event, say: &Say<'_>) -> Vec<(String, String)> {
-    let evidence = &event.evidence;
-    let fail = |name: &Sentence<0>, failing: u32, of: u32| {
-        (say.plain(name), format!("{failing} of {of} practices fail"))
+    let Evidence { behind, failing, elsewhere, elsewhere_failing, fine } = event.evidence;
+    // Those that are taken to be hit like the others, and haven't been asked yet.
+    let presumed = event.practices.len() > failing as usize && failing < behind;
+    let said = match fine {
+        _ if phrases::is_unheard(event) => "are not heard from",
+        _ if event.signature == Signature::Silent => "fail or are not heard from",
+        Some(0) if presumed => "have failed a check so far, none of those checked is fine",
+        _ if presumed => "have failed a check so far",
+        _ => "fail",
+    };
+    let row = |name: &Sentence<0>, count: u32, of: u32, said: &str| {
+        (say.plain(name), format!("{count} of {of} practices {said}"))
     };
     vec![
-        fail(&sentences::ROW_BEHIND_THE_CAUSE, evidence.failing, evidence.behind),
-        fail(&sentences::ROW_ELSEWHERE, evidence.elsewhere_failing, evidence.elsewhere),
+        row(&sentences::ROW_BEHIND_THE_CAUSE, failing, behind, said),
+        row(&sentences::ROW_ELSEWHERE, elsewhere_failing, elsewhere, "fail"),
     ]
 }
 
@@ -196,8 +210,12 @@ pub(super) fn percent(probability: f64) -> String {
 pub(super) fn services(context: &Context<'_>, say: &Say<'_>) -> Option<Block> {
     let items: Vec<String> =
         context.event.services.iter().map(|id| phrases::service_name(id, context.estate)).collect();
-    (!items.is_empty())
-        .then(|| Block::list(Part::Services, say.plain(&sentences::STAFF_SERVICES_HEADING), items))
+    let heading = if phrases::is_unheard(context.event) {
+        &sentences::STAFF_SERVICES_UNHEARD_HEADING
+    } else {
+        &sentences::STAFF_SERVICES_HEADING
+    };
+    (!items.is_empty()).then(|| Block::list(Part::Services, say.plain(heading), items))
 }
 
 fn practices(context: &Context<'_>, say: &Say<'_>) -> Vec<Block> {

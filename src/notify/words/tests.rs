@@ -6,6 +6,7 @@ mod hands;
 mod routing;
 mod subjects;
 mod told_again;
+mod truth;
 
 use std::time::Duration;
 
@@ -128,9 +129,10 @@ fn firewall() -> Event {
         since: "2023-03-16T08:12:00Z".parse().expect("a time"),
         practices: vec!["G82002".to_owned(), "G82003".to_owned()],
         services: vec!["accurx".to_owned(), "smartcard".to_owned()],
-        evidence: Evidence { behind: 174, failing: 174, elsewhere: 1, elsewhere_failing: 0 },
+        evidence: Evidence { behind: 174, failing: 174, fine: Some(0), elsewhere: 1, elsewhere_failing: 0 },
         reason: None,
         into: None,
+        lost: Vec::new(),
         sentence: "ICB internet firewall, Maidstone has failed; 174 of the 174 practices behind it lost the internet, all 175 still have the NHS network.".to_owned(),
     }
 }

@@ -49,11 +49,20 @@ sentences! {
     MANAGER_ANSWERS_MEANS = "manager.answers_means" [] or nothing;
     MANAGER_WHERE_HEADING = "manager.where_heading" [];
     MANAGER_OWN_LINE = "manager.own_line" [];
+    MANAGER_UNHEARD = "manager.unheard" [PlaceNamed, Since];
+    MANAGER_UNHEARD_WHERE = "manager.unheard_where" [];
+    MANAGER_UNHEARD_LOOK_HEADING = "manager.unheard_look_heading" [];
+    MANAGER_UNHEARD_SCREENS_WORK = "manager.unheard_screens_work" [Icb];
+    MANAGER_UNHEARD_SCREENS_DO_NOT = "manager.unheard_screens_do_not" [];
+    MANAGER_UNHEARD_CALL_HEADING = "manager.unheard_call_heading" [];
+    MANAGER_UNHEARD_MEANWHILE_HEADING = "manager.unheard_meanwhile_heading" [];
+    MANAGER_UNHEARD_CATCH_UP_HEADING = "manager.unheard_catch_up_heading" [];
     MANAGER_NOT_IN_YOUR_BUILDING = "manager.not_in_your_building" [];
     MANAGER_CALL_HEADING = "manager.call_heading" [];
     MANAGER_CALL = "manager.call" [Who, Contact];
     MANAGER_CALL_THE_ICB = "manager.call_the_icb" [Icb];
     MANAGER_CALL_AND_SAY = "manager.call_and_say" [Since, Practice, Ods, Fault, Incident];
+    MANAGER_CALL_AND_SAY_UNHEARD = "manager.call_and_say_unheard" [Since, Practice, Ods, Incident];
     MANAGER_MEANWHILE_HEADING = "manager.meanwhile_heading" [];
     MANAGER_CHECK_YOUR_ROUTER = "manager.check_your_router" [];
     MANAGER_DEADLINES_HEADING = "manager.deadlines_heading" [];
@@ -66,6 +75,7 @@ sentences! {
     MANAGER_HAVE_YOU_READ_THIS = "manager.have_you_read_this" [Icb];
     MANAGER_I_HAVE_READ_THIS = "manager.i_have_read_this" [];
     MANAGER_STILL_DOWN_HEADING = "manager.still_down_heading" [];
+    MANAGER_OTHER_FAULT_HEADING = "manager.other_fault_heading" [];
     MANAGER_NOW_HEADING = "manager.now_heading" [];
     MANAGER_NOW_LOG_IN_AGAIN = "manager.now_log_in_again" [];
     MANAGER_NOW_REPORT_WHAT_IS_LEFT = "manager.now_report_what_is_left" [];
@@ -94,6 +104,8 @@ sentences! {
     STAFF_EVIDENCE_HEADING = "staff.evidence_heading" [];
     STAFF_ALTERNATIVES_HEADING = "staff.alternatives_heading" [];
     STAFF_SERVICES_HEADING = "staff.services_heading" [];
+    STAFF_SERVICES_UNHEARD_HEADING = "staff.services_unheard_heading" [];
+    STAFF_CALL = "staff.call" [Practice, Who, Contact];
     STAFF_PRACTICES_HEADING = "staff.practices_heading" [Count];
     STAFF_REFUSED_HEADING = "staff.refused_heading" [];
     STAFF_CHANGES_HEADING = "staff.changes_heading" [Time];
@@ -163,6 +175,7 @@ sentences! {
     PCN_LASTED_AGAIN = "pcn.lasted_again" [Since, Length];
     PCN_LASTED = "pcn.lasted" [Length];
     PCN_HIT_HEADING = "pcn.hit_heading" [];
+    PCN_UNHEARD_HEADING = "pcn.unheard_heading" [];
     PCN_WERE_HIT_HEADING = "pcn.were_hit_heading" [];
     PCN_MANAGERS_ARE_TOLD = "pcn.managers_are_told" [];
     PCN_NEXT_LETTER = "pcn.next_letter" [];
@@ -204,6 +217,7 @@ sentences! {
     WORD_NOT_YOURS = "word.not_yours" [];
 
     WHERE_PRACTICE = "where.practice" [Component];
+    WHERE_PRACTICE_UNHEARD = "where.practice_unheard" [Component];
     WHERE_ITSELF = "where.itself" [Component];
     WHERE_LOOKED_AFTER_BY = "where.looked_after_by" [Component, Who];
     WHERE_ONE_OF = "where.one_of" [Component];
@@ -256,6 +270,12 @@ sentences! {
     FAULT_POLICY_HEADING = "fault.policy_heading" [];
     FAULT_POLICY_ONE_AGAIN = "fault.policy_one_again" [];
     FAULT_POLICY_SEVERAL_AGAIN = "fault.policy_several_again" [];
+    FAULT_SILENT_SHORT = "fault.silent_short" [];
+    FAULT_SILENT_ONE = "fault.silent_one" [];
+    FAULT_SILENT_SEVERAL = "fault.silent_several" [];
+    FAULT_SILENT_HEADING = "fault.silent_heading" [];
+    FAULT_SILENT_ONE_AGAIN = "fault.silent_one_again" [];
+    FAULT_SILENT_SEVERAL_AGAIN = "fault.silent_several_again" [];
 
     SIGNATURE_FOR_WHOM = "signature.for_whom" [Icb];
     SIGNATURE_AUTOMATIC = "signature.automatic" [];
