@@ -245,7 +245,7 @@ mod tests {
 
     /// Of a check that has time for all that comes.
     fn trail() -> Trail {
-        let trail = Trail::begin(Duration::from_secs(600));
+        let trail = Trail::begin(Duration::from_mins(10));
         trail.enter(Phase::Dns);
         trail
     }
