@@ -46,7 +46,7 @@ use super::notice::{Audience, Notice};
 use super::policy::{Digest, Hands, Line};
 use crate::config::Deadline;
 use crate::estate::Estate;
-use crate::incident::{Event, is_of_exercise};
+use crate::incident::{Event, is_of_exercise, nobody_hit_since};
 use crate::time::At;
 pub use digest::{Beside, Histories};
 use part::{Block, Part};
@@ -102,6 +102,11 @@ impl Context<'_> {
     /// Since when these practices are hit, or were until the event.
     fn since(&self, practices: &[String]) -> At {
         theirs::since(practices, self.event, self.earlier)
+    }
+
+    /// Since when nobody is hit, of what is over: not when that had lasted for long enough to say so.
+    fn well_since(&self) -> At {
+        nobody_hit_since(self.earlier.iter().chain([self.event])).unwrap_or(self.event.at)
     }
 
     /// What a letter has no room for, and where it is: `3 earlier ones: see linewatch why`.

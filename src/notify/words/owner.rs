@@ -32,7 +32,7 @@ pub(super) fn draft(notice: &Notice, owner: &str, context: &Context<'_>, say: &S
     let mut blocks = Vec::new();
     let word = match notice.kind {
         NoticeKind::Back => {
-            let values = [icb.as_str().into(), plain::length(event.since, event.at).into()];
+            let values = [icb.as_str().into(), plain::length(event.since, context.well_since()).into()];
             blocks.push(Block::paragraph(Part::Remark, say.with(&sentences::OWNER_IS_OVER, values)));
             &sentences::WORD_RESOLVED
         }
@@ -137,7 +137,7 @@ fn fault(notice: &Notice, context: &Context<'_>, names: &str, say: &Say<'_>) -> 
     if notice.kind == NoticeKind::Back {
         rows.push(row(
             &sentences::ROW_UNTIL,
-            format!("{} ({})", plain::day_and_clock(event.at, zone), event.at),
+            format!("{} ({})", plain::day_and_clock(context.well_since(), zone), context.well_since()),
         ));
     }
     rows

@@ -140,7 +140,7 @@ fn verdict(context: &Context<'_>, say: &Say<'_>) -> Vec<(String, String)> {
     ]);
     rows.extend(patients(context).map(|patients| row(&sentences::ROW_PATIENTS, patients)));
     if event.event == EventKind::Resolved {
-        rows.push(row(&sentences::ROW_LASTED, plain::length(event.since, event.at)));
+        rows.push(row(&sentences::ROW_LASTED, plain::length(event.since, context.well_since())));
     }
     rows
 }
