@@ -227,10 +227,10 @@ impl Shared {
         }
     }
 
-    /// What was said before of the incidents of a digest for people at practices; empty: it is none.
+    /// What was said before of the incidents of a digest for those who have practices; empty: it is none.
     async fn said_before(&self, notice: &Notice) -> Histories {
         let mut before = Histories::new();
-        if !matches!(notice.audience, Audience::Practices(_)) {
+        if !matches!(notice.audience, Audience::Practices(_) | Audience::Pcn { .. }) {
             return before;
         }
         let told = self.ledger().digest(&notice.id).cloned().unwrap_or_default();

@@ -161,3 +161,28 @@ fn a_name_that_means_harm_means_none_in_any_of_them() {
     let letter = written_for(&notice, &told, &estate, &Histories::new());
     assert!(!letter.html.contains("<script>") && !letter.text.contains("\nBcc"), "{}", letter.text);
 }
+
+#[test]
+fn a_digest_says_of_each_incident_how_it_was_at_the_readers_own_practices() {
+    let line = line(1, Became::Over, &["G82002"]);
+    let hit = |at: &str, event: EventKind, practices: &[&str], lost: &[&str]| Event {
+        at: at.parse().expect("a time"),
+        event,
+        signature: Signature::Partial,
+        practices: practices.iter().map(|id| (*id).to_owned()).collect(),
+        lost: lost.iter().map(|id| (*id).to_owned()).collect(),
+        ..firewall()
+    };
+    // It goes on since 08:12, and has hit this one for 20 minutes.
+    let before = [
+        hit("2023-03-16T08:12:06Z", EventKind::Opened, &["G82003"], &[]),
+        hit("2023-03-16T08:52:00Z", EventKind::Changed, &["G82002", "G82003"], &["G82002"]),
+    ];
+    let earlier = Histories::from([(line.event.incident.clone(), Arc::from(before))]);
+    let told = Digest { lines: vec![line], unnamed: 0, ..Digest::default() };
+    let mut notice = notice(NoticeKind::Digest, manager(), &firewall());
+    notice.due = "2023-03-17T08:00:00Z".parse().expect("a time");
+    let text = written_for(&notice, &told, &estate(), &earlier).text;
+    let said = "The internet answers again at St James' Surgery since 09:12 on 16 March, after 20 minutes.";
+    assert!(text.contains(said), "{text}");
+}
