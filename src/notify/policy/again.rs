@@ -6,15 +6,11 @@
 //! Staff who hear of everything, or by a role, aren't held to it. That it has begun anew is what they are there for, and each
 //! beginning and each end is a change that they want; the cap and the digest bound how often.
 //!
-//! It is read off the notices themselves, so that the next process knows the same. Whoever can have read neither, since the first was
-//! refused or came back before the second left, has had neither. An end that is refused counts: it is told once more where a digest told
-//! it ([`super::untold`]), and the outbox and the report show it.
+//! It is read off the notices themselves, so that the next process knows the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::digest::is_digest;
-use super::pace::{digest_of, is_end};
-use super::untold::is_once_more;
+use super::pace::{NEVER_TOLD, is_end};
 use super::{Ledger, key};
 use crate::incident::{Event, EventKind};
 use crate::limits::{NOTICE_LASTS, NOTICE_REMEMBERED};
@@ -56,10 +52,13 @@ impl HadBoth {
         they.and_then(|they| they.get(&key(&notice.recipient))).copied().unwrap_or(0)
     }
 
-    /// A notice was planned. `is_escalated`: its recipient was told because nobody had acknowledged. `refused`: digests that were refused.
-    pub fn hear(&mut self, notice: &Notice, is_escalated: bool, refused: &BTreeSet<String>) {
+    /// A notice was planned. `is_escalated`: its recipient was told because nobody had acknowledged.
+    pub fn hear(&mut self, notice: &Notice, is_escalated: bool) {
+        // An end in no thread is kept beside a beginning that was kept: they have had neither.
+        let is_said = notice.thread.is_some()
+            && !matches!(&notice.state, NoticeState::Withheld { why } if why == NEVER_TOLD);
         let is_held_to_it = is_escalated || !is_staff(&notice.audience);
-        if is_held_to_it && is_last_word(notice) && counts(notice, refused) {
+        if is_held_to_it && is_end(notice) && is_said {
             *self
                 .0
                 .entry(as_whom(&notice.audience))
@@ -71,7 +70,7 @@ impl HadBoth {
 
     /// The recipient of this letter never hears of it after all. If it was an end, they haven't had both.
     pub fn forget(&mut self, letter: &Notice) {
-        if !is_last_word(letter) {
+        if !is_end(letter) {
             return;
         }
         let Some(they) = self.0.get_mut(&as_whom(&letter.audience)) else { return };
@@ -96,19 +95,6 @@ impl Ledger {
         let times = record.map_or(0, |record| record.had_both.times(letter));
         usize::try_from(times).is_ok_and(|times| times > ends)
     }
-}
-
-/// Whether it is the second of both. An end in no thread is kept beside a beginning that was kept: they have had neither.
-fn is_last_word(notice: &Notice) -> bool {
-    notice.kind != NoticeKind::Digest && notice.thread.is_some() && is_end(notice)
-}
-
-/// Whether a last word counts. One that follows what was refused isn't said, and of what is told under another id the other counts: so
-/// does what is told once more, since the digest that told it was refused.
-fn counts(notice: &Notice, refused: &BTreeSet<String>) -> bool {
-    let NoticeState::Withheld { why } = &notice.state else { return true };
-    let digest = digest_of(why).filter(|digest| is_digest(digest));
-    digest.is_some_and(|digest| !refused.contains(digest) || is_once_more(notice))
 }
 
 const fn is_staff(audience: &Audience) -> bool {

@@ -70,8 +70,8 @@ pub use again::Run;
 pub use digest::{Became, Digest, End, Line, is_digest};
 pub use gate::{Letters, MayLeave};
 use mute::Mute;
-use pace::Pace;
 pub use pace::{LET_GO, Paced, TOLD_IN, digest_of};
+use pace::{Pace, UNDELIVERED};
 use planned::covered_from;
 pub use record::OpenIncident;
 use record::Record;
@@ -154,8 +154,9 @@ pub struct Released {
 impl Ledger {
     /// Takes up what an earlier process left.
     pub fn restore(open: &[OpenIncident], left: Left) -> Self {
-        let record = |one: &OpenIncident| (one.event.incident.clone(), Record::restore(one, &left.refused));
-        let records = |incidents: &[OpenIncident]| incidents.iter().map(record).collect();
+        let records = |incidents: &[OpenIncident]| {
+            incidents.iter().map(|one| (one.event.incident.clone(), Record::restore(one))).collect()
+        };
         let (incidents, over) = (records(open), records(&left.over));
         Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left) }
     }
@@ -282,8 +283,11 @@ impl Ledger {
         let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
         let (paced, unheard) = self.pace.keep(letters, latest, by, now, rules);
         // Whoever plans what is told next had been done with ends.
-        for letter in &unheard {
-            self.goes_unread(letter);
+        for letter in unheard {
+            let open = self.incidents.get_mut(&letter.incident);
+            if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {
+                record.had_both.forget(&letter);
+            }
         }
         for paced in &paced {
             self.adopt(&paced.notices, &paced.event);
@@ -305,6 +309,23 @@ impl Ledger {
     pub fn accepted(&mut self, notice: &Notice) {
         self.pace.digests.remove(&notice.id);
         self.pace.book.accepted(notice);
+    }
+
+    /// A message was refused for good, given up, or came back: its recipient wasn't told, so there is nothing to end for them.
+    pub fn rejected(&mut self, notice: &Notice, now: At) -> Unread {
+        let said = self.pace.digests.remove(&notice.id);
+        let followers = self.pace.book.rejected(notice);
+        Unread {
+            followers: followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect(),
+            kept: said.map(|said| self.pace.untold(notice, said, now)).unwrap_or_default(),
+        }
+    }
+
+    /// A digest that had been taken came back: takes up again what it told, from the notices that were told in it, in the order in which
+    /// they were planned. False: nothing of it is of use any more.
+    pub fn take_back(&mut self, digest: &Notice, told: Vec<Row>) -> bool {
+        let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
+        self.pace.take_back(digest, told, latest)
     }
 
     /// Whether a letter is kept for later, so that it can be called back.
@@ -437,6 +458,7 @@ impl Plan {
 }
 
 /// The key under which an address is the same address.
+        wanted: event.at,
 pub(super) fn key(address: &str) -> String {
     address.trim().to_lowercase()
 }
@@ -458,7 +480,6 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
         recipient: recipient.trim().to_owned(),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     }
 }

@@ -103,8 +103,7 @@ impl Record {
         Self { had_both, ..Self::new(event) }
     }
 
-    /// `refused`: digests that were refused.
-    pub(super) fn restore(open: &OpenIncident, refused: &BTreeSet<String>) -> Self {
+    pub(super) fn restore(open: &OpenIncident) -> Self {
         let mut record = Self::new(&open.event);
         (record.approved, record.run) = (open.approved, open.run.clone());
         for said in &open.taken_on {
@@ -113,7 +112,7 @@ impl Record {
         let mut escalated: BTreeSet<String> = BTreeSet::new();
         for row in open.notices.iter().filter(|row| row.notice.event_at >= open.run.remembered) {
             let recipient = key(&row.notice.recipient);
-            record.had_both.hear(&row.notice, escalated.contains(&recipient), refused);
+            record.had_both.hear(&row.notice, escalated.contains(&recipient));
             if is_step_done(&row.notice) {
                 escalated.insert(recipient);
             }
@@ -157,7 +156,7 @@ impl Record {
     pub(super) fn take_note(&mut self, planned: &[Notice]) {
         for notice in planned.iter().filter(|notice| notice.incident == self.event.incident) {
             let is_escalated = self.escalated.contains_key(&key(&notice.recipient));
-            self.had_both.hear(notice, is_escalated, &BTreeSet::new());
+            self.had_both.hear(notice, is_escalated);
         }
     }
 

@@ -9,10 +9,10 @@
 use std::sync::Arc;
 
 use super::digest::{Digest, End, Line, is_time};
-use super::pace::{Pace, Paced, UNDELIVERED, anew};
+use super::pace::{Pace, Paced, anew};
 use super::person::{Kept, Standing, Told};
 use super::restored::Row;
-use super::{Became, Ledger, key};
+use super::{Became, key};
 use crate::incident::Event;
 use crate::limits::DIGEST_GATHERED_FOR;
 use crate::notify::notice::{Audience, Keep, Notice, NoticeState};
@@ -21,11 +21,6 @@ use crate::time::At;
 /// Before the time in the id of an end that is kept once more.
 const ONCE_MORE: &str = ".b";
 
-/// Whether an end was told before, in a digest that was refused.
-pub(super) fn is_once_more(notice: &Notice) -> bool {
-    notice.id.rsplit_once(ONCE_MORE).is_some_and(|(_, time)| is_time(time))
-}
-
 /// What becomes of others when a message wasn't read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Unread {
@@ -33,36 +28,6 @@ pub struct Unread {
     pub followers: Vec<(Notice, String)>,
     /// What it told that is never lost: kept for the next digest, to be recorded.
     pub kept: Vec<Paced>,
-}
-
-impl Ledger {
-    /// A message was refused for good, given up, or came back: its recipient wasn't told, so there is nothing to end for them.
-    pub fn rejected(&mut self, notice: &Notice, now: At) -> Unread {
-        let said = self.pace.digests.remove(&notice.id);
-        let followers = self.pace.book.rejected(notice);
-        // Of what was to follow it they hear nothing either.
-        for follower in &followers {
-            self.goes_unread(follower);
-        }
-        let kept = said.map(|said| self.pace.untold(notice, said, now)).unwrap_or_default();
-        let followers = followers.into_iter().map(|follower| (follower, UNDELIVERED.to_owned())).collect();
-        Unread { followers, kept }
-    }
-
-    /// The recipient of a letter never hears what it says.
-    pub(super) fn goes_unread(&mut self, letter: &Notice) {
-        let open = self.incidents.get_mut(&letter.incident);
-        if let Some(record) = open.or_else(|| self.over.get_mut(&letter.incident)) {
-            record.had_both.forget(letter);
-        }
-    }
-
-    /// A digest that had been taken came back: takes up again what it told, from the notices that were told in it, in the order in which
-    /// they were planned. False: nothing of it is of use any more.
-    pub fn take_back(&mut self, digest: &Notice, told: Vec<Row>) -> bool {
-        let latest = |incident: &str| self.incidents.get(incident).map(|record| Arc::clone(&record.event));
-        self.pace.take_back(digest, told, latest)
-    }
 }
 
 impl Pace {
@@ -81,9 +46,10 @@ impl Pace {
     fn once_more(&mut self, end: End, now: At) -> Option<Paced> {
         let End { notice, event, thread } = end;
         let standing = self.book.standing_mut(&notice);
+        let is_again = notice.id.rsplit_once(ONCE_MORE).is_some_and(|(_, time)| is_time(time));
         // It began anew, and they know.
         let knows_better = standing.told.is_some() || standing.kept.is_some();
-        if is_once_more(&notice) || knows_better {
+        if is_again || knows_better {
             return None;
         }
         let mut again = anew(&notice, &event, 'b', now);
