@@ -458,7 +458,6 @@ impl Plan {
 }
 
 /// The key under which an address is the same address.
-        wanted: event.at,
 pub(super) fn key(address: &str) -> String {
     address.trim().to_lowercase()
 }
@@ -480,6 +479,7 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
         recipient: recipient.trim().to_owned(),
         thread: None,
         due: event.at,
+        wanted: event.at,
         state: NoticeState::Queued,
     }
 }
