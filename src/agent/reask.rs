@@ -107,7 +107,6 @@ pub enum Way {
     Taken,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     is_failing: bool,
