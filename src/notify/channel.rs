@@ -134,7 +134,6 @@ mod tests {
             recipient: recipient.to_owned(),
             thread: None,
             due: event.at,
-            wanted: event.at,
             state: NoticeState::Queued,
         }
     }

@@ -27,8 +27,6 @@ pub struct Notice {
     pub thread: Option<String>,
     /// Not to be sent before.
     pub due: At,
-    /// When it would be due if there were no planned work; not later.
-    pub wanted: At,
     pub state: NoticeState,
 }
 

@@ -350,7 +350,6 @@ mod tests {
             recipient: recipient.to_owned(),
             thread: None,
             due: At::from_millis(due),
-            wanted: At::from_millis(due),
             state: NoticeState::Queued,
         };
         Pending { notice, event: Arc::new(event), attempts: 0, ways: vec![Way::EMAIL] }

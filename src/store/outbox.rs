@@ -148,7 +148,7 @@ impl Store {
         self.read(async {
                 let rows = sqlx::query(
                     "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.audience, n.recipient,
-                            n.thread, n.due, n.wanted, n.state, n.why, n.changed_at,
+                            n.thread, n.due, n.state, n.why, n.changed_at,
                             CASE n.state WHEN 'accepted' THEN (
                                 SELECT min(a.at) FROM acknowledgements a
                                 WHERE a.incident IN

@@ -37,7 +37,7 @@ macro_rules! select_notices {
     ($rest:literal) => {
         concat!(
             "SELECT n.id, n.incident, n.event_at, n.event_kind, n.kind, n.practices, n.audience, n.recipient, n.thread,
-                    n.due, n.wanted, n.state, n.why, n.attempts, n.changed_at, j.body
+                    n.due, n.state, n.why, n.attempts, n.changed_at, j.body
              FROM notices n
              LEFT JOIN events e ON e.incident = n.incident AND e.at = n.event_at AND e.kind = n.event_kind
              LEFT JOIN journal j ON j.seq = e.seq ",
@@ -200,7 +200,7 @@ impl Store {
         let notices = self
             .read(async {
                 let rows = sqlx::query(
-                    "SELECT id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due, wanted, state,
+                    "SELECT id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due, state,
                             why, changed_at
                      FROM notices WHERE incident = ? ORDER BY seq",
                 )
@@ -287,9 +287,6 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
         "withheld" => NoticeState::Withheld { why: why()? },
         other => return Err(sqlx::Error::Decode(format!("a notice cannot be \"{other}\"").into())),
     };
-    let due = At::from_millis(row.try_get("due")?);
-    // A notice of an earlier version leaves as it was planned.
-    let wanted: Option<i64> = row.try_get("wanted")?;
     Ok(Notice {
         id: row.try_get("id")?,
         incident: row.try_get("incident")?,
@@ -299,8 +296,7 @@ pub(super) fn notice(row: &SqliteRow) -> Result<Notice, sqlx::Error> {
         audience,
         recipient: row.try_get("recipient")?,
         thread: row.try_get("thread")?,
-        due,
-        wanted: wanted.map_or(due, At::from_millis),
+        due: At::from_millis(row.try_get("due")?),
         state,
     })
 }

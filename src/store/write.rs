@@ -247,8 +247,8 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     };
     let added = sqlx::query(
         "INSERT INTO notices (id, incident, event_at, event_kind, kind, practices, audience, recipient, thread, due,
-                              wanted, state, why, changed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                              state, why, changed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     )
     .bind(&notice.id)
     .bind(&notice.incident)
@@ -260,7 +260,6 @@ async fn record_notice(tx: &mut Tx, at: At, notice: &Notice) -> Result<bool, sql
     .bind(&notice.recipient)
     .bind(&notice.thread)
     .bind(notice.due.as_millis())
-    .bind(notice.wanted.as_millis())
     .bind(notice.state.as_str())
     .bind(why)
     .bind(at.as_millis())

@@ -25,7 +25,6 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, id: &str) -> Noti
         recipient: "somebody@practice.example".to_owned(),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     }
 }

@@ -411,7 +411,6 @@ async fn whose_next_mail_was_taken_and_has_not_come_back_for_a_day_is_well_again
         recipient: "Manager@P0.example".to_owned(),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     };
     let accepted = |notice: &Notice, at: At| Settlement {

@@ -26,7 +26,6 @@ fn notice(event: &Event, practice: usize) -> Notice {
         recipient: manager(practice),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     }
 }

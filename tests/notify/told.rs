@@ -188,7 +188,6 @@ async fn what_was_let_go_of_is_counted_until_a_digest_has_left_that_counts_it() 
         recipient: manager(0),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state,
     };
     let let_go = NoticeState::Withheld { why: LET_GO.to_owned() };

@@ -168,7 +168,6 @@ impl Play {
             recipient: recipient.to_owned(),
             thread: None,
             due: self.moment().at,
-            wanted: self.moment().at,
             state: NoticeState::Queued,
         };
         let event = Arc::new(event);

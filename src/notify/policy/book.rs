@@ -85,15 +85,11 @@ impl Book {
         standing.map(|standing| standing.recallable(at).cloned().collect()).unwrap_or_default()
     }
 
-    /// Letters that can be called back since none of them is under way, with those that follow one another to one recipient about one
-    /// incident together. What waits up to an end is another story, which they hear to its end.
-    pub fn waiting(&self) -> Vec<Vec<Notice>> {
+    /// Letters that aren't due yet, and tell of no end.
+    pub fn not_due(&self, now: At) -> Vec<Notice> {
         let standings = self.people.values().flat_map(|person| person.standing.values());
-        let all = standings.map(|standing| {
-            let waits = standing.since_an_end().filter(|waiting| waiting.under_way.is_none());
-            waits.map(|waiting| waiting.letter.clone()).collect::<Vec<_>>()
-        });
-        all.filter(|letters| !letters.is_empty()).collect()
+        let letters = standings.flat_map(|standing| standing.recallable(now));
+        letters.filter(|letter| letter.due > now && !is_end(letter)).cloned().collect()
     }
 
     /// What becomes of letters when the incident of `gone` goes on as the one of `other`, of which the same recipient was to hear.
@@ -111,7 +107,9 @@ impl Book {
     fn knows_and_waits(&self, notice: &Notice, at: At) -> (bool, Vec<Notice>) {
         let Some(standing) = self.standing(notice) else { return (false, Vec::new()) };
         // What waits up to an end is another story, which they hear to its end.
-        let waits = standing.since_an_end().filter(|waiting| waiting.under_way.is_none());
+        let is_end = |waiting: &Waiting| waiting.promises.is_none();
+        let from = standing.waiting.iter().rposition(is_end).map_or(0, |end| end + 1);
+        let waits = standing.waiting.iter().skip(from).filter(|waiting| waiting.under_way.is_none());
         let waits: Vec<Notice> = waits.map(|waiting| waiting.letter.clone()).collect();
         let is_first = |by: &str| waits.iter().any(|letter| letter.id == by);
         let has_left = standing.told.as_ref().is_some_and(|told| !is_first(&told.by));

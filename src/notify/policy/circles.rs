@@ -6,10 +6,9 @@
 
 use super::book::Book;
 use super::pace::REPLACED;
-use super::planned::wait;
 use super::record::Record;
 use super::routing::{Circle, Of};
-use super::{Plan, Rules, blind, key, notice};
+use super::{Plan, Rules, blind, covered_from, key, notice};
 use crate::config::PracticeNotices;
 use crate::incident::{Cause, Event, EventKind, Reason, Signature};
 use crate::limits;
@@ -113,12 +112,14 @@ pub(super) fn opening(
     audience: Audience,
     rules: &Rules<'_>,
 ) -> Notice {
+    let due = covered_from(event, from, audience.practices_of(event), rules.maintenance);
     let is_of_practices = matches!(audience, Audience::Pcn { .. });
     let mut opening = notice(event, NoticeKind::Opening, audience, &circle.recipient);
-    // As with managers: two incidents that become one say so in either order.
-    let is_held = event.event == EventKind::Changed && is_of_practices;
-    let from = if is_held { from.max(event.at + limits::MERGE_HOLD) } else { from };
-    wait(&mut opening, from, event, rules);
+    opening.due = due;
+    if event.event == EventKind::Changed && is_of_practices {
+        // As with managers: two incidents that become one say so in either order.
+        opening.due = due.max(event.at + limits::MERGE_HOLD);
+    }
     if !rules.mail {
         opening.state = NoticeState::Withheld { why: super::NO_MAIL.to_owned() };
     } else if is_of_practices && rules.practices == PracticeNotices::AfterApproval && !approved {
@@ -159,13 +160,13 @@ fn update(
     }
     let mut update = notice(event, NoticeKind::Update, audience, &told.opening.recipient);
     let waits = book.recallable(&told.opening, event.at);
-    let turn = match (waits.first(), book.last_written_to(&told.opening)) {
+    update.due = match (waits.first(), book.last_written_to(&told.opening)) {
         _ if told.said.0 != now.0 && !is_refused => event.at,
-        (Some(waiting), _) => event.at.max(waiting.wanted),
+        (Some(waiting), _) => waiting.due,
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,
     };
-    wait(&mut update, turn, event, rules);
+    update.due = covered_from(event, update.due, update.audience.practices_of(event), rules.maintenance);
     plan.withdraws(waits, REPLACED);
     plan.notices.push(update.clone());
     Told { opening: told.opening, latest: update, said: now }

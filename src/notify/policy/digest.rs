@@ -125,12 +125,9 @@ impl Pace {
         let mut told: Vec<((String, String), Line)> = person
             .standing
             .iter()
-            .filter(|(_, standing)| Person::in_digest_from(standing, now, &manners) == Some(now))
+            .filter(|(_, standing)| Person::is_due_in_digest(standing, now, &manners))
             .filter_map(|(about, standing)| Some((about.clone(), Line::of(standing)?)))
             .collect();
-        if told.is_empty() {
-            return None;
-        }
         told.sort_by_key(|(_, line)| line.place());
         let unnamed = std::mem::take(&mut person.unnamed);
         let mut said = Digest { unnamed, ..Digest::default() };
@@ -174,7 +171,7 @@ impl Pace {
             notice.id = format!("{PREFIX}{}.{:016x}", now.as_millis(), stable_hash(&[recipient.as_bytes()]));
             (notice.kind, notice.thread) = (NoticeKind::Digest, None);
         }
-        (notice.state, notice.due, notice.wanted) = (NoticeState::Queued, now, now);
+        (notice.state, notice.due) = (NoticeState::Queued, now);
         let ended = rows.iter().all(|(.., kept)| kept.ended);
         let mut settled = Vec::new();
         for (about, told, kept) in rows {

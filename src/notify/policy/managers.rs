@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::Book;
-use super::planned::{covered_from, wait};
 use super::record::{Manager, Record};
-use super::{NO_MAIL, Plan, Rules, blind, key, notice, promise, timed};
+use super::{NO_MAIL, Plan, Rules, blind, covered_from, key, notice, promise, timed};
 use crate::config::PracticeNotices;
 use crate::estate::Estate;
 use crate::incident::{Event, EventKind};
@@ -60,10 +59,7 @@ pub(super) fn remind(record: &Record, now: At, book: &Book, rules: &Rules<'_>) -
     };
     let due = record.openings_to_managers().filter(is_due).map(|opening| {
         let update = notice(event, NoticeKind::Update, opening.audience.clone(), &opening.recipient);
-        let mut update = timed(update, 'u', now);
-        // Work that nobody knew of when it was promised.
-        wait(&mut update, now, event, rules);
-        update
+        timed(update, 'u', now)
     });
     due.collect()
 }
@@ -162,16 +158,14 @@ pub(super) fn opening(
     practices: Vec<String>,
     rules: &Rules<'_>,
 ) -> Notice {
+    let until =
+        |practice: &String| covered_from(event, from, std::slice::from_ref(practice), rules.maintenance);
+    let due = practices.iter().map(until).min().unwrap_or(from);
+    // Those that are spoken of are those for which it is time.
+    let spoken_of = practices.into_iter().filter(|practice| until(practice) <= due).collect();
+    let mut opening = notice(event, NoticeKind::Opening, Audience::Practices(spoken_of), address);
     let hold = if event.event == EventKind::Changed { limits::MERGE_HOLD } else { std::time::Duration::ZERO };
-    let mut opening = notice(event, NoticeKind::Opening, Audience::Practices(practices), address);
-    wait(&mut opening, from.max(event.at + hold), event, rules);
-    if let Audience::Practices(practices) = &mut opening.audience {
-        // Those that are spoken of are those for which it is time.
-        practices.retain(|id| {
-            let one = std::slice::from_ref(id);
-            covered_from(event, opening.wanted, one, rules.maintenance) <= opening.due
-        });
-    }
+    opening.due = due.max(event.at + hold);
     if !rules.mail {
         opening.state = NoticeState::Withheld { why: NO_MAIL.to_owned() };
     } else if rules.practices == PracticeNotices::AfterApproval && !approved {

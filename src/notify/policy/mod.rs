@@ -118,6 +118,8 @@ pub struct Ledger {
     pace: Pace,
     /// Nobody is escalated to before.
     rest_until: At,
+    /// The planned work by which what waits was planned; `None`: that of an earlier process, which isn't known.
+    work: Option<Vec<MaintenanceWindow>>,
 }
 
 /// Whether somebody has an open incident in hand.
@@ -158,7 +160,7 @@ impl Ledger {
             incidents.iter().map(|one| (one.event.incident.clone(), Record::restore(one))).collect()
         };
         let (incidents, over) = (records(open), records(&left.over));
-        Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left) }
+        Self { incidents, over, rest_until: At::default(), pace: Pace::restore(open, left), work: None }
     }
 
     /// Escalates to nobody before then: what an earlier process left open may be over.
@@ -479,7 +481,6 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
         recipient: recipient.trim().to_owned(),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     }
 }
@@ -487,7 +488,7 @@ fn notice(event: &Event, kind: NoticeKind, audience: Audience, recipient: &str) 
 /// A letter that is planned at a time of its own, and not with its event. `how`: what plans it, in the id.
 fn timed(mut letter: Notice, how: char, now: At) -> Notice {
     letter.id = format!("{}.{how}{}", letter.id, now.as_millis());
-    (letter.due, letter.wanted) = (letter.due.max(now), letter.wanted.max(now));
+    letter.due = letter.due.max(now);
     letter
 }
 

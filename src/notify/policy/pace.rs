@@ -3,11 +3,10 @@
 //! An opening or an update is kept when somebody muted what it tells of, when it is less severe than the recipient wants to
 //! hear of, outside the recipient's hours, and when the recipient has had as many messages as an hour may bring. What was kept
 //! by a mute, or for being minor, is told as it would have been when that is no longer so; the rest is told in a digest
-//! ([`super::digest`]). None of it is told while planned work covers it, though that may have begun since ([`super::planned`]). The
-//! end of what somebody was told of is never kept but for the cap, and then the next digest, within the hour, has it first. Who wasn't
-//! told of the beginning isn't told of the end.
+//! ([`super::digest`]). The end of what somebody was told of is never kept but for the cap, and then the next digest, within the
+//! hour, has it first. Who wasn't told of the beginning isn't told of the end.
 //!
-//! What somebody approves leaves then, whatever the hour, or when planned work is over; it counts towards the cap.
+//! What somebody approves leaves then, whatever the hour; it counts towards the cap.
 //!
 //! That is judged when a letter is planned, by the messages that wait and those that have left. Some leave later than they were planned
 //! (no mail server could be used; nobody had approved them), so it is judged again when one is about to leave ([`super::gate`]).
@@ -20,7 +19,7 @@ use super::book::{Book, about};
 use super::digest::Digest;
 use super::mute::Mutes;
 use super::person::{Kept, Manners, Person, Standing, Told, Word};
-use super::{Plan, Rules, key, notice, planned, promise, timed};
+use super::{Plan, Rules, key, notice, promise, timed};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
 use crate::notify::notice::{Audience, Keep, Notice, NoticeKind, NoticeState};
@@ -334,8 +333,8 @@ impl Pace {
         let row = kept.rows.first()?;
         let event = Arc::clone(&kept.event);
         let mut told = anew(row, &event, 'k', now);
-        // Its turn may be later than the end of a mute, and planned work may go on for longer.
-        planned::wait(&mut told, now.max(row.wanted), &event, rules);
+        // Planned work may go on for longer than a mute.
+        told.due = now.max(row.due);
         told.thread = standing.told.as_ref().map(|told| told.by.clone());
         told.kind = kind_for(told.kind, told.thread.is_some(), &kept.rows);
         let keep = match self.mutes.until(&event, &row.audience, now) {
@@ -358,6 +357,24 @@ impl Pace {
         }
         let settled = rows.into_iter().map(|row| (row, what.to_owned())).collect();
         Some(Paced { event, notices: vec![told], settled })
+    }
+
+    /// A letter that waits leaves at another time, and tells of this event then.
+    pub fn moved(
+        &mut self,
+        letter: &Notice,
+        event: &Arc<Event>,
+        due: At,
+        now: At,
+        rules: &Rules<'_>,
+    ) -> Option<Paced> {
+        self.book.withdraw(letter);
+        let mut again = anew(letter, event, 'w', now);
+        (again.due, again.state) = (due, letter.state.clone());
+        let mut settled = Vec::new();
+        let again = self.rule(again, event, None, None, rules, &mut settled)?;
+        settled.push((letter.clone(), REPLACED.to_owned()));
+        Some(Paced { event: Arc::clone(event), notices: vec![again], settled })
     }
 
     /// What is to be told because time has passed: what was muted and isn't any more, and digests.
@@ -412,8 +429,7 @@ impl Person {
 
 pub(super) fn manners<'a>(recipient: &str, rules: &Rules<'a>) -> Manners<'a> {
     let routing = rules.routing;
-    let (terms, cap) = (routing.terms(recipient), routing.cap(recipient));
-    Manners { terms, cap, estate: rules.estate, maintenance: rules.maintenance }
+    Manners { terms: routing.terms(recipient), cap: routing.cap(recipient), estate: rules.estate }
 }
 
 fn of_incident<'p>(
@@ -424,7 +440,7 @@ fn of_incident<'p>(
 }
 
 /// As what somebody gets a letter about something that goes on. `before`: what was kept from them of it.
-pub(super) fn kind_for(kind: NoticeKind, is_told: bool, before: &[Notice]) -> NoticeKind {
+fn kind_for(kind: NoticeKind, is_told: bool, before: &[Notice]) -> NoticeKind {
     match (kind, is_told) {
         // Whoever is told because nobody has it in hand must know why, however late.
         (NoticeKind::Update, false) if before.iter().any(|row| row.kind == NoticeKind::Escalation) => {

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::digest::is_digest;
-use super::planned::free_from;
 use super::routing::Terms;
 use super::severity::Severity;
-use crate::config::MaintenanceWindow;
 use crate::estate::Estate;
 use crate::incident::Event;
-use crate::limits::{DIGEST_GATHERED_FOR, MAINTENANCE_CHAIN_MAX, NOTICES_HOUR};
+use crate::limits::{DIGEST_GATHERED_FOR, NOTICES_HOUR};
 use crate::notify::notice::{Keep, Notice, NoticeKind, NoticeState};
 use crate::time::{At, whole_millis};
 
@@ -107,13 +105,6 @@ impl Standing {
         self.waiting.iter().any(|waiting| waiting.under_way.is_none())
     }
 
-    /// What waits behind the last end that waits.
-    pub fn since_an_end(&self) -> impl Iterator<Item = &Waiting> {
-        let is_end = |waiting: &Waiting| waiting.promises.is_none();
-        let from = self.waiting.iter().rposition(is_end).map_or(0, |end| end + 1);
-        self.waiting.iter().skip(from)
-    }
-
     /// Letters that certainly haven't left by `at`, and can be called back.
     pub fn recallable(&self, at: At) -> impl Iterator<Item = &Notice> {
         self.waiting
@@ -166,7 +157,6 @@ pub(super) struct Manners<'a> {
     /// Messages an hour.
     pub cap: Option<usize>,
     pub estate: &'a Estate,
-    pub maintenance: &'a [MaintenanceWindow],
 }
 
 impl Manners<'_> {
@@ -184,21 +174,6 @@ impl Manners<'_> {
 
     fn opens(&self, at: At) -> At {
         self.terms.map_or(at, |terms| terms.opens(at, self.zone()))
-    }
-
-    /// From when on somebody may be told of what is kept: within their hours, and not during planned work that covers it.
-    fn may_tell_from(&self, kept: &Kept, at: At) -> At {
-        let Some(audience) = kept.rows.last().map(|row| &row.audience) else { return at };
-        let mut at = at;
-        for _ in 0..MAINTENANCE_CHAIN_MAX {
-            let open = if self.is_quiet(&kept.event, at) { self.opens(at) } else { at };
-            let free = free_from(&kept.event, open, audience, self.maintenance);
-            if free == at {
-                break;
-            }
-            at = free;
-        }
-        at
     }
 }
 
@@ -276,12 +251,12 @@ impl Person {
         self.is_full(at, manners, true).then_some(Keep::Cap)
     }
 
-    /// When, from a time on, a digest may tell of this; `None`: it isn't for one. The end of what they knew of is never held back.
-    pub fn in_digest_from(standing: &Standing, at: At, manners: &Manners<'_>) -> Option<At> {
-        let kept =
-            standing.kept.as_ref().filter(|kept| !standing.has_waiting() && kept.by.is_for_digest())?;
-        let is_end = kept.is_end_of_known(standing.told.is_some());
-        Some(if is_end { at } else { manners.may_tell_from(kept, at) })
+    /// What a digest at that time would tell of.
+    pub fn is_due_in_digest(standing: &Standing, at: At, manners: &Manners<'_>) -> bool {
+        standing.kept.as_ref().filter(|_| !standing.has_waiting()).is_some_and(|kept| {
+            let is_quiet = || manners.is_quiet(&kept.event, at);
+            kept.by.is_for_digest() && (kept.is_end_of_known(standing.told.is_some()) || !is_quiet())
+        })
     }
 
     /// When the next digest leaves, at `from` or later; `None`: there is nothing for one, or one waits to leave.
@@ -295,10 +270,13 @@ impl Person {
         };
         let first = self.kept().filter(|kept| kept.by.is_for_digest()).map(ready).min()?;
         let mut at = self.last_digest.map_or(first, |last| first.max(last + NOTICES_HOUR)).max(from);
-        // Each round passes a message, or hours and planned work in which nothing is told. An end that can't be told then doesn't exist.
+        // Each round passes a message, or hours that are quiet. An end that can't be told in quiet hours doesn't exist.
         for _ in 0..=self.messages.len().saturating_mul(2) + 2 {
-            let told_from = self.standing.values().filter_map(|s| Self::in_digest_from(s, at, manners));
-            let open = told_from.min().unwrap_or(at);
+            let open = if self.standing.values().any(|s| Self::is_due_in_digest(s, at, manners)) {
+                at
+            } else {
+                manners.opens(at)
+            };
             let free = match manners.cap {
                 Some(cap) if self.near(open) >= cap.max(1) => {
                     // What waits though it was due may leave at any moment, and count for an hour from then.

@@ -10,7 +10,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
 
-use super::planned::free_from;
+use super::planned::covered_from;
 use super::routing::Terms;
 use super::{Rules, key};
 use crate::calendar::is_bank_holiday;
@@ -32,9 +32,10 @@ pub fn next(event: &Event, at: At, letter: &Notice, rules: &Rules<'_>) -> Option
 pub(super) fn after_work(event: &Event, at: At, letter: &Notice, rules: &Rules<'_>) -> Option<At> {
     let every = rules.update_every?;
     let terms = rules.routing.terms(&key(&letter.recipient));
+    let practices = letter.audience.practices_of(event);
     let mut next = after(at, every, terms, &rules.estate.icb.timezone);
     for _ in 0..MAINTENANCE_CHAIN_MAX {
-        let over = free_from(event, next, &letter.audience, rules.maintenance);
+        let over = covered_from(event, next, practices, rules.maintenance);
         if over <= next {
             break;
         }

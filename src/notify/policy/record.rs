@@ -56,7 +56,6 @@ impl OpenIncident {
 }
 
 /// Where a practice manager stands with the incident.
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Manager {
     /// They are to hear, as this opening says.

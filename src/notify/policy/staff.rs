@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use super::book::Book;
 use super::escalation::thread_of;
 use super::pace::REPLACED;
-use super::planned::wait;
 use super::record::{Record, Staff};
-use super::{Plan, Rules, key, notice};
+use super::{Plan, Rules, covered_from, key, notice};
 use crate::incident::{Event, EventKind, Reason};
 use crate::limits;
 use crate::notify::notice::{Audience, Notice, NoticeKind, NoticeState};
@@ -76,7 +75,7 @@ fn open(
         return;
     }
     let mut opening = notice(event, NoticeKind::Opening, audience, address);
-    wait(&mut opening, event.at, event, rules);
+    opening.due = covered_from(event, event.at, &event.practices, rules.maintenance);
     let staff = Staff { opening: opening.clone(), cause: event.cause.clone() };
     record.staff.insert(key(address), staff);
     plan.notices.push(opening);
@@ -94,13 +93,13 @@ fn update(
     let mut update = notice(event, NoticeKind::Update, staff.opening.audience.clone(), address);
     let mut waits = book.recallable(&staff.opening, event.at);
     waits.retain(|letter| letter.kind != NoticeKind::Escalation);
-    let turn = match (waits.first(), book.last_written_to(&staff.opening)) {
+    update.due = match (waits.first(), book.last_written_to(&staff.opening)) {
         _ if staff.cause != event.cause && !book.is_refused(&staff.opening) => event.at,
-        (Some(waiting), _) => event.at.max(waiting.wanted),
+        (Some(waiting), _) => waiting.due,
         (None, Some(last)) => event.at.max(last + limits::STAFF_UPDATE_EVERY),
         (None, None) => event.at,
     };
-    wait(&mut update, turn, event, rules);
+    update.due = covered_from(event, update.due, &event.practices, rules.maintenance);
     plan.withdraws(waits, REPLACED);
     record.staff.insert(key(address), Staff { opening: staff.opening, cause: event.cause.clone() });
     plan.notices.push(update);

@@ -148,7 +148,6 @@ fn notice(kind: NoticeKind, audience: Audience, event: &Event) -> Notice {
         recipient: "somebody@g82002.example".to_owned(),
         thread: None,
         due: event.at,
-        wanted: event.at,
         state: NoticeState::Queued,
     }
 }

@@ -85,7 +85,6 @@ pub(super) fn played(story: &mut Story, events: &[Event], beside: &[Beside], res
     let mut go_on = |story: &mut Story, until: i64| {
         while now + 5 <= until {
             now += 5;
-            story.replans(at(now));
             story.reminds(at(now));
             story.ticks(at(now));
         }
@@ -274,32 +273,6 @@ proptest! {
                     prop_assert!(hour.count() <= cap, "{who} gets more than {cap}: {times:?}");
                 }
             }
-        }
-    }
-
-    /// While planned work goes on nothing is told of it, whatever was put off until then, but the end of what somebody knows of. What was
-    /// over before a mail server took its beginning leaves with its end.
-    #[test]
-    fn of_what_is_under_work_nothing_but_its_end_is_told(
-        mut story in houses(), events in stories(), beside in proptest::collection::vec(beside(), 1..12),
-    ) {
-        played(&mut story, &events, &beside, true);
-        for row in story.paper.rows.iter().filter(|row| row.notice.state == NoticeState::Accepted) {
-            let Notice { audience, kind, .. } = &row.notice;
-            // What waits is looked at every five minutes here.
-            let is_under = |window: &MaintenanceWindow| {
-                let minutes = Duration::from_mins(5);
-                let is_a = *audience == Audience::Practices(vec!["A".to_owned()]);
-                (window.what.is_empty() || is_a) && window.from + minutes <= row.changed && row.changed < window.to
-            };
-            let ends = |other: &Row| {
-                other.event.event == EventKind::Resolved
-                    && (&other.event.incident, other.event.at <= row.changed) == (&row.event.incident, true)
-            };
-            let may_leave = super::super::pace::is_end(&row.notice)
-                || *kind == NoticeKind::Digest
-                || story.paper.rows.iter().any(ends);
-            prop_assert!(may_leave || !story.maintenance.iter().any(is_under), "{row:?} of {:?}", story.maintenance);
         }
     }
 
