@@ -58,8 +58,8 @@ impl Ration {
         self.estate.per_second
     }
 
-    /// When one more may be asked of this probe's target, from `now` on; `None`: never, or not within `patience`. The
-    /// place is taken.
+    /// When one more may be asked of this probe's target, from `now` on; `None`: never, or not within `patience`, which is
+    /// [`REASK_PUT_OFF_MAX`] at most. The place is taken.
     pub fn reserve(&mut self, probe: ProbeIx, now: At, patience: Duration) -> Option<At> {
         let target = self.target_of.get(probe.at()).and_then(|target| self.targets.get_mut(*target))?;
         let now_us = now.as_millis().saturating_mul(1_000);

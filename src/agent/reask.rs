@@ -25,8 +25,8 @@ use super::schedule::{next_slot, phase};
 use crate::config::ScheduleSettings;
 use crate::estate::{Estate, ProbeIx, Vantage};
 use crate::limits::{
-    REASK_DOWN_AFTER, REASK_FINE_AFTER, REASK_FIRST_MAX, REASK_FIRST_MIN, REASK_PUT_OFF_MAX, REASK_SPARE,
-    REASK_TRIES_MAX, REASK_WISHED_SPREAD,
+    REASK_DOWN_AFTER, REASK_FINE_AFTER, REASK_FIRST_MAX, REASK_FIRST_MIN, REASK_SPARE, REASK_TRIES_MAX,
+    REASK_WISHED_SPREAD,
 };
 use crate::observation::Failure;
 use crate::time::{At, whole_millis};
@@ -237,8 +237,7 @@ impl Reasks {
                 let slot = slot(&self.estate, key, now);
                 let spare_ms = slot.millis_since(now) - whole_millis(REASK_SPARE);
                 let patience = Duration::from_millis(u64::try_from(spare_ms).unwrap_or(0));
-                let room =
-                    (spare_ms > 0).then(|| self.ration.reserve(probe, now, patience.min(REASK_PUT_OFF_MAX)));
+                let room = (spare_ms > 0).then(|| self.ration.reserve(probe, now, patience));
                 match room {
                     // Its turn in the schedule comes first.
                     None => {

@@ -347,7 +347,7 @@ impl Shared {
     }
 }
 
-/// An answer, and whether the connection may go on: it doesn't for who sends a recording, or too much.
+/// An answer, and whether the connection may go on: it doesn't for who sends a recording, or too much, and is told just that.
 pub(super) struct Said {
     pub(super) frame: Vec<u8>,
     pub(super) keep: bool,

@@ -213,6 +213,7 @@ fn a_county_that_falls_at_once_is_asked_again_at_a_bounded_rate_and_not_in_step(
     }
     let burst = max * REASK_COUNTED_BY.as_secs_f64();
     assert!(by_second.iter().all(|count| f64::from(*count) <= max + burst + 1.0), "{by_second:?}");
+    // Of 4 a second some are given up for the schedule's turn when nobody can have their place any more.
     assert!((80..=150).contains(&asked.len()), "and the room is used: {}", asked.len());
     let counts = reasks.counts();
     assert!(counts.put_off > 0 && counts.given_up > 0, "{counts:?}");
